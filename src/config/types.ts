@@ -1,0 +1,100 @@
+// Typed configuration: what the parsers return. Past them every value is in range and in base units.
+
+import type { FlowSpec, LinkRate } from '../protocol/messages.ts'
+
+/** A topology as configured; src/topology turns it into nodes and edges. */
+export interface TopologyConfig {
+  readonly preset?:
+    | { readonly type: 'ring' | 'full_mesh' | 'line' | 'star'; readonly nNodes: number }
+    | { readonly type: 'grid'; readonly rows: number; readonly columns: number }
+    | { readonly type: 'torus'; readonly dim: 1 | 2 | 3; readonly n: number }
+    | { readonly type: 'fat_tree'; readonly k: number }
+  /** Extra undirected edges, merged with the preset's. */
+  readonly edges: readonly (readonly [number, number])[]
+  /** Expected nodes where no preset says so; alone: connection-only. */
+  readonly nNodes?: number
+}
+
+export interface DbConfig {
+  /** external: dialled as given (loopback or unix socket only). private: a server of the run's own, with these names. */
+  readonly mode: 'external' | 'private'
+  readonly user: string
+  readonly password: string
+  readonly host: string
+  readonly port: number
+  readonly database: string
+}
+
+export interface ControllerConfig {
+  readonly port: number
+  /** Address to listen on. Default 127.0.0.1, inside a fabric 0.0.0.0. */
+  readonly listen: string
+  readonly token?: string
+  readonly maxServerPort: number
+  readonly baseAddr: string
+  readonly netMask: string
+  readonly userSpaceBaseAddr: string
+  readonly externalBaseAddr: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly flowTransport: 'tcp' | 'lossless_unicast'
+  readonly schedulerType: 'fifo' | 'wrr'
+  readonly topology: TopologyConfig
+  readonly routing: 'shortest_path' | null
+  /** Explicit routes as directed edges. */
+  readonly routes: readonly (readonly (readonly [number, number])[])[]
+  readonly linkRates: readonly { readonly srcNodeId: number; readonly dstNodeId: number; readonly rate: LinkRate }[]
+  readonly flows: readonly { readonly srcNodeId: number; readonly dstNodeId: number; readonly spec: FlowSpec }[]
+  readonly nodes: readonly { readonly nodeId: number; readonly operatingMode: 'normal' | 'max' }[]
+  /** null: no [db] section. */
+  readonly db: DbConfig | null
+}
+
+export interface DataplaneConfig {
+  /** "host:port" or "ws://host:port"; loopback means the machine's own controller, reached through the gateway. */
+  readonly controllerAddr: string
+  readonly controllerConnectTimeoutMs: number
+  readonly nNodes: number
+  readonly nodeIdOffset: number
+  readonly privateNetworkName: string
+  readonly privateNetworkPort: number
+  readonly bridgeName: string
+  readonly bridgeIp: string
+  readonly mtu: number
+  readonly handshakeTimeoutMs: number
+  readonly carrierMaxWaitMs: number
+  /** What to do when a node dies: start it again, only report it, or end the run. */
+  readonly onNodeDeath: 'restart' | 'report' | 'fatal'
+  /** Keys that were given, are known, and have no effect here; each is named in a warning. */
+  readonly unsupported: readonly string[]
+  readonly token?: string
+}
+
+export type Level = 'host' | 'kvm' | 'tcg'
+
+export interface GateConfig {
+  readonly name: string
+  readonly metric: string
+  readonly operator: '<=' | '<' | '>=' | '>' | '==' | '!='
+  readonly limit: number
+  /** Absent: every level. */
+  readonly levels?: readonly Level[]
+}
+
+/** A scenario, parsed, with every override applied. */
+export interface Scenario {
+  readonly name: string
+  readonly summary: string
+  readonly seed: number
+  readonly hosts: {
+    readonly count: number
+    readonly on: 'auto' | 'host' | 'vm'
+    readonly accel: 'auto' | 'kvm' | 'tcg'
+    readonly memoryMib: number
+    readonly vcpus: number
+  }
+  readonly controller: ControllerConfig
+  readonly dataplane: DataplaneConfig
+  readonly run: { readonly holdS: number; readonly deadlineS: number; readonly teardownDeadlineS: number; readonly sampleIntervalS: number }
+  readonly gates: readonly GateConfig[]
+  readonly warnings: readonly string[]
+}

@@ -1,0 +1,93 @@
+// The saved data of a run, as judge and report read it. Keys are a contract: they only grow.
+
+import type { Level } from '../config/types.ts'
+import type { RunEvent } from '../protocol/events.ts'
+
+/** A line of samples.ndjson. */
+export interface Sample {
+  readonly t_s: number
+  readonly memory_available_bytes: number
+  readonly memory_total_bytes: number
+  readonly load_1m: number
+  /** Pressure-stall averages over 10 s, percent of time; null where the kernel has none. */
+  readonly pressure: { readonly cpu_some: number; readonly memory_some: number; readonly io_some: number } | null
+  readonly processes: readonly {
+    readonly name: string
+    readonly pid: number
+    readonly rss_bytes: number
+    readonly threads_count: number
+    readonly descriptors_count: number
+    readonly cpu_s: number
+  }[]
+}
+
+/** A line of ledger.ndjson: what the run truly did, written before (`intent`) or after (`done`) the deed. */
+export interface LedgerEntry {
+  readonly t_s: number
+  readonly op: string
+  readonly state: 'intent' | 'done' | 'failed'
+  readonly [fact: string]: unknown
+}
+
+export interface Environment {
+  readonly run_id: string
+  readonly started_at: string
+  readonly level: Level
+  readonly accelerator: string
+  readonly kernel: string
+  readonly cpu: string
+  readonly cpus_count: number
+  readonly memory_bytes: number
+  readonly versions: Readonly<Record<string, string>>
+  readonly lock_digests: Readonly<Record<string, string>>
+  readonly commit: string | null
+  readonly rootless: boolean
+  readonly limits: Readonly<Record<string, number>>
+}
+
+export interface GateVerdict {
+  readonly name: string
+  readonly verdict: 'pass' | 'fail' | 'unknown' | 'not_applicable'
+  readonly observed: number | null
+  readonly limit: string
+  readonly unit: string
+  readonly evidence: string
+}
+
+export interface Report {
+  readonly schema: 'nslab.report/1'
+  readonly verdict: 'pass' | 'fail' | 'unknown' | 'error'
+  readonly exit_code: number
+  readonly scenario: string
+  readonly seed: number
+  readonly level: Level
+  readonly gates: readonly GateVerdict[]
+  readonly phases: readonly { readonly name: string; readonly start_s: number; readonly duration_s: number }[]
+  readonly metrics: Readonly<Record<string, number>>
+  readonly hosts: readonly { readonly name: string; readonly level: Level; readonly nodes_count: number; readonly node_id_offset: number }[]
+  readonly environment: Environment
+  /** Present when the run did not come to its end: which error, in which phase. */
+  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string; readonly phase?: string; readonly exit_code: number }
+  readonly notes: readonly string[]
+  /** sha256 of everything above in canonical JSON. */
+  readonly digest: string
+}
+
+/** The run folder's saved data, read back. `outcome` is outcome.json, written at the end of the history (save 1). */
+export interface History {
+  readonly plan: unknown
+  readonly environment: Environment
+  readonly events: readonly RunEvent[]
+  readonly samples: readonly Sample[]
+  readonly ledger: readonly LedgerEntry[]
+  readonly outcome: Outcome | null
+}
+
+/** Facts measured once by the run that are in no event: memory around wiring, census results, the error that ended it. */
+export interface Outcome {
+  readonly metrics: Readonly<Record<string, number>>
+  readonly residue: readonly string[]
+  readonly foreign: readonly string[]
+  readonly error: Report['error'] | null
+  readonly notes: readonly string[]
+}

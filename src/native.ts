@@ -1,0 +1,198 @@
+// The addon's types, and the only import of the .node file.
+// Everything asynchronous here runs on native threads: no Node.js thread ever changes namespace.
+
+import { createRequire } from 'node:module'
+
+/** Identity of a network namespace. `cookie` is never reused by the kernel; compare for equality only. */
+export interface NetnsIdentity {
+  readonly cookie: bigint
+  readonly device: bigint
+  readonly inode: bigint
+  /** Creation time of the nsfs inode, ns since the epoch: the identity's last resort where there is no cookie. */
+  readonly createdNs: bigint
+}
+
+export interface ListenRequest {
+  readonly listen: { readonly address: string; readonly port: number; readonly backlog: number }
+}
+
+export interface ConnectRequest {
+  readonly connect: { readonly address: string; readonly port: number; readonly timeoutMs: number }
+}
+
+/**
+ * One network namespace: one descriptor (close-on-exec), one identity, one owner.
+ * close() lets go of the descriptor; the kernel removes the namespace when nothing else holds it.
+ */
+export interface Netns {
+  readonly fd: number
+  readonly identity: NetnsIdentity
+  /** Opens a TCP socket inside the namespace (non-blocking, close-on-exec). The caller owns the descriptor. */
+  openSocket(request: ListenRequest | ConnectRequest): Promise<number>
+  close(): void
+}
+
+export interface NetnsConstructor {
+  /** Makes a namespace with its loopback up. Equivalent to: `unshare --net`, `ip link set lo up`. */
+  create(): Promise<Netns>
+  /** Takes over an inherited or opened descriptor and makes it close-on-exec. Rejects what is not a network namespace. */
+  fromFd(fd: number): Netns
+  /** The calling thread's own namespace (/proc/thread-self/ns/net). */
+  current(): Netns
+}
+
+export interface BridgeSpec {
+  readonly name: string
+  readonly mac: string
+  readonly address: string
+  readonly prefixLength: number
+}
+
+export interface NodeSpec {
+  readonly nodeId: number
+  /** Index into FabricSpec.bridges. */
+  readonly bridge: number
+  readonly hostInterface: string
+  readonly nodeInterface: string
+  readonly mac: string
+  readonly address: string
+  readonly prefixLength: number
+  readonly gateway: string
+}
+
+/** What the kernel shall hold for one fleet. Pure data, made by src/addressing. */
+export interface FabricSpec {
+  readonly bridges: readonly BridgeSpec[]
+  readonly nodes: readonly NodeSpec[]
+  /**
+   * Permanent neighbour entries beside the gateway's: for each node, indexes into `nodes` of those in the same subnet it
+   * will talk to. Neighbours in other subnets go through the gateway and are left out.
+   */
+  readonly neighbours: readonly (readonly number[])[]
+  readonly mtu: number
+}
+
+export interface FabricOptions {
+  /** Native threads that build; default 1 per core, at most 2. */
+  readonly threads?: number
+  /** Called with indexes of nodes that are complete: carrier seen, port forwarding, addresses and routes in place. */
+  readonly onReady?: (indexes: readonly number[]) => void
+  /** Called when a complete node's link goes down or vanishes, or its namespace can't be used any more. */
+  readonly onLost?: (index: number, reason: string) => void
+  /** Fault injection: the k-th kernel call (from 1) of build() is not made and fails with this errno. For tests. */
+  readonly failAt?: { readonly call: number; readonly errno: number }
+}
+
+export interface FabricTimings {
+  /** CLOCK_MONOTONIC ns of the first and after the last kernel call. */
+  readonly startedNs: bigint
+  readonly endedNs: bigint
+  readonly kernelCalls: number
+  readonly phasesNs: Readonly<Record<string, number>>
+}
+
+export interface TeardownTimings {
+  readonly startedNs: bigint
+  /** Every descriptor closed. */
+  readonly releasedNs: bigint
+  /** Kernel's word that each veth and namespace is gone (RTM_DELLINK and RTM_DELNSID seen for each). */
+  readonly goneNs: bigint
+  /** Names of interfaces the kernel had not removed when the deadline passed. */
+  readonly remaining: readonly string[]
+}
+
+/** The kernel objects under a fleet. An error carries `code` (errno name), `operation`, `where` and the kernel's words. */
+export interface Fabric {
+  /** Builds everything in one call on native threads; on failure or cancel() everything made is undone before it rejects. */
+  build(): Promise<FabricTimings>
+  /** Makes a running build() reject with code ECANCELED after undoing. Does nothing otherwise. */
+  cancel(): void
+  /** The namespace of a node that is complete. Owned by the fabric. */
+  netns(index: number): Netns
+  /** Makes one node again from nothing, on the same names and addresses. */
+  rebuildNode(index: number): Promise<void>
+  /** Removes one node: its namespace, and its veth with it. Resolves when the kernel says gone. */
+  removeNode(index: number, deadlineMs: number): Promise<void>
+  /** Adds permanent neighbour entries (address → the MAC that the address rule gives it) to a complete node. */
+  addNeighbours(index: number, addresses: readonly string[]): Promise<void>
+  /** Removes everything and waits for the kernel's word, at most `deadlineMs`. Safe at any time, also twice. */
+  teardown(deadlineMs: number): Promise<TeardownTimings>
+}
+
+export interface FabricConstructor {
+  /** `root`: namespace for bridges and host veth ends. Borrowed: must outlive the fabric. */
+  new (root: Netns, spec: FabricSpec, options?: FabricOptions): Fabric
+}
+
+/** What happened to a link end. `peerId` is 0 where the other side never proved one. */
+export interface LinkEvent {
+  readonly kind: 'up' | 'down' | 'refused' | 'dial_failed'
+  readonly nodeId: number
+  readonly peerId: number
+  readonly reason: string
+  /** CLOCK_MONOTONIC ns. */
+  readonly atNs: bigint
+}
+
+/** Where one thread went: the recorded switch trace, for bench/setns. `netns` numbers namespaces by first use. */
+export interface SwitchTrace {
+  readonly netns: Uint32Array
+  readonly switches: number
+  readonly skipped: number
+}
+
+/**
+ * All node-to-node links of one fleet, served by one native thread.
+ * Handshake: see src/protocol/link-handshake.ts. One link an edge: where both dial, the lower id's dial survives.
+ */
+export interface Links {
+  /** Starts the node's listener inside its namespace and accepts links from `peers` only. */
+  addNode(node: {
+    readonly nodeId: number
+    readonly netns: Netns
+    readonly address: string
+    readonly port: number
+    readonly incarnation: number
+    readonly peers: readonly number[]
+  }): Promise<void>
+  /** Replaces the set of ids the node accepts and keeps links with; links to others are closed. */
+  setPeers(nodeId: number, peers: readonly number[]): void
+  /** Dials until the link is up, `cancelDial` or removal; growing pauses from 50 ms to 1 s. Reports by event. */
+  dial(nodeId: number, peerId: number, address: string, port: number): void
+  cancelDial(nodeId: number, peerId: number): void
+  /** Closes the listener and every link of the node. */
+  removeNode(nodeId: number): void
+  /** Links up now, counted at their ends: two for a link inside the fleet. */
+  readonly endsUp: number
+  close(): Promise<void>
+}
+
+export interface LinksConstructor {
+  /** `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. */
+  new (runId: Uint8Array, onEvents: (events: readonly LinkEvent[]) => void): Links
+}
+
+export interface Addon {
+  readonly Netns: NetnsConstructor
+  readonly Fabric: FabricConstructor
+  readonly Links: LinksConstructor
+  /**
+   * Kernel sends `signal` when the parent's spawning thread ends. Call from the main thread.
+   * Fails with ESRCH when the parent is no longer `expectedParentPid`.
+   */
+  setParentDeathSignal(signal: number, expectedParentPid: number): void
+  /** Makes every descriptor above 2 close-on-exec but those named. */
+  closeOnExec(except: readonly number[]): void
+  /**
+   * Waits until the kernel has finished removing the namespaces dropped before this call: makes a namespace, drops it, and
+   * awaits its RTM_DELNSID (cleanup is one queue). Returns the seconds waited; rejects with ETIMEDOUT.
+   */
+  awaitNetnsCleanup(deadlineMs: number): Promise<number>
+  /** Switches recorded since the start of the process by all native threads. */
+  switchTrace(): SwitchTrace
+}
+
+const require = createRequire(import.meta.url)
+
+/** The addon. Built by the set-up into native/build. */
+export const native: Addon = require('../native/build/Release/nslab.node')

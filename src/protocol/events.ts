@@ -1,0 +1,23 @@
+// Events: what a process of a run saw, as it goes over a channel and into events.ndjson.
+
+/** A line of events.ndjson: what a process of the run saw. `t_s` counts from the run's start (CLOCK_MONOTONIC). */
+export type RunEvent = { readonly t_s: number; readonly from: string } & (
+  | { readonly kind: 'phase_started' | 'phase_ended'; readonly phase: PhaseName }
+  | { readonly kind: 'warning' | 'error'; readonly message: string; readonly code?: string }
+  | { readonly kind: 'database_ready'; readonly store: 'postgres' | 'memory'; readonly persisted: boolean; readonly reason?: string; readonly connect?: string; readonly pid?: number }
+  | { readonly kind: 'listening'; readonly address: string; readonly port: number }
+  | { readonly kind: 'fabric_started' | 'fabric_ended' }
+  | { readonly kind: 'node_up'; readonly node_id: number }
+  | { readonly kind: 'node_connected'; readonly node_id: number; readonly incarnation: number }
+  | { readonly kind: 'all_connected' | 'flows_sent' | 'all_wired' }
+  | { readonly kind: 'node_ready'; readonly node_id: number }
+  | { readonly kind: 'node_left'; readonly node_id: number; readonly reason: string }
+  | { readonly kind: 'node_lost'; readonly node_id: number; readonly reason: string }
+  | { readonly kind: 'node_restarted'; readonly node_id: number; readonly reason: string }
+  | { readonly kind: 'refused'; readonly code: string; readonly reason: string; readonly node_id?: number }
+  | { readonly kind: 'link_refused'; readonly node_id: number; readonly peer_id: number; readonly reason: string }
+  | { readonly kind: 'database_lost' | 'database_back'; readonly reason?: string }
+  | { readonly kind: 'stopped' }
+)
+
+export type PhaseName = 'preflight' | 'census' | 'prepare' | 'wire' | 'measure' | 'hold' | 'teardown' | 'verify'

@@ -1,0 +1,92 @@
+// The control protocol's messages: JSON text frames, `{"type": NAME, ...fields}`.
+// Names and fields follow the published Nextmini protocol; what it lacks is added, never renamed.
+
+export interface FlowSpec {
+  readonly flow_len: { readonly Bytes: number } | { readonly Duration: number }
+  readonly flow_rate?: number
+  readonly flow_weight?: number
+  readonly transport?: 'tcp' | 'lossless_unicast'
+}
+
+export interface LinkRate {
+  readonly rate: number
+  readonly bucket_size: number
+}
+
+export interface RouteEntry {
+  readonly route_id: number
+  readonly next_hops: readonly number[]
+  readonly src_node_id: number
+  readonly dst_node_id: number
+  readonly forward_mode: 'unicast' | 'multicast'
+}
+
+/** Messages a node sends. */
+export type NodeMessage =
+  | {
+      readonly type: 'StartUp'
+      readonly node_id: number
+      readonly private_network_name: string
+      /** host:port of the node's link listener. */
+      readonly private_network_addr: string
+      readonly public_network_addr: string
+      /** Addition: rises each time the node starts anew; a link of an older incarnation is replaced. */
+      readonly incarnation: number
+      readonly token?: string
+    }
+  | { readonly type: 'NodeTopologyReady'; readonly node_id: number }
+  /** Addition: a link of a ready node went down or came back (`links_up` of `links_expected`). */
+  | { readonly type: 'LinksChanged'; readonly node_id: number; readonly links_up: number; readonly links_expected: number }
+  /** Addition: the node leaves on purpose. */
+  | { readonly type: 'Leave'; readonly node_id: number; readonly reason: string }
+
+/** Messages the controller sends. */
+export type ControllerMessage =
+  | {
+      readonly type: 'StartUp'
+      readonly node_id: number
+      readonly net_mask: string
+      readonly virtual_base_addr: string
+      readonly user_space_base_addr: string
+      readonly external_base_addr: string
+      readonly max_server_port: number
+      readonly protocol: 'tcp' | 'udp'
+      readonly scheduler_type: 'fifo' | 'wrr'
+      readonly node_spec: { readonly node_id: number; readonly operating_mode: 'normal' | 'max' }
+      /** Addition: the run's id, 32 hex digits, proven on every link. */
+      readonly run_id: string
+      /** Addition: every id this node keeps a link with (its topology neighbours), and where they listen if that is known. */
+      readonly neighbours: readonly number[]
+      /** Addition: how routes are derived, so that no table is sent for a preset; null without [routing]. */
+      readonly routing: { readonly protocol: 'shortest_path'; readonly topology: unknown } | null
+    }
+  /** Dial this neighbour. Sent to the later of the two to arrive. */
+  | { readonly type: 'AddNode'; readonly remote_node_id: number; readonly remote_addr: string }
+  /** Addition: this neighbour left; expect it back. */
+  | { readonly type: 'RemoveNode'; readonly remote_node_id: number; readonly reason: string }
+  | { readonly type: 'AddNodeAddress'; readonly remote_node_id: number; readonly remote_max_server_addr: string }
+  | { readonly type: 'InstallRoutes'; readonly routes: readonly RouteEntry[] }
+  | { readonly type: 'SetLinkRate'; readonly node_id: number; readonly rate: LinkRate }
+  | {
+      readonly type: 'AddFlows'
+      readonly flows: readonly {
+        readonly controller_id: number
+        readonly src_node_id: number
+        readonly dst_node_id: number
+        readonly route_id?: number
+        readonly flow_spec: FlowSpec
+      }[]
+    }
+  | { readonly type: 'TopologyReady' }
+  /** Addition: why the connection is about to be closed by the controller. */
+  | { readonly type: 'Refused'; readonly code: RefusalCode; readonly reason: string }
+
+export type RefusalCode =
+  | 'malformed'
+  | 'out_of_order'
+  | 'oversized'
+  | 'unknown_id'
+  | 'id_taken'
+  | 'address_taken'
+  | 'token_required'
+  | 'ending'
