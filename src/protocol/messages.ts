@@ -57,15 +57,27 @@ export type ControllerMessage =
       readonly run_id: string
       /** Addition: every id this node keeps a link with (its topology neighbours), and where they listen if that is known. */
       readonly neighbours: readonly number[]
-      /** Addition: how routes are derived, so that no table is sent for a preset; null without [routing]. */
+      /**
+       * Addition: how routes are derived, so that no table is sent for a preset; null without [routing]. `topology` is the preset
+       * as configured (TopologyConfig.preset), or null where InstallRoutes brings next_hop_runs instead.
+       */
       readonly routing: { readonly protocol: 'shortest_path'; readonly topology: unknown } | null
     }
   /** Dial this neighbour. Sent to the later of the two to arrive. */
   | { readonly type: 'AddNode'; readonly remote_node_id: number; readonly remote_addr: string }
-  /** Addition: this neighbour left; expect it back. */
+  /** Addition: this neighbour left; expect it back: it dials when it comes. */
   | { readonly type: 'RemoveNode'; readonly remote_node_id: number; readonly reason: string }
   | { readonly type: 'AddNodeAddress'; readonly remote_node_id: number; readonly remote_max_server_addr: string }
-  | { readonly type: 'InstallRoutes'; readonly routes: readonly RouteEntry[] }
+  | {
+      readonly type: 'InstallRoutes'
+      /** All explicit routes through this node; replaces what it had. */
+      readonly routes: readonly RouteEntry[]
+      /**
+       * Addition: shortest paths of a graph that no preset describes, for this node only. Runs [count, next hop, count, next hop, …]
+       * over destinations 1, 2, …; hop 0: none (the node itself, or unreachable). Absent otherwise.
+       */
+      readonly next_hop_runs?: readonly number[]
+    }
   | { readonly type: 'SetLinkRate'; readonly node_id: number; readonly rate: LinkRate }
   | {
       readonly type: 'AddFlows'
@@ -77,6 +89,9 @@ export type ControllerMessage =
         readonly flow_spec: FlowSpec
       }[]
     }
+  /** Addition: these flows (by controller_id) were deleted; stop them. */
+  | { readonly type: 'RemoveFlows'; readonly controller_ids: readonly number[] }
+  /** Every node of the plan has reported that its links are up. Sent again to a node that came back. */
   | { readonly type: 'TopologyReady' }
   /** Addition: why the connection is about to be closed by the controller. */
   | { readonly type: 'Refused'; readonly code: RefusalCode; readonly reason: string }
@@ -90,3 +105,7 @@ export type RefusalCode =
   | 'address_taken'
   | 'token_required'
   | 'ending'
+  /** Connected and never said StartUp, or stopped answering. */
+  | 'silent'
+  /** A newer incarnation of the same node took its place. */
+  | 'replaced'
