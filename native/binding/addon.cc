@@ -1,0 +1,22 @@
+// The addon's entry: state of the environment, then each part's exports.
+#include "binding/addon.h"
+
+namespace nslab::binding {
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new AddonState);
+  init_netns(env, exports);
+  init_fabric(env, exports);
+#ifdef NSLAB_WITH_ENGINE
+  init_links(env, exports);
+  init_process(env, exports);
+#endif
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(nslab, init)
+
+}  // namespace nslab::binding

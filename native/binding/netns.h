@@ -1,0 +1,20 @@
+// The Netns class of JavaScript, for the parts that take one as an argument.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "netns/netns.h"
+
+namespace nslab::binding {
+
+using SharedNetns = std::shared_ptr<const netns::Netns>;
+
+/** The namespace behind a JavaScript Netns; null (with a pending TypeError) where `value` is none or was closed. */
+[[nodiscard]] SharedNetns netns_of(Napi::Value value);
+
+/** A JavaScript Netns that shares `netns`. close() on it lets go of this share only. */
+[[nodiscard]] Napi::Value netns_to_js(Napi::Env env, SharedNetns netns);
+
+}  // namespace nslab::binding
