@@ -1,0 +1,92 @@
+// Which runs are alive on this machine: a registry of small files, each naming the process that must still be there.
+// `nslab exec` finds its run here, `nslab reap` what a crash left, and two runs learn of each other.
+
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeFileAtomic } from './disk.ts'
+import { bootId, isAlive, ownIdentity, type ProcessIdentity } from './proc.ts'
+import { makeStateFolder, stateFolder } from './state-folder.ts'
+
+export interface LiveRun extends ProcessIdentity {
+  readonly schema: 'nslab.live/1'
+  /** 32 hex digits. */
+  readonly run_id: string
+  readonly boot_id: string
+  /** The run folder, absolute. */
+  readonly folder: string
+  readonly scenario: string
+  readonly started_at: string
+  /** Unix sockets of the run's fleets, absolute, with the ids (first and last) that each knows. */
+  readonly sockets: readonly { readonly path: string; readonly node_ids: readonly [number, number] }[]
+  /** What a crash leaves on disk and reap removes: paths relative to `folder`, never above it. */
+  readonly temporary: readonly string[]
+}
+
+export type LiveRunFacts = Pick<LiveRun, 'run_id' | 'folder' | 'scenario' | 'started_at' | 'sockets' | 'temporary'>
+
+export interface LiveRegistration {
+  /** Takes the run out of the registry. Safe twice. */
+  close(): void
+}
+
+/** Enters this process' run, in the registry and as live.json in its folder. Throws DISK_REFUSED. */
+export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): LiveRegistration {
+  const run: LiveRun = { schema: 'nslab.live/1', ...ownIdentity(), boot_id: bootId(), ...facts }
+  const runs = join(state, 'runs')
+  makeStateFolder(state)
+  makeStateFolder(runs)
+  const entry = join(runs, `${run.run_id}.json`)
+  const inFolder = join(run.folder, 'live.json')
+  const text = `${JSON.stringify(run, null, 2)}\n`
+  writeFileAtomic(entry, text, 0o600)
+  try {
+    writeFileAtomic(inFolder, text)
+  } catch (error) {
+    rmSync(entry, { force: true })
+    throw error
+  }
+  return {
+    close: () => {
+      rmSync(inFolder, { force: true })
+      rmSync(entry, { force: true })
+    },
+  }
+}
+
+/** The runs whose process lives, oldest first, and those whose process is gone. A torn or foreign file is in neither. */
+export function listRuns(state = stateFolder()): { readonly live: LiveRun[]; readonly dead: LiveRun[] } {
+  const live: LiveRun[] = []
+  const dead: LiveRun[] = []
+  const boot = bootId()
+  for (const name of entryNames(join(state, 'runs'))) {
+    const run = readRun(join(state, 'runs', name))
+    if (run === null || `${run.run_id}.json` !== name) continue
+    if (run.boot_id === boot && isAlive(run)) live.push(run)
+    else dead.push(run)
+  }
+  const byStart = (a: LiveRun, b: LiveRun): number => a.started_at.localeCompare(b.started_at)
+  return { live: live.sort(byStart), dead: dead.sort(byStart) }
+}
+
+/** Takes a dead run out of the registry and its folder. */
+export function forgetRun(run: LiveRun, state = stateFolder()): void {
+  rmSync(join(run.folder, 'live.json'), { force: true })
+  rmSync(join(state, 'runs', `${run.run_id}.json`), { force: true })
+}
+
+function entryNames(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter(name => /^[0-9a-f]{32}\.json$/.test(name))
+  } catch {
+    return []
+  }
+}
+
+function readRun(path: string): LiveRun | null {
+  try {
+    const run = JSON.parse(readFileSync(path, 'utf8')) as LiveRun
+    return run.schema === 'nslab.live/1' ? run : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,124 @@
+// What /proc says, as typed values: pure parsers first, then thin readers of the live files.
+// Not here: walking all processes (census.ts) and sampling over time (sampler.ts).
+
+import { readFileSync } from 'node:fs'
+
+const KIB = 1024
+
+/** USER_HZ: the kernel's interface constant for times in /proc/PID/stat, 100 on every architecture that Node runs on. */
+export const TICKS_PER_S = 100
+
+/** /proc/meminfo, in bytes by its own keys (counts such as HugePages_Total stay counts). */
+export function parseMeminfo(text: string): Readonly<Record<string, number>> {
+  const values: Record<string, number> = {}
+  for (const line of text.split('\n')) {
+    const match = /^([^:]+):\s+(\d+)( kB)?$/.exec(line)
+    if (match !== null) values[match[1] as string] = Number(match[2]) * (match[3] === undefined ? 1 : KIB)
+  }
+  return values
+}
+
+export interface ProcessStatus {
+  readonly rssBytes: number
+  readonly threads: number
+}
+
+/** /proc/PID/status. A kernel thread or zombie has no VmRSS: 0. */
+export function parseStatus(text: string): ProcessStatus {
+  return {
+    rssBytes: Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB,
+    threads: Number(/^Threads:\s+(\d+)$/m.exec(text)?.[1] ?? 0),
+  }
+}
+
+export interface ProcessStat {
+  readonly pid: number
+  readonly comm: string
+  /** One letter; Z is a zombie, X dead. */
+  readonly state: string
+  readonly parentPid: number
+  /** User and system time of all its threads. */
+  readonly cpuS: number
+  /** Clock ticks from boot to its start: with the pid it names a process for as long as the machine is up. */
+  readonly startTicks: number
+}
+
+/** /proc/PID/stat. The command may hold spaces and parentheses: everything up to the last `)` is its. */
+export function parseStat(text: string): ProcessStat {
+  const open = text.indexOf('(')
+  const close = text.lastIndexOf(')')
+  const rest = text.slice(close + 2).split(' ')
+  return {
+    pid: Number(text.slice(0, open)),
+    comm: text.slice(open + 1, close),
+    state: rest[0] as string,
+    parentPid: Number(rest[1]),
+    cpuS: (Number(rest[11]) + Number(rest[12])) / TICKS_PER_S,
+    startTicks: Number(rest[19]),
+  }
+}
+
+/** /proc/pressure/*: share of time, in percent over 10 s, in which some task waited for the resource. */
+export function parsePressureSome(text: string): number {
+  return Number(/^some avg10=([\d.]+)/m.exec(text)?.[1] ?? 0)
+}
+
+/** /proc/loadavg: the average over one minute. */
+export function parseLoad1m(text: string): number {
+  return Number(text.split(' ')[0])
+}
+
+/** /proc/PID/smaps_rollup: proportional set size, shared pages divided by those who share them. */
+export function parseSmapsRollupPss(text: string): number {
+  return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB
+}
+
+/** A file's text, or null where it is not there or not for us: processes end while they are read. */
+export function readOrNull(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+/** The process behind a pid now, or null. */
+export function readStat(pid: number): ProcessStat | null {
+  const text = readOrNull(`/proc/${pid}/stat`)
+  return text === null || text === '' ? null : parseStat(text)
+}
+
+/** A process, for as long as this boot lasts. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly start_ticks: number
+}
+
+/** This process. */
+export function ownIdentity(): ProcessIdentity {
+  const stat = readStat(process.pid)
+  if (stat === null) throw new Error('/proc is not mounted')
+  return { pid: process.pid, start_ticks: stat.startTicks }
+}
+
+/** Whether that very process still runs: a zombie does not, nor does another one with its pid. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  const stat = readStat(identity.pid)
+  return stat !== null && stat.startTicks === identity.start_ticks && stat.state !== 'Z' && stat.state !== 'X'
+}
+
+/** Different at each boot: what was true of processes and sysctls before it is void after it. */
+export function bootId(): string {
+  return (readOrNull('/proc/sys/kernel/random/boot_id') ?? 'unknown').trim()
+}
+
+/**
+ * Memory in use by the whole machine: MemTotal − MemAvailable. Page cache and reclaimable slab count as available, so reading
+ * files does not raise it; but the kernel keeps the low watermark and about half of small caches out of MemAvailable, which moves by
+ * some MB with the cache. Namespaces are unreclaimable slab and vmalloc: they count fully, until the kernel has really
+ * removed them (see quiesce()).
+ */
+export function memoryUsedBytes(): number {
+  const values = parseMeminfo(readFileSync('/proc/meminfo', 'utf8'))
+  return (values.MemTotal ?? 0) - (values.MemAvailable ?? 0)
+}
