@@ -23,6 +23,7 @@
         'binding/errors.cc',
         'binding/netns.cc',
         'binding/fabric.cc',
+        'binding/process.cc',
       ],
     },
     {

@@ -8,9 +8,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonState);
   init_netns(env, exports);
   init_fabric(env, exports);
+  init_process(env, exports);
 #ifdef NSLAB_WITH_ENGINE
   init_links(env, exports);
-  init_process(env, exports);
 #endif
   return exports;
 }
