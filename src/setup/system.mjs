@@ -1,0 +1,96 @@
+// @ts-check
+// What has to be on the machine: found in PATH; as root on Debian installed by apt after saying so, else named.
+
+import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { mustRun, runTool } from './child.mjs'
+import { exitCode, SetupError, say, step } from './root.mjs'
+
+/** @typedef {{ name: string, why: string, packages: readonly string[], isThere: () => boolean }} Need */
+
+/** @param {string} name @returns {string | undefined} where an executable of this name is; sbin folders count too */
+export const inPath = name =>
+  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
+    .filter(folder => folder !== '')
+    .map(folder => join(folder, name))
+    .find(path => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+
+/** @param {...string} names */
+const anyInPath = (...names) => names.some(name => inPath(name) !== undefined)
+
+/** @returns {boolean} whether a PostgreSQL server is installed, in PATH or where Debian keeps it out of PATH */
+const hasPostgres = () => {
+  if (anyInPath('postgres')) return true
+  const folder = '/usr/lib/postgresql'
+  return existsSync(folder) && readdirSync(folder).some(version => existsSync(join(folder, version, 'bin/postgres')))
+}
+
+/** For building the addon. @type {readonly Need[]} */
+export const buildNeeds = [
+  { name: 'g++', why: 'compiles the addon', packages: ['g++'], isThere: () => anyInPath('g++', 'c++') },
+  { name: 'make', why: 'builds the addon', packages: ['make'], isThere: () => anyInPath('make') },
+  { name: 'python3', why: 'runs node-gyp', packages: ['python3'], isThere: () => anyInPath('python3') },
+]
+
+/** For the tests, beside those. @type {readonly Need[]} */
+export const testNeeds = [
+  { name: 'ip', why: 'reads back what was made', packages: ['iproute2'], isThere: () => anyInPath('ip') },
+  { name: 'setpriv', why: 'runs without root', packages: ['util-linux'], isThere: () => anyInPath('setpriv') },
+  { name: 'postgres', why: 'the store under test', packages: ['postgresql-common', 'postgresql'], isThere: hasPostgres },
+  { name: 'chromium', why: 'opens the report', packages: ['chromium'], isThere: () => anyInPath('chromium') },
+]
+
+const isDebian = () => existsSync('/etc/debian_version') && anyInPath('apt-get')
+
+/**
+ * Makes sure of every need.
+ * @param {readonly Need[]} needs
+ * @throws {SetupError} 3 where something is missing and may not be installed, with nothing changed
+ */
+export const ensureSystem = async needs => {
+  const missing = needs.filter(need => !need.isThere())
+  if (missing.length === 0) return
+  const packages = missing.flatMap(need => need.packages)
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages]
+  const list = missing.map(need => `${need.name} (${need.why})`).join(', ')
+  if (process.geteuid?.() !== 0 || !isDebian()) {
+    const how = isDebian() ? `run as root:\n  ${install.join(' ')}` : `install, by Debian's names: ${packages.join(' ')}`
+    throw new SetupError(exitCode.notFit, `missing: ${list}\nNothing was changed. To go on, ${how}`)
+  }
+  say(`missing: ${list}`)
+  say(`will be installed by apt: ${packages.join(' ')}`)
+  await step(install.join(' '), () => aptInstall(packages))
+  const still = missing.filter(need => !need.isThere())
+  if (still.length > 0) throw new SetupError(exitCode.notFit, `still missing: ${still.map(need => need.name).join(', ')}`)
+}
+
+/** @param {readonly string[]} packages */
+const aptInstall = async packages => {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const args = (/** @type {readonly string[]} */ names) => ['install', '-y', '--no-install-recommends', ...names]
+  const install = (/** @type {readonly string[]} */ names) => mustRun('apt-get install', 'apt-get', args(names), { env })
+  // Package lists may be absent or old, which only trying tells.
+  if ((await runTool('apt-get', ['--simulate', ...args(packages)], { env })).status !== 0) {
+    await mustRun('apt-get update', 'apt-get', ['update'], { env })
+  }
+  if (packages.includes('postgresql')) {
+    await install(['postgresql-common'])
+    keepClustersAway()
+  }
+  await install(packages)
+}
+
+/** Debian makes and starts a database cluster when a server is installed; only its programs are wanted here. */
+const keepClustersAway = () => {
+  const path = '/etc/postgresql-common/createcluster.conf'
+  say(`${path}: create_main_cluster = false, so that no database is started on this machine`)
+  const text = readFileSync(path, 'utf8')
+  writeFileSync(path, text.replace(/^#?\s*create_main_cluster\s*=.*$/m, 'create_main_cluster = false'))
+}

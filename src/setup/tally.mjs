@@ -1,0 +1,60 @@
+// @ts-check
+// Reads tap's output as it comes: one line for each test file, the diagnostics of what failed, and the counts.
+
+import { Parser } from 'tap-parser'
+
+/** Diagnostics that say where a failure was met by the runner, not what failed. */
+const NOISE = ['stdio', 'cwd', 'externalID', 'command', 'args', 'jobId', 'buffered', 'typeName', 'isToplevel']
+
+/**
+ * @param {NodeJS.ReadableStream} stream TAP @param {(line: string) => void} print
+ * @returns {Promise<{ passed: number, failed: number, problems: readonly string[] }>} assertions; problems: failures outside of any
+ */
+export const tally = (stream, print) =>
+  new Promise((resolve, reject) => {
+    const counts = { passed: 0, failed: 0, problems: /** @type {string[]} */ ([]) }
+    const parser = new Parser()
+    let file = { name: '', passed: 0, failed: 0 }
+    parser.on('child', child => {
+      file = { name: child.name, passed: 0, failed: 0 }
+    })
+    parser.on('pass', () => {
+      counts.passed += 1
+      file.passed += 1
+    })
+    const fail = (/** @type {string} */ text) => {
+      counts.failed += 1
+      file.failed += 1
+      print(text)
+    }
+    parser.on('fail', result => fail(`not ok ${titleOf(result)}${diagnosticsOf(result.diag)}`))
+    for (const kind of /** @type {const} */ (['skip', 'todo'])) {
+      parser.on(kind, result => fail(`not ok ${titleOf(result)}\n    ${kind}: ${result[kind]} (a test may not be left out)`))
+    }
+    parser.on('assert', result => {
+      if (result.name !== file.name) return
+      const ok = result.ok && file.failed === 0
+      const failed = file.failed > 0 ? `, ${file.failed} failed` : ''
+      const time = result.time === null ? '' : ` (${(result.time / 1000).toFixed(1)} s)`
+      print(`${ok ? 'ok    ' : 'not ok'} ${result.name}: ${file.passed} passed${failed}${time}`)
+    })
+    parser.on('bailout', reason => counts.problems.push(`bailed out: ${reason}`))
+    parser.on('complete', () => resolve(counts))
+    stream.on('error', reject)
+    stream.pipe(parser)
+  })
+
+/** @param {{ fullname: string, name: string }} result */
+const titleOf = result => (result.fullname === '' ? result.name : `${result.fullname} > ${result.name}`)
+
+/** @param {unknown} diag @returns {string} as indented lines, what matters only */
+const diagnosticsOf = diag => {
+  if (diag === null || typeof diag !== 'object') return ''
+  const lines = []
+  for (const [key, value] of Object.entries(diag)) {
+    if (NOISE.includes(key)) continue
+    const text = typeof value === 'string' ? value.trimEnd() : JSON.stringify(value)
+    lines.push(...(text.includes('\n') ? [`${key}:`, ...text.split('\n').map(line => `  ${line}`)] : [`${key}: ${text}`]))
+  }
+  return lines.map(line => `\n    ${line}`).join('')
+}
