@@ -1,0 +1,236 @@
+// All nodes of one host, from the first kernel call to the kernel's word that nothing is left.
+// Nodes join as soon as each namespace is complete, while later ones are still being made.
+
+import type { Clock } from '../base/clock.ts'
+import { NslabError } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import { isLoopback } from '../config/host.ts'
+import type { DataplaneConfig } from '../config/types.ts'
+import type { Addon, Fabric, FabricOptions, FabricSpec, FabricTimings, Netns } from '../native.ts'
+import type { RunEvent } from '../protocol/events.ts'
+import { Alarms } from './alarms.ts'
+import { FleetNode } from './fleet-node.ts'
+import { KeepAlive } from './keep-alive.ts'
+import { Membership } from './membership.ts'
+import { NodeAgent } from './node-agent.ts'
+import { Recovery } from './recovery.ts'
+
+/** An event before it has its time and place. */
+export type FleetEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 't_s' | 'from'> : never) : never
+
+export interface FleetOptions {
+  readonly native: Pick<Addon, 'Fabric' | 'Links'>
+  /** The fabric root. Borrowed: must outlive the fleet. */
+  readonly root: Netns
+  readonly spec: FabricSpec
+  readonly config: DataplaneConfig
+  /** A loopback host is the machine's own controller: each node dials its gateway. */
+  readonly controller: { readonly host: string; readonly port: number }
+  /** 32 hex digits; absent: the controller's. */
+  readonly runId?: string
+  /** Topology neighbours by id, where they are known. */
+  readonly peersOf?: (nodeId: number) => readonly number[]
+  /** The first incarnation of each node: above that of any fleet with the same ids before this one. */
+  readonly firstIncarnation: number
+  readonly clock: Clock
+  readonly random: Random
+  /** `atNs`: when it happened, where that is not now. */
+  readonly emit: (event: FleetEvent, atNs?: bigint) => void
+  /** Called once when the fleet can't go on; `stop` is still to be called. */
+  readonly onFatal: (error: NslabError) => void
+  /** Fault injection for tests, handed to the fabric. */
+  readonly failAt?: NonNullable<FabricOptions['failAt']>
+}
+
+export interface FleetEnd {
+  readonly facts: Readonly<Record<string, number>>
+  /** Interfaces that the kernel had not removed at the deadline. */
+  readonly remaining: readonly string[]
+}
+
+export class Fleet {
+  readonly #options: FleetOptions
+  readonly #nodes: readonly FleetNode[]
+  readonly #fabric: Fabric
+  readonly #alarms: Alarms<FleetNode>
+  readonly #recovery: Recovery
+  readonly #membership: Membership
+  readonly #keepAlive: KeepAlive
+  #building: Promise<FabricTimings> | null = null
+  #timings: FabricTimings | null = null
+  #ending: Promise<FleetEnd> | null = null
+  #failed = false
+
+  constructor(options: FleetOptions) {
+    const { config, spec, clock, random, controller, native } = options
+    this.#options = options
+    this.#fabric = new native.Fabric(options.root, spec, {
+      onReady: indexes => this.#complete(indexes),
+      onLost: (index, reason) => this.#recovery.died(this.#nodes[index] as FleetNode, reason),
+      ...(options.failAt === undefined ? undefined : { failAt: options.failAt }),
+    })
+    this.#alarms = new Alarms<FleetNode>(clock, node => this.#recovery.ring(node))
+    // Agents call membership, membership calls recovery, recovery calls membership: the nodes are filled in last.
+    const nodes: FleetNode[] = []
+    this.#nodes = nodes
+    this.#recovery = new Recovery(
+      { nodes, fabric: this.#fabric, alarms: this.#alarms, clock, random, onNodeDeath: config.onNodeDeath },
+      {
+        lost: (node, reason) => options.emit({ kind: 'node_lost', node_id: node.nodeId, reason }),
+        restarted: (node, reason) => options.emit({ kind: 'node_restarted', node_id: node.nodeId, reason }),
+        linkRefused: event => {
+          const { nodeId: node_id, peerId: peer_id, reason } = event
+          options.emit({ kind: 'link_refused', node_id, peer_id, reason }, event.atNs)
+        },
+        fatal: error => this.#fail(error),
+      },
+    )
+    this.#membership = new Membership(
+      {
+        nodes,
+        fabric: this.#fabric,
+        Links: native.Links,
+        alarms: this.#alarms,
+        controllerHost: isLoopback(controller.host) ? null : controller.host,
+        controllerPort: controller.port,
+        connectTimeoutMs: config.controllerConnectTimeoutMs,
+        linkPort: config.privateNetworkPort,
+        neighboursPlanned: options.peersOf !== undefined,
+        ...(options.runId === undefined ? undefined : { runId: options.runId }),
+        ...(options.peersOf === undefined ? undefined : { peersOf: options.peersOf }),
+      },
+      this.#recovery,
+    )
+    this.#recovery.attach(this.#membership)
+    for (const [index, node] of spec.nodes.entries()) {
+      const identity = {
+        nodeId: node.nodeId,
+        address: node.address,
+        port: config.privateNetworkPort,
+        privateNetworkName: config.privateNetworkName,
+        ...(config.token === undefined ? undefined : { token: config.token }),
+      }
+      nodes.push(new FleetNode(index, node, options.firstIncarnation, new NodeAgent(identity, this.#membership)))
+    }
+    this.#keepAlive = new KeepAlive(nodes)
+  }
+
+  /**
+   * Makes the fabric; its nodes join meanwhile. Resolves when every namespace is complete, which is not when every node has
+   * joined. Throws KERNEL_REFUSED, everything made being undone, or INTERRUPTED after `stop`.
+   */
+  async build(): Promise<void> {
+    if (this.#ending !== null) throw new NslabError('INTERRUPTED', { signal: 'stop' })
+    this.#options.emit({ kind: 'fabric_started' })
+    this.#building = this.#fabric.build()
+    try {
+      this.#timings = await this.#building
+    } catch (error) {
+      throw this.#ending === null ? kernelRefused(error) : new NslabError('INTERRUPTED', { signal: 'stop' })
+    }
+    this.#options.emit({ kind: 'fabric_ended' }, this.#timings.endedNs)
+  }
+
+  /** Where a node's namespace is: a descriptor of this process. Null when the id is not of this fleet or the node has none. */
+  whereIs(nodeId: number): { readonly fd: number; readonly address: string; readonly cookie: bigint } | null {
+    const node = this.#nodes[nodeId - this.firstId]
+    if (node === undefined || this.#ending !== null || node.stage === 'absent' || node.stage === 'rebuilding') return null
+    try {
+      const netns = this.#fabric.netns(node.index)
+      return { fd: netns.fd, address: node.spec.address, cookie: netns.identity.cookie }
+    } catch {
+      return null
+    }
+  }
+
+  get firstId(): number {
+    return (this.#nodes[0] as FleetNode).nodeId
+  }
+
+  get lastId(): number {
+    return (this.#nodes.at(-1) as FleetNode).nodeId
+  }
+
+  /** Counts of now, for the outcome of a run. */
+  facts(): Record<string, number> {
+    const { reconnects, restarts, linksRefused, dialsFailed } = this.#recovery.counts
+    let lost = 0
+    let ready = 0
+    let flowsHeld = 0
+    for (const { stage, agent } of this.#nodes) {
+      if (stage === 'lost') lost++
+      if (agent.isReady) ready++
+      flowsHeld += agent.flowsHeld
+    }
+    return {
+      links_up_count: this.#membership.linkEndsUp,
+      links_refused_count: linksRefused,
+      link_dials_failed_count: dialsFailed,
+      control_reconnects_count: reconnects,
+      node_restarts_count: restarts,
+      nodes_lost_count: lost,
+      nodes_ready_count: ready,
+      flows_held_count: flowsHeld,
+      fabric_kernel_calls_count: this.#timings?.kernelCalls ?? 0,
+      ...this.#phaseFacts(),
+    }
+  }
+
+  /**
+   * Ends everything, whatever is under way, and waits at most `deadlineMs` for the kernel's word that all is gone. Safe to
+   * call at any time; later calls give the first one's result.
+   */
+  stop(deadlineMs: number): Promise<FleetEnd> {
+    this.#ending ??= this.#end(deadlineMs)
+    return this.#ending
+  }
+
+  async #end(deadlineMs: number): Promise<FleetEnd> {
+    const { clock } = this.#options
+    const startedNs = clock.nowNs()
+    const facts = this.facts()
+    this.#recovery.close()
+    this.#keepAlive.close()
+    this.#fabric.cancel()
+    await this.#membership.close('the fleet ends')
+    await this.#building?.catch(() => {})
+    const spentMs = Number((clock.nowNs() - startedNs) / 1_000_000n)
+    const timings = await this.#fabric.teardown(Math.max(0, deadlineMs - spentMs))
+    return {
+      facts: {
+        ...facts,
+        teardown_s: Number(timings.goneNs - startedNs) / 1e9,
+        teardown_released_s: Number(timings.releasedNs - startedNs) / 1e9,
+        netns_gone_s: Number(timings.goneNs - timings.releasedNs) / 1e9,
+      },
+      remaining: timings.remaining,
+    }
+  }
+
+  #complete(indexes: readonly number[]): void {
+    if (this.#ending !== null) return
+    for (const index of indexes) {
+      const node = this.#nodes[index] as FleetNode
+      this.#options.emit({ kind: 'node_up', node_id: node.nodeId })
+      if (node.stage === 'absent') this.#membership.enqueue(node)
+    }
+  }
+
+  #fail(error: NslabError): void {
+    if (this.#failed || this.#ending !== null) return
+    this.#failed = true
+    this.#options.onFatal(error)
+  }
+
+  #phaseFacts(): Record<string, number> {
+    const phases = Object.entries(this.#timings?.phasesNs ?? {})
+    return Object.fromEntries(phases.map(([name, ns]) => [`fabric_${name}_s`, ns / 1e9]))
+  }
+}
+
+/** The addon's error as one of the table, its own words kept. */
+export function kernelRefused(error: unknown): NslabError {
+  const { code, operation, where, message } = error as Error & { code?: string; operation?: string; where?: string }
+  const facts = { operation: operation ?? 'fabric', where: where ?? 'the fabric', errno: code ?? 'unknown', reason: message }
+  return new NslabError('KERNEL_REFUSED', facts, { cause: error })
+}

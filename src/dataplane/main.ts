@@ -1,0 +1,187 @@
+// `nslab dataplane`: a fleet, steered over a channel by `nslab run`, or on its own until it is told to end.
+
+import type { Duplex } from 'node:stream'
+import { Channel } from '../base/channel.ts'
+import type { Clock } from '../base/clock.ts'
+import { NslabError } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import { isLoopback, parseControllerAddr } from '../config/host.ts'
+import type { DataplaneConfig } from '../config/types.ts'
+import type { Addon, FabricSpec, Netns } from '../native.ts'
+import type { RunEvent } from '../protocol/events.ts'
+import type { Command, Notice } from '../protocol/steering.ts'
+import { Fleet, type FleetEnd, kernelRefused } from './fleet.ts'
+import { Relay } from './relay.ts'
+import { Whereabouts } from './whereabouts.ts'
+
+/** How long a fleet that nobody can tell a deadline may take to end, ms. */
+const TEARDOWN_MS = 10_000
+
+export interface DataplaneOptions {
+  readonly native: Addon
+  readonly config: DataplaneConfig
+  readonly controllerAddr: string
+  readonly spec: FabricSpec
+  /** Name of this process in its events. */
+  readonly name: string
+  /** Inherited fabric root; absent: a new one, and a relay to the machine's own controller. */
+  readonly root?: Netns
+  readonly runId?: string
+  readonly peersOf?: (nodeId: number) => readonly number[]
+  readonly firstIncarnation: number
+  /** CLOCK_MONOTONIC ns that events count from. */
+  readonly originNs: bigint
+  /** Where fleet.sock is made; absent: none. */
+  readonly runFolder?: string
+  /** The channel to `nslab run`; absent: the fleet is built at once. */
+  readonly steering?: Duplex
+  /** Ends the fleet in order. */
+  readonly signal: AbortSignal
+  /** Every event, beside the channel. */
+  readonly onEvent?: (event: RunEvent) => void
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/**
+ * Runs a fleet until it is told to stop. Resolves with how it ended; throws what made it unable to go on, after
+ * everything it made is gone.
+ */
+export async function runDataplane(options: DataplaneOptions): Promise<FleetEnd> {
+  const dataplane = new Dataplane(options)
+  try {
+    return await dataplane.run()
+  } finally {
+    await dataplane.close()
+  }
+}
+
+class Dataplane {
+  readonly #options: DataplaneOptions
+  readonly #channel: Channel<Notice, Command> | null
+  /** Settles once: with a deadline in ms when the fleet shall stop, with an error when it can't go on. */
+  readonly #done: Promise<number>
+  #stop: (deadlineMs: number) => void = () => {}
+  #fail: (error: unknown) => void = () => {}
+  #fleet: Fleet | null = null
+  #relay: Relay | null = null
+  #whereabouts: Whereabouts | null = null
+  #ownRoot: Netns | null = null
+
+  constructor(options: DataplaneOptions) {
+    this.#options = options
+    this.#done = new Promise((resolve, reject) => {
+      this.#stop = resolve
+      this.#fail = reject
+    })
+    this.#done.catch(() => {})
+    const stop = (): void => this.#stop(TEARDOWN_MS)
+    if (options.signal.aborted) stop()
+    else options.signal.addEventListener('abort', stop, { once: true })
+    this.#channel =
+      options.steering === undefined
+        ? null
+        : new Channel<Notice, Command>(options.steering, command => this.#obey(command), stop)
+  }
+
+  async run(): Promise<FleetEnd> {
+    try {
+      await this.#prepare()
+      if (this.#channel === null) this.#build()
+      else this.#channel.send({ is: 'ready', pid: process.pid })
+      const deadlineMs = await this.#done
+      const end = await this.#end(deadlineMs)
+      this.#emit({ kind: 'stopped' })
+      this.#channel?.send({ is: 'stopped', ...end })
+      return end
+    } catch (error) {
+      await this.#end(TEARDOWN_MS).catch(() => {})
+      if (error instanceof NslabError) this.#channel?.send(failed(error))
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#channel?.close()
+    this.#options.steering?.destroy()
+  }
+
+  async #prepare(): Promise<void> {
+    const { clock, config, controllerAddr, native, random, runFolder, spec } = this.#options
+    const controller = parseControllerAddr(controllerAddr)
+    const isOwnRoot = this.#options.root === undefined
+    if (controller === null || (isOwnRoot && !isLoopback(controller.host))) {
+      const problems = [`controller_addr = ${JSON.stringify(controllerAddr)}: must be host:port of this machine's loopback`]
+      throw new NslabError('CONFIG_INVALID', { source: 'the dataplane', problems })
+    }
+    try {
+      const root = this.#options.root ?? (await native.Netns.create())
+      if (isOwnRoot) {
+        this.#ownRoot = root
+        this.#relay = await Relay.open(root, controller.host.replace(/^\[|\]$/g, ''), controller.port)
+      }
+      this.#fleet = new Fleet({
+        native,
+        root,
+        spec,
+        config,
+        controller,
+        clock,
+        random,
+        firstIncarnation: this.#options.firstIncarnation,
+        emit: (event, atNs) => this.#emit(event, atNs),
+        onFatal: error => this.#fail(error),
+        ...(this.#options.runId === undefined ? undefined : { runId: this.#options.runId }),
+        ...(this.#options.peersOf === undefined ? undefined : { peersOf: this.#options.peersOf }),
+      })
+      if (runFolder !== undefined) this.#whereabouts = await Whereabouts.open(runFolder, this.#fleet)
+    } catch (error) {
+      throw error instanceof NslabError ? error : kernelRefused(error)
+    }
+  }
+
+  #build(): void {
+    this.#fleet?.build().catch(this.#fail)
+  }
+
+  #obey(command: Command): void {
+    switch (command.do) {
+      case 'build':
+        return this.#build()
+      case 'stop':
+        return this.#stop(command.deadline_s * 1000)
+      case 'netns': {
+        // A node without a namespace has no descriptor.
+        const fd = this.#fleet?.whereIs(command.node_id)?.fd ?? -1
+        this.#channel?.send({ is: 'netns', node_id: command.node_id, pid: process.pid, fd })
+        return
+      }
+      case 'missing':
+        return
+    }
+  }
+
+  #emit(event: Parameters<ConstructorParameters<typeof Fleet>[0]['emit']>[0], atNs = this.#options.clock.nowNs()): void {
+    const t_s = Number(atNs - this.#options.originNs) / 1e9
+    const stamped = { t_s, from: this.#options.name, ...event } as RunEvent
+    this.#channel?.send({ is: 'event', event: stamped })
+    this.#options.onEvent?.(stamped)
+  }
+
+  /** Ends what was begun, in the reverse order. */
+  async #end(deadlineMs: number): Promise<FleetEnd> {
+    const end = (await this.#fleet?.stop(deadlineMs)) ?? { facts: {}, remaining: [] }
+    await this.#whereabouts?.close()
+    await this.#relay?.close()
+    this.#whereabouts = null
+    this.#relay = null
+    this.#ownRoot?.close()
+    this.#ownRoot = null
+    return end
+  }
+}
+
+function failed(error: NslabError): Notice {
+  const { code, message, hint, exitCode } = error
+  return { is: 'failed', code, message, exit_code: exitCode, ...(hint === undefined ? undefined : { hint }) }
+}

@@ -1,0 +1,359 @@
+// How nodes of a fleet become members of the controller's network, and how they leave it again:
+// control connection, link listener, greeting, dials. What a failure means is decided in recovery.ts.
+
+import { closeSync } from 'node:fs'
+import { NslabError } from '../base/errors.ts'
+import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native.ts'
+import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
+import type { Alarms } from './alarms.ts'
+import { ControlConnection, type ControlHandlers } from './control-connection.ts'
+import type { FleetNode } from './fleet-node.ts'
+import { JOINS_IN_FLIGHT } from './limits.ts'
+import type { AgentEffects, NodeAgent } from './node-agent.ts'
+
+export interface MembershipOptions {
+  readonly nodes: readonly FleetNode[]
+  readonly fabric: Fabric
+  readonly Links: LinksConstructor
+  /** Alarms of the fleet; one that rings for a joining node is its join's deadline. */
+  readonly alarms: Alarms<FleetNode>
+  /** Where nodes dial; null: their own gateway, at `controllerPort`. */
+  readonly controllerHost: string | null
+  readonly controllerPort: number
+  readonly connectTimeoutMs: number
+  readonly linkPort: number
+  /** 32 hex digits; absent: the controller's, which may then change with the controller. */
+  readonly runId?: string
+  /** Topology neighbours by id, where they are known before the controller says so: listeners open before the greeting. */
+  readonly peersOf?: (nodeId: number) => readonly number[]
+  /** Whether neighbour entries for peers inside the fleet are in the fabric's spec already. */
+  readonly neighboursPlanned: boolean
+}
+
+/** What membership reports; recovery answers. */
+export interface MembershipEvents {
+  joinFailed(node: FleetNode, error: Error): void
+  /** The control connection of a joined node ended. */
+  parted(node: FleetNode, reason: string): void
+  refused(node: FleetNode, code: RefusalCode, reason: string): void
+  becameReady(node: FleetNode): void
+  linkEvents(events: readonly LinkEvent[]): void
+}
+
+export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
+  readonly #options: MembershipOptions
+  readonly #events: MembershipEvents
+  readonly #urls = new Map<string, URL>()
+  #links: Links | null = null
+  /** Set while the listeners of an earlier run are being closed. */
+  #closing: Promise<void> | null = null
+  #runId: string | null = null
+  #queue: FleetNode[] = []
+  #queueHead = 0
+  #inFlight = 0
+  #open = true
+
+  constructor(options: MembershipOptions, events: MembershipEvents) {
+    this.#options = options
+    this.#events = events
+    if (options.runId !== undefined) this.#startLinks(options.runId)
+  }
+
+  /** Links up now, counted at the ends inside this fleet. */
+  get linkEndsUp(): number {
+    return this.#links?.endsUp ?? 0
+  }
+
+  /** Has a node with a complete namespace join as soon as there is a place. */
+  enqueue(node: FleetNode): void {
+    node.stage = 'waiting'
+    this.#queue.push(node)
+    this.#pump()
+  }
+
+  /** Takes a node out: connection, listener, links, and whatever of a join is under way. */
+  drop(node: FleetNode, stage: 'waiting' | 'rebuilding' | 'lost' | 'left', reason?: string): void {
+    this.#abandon(node, stage)
+    const connection = node.connection
+    node.connection = null
+    if (reason !== undefined) connection?.send({ type: 'Leave', node_id: node.nodeId, reason })
+    connection?.close()
+    node.agent.disconnected()
+    this.#unlisten(node)
+  }
+
+  /** The deadline of a node's join has passed. */
+  deadline(node: FleetNode): void {
+    if (node.stage === 'joining') this.#fail(node, new Error('the controller did not answer in time'))
+  }
+
+  /** Every node leaves, every join and every link ends. */
+  async close(reason: string): Promise<void> {
+    this.#open = false
+    this.#queue = []
+    for (const node of this.#options.nodes) {
+      this.#abandon(node, 'left')
+      node.connection?.send({ type: 'Leave', node_id: node.nodeId, reason })
+      node.connection?.close()
+      node.connection = null
+    }
+    await this.#closing
+    await this.#links?.close()
+    this.#links = null
+  }
+
+  // Joining, in order: socket, WebSocket, listener, greeting, the controller's StartUp.
+
+  #pump(): void {
+    // Without a run id no link can be proven, so one node asks for it first.
+    const limit = this.#links === null ? 1 : JOINS_IN_FLIGHT
+    while (this.#open && this.#inFlight < limit && this.#queueHead < this.#queue.length) {
+      const node = this.#queue[this.#queueHead++] as FleetNode
+      if (node.stage === 'waiting') this.#join(node)
+    }
+    if (this.#queueHead === this.#queue.length) {
+      this.#queue = []
+      this.#queueHead = 0
+    }
+  }
+
+  #join(node: FleetNode): void {
+    node.stage = 'joining'
+    this.#inFlight++
+    const attempt = ++node.attempt
+    const { alarms, connectTimeoutMs, controllerHost, controllerPort, fabric } = this.#options
+    alarms.set(node, connectTimeoutMs)
+    const address = controllerHost ?? node.spec.gateway
+    try {
+      const netns = fabric.netns(node.index)
+      if (this.#options.peersOf !== undefined && !node.greeted) this.#listen(node)
+      netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs } }).then(
+        fd => {
+          if (node.attempt !== attempt) closeSync(fd)
+          else node.connection = new ControlConnection(fd, this.#url(address), node, this)
+        },
+        error => this.#failAttempt(node, attempt, error),
+      )
+    } catch (error) {
+      this.#fail(node, error as Error)
+    }
+  }
+
+  opened(node: FleetNode): void {
+    if (node.stage !== 'joining') return
+    if (node.greeted) {
+      this.#unlisten(node)
+      node.greeted = false
+      node.incarnation++
+    }
+    if (this.#options.peersOf === undefined) return this.#greet(node)
+    const attempt = node.attempt
+    this.#listen(node).then(
+      () => {
+        if (node.attempt === attempt && node.stage === 'joining') this.#greet(node)
+      },
+      error => this.#failAttempt(node, attempt, error),
+    )
+  }
+
+  #greet(node: FleetNode): void {
+    node.greeted = true
+    node.agent.connected(node.incarnation)
+  }
+
+  message(node: FleetNode, message: ControllerMessage): void {
+    node.agent.receive(message)
+  }
+
+  closed(node: FleetNode, reason: string): void {
+    node.connection = null
+    if (node.stage === 'joining') return this.#fail(node, new Error(reason))
+    if (node.stage !== 'joined') return
+    node.agent.disconnected()
+    this.#events.parted(node, reason)
+  }
+
+  #failAttempt(node: FleetNode, attempt: number, error: Error): void {
+    if (node.attempt === attempt && node.stage === 'joining') this.#fail(node, error)
+  }
+
+  #fail(node: FleetNode, error: Error): void {
+    this.#abandon(node, 'waiting')
+    node.connection?.close()
+    node.connection = null
+    node.agent.disconnected()
+    this.#events.joinFailed(node, error)
+  }
+
+  /** Ends what is under way for a node, so that late answers find a newer attempt. */
+  #abandon(node: FleetNode, stage: FleetNode['stage']): void {
+    this.#options.alarms.clear(node)
+    node.attempt++
+    const joining = node.stage === 'joining'
+    node.stage = stage
+    if (joining) this.#landed()
+  }
+
+  #landed(): void {
+    this.#inFlight--
+    this.#pump()
+  }
+
+  #url(address: string): URL {
+    let url = this.#urls.get(address)
+    if (url === undefined) {
+      url = new URL(`ws://${address}:${this.#options.controllerPort}/`)
+      this.#urls.set(address, url)
+    }
+    return url
+  }
+
+  // Links.
+
+  #startLinks(runId: string): void {
+    this.#runId = runId
+    this.#links = new this.#options.Links(Buffer.from(runId, 'hex'), events => this.#events.linkEvents(events))
+  }
+
+  #listen(node: FleetNode, peers = this.#options.peersOf?.(node.nodeId) ?? []): Promise<void> {
+    if (node.listening !== null) return node.listening
+    const links = this.#links as Links
+    const { address } = node.spec
+    const { nodeId, incarnation } = node
+    const netns = this.#options.fabric.netns(node.index)
+    const request = { nodeId, netns, address, port: this.#options.linkPort, incarnation, peers }
+    const listening = this.#closing === null ? links.addNode(request) : this.#closing.then(() => links.addNode(request))
+    // Whoever waits for it sees the failure; when the join has failed meanwhile nobody does.
+    listening.catch(() => {
+      if (node.listening === listening) node.listening = null
+    })
+    node.listening = listening
+    return listening
+  }
+
+  #unlisten(node: FleetNode): void {
+    if (node.listening !== null) this.#links?.removeNode(node.nodeId)
+    node.listening = null
+    node.preparing = null
+    node.refusedDials = 0
+    node.agent.linksDropped()
+  }
+
+  /** Takes up another controller's run: every link is proven anew, so every node joins anew. */
+  #changeRun(runId: string, joining: FleetNode): void {
+    const links = this.#links
+    for (const node of this.#options.nodes) {
+      node.listening = null
+      node.preparing = null
+      node.agent.linksDropped()
+      if (node !== joining && node.stage === 'joined') node.connection?.close('the controller has begun another run')
+    }
+    if (links !== null) {
+      const closing = Promise.all([this.#closing, links.close()]).then(() => {
+        if (this.#closing === closing) this.#closing = null
+      })
+      this.#closing = closing
+    }
+    this.#startLinks(runId)
+  }
+
+  // What the agents ask for.
+
+  #node(agent: NodeAgent): FleetNode {
+    const first = (this.#options.nodes[0] as FleetNode).nodeId
+    return this.#options.nodes[agent.nodeId - first] as FleetNode
+  }
+
+  send(agent: NodeAgent, message: NodeMessage): void {
+    const node = this.#node(agent)
+    node.connection?.send(message)
+    if (message.type === 'NodeTopologyReady') this.#events.becameReady(node)
+  }
+
+  joined(agent: NodeAgent, reply: Extract<ControllerMessage, { type: 'StartUp' }>): void {
+    const node = this.#node(agent)
+    if (this.#runId !== reply.run_id) {
+      if (this.#options.runId !== undefined) {
+        const facts = { expected: this.#options.runId, given: reply.run_id }
+        return this.#fail(node, new NslabError('FOREIGN_RUN', { nodeId: node.nodeId, ...facts }))
+      }
+      if (this.#runId === null) this.#startLinks(reply.run_id)
+      else this.#changeRun(reply.run_id, node)
+    }
+    this.#options.alarms.clear(node)
+    node.stage = 'joined'
+    node.failures = 0
+    const planned = this.#options.peersOf?.(node.nodeId)
+    if (planned === undefined) this.#prepare(node, reply.neighbours)
+    else if (!sameIds(planned, reply.neighbours)) this.#links?.setPeers(node.nodeId, reply.neighbours)
+    this.#landed()
+  }
+
+  /** Opens the listener and installs neighbour entries now that the neighbours are known; dials wait for both. */
+  #prepare(node: FleetNode, neighbours: readonly number[]): void {
+    const listening = this.#listen(node, neighbours)
+    const addresses = this.#options.neighboursPlanned ? [] : this.#addressesBeside(node, neighbours)
+    const entries = addresses.length === 0 ? null : this.#options.fabric.addNeighbours(node.index, addresses)
+    const preparing = Promise.all([listening, entries])
+    node.preparing = preparing
+    const attempt = node.attempt
+    preparing.then(
+      () => {
+        if (node.preparing === preparing) node.preparing = null
+      },
+      error => {
+        if (node.attempt === attempt && node.stage === 'joined') node.connection?.close((error as Error).message)
+      },
+    )
+  }
+
+  /**
+   * Addresses of those neighbours that are in this fleet and in the node's /22. Others are reached through the gateway, or are
+   * answered for by it, and must not get the entry that the address rule would give them.
+   */
+  #addressesBeside(node: FleetNode, neighbours: readonly number[]): string[] {
+    const { nodes } = this.#options
+    const first = (nodes[0] as FleetNode).nodeId
+    const addresses: string[] = []
+    for (const id of neighbours) {
+      const peer = nodes[id - first]
+      if (peer !== undefined && peer.spec.bridge === node.spec.bridge) addresses.push(peer.spec.address)
+    }
+    return addresses
+  }
+
+  setPeers(agent: NodeAgent, peers: readonly number[]): void {
+    this.#links?.setPeers(agent.nodeId, peers)
+  }
+
+  dial(agent: NodeAgent, peerId: number, address: string, port: number): void {
+    const node = this.#node(agent)
+    if (node.preparing === null) return this.#links?.dial(agent.nodeId, peerId, address, port)
+    const attempt = node.attempt
+    node.preparing.then(
+      () => {
+        if (node.attempt === attempt) this.#links?.dial(agent.nodeId, peerId, address, port)
+      },
+      () => {},
+    )
+  }
+
+  cancelDial(agent: NodeAgent, peerId: number): void {
+    this.#links?.cancelDial(agent.nodeId, peerId)
+  }
+
+  refused(agent: NodeAgent, code: RefusalCode, reason: string): void {
+    this.#events.refused(this.#node(agent), code, reason)
+  }
+
+  broken(agent: NodeAgent, reason: string): void {
+    this.#node(agent).connection?.close(`the controller broke the protocol: ${reason}`)
+  }
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+

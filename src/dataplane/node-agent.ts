@@ -1,0 +1,243 @@
+// What one node knows and does: messages and link events in, effects out. No sockets, no time.
+// One incarnation is one life of its control connection; `connected` starts the next.
+
+import { parseControllerAddr } from '../config/host.ts'
+import type { ControllerMessage, LinkRate, NodeMessage, RefusalCode, RouteEntry } from '../protocol/messages.ts'
+
+type StartUpReply = Extract<ControllerMessage, { type: 'StartUp' }>
+type Flow = Extract<ControllerMessage, { type: 'AddFlows' }>['flows'][number]
+
+/** What an agent asks of the fleet. One object serves all agents, so each call says which. */
+export interface AgentEffects {
+  send(agent: NodeAgent, message: NodeMessage): void
+  /** The controller has accepted the node. Called once an incarnation, before any dial. */
+  joined(agent: NodeAgent, reply: StartUpReply): void
+  /** The ids to keep links with have changed after joining. */
+  setPeers(agent: NodeAgent, peers: readonly number[]): void
+  dial(agent: NodeAgent, peerId: number, address: string, port: number): void
+  cancelDial(agent: NodeAgent, peerId: number): void
+  /** The controller will have nothing to do with this node; it closes the connection. */
+  refused(agent: NodeAgent, code: RefusalCode, reason: string): void
+  /** The controller broke the protocol: the connection must be closed and tried anew. */
+  broken(agent: NodeAgent, reason: string): void
+}
+
+export interface AgentIdentity {
+  readonly nodeId: number
+  /** IPv4 address of the node; private and public are one. */
+  readonly address: string
+  readonly port: number
+  readonly privateNetworkName: string
+  readonly token?: string
+}
+
+const NO_FLOWS: readonly Flow[] = []
+const NO_ROUTES: readonly RouteEntry[] = []
+
+export class NodeAgent {
+  readonly identity: AgentIdentity
+  /** The rate of this node's outgoing links by neighbour, as last told. */
+  readonly linkRates = new Map<number, LinkRate>()
+  #effects: AgentEffects
+  #incarnation = 0
+  #joined = false
+  #hasRoutes = false
+  #saidReady = false
+  #topologyReady = false
+  #routes = NO_ROUTES
+  #nextHopRuns: readonly number[] | undefined
+  #flows = NO_FLOWS
+  /** Ids that links are kept with. */
+  #expected = new Set<number>()
+  /** Peers whose link is up, expected or not: a peer may dial before this node knows of it. */
+  #up = new Set<number>()
+  #linksUp = 0
+  /** Neighbours this node was told to dial, and where. */
+  #dials = new Map<number, string>()
+
+  constructor(identity: AgentIdentity, effects: AgentEffects) {
+    this.identity = identity
+    this.#effects = effects
+  }
+
+  get nodeId(): number {
+    return this.identity.nodeId
+  }
+
+  get incarnation(): number {
+    return this.#incarnation
+  }
+
+  get isJoined(): boolean {
+    return this.#joined
+  }
+
+  /** Whether NodeTopologyReady was sent in this incarnation. */
+  get isReady(): boolean {
+    return this.#saidReady
+  }
+
+  get linksUp(): number {
+    return this.#linksUp
+  }
+
+  get linksExpected(): number {
+    return this.#expected.size
+  }
+
+  get routes(): readonly RouteEntry[] {
+    return this.#routes
+  }
+
+  /** Shortest paths of an irregular graph, as InstallRoutes brought them. */
+  get nextHopRuns(): readonly number[] | undefined {
+    return this.#nextHopRuns
+  }
+
+  /** Flows wait here for TopologyReady, and then for an engine that runs them. */
+  get flowsHeld(): number {
+    return this.#flows.length
+  }
+
+  /** Hands out the flows held, once every node is ready; nothing before. */
+  takeFlows(): readonly Flow[] {
+    if (!this.#topologyReady) return NO_FLOWS
+    const flows = this.#flows
+    this.#flows = NO_FLOWS
+    return flows
+  }
+
+  /** A control connection is open: greets the controller as `incarnation`. Links of earlier incarnations are gone. */
+  connected(incarnation: number): void {
+    this.disconnected()
+    this.#incarnation = incarnation
+    const { nodeId, address, port, privateNetworkName, token } = this.identity
+    const listener = `${address}:${port}`
+    this.#effects.send(this, {
+      type: 'StartUp',
+      node_id: nodeId,
+      private_network_name: privateNetworkName,
+      private_network_addr: listener,
+      public_network_addr: listener,
+      incarnation,
+      ...(token === undefined ? undefined : { token }),
+    })
+  }
+
+  /** The control connection is gone. Links stay as they are until the next incarnation. */
+  disconnected(): void {
+    this.#joined = false
+    this.#hasRoutes = false
+    this.#saidReady = false
+    this.#topologyReady = false
+    this.#routes = NO_ROUTES
+    this.#nextHopRuns = undefined
+    this.#flows = NO_FLOWS
+    this.#expected.clear()
+    this.#dials.clear()
+    this.#linksUp = 0
+    this.linkRates.clear()
+  }
+
+  /** All links of the node were dropped with its listener. */
+  linksDropped(): void {
+    this.#up.clear()
+    this.#linksUp = 0
+  }
+
+  receive(message: ControllerMessage): void {
+    if (message.type === 'Refused') return this.#effects.refused(this, message.code, message.reason)
+    if (message.type === 'StartUp') return this.#receiveStartUp(message)
+    if (!this.#joined) return this.#effects.broken(this, `${message.type} before StartUp`)
+    switch (message.type) {
+      case 'AddNode':
+        return this.#receiveAddNode(message.remote_node_id, message.remote_addr)
+      case 'RemoveNode':
+        if (this.#dials.delete(message.remote_node_id)) this.#effects.cancelDial(this, message.remote_node_id)
+        return
+      case 'InstallRoutes':
+        this.#routes = message.routes.length === 0 ? NO_ROUTES : message.routes
+        this.#nextHopRuns = message.next_hop_runs
+        this.#hasRoutes = true
+        return this.#sayWhenReady()
+      case 'SetLinkRate':
+        this.linkRates.set(message.node_id, message.rate)
+        return
+      case 'AddFlows':
+        this.#flows = this.#flows.length === 0 ? message.flows : [...this.#flows, ...message.flows]
+        return
+      case 'RemoveFlows':
+        this.#flows = this.#flows.filter(flow => !message.controller_ids.includes(flow.controller_id))
+        return
+      case 'TopologyReady':
+        this.#topologyReady = true
+        return
+      case 'AddNodeAddress':
+        return
+      default:
+        this.#effects.broken(this, `unknown message ${JSON.stringify((message as { type: unknown }).type)}`)
+    }
+  }
+
+  linkUp(peerId: number): void {
+    if (this.#up.has(peerId)) return
+    this.#up.add(peerId)
+    if (this.#expected.has(peerId)) this.#linksMoved(1)
+  }
+
+  /** A link is down. Dials it again if dialling it is this node's part. */
+  linkDown(peerId: number): void {
+    if (!this.#up.delete(peerId)) return
+    if (this.#expected.has(peerId)) this.#linksMoved(-1)
+    const address = this.#dials.get(peerId)
+    if (address !== undefined) this.#dial(peerId, address)
+  }
+
+  #receiveStartUp(reply: StartUpReply): void {
+    if (this.#joined) return this.#effects.broken(this, 'a second StartUp')
+    if (reply.node_id !== this.nodeId) return this.#effects.broken(this, `StartUp for node ${reply.node_id}`)
+    this.#joined = true
+    for (const peer of reply.neighbours) this.#expect(peer)
+    this.#effects.joined(this, reply)
+  }
+
+  #receiveAddNode(peerId: number, address: string): void {
+    if (peerId === this.nodeId || parseControllerAddr(address) === null) {
+      return this.#effects.broken(this, `AddNode of ${peerId} at ${JSON.stringify(address)}`)
+    }
+    if (!this.#expected.has(peerId)) {
+      this.#expect(peerId)
+      this.#effects.setPeers(this, [...this.#expected])
+    }
+    this.#dials.set(peerId, address)
+    if (!this.#up.has(peerId)) this.#dial(peerId, address)
+  }
+
+  #expect(peerId: number): void {
+    if (this.#expected.has(peerId)) return
+    this.#expected.add(peerId)
+    if (this.#up.has(peerId)) this.#linksUp++
+  }
+
+  #dial(peerId: number, address: string): void {
+    const target = parseControllerAddr(address)
+    if (target !== null) this.#effects.dial(this, peerId, target.host, target.port)
+  }
+
+  #linksMoved(by: number): void {
+    this.#linksUp += by
+    if (!this.#saidReady) return this.#sayWhenReady()
+    this.#effects.send(this, {
+      type: 'LinksChanged',
+      node_id: this.nodeId,
+      links_up: this.#linksUp,
+      links_expected: this.#expected.size,
+    })
+  }
+
+  #sayWhenReady(): void {
+    if (this.#saidReady || !this.#joined || !this.#hasRoutes || this.#linksUp < this.#expected.size) return
+    this.#saidReady = true
+    this.#effects.send(this, { type: 'NodeTopologyReady', node_id: this.nodeId })
+  }
+}

@@ -1,0 +1,84 @@
+// RUN/fleet.sock: tells `nslab exec` where a node's namespace is, one JSON line each way.
+// The connection stays open as a life line: it ends when the fleet does.
+
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
+import type { Fleet } from './fleet.ts'
+
+/** Longest path of a unix socket, bytes without the closing zero. Source: unix(7), sockaddr_un. */
+const SOCKET_PATH_BYTES_MAX = 107
+/** A question is far shorter; a client that sends more is broken. */
+const QUESTION_BYTES_MAX = 4096
+
+export const SOCKET_NAME = 'fleet.sock'
+
+export class Whereabouts {
+  #server: Server
+  #path: string
+  #clients = new Set<Socket>()
+
+  private constructor(server: Server, path: string) {
+    this.#server = server
+    this.#path = path
+  }
+
+  /** Listens on `folder`/fleet.sock, for the owner alone. A folder too deep for a socket's path is reached by descriptor. */
+  static async open(folder: string, fleet: Fleet): Promise<Whereabouts> {
+    const path = join(folder, SOCKET_NAME)
+    const server = createServer()
+    const whereabouts = new Whereabouts(server, path)
+    server.on('connection', client => whereabouts.#serve(client, fleet))
+    const folderFd = Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX ? openSync(dirname(path), 'r') : null
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(folderFd === null ? path : `/proc/self/fd/${folderFd}/${SOCKET_NAME}`, resolve)
+      })
+      chmodSync(path, 0o600)
+    } finally {
+      if (folderFd !== null) closeSync(folderFd)
+    }
+    return whereabouts
+  }
+
+  close(): Promise<void> {
+    for (const client of this.#clients) client.destroy()
+    return new Promise(resolve =>
+      this.#server.close(() => {
+        rmSync(this.#path, { force: true })
+        resolve()
+      }),
+    )
+  }
+
+  #serve(client: Socket, fleet: Fleet): void {
+    this.#clients.add(client)
+    let text = ''
+    client.setEncoding('utf8')
+    client.on('error', () => {})
+    client.on('close', () => this.#clients.delete(client))
+    client.on('data', (chunk: string) => {
+      text += chunk
+      if (text.length > QUESTION_BYTES_MAX) client.destroy()
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        client.write(`${JSON.stringify(answer(text.slice(0, end), fleet))}\n`)
+        text = text.slice(end + 1)
+      }
+    })
+  }
+}
+
+function answer(question: string, fleet: Fleet): object {
+  const known = `${fleet.firstId}-${fleet.lastId}`
+  let nodeId: unknown
+  try {
+    nodeId = (JSON.parse(question) as { node_id?: unknown } | null)?.node_id
+  } catch {
+    return { error: 'not JSON', known }
+  }
+  if (!Number.isSafeInteger(nodeId)) return { error: 'node_id: must be an integer', known }
+  const place = fleet.whereIs(nodeId as number)
+  if (place === null) return { error: `node ${nodeId} has no namespace here`, known }
+  return { pid: process.pid, fd: place.fd, address: place.address, cookie: String(place.cookie) }
+}
