@@ -74,7 +74,7 @@ export type ControllerMessage =
       readonly routes: readonly RouteEntry[]
       /**
        * Addition: shortest paths of a graph that no preset describes, for this node only. Runs [count, next hop, count, next hop, …]
-       * over destinations 1, 2, …; hop 0: none (the node itself, or unreachable). Absent otherwise.
+       * over destinations 1, 2, …: its own id for itself, 0 for what can't be reached. Absent otherwise.
        */
       readonly next_hop_runs?: readonly number[]
     }

@@ -1,0 +1,105 @@
+// One WebSocket of the server: frames to messages for the core, and the core's way back.
+
+import type { Socket } from 'node:net'
+
+import type { RawData, WebSocket } from 'ws'
+
+import type { ControllerMessage } from '../protocol/messages.ts'
+import { NODE_MESSAGE_BYTES_MAX, parseNodeMessage } from '../protocol/validate.ts'
+import type { Core } from './core.ts'
+import type { Port, Session } from './session.ts'
+
+/** A peer that reads this slowly is as good as gone: what it was sent and has not taken would fill our memory. */
+const UNSENT_BYTES_MAX = 16 * 1024 * 1024
+
+export class Connection implements Port {
+  readonly #peer: WebSocket
+  readonly #socket: Socket
+  readonly #core: Core
+  readonly #session: Session
+  readonly #openedMs: number
+  #isAnswering = true
+
+  constructor(peer: WebSocket, socket: Socket, core: Core, nowMs: number, onClose: () => void) {
+    this.#peer = peer
+    this.#socket = socket
+    this.#core = core
+    this.#openedMs = nowMs
+    this.#session = core.open(this)
+    peer.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    peer.on('pong', () => {
+      this.#isAnswering = true
+    })
+    peer.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseOversized()
+      else if (error.code?.startsWith('WS_ERR_') === true) core.refuse(this.#session, 'malformed', error.message)
+      else core.closed(this.#session, `connection broke (${error.code ?? error.message})`)
+    })
+    peer.on('close', (code: number) => {
+      core.closed(this.#session, `connection closed (${code})`)
+      onClose()
+    })
+  }
+
+  send(message: ControllerMessage): void {
+    this.sendText(JSON.stringify(message))
+  }
+
+  sendText(text: string): void {
+    if (this.#peer.readyState !== this.#peer.OPEN) return
+    this.#peer.send(text)
+    if (this.#socket.writableLength > UNSENT_BYTES_MAX) this.#drop('does not read what it is sent')
+  }
+
+  together(work: () => void): void {
+    this.#socket.cork()
+    try {
+      work()
+    } finally {
+      this.#socket.uncork()
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.#peer.close(code, reason)
+  }
+
+  /** Closes a connection that has not joined, at the server's end. */
+  end(): void {
+    this.#core.refuse(this.#session, 'ending', 'the controller is ending')
+  }
+
+  /** Ends a connection that is late with its StartUp. True when it did. */
+  dropIfSilent(nowMs: number, handshakeDeadlineMs: number): boolean {
+    if (this.#session.stage !== 'fresh' || nowMs - this.#openedMs < handshakeDeadlineMs) return false
+    this.#core.refuse(this.#session, 'silent', 'connected and never said StartUp')
+    return true
+  }
+
+  /** Asks the peer whether it lives; one that has not answered since the last call is dropped. */
+  ping(): void {
+    if (!this.#isAnswering) return this.#drop('does not answer')
+    this.#isAnswering = false
+    if (this.#peer.readyState === this.#peer.OPEN) this.#peer.ping()
+  }
+
+  #drop(reason: string): void {
+    this.#core.closed(this.#session, reason)
+    this.#peer.terminate()
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.#isAnswering = true
+    if (isBinary) return this.#core.refuse(this.#session, 'malformed', 'a binary frame; messages are JSON text')
+    // `ws` gives one Buffer for a message unless told otherwise.
+    const bytes = data as Buffer
+    if (bytes.length > NODE_MESSAGE_BYTES_MAX) return this.#refuseOversized()
+    const parsed = parseNodeMessage(bytes.toString('utf8'))
+    if (parsed.ok) this.#core.receive(this.#session, parsed.message)
+    else this.#core.refuse(this.#session, 'malformed', parsed.reason)
+  }
+
+  #refuseOversized(): void {
+    this.#core.refuse(this.#session, 'oversized', `a message of over ${NODE_MESSAGE_BYTES_MAX} bytes`)
+  }
+}

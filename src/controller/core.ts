@@ -1,0 +1,348 @@
+// The controller's state machine: messages of nodes in, messages to nodes and events out. No sockets, clocks or storage:
+// server.ts feeds it, tests drive it directly. Everything it keeps is O(nodes + edges + routes + flows).
+
+import type { ControllerConfig } from '../config/types.ts'
+import type { RunEvent } from '../protocol/events.ts'
+import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
+import { distanceFormula } from '../topology/distance.ts'
+import { neighboursOf } from '../topology/make.ts'
+import type { Topology } from '../topology/types.ts'
+import { Barrier, type Missing } from './barrier.ts'
+import { Directory, type Identity, addressBetween } from './directory.ts'
+import { type Flow, FlowBook, endsOf, flowEntry } from './flows.ts'
+import { nextHopRuns } from './next-hops.ts'
+import { RouteBook, type RouteEdges, RouteInvalid } from './routes.ts'
+import { type Port, Session } from './session.ts'
+import { startUpFor } from './start-up.ts'
+
+type WithoutStamp<T> = T extends unknown ? Omit<T, 't_s' | 'from'> : never
+
+/** An event before server and clock have stamped it. */
+export type CoreEvent = WithoutStamp<RunEvent>
+
+/** A node's newest state, for the store. */
+export interface NodeState extends Identity {
+  readonly connected: boolean
+}
+
+export interface CoreOptions {
+  readonly config: ControllerConfig
+  readonly topology: Topology
+  /** 32 hex digits. */
+  readonly runId: string
+  /** What a StartUp must carry; null where the network itself keeps strangers out. */
+  readonly token: string | null
+  readonly onEvent: (event: CoreEvent) => void
+  readonly onNode: (state: NodeState) => void
+}
+
+/** Why a peer's connection ends, as WebSocket close codes. Source: RFC 6455, section 7.4.1. */
+const closeCodes = { normal: 1000, goingAway: 1001, policy: 1008 } as const
+
+const topologyReadyText = JSON.stringify({ type: 'TopologyReady' } satisfies ControllerMessage)
+const noRoutesText = JSON.stringify({ type: 'InstallRoutes', routes: [] } satisfies ControllerMessage)
+
+export class Core {
+  readonly #options: CoreOptions
+  readonly #topology: Topology
+  readonly #barrier: Barrier
+  readonly #directory = new Directory<Session>()
+  readonly #routes: RouteBook
+  readonly #flows = new FlowBook()
+  readonly #rates = new Map<number, ControllerMessage[]>()
+  /** Next hops are computed here: no formula describes the graph. */
+  readonly #derivesHere: boolean
+  readonly #maxNodes: ReadonlySet<number>
+  /** Once all were connected, a node that comes back gets rates and flows at once. */
+  #flowsAreOut = false
+  #ending = false
+
+  constructor(options: CoreOptions) {
+    this.#options = options
+    this.#topology = options.topology
+    this.#barrier = new Barrier(options.topology.nodesCount)
+    this.#routes = new RouteBook(options.topology.nodesCount)
+    const { config } = options
+    this.#derivesHere = config.routing !== null && distanceFormula(config.topology) === null
+    this.#maxNodes = new Set(config.nodes.filter(node => node.operatingMode === 'max').map(node => node.nodeId))
+    for (const { srcNodeId, dstNodeId, rate } of config.linkRates) {
+      const messages = this.#rates.get(srcNodeId) ?? []
+      messages.push({ type: 'SetLinkRate', node_id: dstNodeId, rate })
+      this.#rates.set(srcNodeId, messages)
+    }
+  }
+
+  get connectedCount(): number {
+    return this.#barrier.connectedCount
+  }
+
+  get readyCount(): number {
+    return this.#barrier.readyCount
+  }
+
+  missing(): Missing {
+    return this.#barrier.missing()
+  }
+
+  /** A connection was opened. */
+  open(port: Port): Session {
+    return new Session(port)
+  }
+
+  /** A valid message arrived. */
+  receive(session: Session, message: NodeMessage): void {
+    if (session.stage === 'closed') return
+    if (message.type === 'StartUp') {
+      if (session.stage === 'joined') this.refuse(session, 'out_of_order', 'StartUp was sent before on this connection')
+      else this.#join(session, message)
+      return
+    }
+    if (session.stage === 'fresh') {
+      this.refuse(session, 'out_of_order', `${message.type} before StartUp`)
+    } else if (message.node_id !== session.nodeId) {
+      const reason = `${message.type} of node ${message.node_id} on the connection of node ${session.nodeId}`
+      this.refuse(session, 'out_of_order', reason)
+    } else if (message.type === 'Leave') {
+      this.#close(session, closeCodes.normal, 'left')
+      this.#leave(session, message.reason)
+    } else if (message.type === 'NodeTopologyReady') {
+      this.#ready(session)
+    } else if (message.links_up >= message.links_expected) {
+      this.#ready(session)
+    } else {
+      this.#barrier.notReady(session.nodeId)
+    }
+  }
+
+  /** Refuses a peer: says why, closes, and if it had joined, its node has left. Does nothing on a closed session. */
+  refuse(session: Session, code: RefusalCode, reason: string, nodeId = session.nodeId): void {
+    if (session.stage === 'closed') return
+    const wasJoined = session.stage === 'joined'
+    session.port.send({ type: 'Refused', code, reason })
+    this.#close(session, closeCodes.policy, code)
+    this.#options.onEvent({ kind: 'refused', code, reason, ...(nodeId === 0 ? {} : { node_id: nodeId }) })
+    if (wasJoined) this.#leave(session, `refused: ${reason}`)
+  }
+
+  /** The connection ended by itself. Does nothing on a closed session. */
+  closed(session: Session, reason: string): void {
+    if (session.stage === 'closed') return
+    const wasJoined = session.stage === 'joined'
+    session.stage = 'closed'
+    if (wasJoined) this.#leave(session, reason)
+  }
+
+  /** A route was added, changed or (null) removed, before or during the run. */
+  setRoute(routeId: number, edges: RouteEdges | null): void {
+    try {
+      for (const id of this.#routes.set(routeId, edges)) {
+        const session = this.#directory.get(id)
+        if (session !== undefined) this.#sendRoutes(session)
+      }
+    } catch (error) {
+      if (!(error instanceof RouteInvalid)) throw error
+      this.#options.onEvent({ kind: 'warning', message: `${error.message}; it is ignored` })
+    }
+  }
+
+  /** These are all routes there are: the others are removed. */
+  replaceRoutes(routes: ReadonlyMap<number, RouteEdges>): void {
+    for (const id of this.#routes.ids()) if (!routes.has(id)) this.setRoute(id, null)
+    for (const [id, edges] of routes) this.setRoute(id, edges)
+  }
+
+  /** A flow was added, changed or (null) removed, before or during the run. */
+  setFlow(id: number, flow: Flow | null): void {
+    if (flow !== null && !endsOf(flow).every(end => this.#isInPlan(end))) {
+      const message = `flow ${id} from node ${flow.srcNodeId} to ${flow.dstNodeId} is not in the plan; it is ignored`
+      this.#options.onEvent({ kind: 'warning', message })
+      flow = null
+    }
+    const change = this.#flows.set(id, flow)
+    if (change === null || !this.#flowsAreOut) return
+    this.#sendToEnds(change.old, { type: 'RemoveFlows', controller_ids: [id] })
+    if (flow !== null) this.#sendToEnds(flow, { type: 'AddFlows', flows: [flowEntry(flow)] })
+  }
+
+  /** These are all flows there are: the others are removed. */
+  replaceFlows(flows: ReadonlyMap<number, Flow>): void {
+    for (const id of this.#flows.ids()) if (!flows.has(id)) this.setFlow(id, null)
+    for (const [id, flow] of flows) this.setFlow(id, flow)
+  }
+
+  /** Closes every session; neighbours are not told of each other's end any more. */
+  end(): void {
+    this.#ending = true
+    for (const session of [...this.#directory.values()]) {
+      this.#close(session, closeCodes.goingAway, 'the controller is ending')
+      this.#leave(session, 'the controller is ending')
+    }
+  }
+
+  #join(session: Session, message: Extract<NodeMessage, { type: 'StartUp' }>): void {
+    const identity: Identity = {
+      nodeId: message.node_id,
+      incarnation: message.incarnation,
+      privateNetworkName: message.private_network_name,
+      privateNetworkAddr: message.private_network_addr,
+      publicNetworkAddr: message.public_network_addr,
+    }
+    const { nodeId } = identity
+    if (this.#ending) return this.refuse(session, 'ending', 'the controller is ending', nodeId)
+    if (this.#options.token !== null && message.token !== this.#options.token) {
+      const reason = message.token === undefined ? 'a token is required' : 'the token is wrong'
+      return this.refuse(session, 'token_required', reason, nodeId)
+    }
+    if (!this.#isInPlan(nodeId)) {
+      return this.refuse(session, 'unknown_id', `node ${nodeId} is not in the plan of ${this.#topology.nodesCount}`, nodeId)
+    }
+    const older = this.#directory.get(nodeId)
+    if (older !== undefined && identity.incarnation <= older.identity.incarnation) {
+      const { incarnation, publicNetworkAddr } = older.identity
+      const reason =
+        `node ${nodeId} (incarnation ${incarnation}, ${publicNetworkAddr}) is connected; ` +
+        `refused incarnation ${identity.incarnation} at ${identity.publicNetworkAddr}`
+      return this.refuse(session, 'id_taken', reason, nodeId)
+    }
+    const conflict = this.#directory.conflict(identity)
+    if (conflict !== null) {
+      const reason = `address ${conflict.address} of node ${nodeId} belongs to node ${conflict.nodeId}`
+      return this.refuse(session, 'address_taken', reason, nodeId)
+    }
+    if (older !== undefined) {
+      this.refuse(older, 'replaced', `incarnation ${identity.incarnation} of node ${nodeId} took its place`)
+    }
+    this.#welcome(session, identity)
+  }
+
+  #welcome(session: Session, identity: Identity): void {
+    const { nodeId } = identity
+    session.join(identity)
+    this.#directory.add(session)
+    const isLast = this.#barrier.connect(nodeId)
+    session.port.together(() => {
+      const { config, runId } = this.#options
+      const neighbours = this.#neighboursOf(nodeId)
+      const operatingMode = this.#maxNodes.has(nodeId) ? 'max' : 'normal'
+      session.port.send(startUpFor(nodeId, config, runId, neighbours, operatingMode, this.#derivesHere))
+      for (const id of neighbours) {
+        const other = this.#directory.get(id)
+        if (other === undefined) continue
+        const remote_addr = addressBetween(identity, other.identity)
+        session.port.send({ type: 'AddNode', remote_node_id: id, remote_addr })
+      }
+      this.#sendRoutes(session)
+      if (this.#flowsAreOut) this.#sendFlows(session)
+    })
+    if (this.#flowsAreOut && this.#maxNodes.size > 0) this.#announceMaxAddress(session)
+    this.#options.onNode({ ...identity, connected: true })
+    this.#options.onEvent({ kind: 'node_connected', node_id: nodeId, incarnation: identity.incarnation })
+    if (isLast) this.#allConnected()
+  }
+
+  #allConnected(): void {
+    this.#options.onEvent({ kind: 'all_connected' })
+    this.#flowsAreOut = true
+    for (const session of this.#directory.values()) if (!session.toldFlows) this.#sendFlows(session)
+    this.#options.onEvent({ kind: 'flows_sent' })
+  }
+
+  #ready(session: Session): void {
+    if (this.#barrier.isReady(session.nodeId)) return
+    const isLast = this.#barrier.ready(session.nodeId)
+    this.#options.onEvent({ kind: 'node_ready', node_id: session.nodeId })
+    if (!isLast) return
+    this.#options.onEvent({ kind: 'all_wired' })
+    for (const other of this.#directory.values()) {
+      if (other.toldReady) continue
+      other.toldReady = true
+      other.port.sendText(topologyReadyText)
+    }
+  }
+
+  #leave(session: Session, reason: string): void {
+    const { identity } = session
+    this.#directory.remove(session)
+    this.#barrier.leave(identity.nodeId)
+    if (!this.#ending) {
+      for (const id of this.#neighboursOf(identity.nodeId)) {
+        this.#directory.get(id)?.port.send({ type: 'RemoveNode', remote_node_id: identity.nodeId, reason })
+      }
+    }
+    this.#options.onNode({ ...identity, connected: false })
+    this.#options.onEvent({ kind: 'node_left', node_id: identity.nodeId, reason })
+  }
+
+  #close(session: Session, code: number, reason: string): void {
+    session.stage = 'closed'
+    session.port.close(code, reason)
+  }
+
+  #sendRoutes(session: Session): void {
+    const routes = this.#routes.entriesOf(session.nodeId)
+    if (this.#derivesHere) {
+      const next_hop_runs = nextHopRuns(this.#topology, session.nodeId)
+      session.port.send({ type: 'InstallRoutes', routes, next_hop_runs })
+    } else if (routes.length === 0) {
+      session.port.sendText(noRoutesText)
+    } else {
+      session.port.send({ type: 'InstallRoutes', routes })
+    }
+  }
+
+  #sendFlows(session: Session): void {
+    session.toldFlows = true
+    const rates = this.#rates.get(session.nodeId)
+    const flows = this.#flows.of(session.nodeId)
+    if (rates === undefined && flows.length === 0 && this.#maxNodes.size === 0) return
+    session.port.together(() => {
+      if (this.#maxNodes.size > 0) this.#sendMaxAddresses(session)
+      for (const message of rates ?? []) session.port.send(message)
+      if (flows.length > 0) session.port.send({ type: 'AddFlows', flows: flows.map(flowEntry) })
+    })
+  }
+
+  /** Where neighbours take flows in max mode. */
+  #sendMaxAddresses(session: Session): void {
+    for (const id of this.#neighboursOf(session.nodeId)) {
+      const other = this.#directory.get(id)
+      if (other !== undefined) session.port.send(this.#maxAddress(session, other))
+    }
+  }
+
+  /** A node that came back may have moved. */
+  #announceMaxAddress(session: Session): void {
+    for (const id of this.#neighboursOf(session.nodeId)) {
+      const other = this.#directory.get(id)
+      if (other?.toldFlows === true) other.port.send(this.#maxAddress(other, session))
+    }
+  }
+
+  #maxAddress(from: Session, to: Session): ControllerMessage {
+    const address = addressBetween(from.identity, to.identity)
+    const host = address.slice(0, address.lastIndexOf(':'))
+    return {
+      type: 'AddNodeAddress',
+      remote_node_id: to.nodeId,
+      remote_max_server_addr: `${host}:${this.#options.config.maxServerPort}`,
+    }
+  }
+
+  #sendToEnds(flow: Flow | undefined, message: ControllerMessage): void {
+    if (flow === undefined) return
+    for (const end of endsOf(flow)) {
+      const session = this.#directory.get(end)
+      if (session?.toldFlows === true) session.port.send(message)
+    }
+  }
+
+  #isInPlan(id: number): boolean {
+    return id >= 1 && (this.#topology.nodesCount === 0 || id <= this.#topology.nodesCount)
+  }
+
+  #neighboursOf(id: number): Uint32Array {
+    return id > this.#topology.nodesCount ? noNeighbours : neighboursOf(this.#topology, id)
+  }
+}
+
+const noNeighbours = new Uint32Array(0)

@@ -1,0 +1,65 @@
+// Who is connected under which id, and which address belongs to whom. Pure.
+
+/** What a node says of itself when it joins. */
+export interface Identity {
+  readonly nodeId: number
+  readonly incarnation: number
+  readonly privateNetworkName: string
+  readonly privateNetworkAddr: string
+  readonly publicNetworkAddr: string
+}
+
+/** The connected nodes. `T` is what a caller keeps for each (its session). */
+export class Directory<T extends { readonly identity: Identity }> {
+  readonly #byId = new Map<number, T>()
+  readonly #idByAddress = new Map<string, number>()
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  get(nodeId: number): T | undefined {
+    return this.#byId.get(nodeId)
+  }
+
+  values(): IterableIterator<T> {
+    return this.#byId.values()
+  }
+
+  /** Another connected id that owns one of these addresses, and the address; null when they are free. */
+  conflict(identity: Identity): { readonly nodeId: number; readonly address: string } | null {
+    for (const key of keysOf(identity)) {
+      const owner = this.#idByAddress.get(key)
+      if (owner === undefined || owner === identity.nodeId) continue
+      return { nodeId: owner, address: key.slice(key.lastIndexOf('\0') + 1) }
+    }
+    return null
+  }
+
+  add(entry: T): void {
+    const { identity } = entry
+    if (this.#byId.has(identity.nodeId)) throw new Error(`node ${identity.nodeId} is in the directory already`)
+    this.#byId.set(identity.nodeId, entry)
+    for (const key of keysOf(identity)) this.#idByAddress.set(key, identity.nodeId)
+  }
+
+  remove(entry: T): void {
+    const { identity } = entry
+    if (this.#byId.get(identity.nodeId) !== entry) throw new Error(`node ${identity.nodeId} is not in the directory`)
+    this.#byId.delete(identity.nodeId)
+    for (const key of keysOf(identity)) this.#idByAddress.delete(key)
+  }
+}
+
+/**
+ * The address at which `from` reaches `to`: the private one inside one private network, else the public one.
+ * An empty name counts as a name, as in the published protocol.
+ */
+export function addressBetween(from: Identity, to: Identity): string {
+  return from.privateNetworkName === to.privateNetworkName ? to.privateNetworkAddr : to.publicNetworkAddr
+}
+
+/** Public addresses are one space; private ones are a space per network name. The address starts after the NUL. */
+function keysOf(identity: Identity): readonly [string, string] {
+  return [`public\0${identity.publicNetworkAddr}`, `in ${identity.privateNetworkName}\0${identity.privateNetworkAddr}`]
+}

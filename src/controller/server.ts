@@ -1,0 +1,136 @@
+// The thin shell around the core: an http server, WebSockets, one sweep timer. All meaning is in core.ts.
+
+import { type Server, createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+import { type WebSocket, WebSocketServer } from 'ws'
+
+import { NslabError } from '../base/errors.ts'
+import { NODE_MESSAGE_BYTES_MAX } from '../protocol/validate.ts'
+import { Connection } from './connection.ts'
+import type { Core, CoreEvent } from './core.ts'
+
+/** Beyond this `ws` itself ends a connection; up to this a peer that sends too much is told so first. */
+const FRAME_BYTES_MAX = 4 * NODE_MESSAGE_BYTES_MAX
+
+/** A whole fleet may knock at once; the kernel caps this at net.core.somaxconn (4,096 since Linux 5.4). */
+const LISTEN_BACKLOG = 16_384
+
+export interface ServerOptions {
+  readonly core: Core
+  readonly onEvent: (event: CoreEvent) => void
+  /** From the first byte to StartUp. Default 10 s. */
+  readonly handshakeDeadlineMs?: number
+  /** How often peers are asked whether they live; one that missed a whole interval has left. Default 15 s. */
+  readonly pingIntervalMs?: number
+  /** How often both are looked at. Default 1 s. */
+  readonly sweepIntervalMs?: number
+}
+
+export type ListenTarget = { readonly host: string; readonly port: number } | { readonly fd: number }
+
+export class ControlServer {
+  readonly #options: Required<ServerOptions>
+  readonly #http: Server
+  readonly #ws: WebSocketServer
+  readonly #connections = new Set<Connection>()
+  #sweeper: NodeJS.Timeout | undefined
+  #onIdle: (() => void) | undefined
+  #lastPingMs = 0
+
+  constructor(options: ServerOptions) {
+    this.#options = { handshakeDeadlineMs: 10_000, pingIntervalMs: 15_000, sweepIntervalMs: 1_000, ...options }
+    this.#http = createServer({
+      headersTimeout: this.#options.handshakeDeadlineMs,
+      requestTimeout: this.#options.handshakeDeadlineMs,
+      connectionsCheckingInterval: this.#options.sweepIntervalMs,
+      noDelay: true,
+    })
+    // closeTimeout is newer than @types/ws.
+    const wsOptions = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: FRAME_BYTES_MAX,
+      closeTimeout: 2_000,
+    }
+    this.#ws = new WebSocketServer(wsOptions)
+    this.#http.on('upgrade', (request, socket, head) => {
+      this.#ws.handleUpgrade(request, socket, head, peer => this.#accept(peer, socket))
+    })
+    this.#http.on('request', (_request, response) => {
+      response.writeHead(426, { connection: 'close', upgrade: 'websocket' })
+      response.end('This is the control port of an nslab controller: it speaks WebSocket.\n')
+    })
+    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseRequest(error, socket))
+  }
+
+  /** Connections open now, joined or not. */
+  get connectionsCount(): number {
+    return this.#connections.size
+  }
+
+  /** Resolves with where it listens. Throws KERNEL_REFUSED (a port in use, no such address). Takes over `fd`. */
+  async listen(target: ListenTarget): Promise<{ readonly address: string; readonly port: number }> {
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, target))
+      const onListening = (): void => {
+        this.#http.off('error', onError)
+        resolve()
+      }
+      this.#http.once('error', onError)
+      if ('fd' in target) this.#http.listen({ fd: target.fd }, LISTEN_BACKLOG, onListening)
+      else this.#http.listen({ host: target.host, port: target.port, backlog: LISTEN_BACKLOG }, onListening)
+    })
+    // Accepting may fail for want of descriptors; the server goes on, and the peer tries again.
+    this.#http.on('error', error => {
+      this.#options.onEvent({ kind: 'error', message: `the control port can't accept: ${error.message}` })
+    })
+    this.#lastPingMs = performance.now()
+    this.#sweeper = setInterval(() => this.#sweep(), this.#options.sweepIntervalMs)
+    const { address, port } = this.#http.address() as AddressInfo
+    return { address, port }
+  }
+
+  /** Accepts nobody any more; resolves when the connections that the core has closed are gone (at most some 2 s). */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper)
+    this.#http.close()
+    this.#http.closeAllConnections()
+    for (const connection of this.#connections) connection.end()
+    if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#onIdle = resolve))
+  }
+
+  #accept(peer: WebSocket, socket: Duplex): void {
+    const connection = new Connection(peer, socket as Socket, this.#options.core, performance.now(), () => {
+      this.#connections.delete(connection)
+      if (this.#connections.size === 0) this.#onIdle?.()
+    })
+    this.#connections.add(connection)
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now()
+    const isPingDue = nowMs - this.#lastPingMs >= this.#options.pingIntervalMs
+    if (isPingDue) this.#lastPingMs = nowMs
+    for (const connection of this.#connections) {
+      if (!connection.dropIfSilent(nowMs, this.#options.handshakeDeadlineMs) && isPingDue) connection.ping()
+    }
+  }
+
+  #refuseRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+    socket.destroy()
+    // A peer that resets its connection before it asked for anything was not refused.
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return
+    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+    const reason = isLate ? 'connected and asked for nothing' : `not a WebSocket request (${error.code ?? error.message})`
+    this.#options.onEvent({ kind: 'refused', code: isLate ? 'silent' : 'malformed', reason })
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, target: ListenTarget): NslabError {
+  const where = 'fd' in target ? `descriptor ${target.fd}` : `${target.host}:${target.port}`
+  const facts = { operation: 'listen', where, errno: error.code ?? 'unknown', reason: error.message }
+  return new NslabError('KERNEL_REFUSED', facts, { cause: error })
+}

@@ -1,0 +1,79 @@
+// The border of the control protocol: text from a node becomes a NodeMessage, or a sentence about what is wrong with it.
+// Unknown fields are dropped (the protocol only grows); unknown types and wrong fields are refused.
+
+import * as v from 'valibot'
+
+import type { NodeMessage } from './messages.ts'
+
+/** Largest message a node may send: twenty times the longest StartUp. Controllers may send more (next_hop_runs). */
+export const NODE_MESSAGE_BYTES_MAX = 64 * 1024
+
+/** Ids are offsets from an IPv4 network address, so 2^31 is far beyond any plan and still exact in every place. */
+const nodeId = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0x7fff_ffff))
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fff_ffff))
+const shortText = v.pipe(v.string(), v.maxLength(255))
+const address = v.pipe(
+  v.string(),
+  v.maxLength(255),
+  v.check(isHostPort, 'must be host:port with a port from 1 to 65535'),
+)
+
+const schemas = {
+  StartUp: v.object({
+    type: v.literal('StartUp'),
+    node_id: nodeId,
+    private_network_name: shortText,
+    private_network_addr: address,
+    public_network_addr: address,
+    incarnation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)),
+    token: v.exactOptional(shortText),
+  }),
+  NodeTopologyReady: v.object({ type: v.literal('NodeTopologyReady'), node_id: nodeId }),
+  LinksChanged: v.object({
+    type: v.literal('LinksChanged'),
+    node_id: nodeId,
+    links_up: count,
+    links_expected: count,
+  }),
+  Leave: v.object({ type: v.literal('Leave'), node_id: nodeId, reason: shortText }),
+} as const satisfies { [T in NodeMessage['type']]: v.GenericSchema<unknown, Extract<NodeMessage, { type: T }>> }
+
+export type ParsedMessage =
+  | { readonly ok: true; readonly message: NodeMessage }
+  | { readonly ok: false; readonly reason: string }
+
+/** Parses one text frame of a node. `reason` names the field and what it must be; it never repeats the input. */
+export function parseNodeMessage(text: string): ParsedMessage {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return { ok: false, reason: 'not JSON' }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { ok: false, reason: 'not a JSON object' }
+  }
+  const type = (value as { type?: unknown }).type
+  if (typeof type !== 'string') return { ok: false, reason: 'type: must be a string' }
+  if (!Object.hasOwn(schemas, type)) return { ok: false, reason: `type: must be one of ${typesText}` }
+  const result = v.safeParse(schemas[type as NodeMessage['type']], value, { abortEarly: true })
+  if (result.success) return { ok: true, message: result.output }
+  const issue = result.issues[0]
+  return { ok: false, reason: `${type}.${v.getDotPath(issue) ?? ''}: ${requirement(issue)}` }
+}
+
+const typesText = Object.keys(schemas).join(', ')
+
+function requirement(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === 'check') return issue.message
+  return issue.expected === null ? issue.message : `must be ${issue.expected}`
+}
+
+function isHostPort(text: string): boolean {
+  const colon = text.lastIndexOf(':')
+  if (colon < 1) return false
+  const port = text.slice(colon + 1)
+  const host = text.slice(0, colon)
+  if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) return false
+  return /^\[[0-9a-fA-F:.]+\]$/.test(host) || /^[A-Za-z0-9._-]+$/.test(host)
+}

@@ -1,0 +1,55 @@
+import t from 'tap'
+
+import { parseNodeMessage } from '../../src/protocol/validate.ts'
+import { startUp } from '../fixtures/controller.ts'
+
+const parse = (value: unknown) => parseNodeMessage(JSON.stringify(value))
+const reasonOf = (value: unknown): string => {
+  const parsed = parse(value)
+  return parsed.ok ? 'accepted' : parsed.reason
+}
+
+t.test('every message a node sends comes through as it was', async t => {
+  const messages = [
+    startUp(1),
+    startUp(2, { token: 'secret', public_network_addr: 'node-2.example:1', private_network_addr: '[fe80::1]:65535' }),
+    { type: 'NodeTopologyReady', node_id: 7 },
+    { type: 'LinksChanged', node_id: 7, links_up: 0, links_expected: 2 },
+    { type: 'Leave', node_id: 7, reason: 'asked to' },
+  ]
+  for (const message of messages) t.same(parse(message), { ok: true, message })
+})
+
+t.test('unknown fields are dropped, because the protocol only grows', async t => {
+  t.same(parse({ type: 'Leave', node_id: 1, reason: '', mood: 'sad' }), {
+    ok: true,
+    message: { type: 'Leave', node_id: 1, reason: '' },
+  })
+})
+
+t.test('what is no JSON object with a known type is refused', async t => {
+  t.same(parseNodeMessage('{"type":'), { ok: false, reason: 'not JSON' })
+  for (const value of [null, 1, 'StartUp', [startUp(1)]]) t.equal(reasonOf(value), 'not a JSON object')
+  t.equal(reasonOf({}), 'type: must be a string')
+  for (const type of ['Metrics', 'toString', '__proto__', '']) t.match(reasonOf({ type }), /^type: must be one of StartUp, /)
+})
+
+t.test('the first wrong field is named with what it must be', async t => {
+  const cases: readonly (readonly [string, unknown, RegExp])[] = [
+    ['node_id', '1', /^StartUp\.node_id: must be number/],
+    ['node_id', 0, /^StartUp\.node_id: must be >=1/],
+    ['node_id', 1.5, /^StartUp\.node_id: /],
+    ['node_id', 2 ** 31, /^StartUp\.node_id: must be <=2147483647/],
+    ['node_id', undefined, /^StartUp\.node_id: /],
+    ['incarnation', -1, /^StartUp\.incarnation: must be >=0/],
+    ['incarnation', 2 ** 53, /^StartUp\.incarnation: /],
+    ['private_network_name', null, /^StartUp\.private_network_name: must be string/],
+    ['private_network_name', 'x'.repeat(256), /^StartUp\.private_network_name: /],
+    ['token', 5, /^StartUp\.token: must be string/],
+    ...['', ':1', 'host', 'host:', 'host:0', 'host:65536', 'host:01', 'a b:1', 'a:1:1', '[::1:1', 'h:1 '].map(
+      address => ['public_network_addr', address, /^StartUp\.public_network_addr: must be host:port/] as const,
+    ),
+  ]
+  for (const [field, value, expected] of cases) t.match(reasonOf({ ...startUp(1), [field]: value }), expected)
+  t.match(reasonOf({ type: 'LinksChanged', node_id: 1, links_up: -1, links_expected: 2 }), /^LinksChanged\.links_up: /)
+})
