@@ -7,9 +7,15 @@ import { ExitCode } from './exit-codes.ts'
 export type Facts = Readonly<Record<string, unknown>>
 
 interface ErrorKind {
-  readonly exit: ExitCode
+  readonly exit: ExitCode | ((facts: Facts) => ExitCode)
   readonly message: (facts: Facts) => string
   readonly hint?: (facts: Facts) => string
+}
+
+interface Failure {
+  readonly exit_code: ExitCode
+  readonly message: string
+  readonly hint?: string
 }
 
 const text = (value: unknown): string =>
@@ -44,15 +50,36 @@ export const errorTable = {
     exit: ExitCode.refused,
     message: f => `${text(f.operation)} in ${text(f.where)}: ${text(f.errno)} (${text(f.reason)})`,
   },
+  NODE_LOST: { exit: ExitCode.refused, message: f => `node lost: ${text(f.nodeId)}: ${text(f.reason)}` },
+  FOREIGN_RUN: {
+    exit: ExitCode.refused,
+    message: f => `node ${text(f.nodeId)}: the controller runs ${text(f.given)}, not ${text(f.expected)}`,
+    hint: () => 'Another run listens at this address; check controller_addr.',
+  },
   DATABASE_REFUSED: { exit: ExitCode.refused, message: f => `database ${text(f.target)}: ${text(f.reason)}` },
   PROCESS_ENDED: {
     exit: ExitCode.refused,
     message: f => `${text(f.process)} ended early (${text(f.status)})${f.lastWords ? `: ${text(f.lastWords)}` : ''}`,
   },
+  /** A program of the run said why it can't go on: its own error, its own exit code. */
+  PROGRAM_FAILED: {
+    exit: f => (f.failure as Failure).exit_code,
+    message: f => `${text(f.process)}: ${(f.failure as Failure).message}`,
+    hint: f => (f.failure as Failure).hint ?? '',
+  },
   DISK_REFUSED: {
     exit: ExitCode.refused,
     message: f => `cannot write ${text(f.path)}: ${text(f.reason)}`,
     hint: () => 'Free some space, or name another folder with --out.',
+  },
+  /** No process of the run was left to say how it ended. */
+  RUN_UNFINISHED: {
+    exit: ExitCode.unknown,
+    message: f =>
+      f.damaged
+        ? 'the run did not end in order: outcome.json is damaged'
+        : 'the run did not end: nothing recorded its outcome, so it was killed, or is still going on',
+    hint: () => 'nslab reap restores what a killed run left on this machine.',
   },
   INTERRUPTED: { exit: ExitCode.interrupted, message: f => `interrupted by ${text(f.signal)}` },
 } as const satisfies Record<string, ErrorKind>
@@ -73,12 +100,13 @@ export class NslabError extends Error {
   }
 
   get exitCode(): ExitCode {
-    return errorTable[this.code].exit
+    const { exit }: ErrorKind = errorTable[this.code]
+    return typeof exit === 'function' ? exit(this.facts) : exit
   }
 
   get hint(): string | undefined {
     const kind: ErrorKind = errorTable[this.code]
-    return kind.hint?.(this.facts)
+    return kind.hint?.(this.facts) || undefined
   }
 }
 

@@ -1,0 +1,244 @@
+// The life of a run: 0 plan saved before any change, phases, 1 outcome saved, 2 report saved.
+// Whatever happens in between, what was started is ended in order and the machine is counted again.
+
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { NslabError } from '../base/errors.ts'
+import { ExitCode } from '../base/exit-codes.ts'
+import type { Level, Scenario } from '../config/types.ts'
+import { readHistory } from '../judge/history.ts'
+import { judge } from '../judge/judge.ts'
+import type { Outcome, Report } from '../judge/types.ts'
+import { kernelError } from '../native-error.ts'
+import { writeReports } from '../report/files.ts'
+import type { RunObjects } from './census.ts'
+import type { CensusDifference } from './census-diff.ts'
+import { RunContext } from './context.ts'
+import { readEnvironment } from './environment.ts'
+import type { Lease } from './leases.ts'
+import { requireFitness } from './limits.ts'
+import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
+import { type Baseline, measure, mergeObjects, observe, takeBaseline, verify, wire } from './phases.ts'
+import { leaseNeighbours } from './neighbour-lease.ts'
+import { makePlan, planToJson } from './plan.ts'
+import { endPrograms, identityFacts, type MutablePrograms, type Programs, startPrograms } from './programs.ts'
+import type { Progress } from './progress.ts'
+import { createRunFolder } from './run-folder.ts'
+import { type Sampler, startSampler } from './sampler.ts'
+
+export interface RunOptions {
+  readonly scenario: Scenario
+  /** The scenario file's text, kept in the run folder. */
+  readonly scenarioText: string
+  /** Where run folders are collected. */
+  readonly base: string
+  readonly out?: string
+  /** Keeps the database's files. */
+  readonly keep: boolean
+  /** Ends the run in order; the reason is the signal's name. */
+  readonly interrupted: AbortSignal
+  /** Ends it at once: programs are killed, the machine is still counted and the report written. */
+  readonly hurried: AbortSignal
+  readonly onProgress: (progress: Progress) => void
+  readonly onFolder: (path: string) => void
+  readonly clock?: Clock
+}
+
+export interface RunResult {
+  readonly report: Report
+  readonly folder: string
+  /** What went wrong with writing the report, if anything: the verdict stands, its files may not. */
+  readonly diskError: NslabError | null
+  /** A bug in nslab that ended the run. */
+  readonly bug: unknown
+}
+
+/** What a run has at the moment, so that it can be given back whatever happens. */
+interface Holdings {
+  readonly started: Partial<MutablePrograms>
+  readonly objects: RunObjects[]
+  readonly cookies: Map<number, string>
+  baseline: Baseline | null
+  lease: Lease | null
+  registration: LiveRegistration | null
+  sampler: Sampler | null
+  databasePid: number | null
+}
+
+/**
+ * Runs a scenario to its report. Throws only before anything was made (CONFIG_INVALID, NOT_FIT, USAGE, DISK_REFUSED); after
+ * that every end, also an interrupted or failed one, is a report.
+ */
+export async function runScenario(options: RunOptions): Promise<RunResult> {
+  const clock = options.clock ?? systemClock
+  const originNs = clock.nowNs()
+  const { scenario } = options
+  const plan = makePlan(scenario)
+  const { level, note } = chooseLevel(scenario)
+  await requireFitness(plan.needs)
+  const folder = createRunFolder({ ...options, scenario: scenario.name, seed: scenario.seed, clock, originNs })
+  options.onFolder(folder.path)
+  const runId = randomBytes(16).toString('hex')
+  const context = new RunContext({ plan, folder, clock, runId, level, onProgress: options.onProgress })
+  const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: options.interrupted.reason }))
+  options.interrupted.addEventListener('abort', onInterrupt)
+  if (options.interrupted.aborted) onInterrupt()
+
+  const holdings: Holdings = {
+    started: {},
+    objects: [],
+    cookies: new Map(),
+    baseline: null,
+    lease: null,
+    registration: null,
+    sampler: null,
+    databasePid: null,
+  }
+  const failure = await attempt(() => drive(context, holdings, options, note))
+  const failedPhase = context.phase
+  folder.tolerateFailures()
+  let difference: CensusDifference = { residue: [], foreign: [] }
+  const endFailure = await attempt(async () => {
+    difference = await finish(context, holdings, options)
+  })
+  options.interrupted.removeEventListener('abort', onInterrupt)
+
+  const error = failure ?? endFailure ?? context.abortError ?? folder.failure
+  const outcome: Outcome = {
+    metrics: context.metrics,
+    ...difference,
+    error: error === null ? null : describeError(error, failedPhase),
+    notes: context.notes,
+  }
+  folder.flush()
+  folder.writeJson('outcome.json', outcome)
+  folder.close()
+  const bug = error instanceof NslabError ? null : error
+  return { ...writeVerdict(folder.path, folder.failure), folder: folder.path, bug }
+}
+
+/** Judges from the saved folder, as `nslab report` does, and writes the report's files. */
+function writeVerdict(path: string, diskFailure: NslabError | null): Pick<RunResult, 'report' | 'diskError'> {
+  const report = judge(readHistory(path))
+  try {
+    writeReports(path, report)
+    return { report, diskError: diskFailure }
+  } catch (error) {
+    if (!(error instanceof NslabError)) throw error
+    return { report, diskError: error }
+  }
+}
+
+/** What a step threw, as an expected error where it is one; null when it ended well. */
+async function attempt(work: () => Promise<void>): Promise<unknown> {
+  try {
+    await work()
+    return null
+  } catch (error) {
+    return error instanceof NslabError ? error : (kernelError(error) ?? error)
+  }
+}
+
+/** From nothing to a wired fleet, held for as long as the scenario says. */
+async function drive(context: RunContext, holdings: Holdings, options: RunOptions, note: string | null): Promise<void> {
+  const { folder, plan } = context
+  folder.writeText('scenario.toml', options.scenarioText)
+  folder.writeText('plan.json', planToJson(plan))
+  const { runId, level, clock } = context
+  const environment = await readEnvironment({ runId, level, accelerator: 'none', clock })
+  folder.writeJson('environment.json', environment)
+  if (note !== null) context.warn(note)
+  for (const warning of plan.scenario.warnings) context.warn(warning)
+
+  await context.inPhase('preflight', async () => {
+    const sockets = plan.fleets.map(fleet => ({
+      path: folder.file('fleet.sock'),
+      node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
+    }))
+    const facts = { run_id: runId, folder: folder.path, scenario: plan.scenario.name, started_at: environment.started_at }
+    holdings.registration = registerLiveRun({ ...facts, sockets, temporary: ['fleet.sock', 'db'] })
+  })
+  await context.inPhase('census', async () => {
+    holdings.baseline = await takeBaseline(context)
+    holdings.lease = await leaseNeighbours(context, plan.needs.neighbours_count)
+  })
+  const programs = await context.inPhase('prepare', () => prepare(context, holdings, options))
+  await context.inPhase('wire', () => wire(context, programs))
+  await context.inPhase('measure', async () => {
+    holdings.sampler?.sampleNow()
+    holdings.objects.push(await measure(context, programs, holdings.databasePid))
+  })
+  await context.inPhase('hold', () => context.hold(plan.scenario.run.holdS))
+}
+
+async function prepare(context: RunContext, holdings: Holdings, options: RunOptions): Promise<Programs> {
+  const watch = context.watch(event => {
+    if (event.kind === 'database_ready') holdings.databasePid = event.pid ?? null
+  })
+  try {
+    const programs = await startPrograms(context, { keep: options.keep }, holdings.started)
+    const all = [programs.controller, ...programs.dataplanes]
+    const { inode, cookie } = identityFacts(programs.root)
+    holdings.cookies.set(Number(inode), String(cookie))
+    const kill = (): void => {
+      for (const program of all) program.kill()
+    }
+    options.hurried.addEventListener('abort', kill, { once: true })
+    if (options.hurried.aborted) kill()
+    holdings.sampler = startSampler({
+      intervalMs: context.plan.scenario.run.sampleIntervalS * 1000,
+      processes: () => all,
+      onSample: sample => context.folder.samples.append(sample),
+      clock: context.clock,
+      originNs: context.originNs,
+    })
+    return programs
+  } finally {
+    watch()
+  }
+}
+
+/** Gives everything back and counts the machine again. Each step is taken whatever became of the one before. */
+async function finish(context: RunContext, holdings: Holdings, options: RunOptions): Promise<CensusDifference> {
+  const { started, baseline } = holdings
+  const deadlineS = options.hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS
+  const pids = [started.controller, ...(started.dataplanes ?? [])].flatMap(program => program?.pid ?? [])
+  if (pids.length > 0) holdings.objects.push(observe(pids))
+  const remaining = await context.inPhase('teardown', async () => {
+    const ended = await endPrograms(started, deadlineS)
+    Object.assign(context.metrics, ended.facts)
+    holdings.sampler?.stop()
+    return ended.remaining
+  })
+  return context.inPhase('verify', async () => {
+    const raised = holdings.lease?.values ?? {}
+    const released = await holdings.lease?.release()
+    for (const name of released?.changedByOthers ?? []) context.warn(`${name} was changed by another program: left as it is`)
+    holdings.registration?.close()
+    if (baseline === null) return { residue: [], foreign: [] }
+    const objects = mergeObjects(holdings.objects)
+    return verify(context, { before: baseline.census, objects, cookies: holdings.cookies, raised, remaining })
+  })
+}
+
+/** Where the fleets run. MicroVMs are not part of this version, which "auto" says loudly and "vm" refuses. */
+function chooseLevel(scenario: Scenario): { readonly level: Level; readonly note: string | null } {
+  const { on, count } = scenario.hosts
+  if (on === 'vm' || count > 1) {
+    const asked = on === 'vm' ? 'hosts.on = "vm"' : `hosts.count = ${count}`
+    throw new NslabError('USAGE', {
+      problem: `${asked}: this version of nslab runs fleets on this machine only`,
+      hint: 'Use --on host and one host.',
+    })
+  }
+  return { level: 'host', note: on === 'auto' ? 'runs on this machine itself, not in a microVM (hosts.on = "auto")' : null }
+}
+
+function describeError(error: unknown, phase: string): NonNullable<Report['error']> {
+  if (error instanceof NslabError) {
+    const { code, message, hint, exitCode } = error
+    return { code, message, phase, exit_code: exitCode, ...(hint === undefined ? {} : { hint }) }
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { code: 'BUG', message, phase, exit_code: ExitCode.bug }
+}
