@@ -1,0 +1,48 @@
+// nslab doctor: is this machine fit, for how many nodes, and what to do about it. Exit 0 fit, 3 not.
+
+import { type Command, InvalidArgumentError } from 'commander'
+import { ExitCode } from '../base/exit-codes.ts'
+import { type Diagnosis, diagnose } from '../lab/doctor.ts'
+import { describeProblem } from '../lab/limits.ts'
+import { readMachine } from '../lab/machine.ts'
+
+const NODES_DEFAULT = 100
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .summary('is this machine fit, for how many nodes, and what to do about it')
+    .description('Reads every limit that a run meets, and tries the kernel in a scratch namespace. Nothing is changed.')
+    .option('--nodes <n>', 'fit for this many nodes?', parseCount, NODES_DEFAULT)
+    .option('--json', 'as JSON')
+    .action(async (options: { nodes: number; json?: boolean }) => {
+      const diagnosis = diagnose(options.nodes, await readMachine({ folder: 'runs' }))
+      process.stdout.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : describe(diagnosis))
+      process.exitCode = diagnosis.fit ? ExitCode.pass : ExitCode.notFit
+    })
+}
+
+function parseCount(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('must be a whole number from 1.')
+  return value
+}
+
+function describe(diagnosis: Diagnosis): string {
+  const most =
+    diagnosis.nodes_max === null
+      ? 'no limit found'
+      : `at most ${diagnosis.nodes_max} nodes (${diagnosis.smallest_limit?.replaceAll('_', ' ')})`
+  const lines = [`${diagnosis.fit ? 'fit' : 'not fit'} for ${diagnosis.nodes_count} nodes; ${most}`, '']
+  const rows = diagnosis.limits.map(({ limit, available, nodes_max }) => [
+    limit.replaceAll('_', ' '),
+    limit === 'memory' || limit === 'disk' ? `${Math.round(available / 2 ** 20)} MiB` : String(available),
+    nodes_max === null ? '' : `${nodes_max} nodes`,
+  ])
+  for (const [limit, available, nodes] of rows as [string, string, string][]) {
+    lines.push(`  ${limit.padEnd(16)}${available.padStart(14)}  ${nodes.padStart(14)}`.trimEnd())
+  }
+  if (diagnosis.problems.length > 0) lines.push('', ...diagnosis.problems.map(problem => describeProblem(problem)))
+  if (diagnosis.notes.length > 0) lines.push('', ...diagnosis.notes.map(note => `note: ${note}`))
+  return `${lines.join('\n')}\n`
+}
