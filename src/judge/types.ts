@@ -81,6 +81,20 @@ export interface History {
   readonly samples: readonly Sample[]
   readonly ledger: readonly LedgerEntry[]
   readonly outcome: Outcome | null
+  /** What could not be read back; absent or empty for a whole folder. Figures from a damaged file are not trusted. */
+  readonly damage?: readonly Damage[]
+}
+
+/**
+ * Something wrong with a file of the run folder. `missing`: never written; `cut`: its last line is incomplete, as a killed
+ * writer leaves it; `corrupt`: anything else, which no orderly or killed run leaves.
+ */
+export interface Damage {
+  readonly file: string
+  readonly kind: 'missing' | 'cut' | 'corrupt'
+  /** From 1; absent where the whole file is meant. */
+  readonly line?: number
+  readonly problem: string
 }
 
 /** Facts measured once by the run that are in no event: memory around wiring, census results, the error that ended it. */

@@ -1,0 +1,53 @@
+// A gate holds one metric against one limit. What was not proven is unknown, never a pass.
+
+import type { GateConfig, Level } from '../config/types.ts'
+import type { Metric, Metrics, Reading } from './metrics.ts'
+import type { GateVerdict } from './types.ts'
+import { unitOf } from './units.ts'
+
+const comparisons: Readonly<Record<GateConfig['operator'], (observed: number, limit: number) => boolean>> = {
+  '<=': (observed, limit) => observed <= limit,
+  '<': (observed, limit) => observed < limit,
+  '>=': (observed, limit) => observed >= limit,
+  '>': (observed, limit) => observed > limit,
+  '==': (observed, limit) => observed === limit,
+  '!=': (observed, limit) => observed !== limit,
+}
+
+/** Judges one gate. A crash in here is an unknown verdict. `level` is null where the run did not say it. */
+export function judgeGate(gate: GateConfig, metrics: Metrics, level: Level | null): GateVerdict {
+  const frame = {
+    name: String(gate?.name),
+    observed: null,
+    limit: `${gate?.operator} ${gate?.limit}`,
+    unit: unitOf(String(gate?.metric)),
+  }
+  try {
+    return { ...frame, ...verdictOf(gate, metrics, level) }
+  } catch (error) {
+    return { ...frame, verdict: 'unknown', evidence: `the judge failed: ${error instanceof Error ? error.message : error}` }
+  }
+}
+
+type Outcome = Pick<GateVerdict, 'verdict' | 'evidence'> & { readonly observed?: number }
+
+function verdictOf(gate: GateConfig, metrics: Metrics, level: Level | null): Outcome {
+  if (gate.levels && level === null) return { verdict: 'unknown', evidence: 'the level of the run is not known' }
+  if (gate.levels && level && !gate.levels.includes(level)) {
+    return { verdict: 'not_applicable', evidence: `holds at level ${gate.levels.join(', ')}; this run was at level ${level}` }
+  }
+  const holds = comparisons[gate.operator]
+  if (!holds || !Number.isFinite(gate.limit)) return { verdict: 'unknown', evidence: 'the gate itself is not valid' }
+  const metric: Metric | undefined = Object.hasOwn(metrics, gate.metric) ? metrics[gate.metric] : undefined
+  if (!metric) return { verdict: 'unknown', evidence: `no metric ${gate.metric} in this run` }
+  if (!metric.known) return { verdict: 'unknown', evidence: `${gate.metric}: ${metric.why}` }
+  if (!Number.isFinite(metric.value)) return { verdict: 'unknown', evidence: `${gate.metric} is ${metric.value}` }
+  const passes = holds(metric.value, gate.limit)
+  const dissenter = metric.others.find(other => holds(other.value, gate.limit) !== passes)
+  if (dissenter) return { verdict: 'unknown', observed: metric.value, evidence: disagreement(metric, dissenter) }
+  return { verdict: passes ? 'pass' : 'fail', observed: metric.value, evidence: metric.evidence }
+}
+
+function disagreement(one: Reading, other: Reading): string {
+  return `two sources disagree: ${one.value} ${one.evidence}, ${other.value} in ${other.evidence}`
+}

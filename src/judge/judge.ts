@@ -1,0 +1,48 @@
+// From a history to its report: a pure function, so the same run folder gives the same report at any time and place.
+
+import type { Plan } from '../lab/plan-types.ts'
+import { digestOf } from './digest.ts'
+import { judgeGate } from './gates.ts'
+import { computeMetrics, type Metrics } from './metrics.ts'
+import { notesOf } from './notes.ts'
+import { readPhases } from './phases.ts'
+import { readTimeline } from './timeline.ts'
+import type { History, Report } from './types.ts'
+import { errorOf, verdictOf } from './verdict.ts'
+
+/** Judges a run. `history.plan` is a Plan: readHistory has checked it. */
+export function judge(history: History): Report {
+  const plan = history.plan as Plan
+  const { environment } = history
+  const { phases, open } = readPhases(history.events)
+  const metrics = computeMetrics(history)
+  const level = environment.run_id === '' ? null : environment.level
+  const gates = plan.scenario.gates.map(gate => judgeGate(gate, metrics, level))
+  const error = errorOf(history, open.at(-1))
+  const body: Omit<Report, 'digest'> = {
+    schema: 'nslab.report/1',
+    ...verdictOf(gates, error),
+    scenario: plan.scenario.name,
+    seed: plan.scenario.seed,
+    level: environment.level,
+    gates,
+    phases,
+    metrics: knownValues(metrics),
+    hosts: plan.fleets.map(fleet => ({
+      name: fleet.host,
+      level: environment.level,
+      nodes_count: fleet.nNodes,
+      node_id_offset: fleet.nodeIdOffset,
+    })),
+    environment,
+    ...(error ? { error } : {}),
+    notes: notesOf(history, readTimeline(history.events), open),
+  }
+  return { ...body, digest: digestOf(body) }
+}
+
+function knownValues(metrics: Metrics): Record<string, number> {
+  const values: Record<string, number> = {}
+  for (const [name, metric] of Object.entries(metrics)) if (metric.known) values[name] = metric.value
+  return values
+}

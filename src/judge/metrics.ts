@@ -1,0 +1,235 @@
+// Every metric of a run, from its saved data: pure, and each with where it was read. A metric that can't be known, or
+// whose sources contradict each other, says why and has no value.
+
+import type { Plan } from '../lab/plan-types.ts'
+import { rssAtWired, threadsMost } from './process-metrics.ts'
+import { readTimeline, type Timeline } from './timeline.ts'
+import type { History } from './types.ts'
+import { toNanosecond, unitOf } from './units.ts'
+
+export interface Reading {
+  readonly value: number
+  /** Where the value was read, as a sentence for the report. */
+  readonly evidence: string
+}
+
+export type Metric =
+  | ({
+      readonly known: true
+      /** What other observers saw; a gate that would judge these differently proves nothing. */
+      readonly others: readonly Reading[]
+    } & Reading)
+  | { readonly known: false; readonly why: string }
+
+export type Metrics = Readonly<Record<string, Metric>>
+
+/** What a metric is made from. */
+interface Facts {
+  readonly history: History
+  readonly plan: Plan
+  readonly time: Timeline
+  readonly measured: (name: string) => Metric
+}
+
+const unknown = (why: string): Metric => ({ known: false, why })
+const known = (value: number, evidence: string, others: readonly Reading[] = []): Metric => ({
+  known: true,
+  value,
+  evidence,
+  others,
+})
+
+/** Name → how it is derived. What only the run could measure comes from outcome.json. */
+const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
+  nodes_count: nodesCount,
+  connected_count: ({ time }) => known(time.connected.size, 'node_connected events'),
+  links_count: linksCount,
+  all_connected_s: f => whenConnected(f, span('first arrival', f.time.firstArrivalS, 'all_connected', f.time.allConnectedS)),
+  all_wired_s: f => whenWired(f, span('first arrival', f.time.firstArrivalS, 'all_wired', f.time.allWiredS)),
+  nextmini_wiring_s: f =>
+    whenConnected(f, span('first arrival', f.time.firstArrivalS, 'flows_sent', f.time.flowsSentS)),
+  fabric_to_wired_s: f => whenWired(f, span('fabric_started', fabricStartedS(f), 'all_wired', f.time.allWiredS)),
+  total_s: f => whenWired(f, span('start of the run', 0, 'all_wired', f.time.allWiredS)),
+  fabric_s: fabricS,
+  memory_before_bytes: f => f.measured('memory_before_bytes'),
+  memory_after_bytes: f => f.measured('memory_after_bytes'),
+  memory_per_node_bytes: memoryPerNode,
+  dataplane_rss_bytes: f => orElse(f.measured('dataplane_rss_bytes'), rssAtWired(f.history.samples, 'dataplane', f.time)),
+  controller_rss_bytes: f =>
+    orElse(f.measured('controller_rss_bytes'), rssAtWired(f.history.samples, 'controller', f.time)),
+  database_rss_bytes: f => f.measured('database_rss_bytes'),
+  threads_count: f => orElse(f.measured('threads_count'), threadsMost(f.history.samples, 'dataplane')),
+  controller_threads_count: f =>
+    orElse(f.measured('controller_threads_count'), threadsMost(f.history.samples, 'controller')),
+  teardown_s: f => f.measured('teardown_s'),
+  residue_count: residueCount,
+  refusals_count: ({ time }) => known(time.counts.refused, 'refused events'),
+  link_refusals_count: ({ time }) => known(time.counts.link_refused, 'link_refused events'),
+  restarts_count: ({ time }) => known(time.counts.node_restarted, 'node_restarted events'),
+  lost_count: ({ time }) => known(time.counts.node_lost, 'node_lost events'),
+  database_losses_count: ({ time }) => known(time.counts.database_lost, 'database_lost events'),
+  warnings_count: ({ time }) => known(time.counts.warning, 'warning events'),
+  errors_count: ({ time }) => known(time.counts.error, 'error events'),
+}
+
+/** Where metrics come from: those in neither set are read from events.ndjson, and damage to it makes them unknown. */
+const measuredOnly = new Set(['memory_before_bytes', 'memory_after_bytes', 'database_rss_bytes', 'teardown_s', 'residue_count'])
+const sampled = new Set(['dataplane_rss_bytes', 'controller_rss_bytes', 'threads_count', 'controller_threads_count'])
+
+/** Names of the metrics that every run has, known or not. */
+export const metricNames: readonly string[] = Object.keys(derivations)
+
+/**
+ * Computes all metrics. Never throws: a derivation that crashes makes its metric unknown. Metrics of outcome.json that
+ * have no derivation here are passed on as measured.
+ */
+export function computeMetrics(history: History): Metrics {
+  const metrics: Record<string, Metric> = {}
+  let facts: Facts
+  try {
+    const measured = (name: string): Metric => measuredBy(history, name)
+    facts = { history, plan: history.plan as Plan, time: readTimeline(history.events), measured }
+  } catch (error) {
+    for (const name of metricNames) metrics[name] = crashed(error)
+    return metrics
+  }
+  for (const [name, derive] of Object.entries(derivations)) {
+    try {
+      metrics[name] = distrustDamage(history, name, agreeing(facts, name, derive(facts)))
+    } catch (error) {
+      metrics[name] = crashed(error)
+    }
+  }
+  for (const name of Object.keys(history.outcome?.metrics ?? {})) metrics[name] ??= facts.measured(name)
+  return metrics
+}
+
+function crashed(error: unknown): Metric {
+  return unknown(`the judge failed: ${error instanceof Error ? error.message : String(error)}`)
+}
+
+function measuredBy(history: History, name: string): Metric {
+  if (history.outcome === null) return unknown('the run did not end, so outcome.json was never written')
+  const metrics: Readonly<Record<string, unknown>> = history.outcome.metrics
+  if (!Object.hasOwn(metrics, name)) return unknown('the run did not measure it')
+  const value = metrics[name]
+  if (typeof value !== 'number' || !Number.isFinite(value)) return unknown(`outcome.json says ${String(value)}, not a number`)
+  return known(value, 'measured by the run (outcome.json)')
+}
+
+/** Two observers of one exact fact must say the same: what the run measured against what the events say. */
+function agreeing(facts: Facts, name: string, derived: Metric): Metric {
+  const measured = facts.measured(name)
+  if (!derived.known || !measured.known || sampled.has(name)) return derived
+  if (Math.abs(derived.value - measured.value) <= tolerance(name)) return derived
+  return unknown(`two sources disagree: ${measured.value} ${measured.evidence}, ${derived.value} from ${derived.evidence}`)
+}
+
+/** How far two readings of one fact may lie apart: clocks are read twice, pages are whole, counts are counts. */
+function tolerance(name: string): number {
+  const unit = unitOf(name)
+  return unit === 's' ? 0.001 : unit === 'bytes' ? 4096 : 0
+}
+
+function distrustDamage(history: History, name: string, metric: Metric): Metric {
+  if (!metric.known || measuredOnly.has(name)) return metric
+  const file = sampled.has(name) ? 'samples.ndjson' : 'events.ndjson'
+  if (file === 'events.ndjson' && history.events.length === 0) return unknown('no event was recorded')
+  const damage = history.damage?.find(d => d.file === file && (d.kind === 'corrupt' || (d.kind === 'cut' && history.outcome)))
+  if (!damage) return metric
+  return unknown(`${file}${damage.line ? ` line ${damage.line}` : ''} is damaged: ${damage.problem}`)
+}
+
+/** The first of two that is known; a known second one is kept as another observer's word. */
+function orElse(first: Metric, second: Metric): Metric {
+  if (!first.known) return second.known ? second : first
+  return second.known ? known(first.value, first.evidence, [second]) : first
+}
+
+function span(fromName: string, fromS: number | null, toName: string, toS: number | null): Metric {
+  if (fromS === null) return unknown(`no ${fromName} was seen`)
+  if (toS === null) return unknown(`no ${toName} was seen`)
+  if (toS < fromS) return unknown(`${toName} at ${toS} s precedes ${fromName} at ${fromS} s`)
+  return known(toNanosecond(toS - fromS), `${fromName} at ${seconds(fromS)}, ${toName} at ${seconds(toS)}`)
+}
+
+const seconds = (value: number): string => `${value.toFixed(3)} s`
+
+function plannedNodes(plan: Plan): number {
+  return plan.topology.nodes_count
+}
+
+/** A time up to all_connected counts only when every planned node had been seen to connect. */
+function whenConnected({ plan, time }: Facts, metric: Metric): Metric {
+  if (!metric.known || time.connected.size === plannedNodes(plan)) return metric
+  return unknown(`all_connected was said with ${time.connected.size} of ${plannedNodes(plan)} nodes connected`)
+}
+
+/** A time up to all_wired counts only when every planned node had reported that its links are up. */
+function whenWired({ plan, time }: Facts, metric: Metric): Metric {
+  if (metric.known && time.ready.size !== plannedNodes(plan)) {
+    return unknown(`all_wired was said with ${time.ready.size} of ${plannedNodes(plan)} nodes ready`)
+  }
+  if (!metric.known && time.allWiredS === null) {
+    return unknown(`${metric.why}; ${time.ready.size} of ${plannedNodes(plan)} nodes reported ready`)
+  }
+  return metric
+}
+
+function nodesCount({ plan, time }: Facts): Metric {
+  const planned = plannedNodes(plan)
+  const inFleets = plan.fleets.reduce((sum, fleet) => sum + fleet.nNodes, 0)
+  if (inFleets !== planned) return unknown(`the plan's fleets hold ${inFleets} nodes, its topology ${planned}`)
+  const stray = [...time.ready].filter(id => id > planned)
+  if (stray.length > 0) return unknown(`nodes outside the plan reported ready: ${stray.slice(0, 5).join(', ')}`)
+  if (time.allWiredS !== null && time.ready.size !== planned) {
+    return unknown(`all_wired was said, but ${time.ready.size} of ${planned} nodes had reported ready`)
+  }
+  return known(time.ready.size, `node_ready events; ${planned} planned`)
+}
+
+/** A node is ready when all its links are up: an edge with both ends ready is a link. */
+function linksCount({ plan, time }: Facts): Metric {
+  const wired = plan.topology.edges.filter(([a, b]) => time.ready.has(a) && time.ready.has(b)).length
+  return known(wired, `planned edges with both ends ready; ${plan.topology.edges.length} planned`)
+}
+
+function fabricStartedS({ time }: Facts): number | null {
+  const starts = [...time.fabrics.values()].map(fabric => fabric.startedS)
+  return starts.length === 0 ? null : Math.min(...starts)
+}
+
+/** First kernel call of any fleet to the end of the last fleet's. */
+function fabricS(facts: Facts): Metric {
+  const fabrics = [...facts.time.fabrics.values()]
+  const ends = fabrics.flatMap(fabric => (fabric.endedS === null ? [] : [fabric.endedS]))
+  const fleets = facts.plan.fleets.length
+  if (ends.length !== fleets) return unknown(`${ends.length} of ${fleets} fleets finished their fabric`)
+  return span('fabric_started', fabricStartedS(facts), 'fabric_ended', Math.max(...ends))
+}
+
+/** The whole system's growth by nodes, without a database server of the run, whose own figure is apart. */
+function memoryPerNode(facts: Facts): Metric {
+  const before = facts.measured('memory_before_bytes')
+  const after = facts.measured('memory_after_bytes')
+  const nodes = nodesCount(facts)
+  if (!before.known) return unknown(`memory_before_bytes: ${before.why}`)
+  if (!after.known) return unknown(`memory_after_bytes: ${after.why}`)
+  if (!nodes.known) return unknown(`nodes_count: ${nodes.why}`)
+  if (nodes.value === 0) return unknown('no node was wired')
+  const database = facts.measured('database_rss_bytes')
+  const databaseBytes = database.known ? database.value : 0
+  const grownBytes = after.value - before.value - databaseBytes
+  if (grownBytes <= 0) return unknown(`memory in use fell by ${-grownBytes} bytes: the machine was too noisy`)
+  const less = databaseBytes > 0 ? ', less database_rss_bytes,' : ''
+  return known(grownBytes / nodes.value, `memory_after_bytes less memory_before_bytes${less} by ${nodes.value} nodes`)
+}
+
+/** Zero is proven only by a census that was taken, and its count and its list must be of one length. */
+function residueCount({ history, measured }: Facts): Metric {
+  const counted = measured('residue_count')
+  if (!counted.known || history.outcome === null) return counted
+  const { residue } = history.outcome
+  if (residue.length !== counted.value) return unknown(`the census counts ${counted.value} and lists ${residue.length}`)
+  return known(counted.value, residue.length === 0 ? 'census before and after' : `left: ${residue.slice(0, 10).join(', ')}`)
+}

@@ -1,0 +1,53 @@
+// Doubt and advice beside the verdict: what a reader should know before believing the figures.
+
+import type { Plan } from '../lab/plan-types.ts'
+import type { Timeline } from './timeline.ts'
+import type { History } from './types.ts'
+
+/** Share of time, in percent, that something waited for a processor before the run had begun to work. */
+const BUSY_CPU_PERCENT = 20
+const NAMES_MAX = 10
+
+/** Notes of the run itself first, then those that follow from its data; each once. */
+export function notesOf(history: History, time: Timeline, openPhases: readonly string[]): string[] {
+  const plan = history.plan as Plan
+  return [
+    ...new Set([
+      ...(history.outcome?.notes ?? []),
+      ...(plan.scenario.warnings ?? []),
+      ...(history.damage ?? []).map(d => `${d.file}${d.line ? ` line ${d.line}` : ''} is ${d.kind}: ${d.problem}`),
+      ...openPhases.map(phase => `phase ${phase} did not end; its time counts up to the last event`),
+      ...storeNotes(history),
+      ...busyNotes(history, time),
+      ...foreignNotes(history),
+    ]),
+  ]
+}
+
+function storeNotes(history: History): string[] {
+  const store = history.events.find(event => event.kind === 'database_ready')
+  if (!store || store.persisted) return []
+  return [`nothing was persisted: the store is in memory${store.reason ? ` (${store.reason})` : ''}`]
+}
+
+/** The first sample is taken before anything is built: whatever it shows is others' work. */
+function busyNotes(history: History, time: Timeline): string[] {
+  const first = history.samples[0]
+  const cpus = history.environment.cpus_count
+  if (!first || (time.firstArrivalS !== null && first.t_s > time.firstArrivalS)) return []
+  const notes: string[] = []
+  if (cpus > 0 && first.load_1m > cpus) {
+    notes.push(`the machine was busy before wiring: load ${first.load_1m} on ${cpus} processors; times may be too long`)
+  }
+  if (first.pressure && first.pressure.cpu_some > BUSY_CPU_PERCENT) {
+    notes.push(`others waited for a processor ${first.pressure.cpu_some} % of the time before wiring; repeat when it is quiet`)
+  }
+  return notes
+}
+
+function foreignNotes(history: History): string[] {
+  const foreign = history.outcome?.foreign ?? []
+  if (foreign.length === 0) return []
+  const more = foreign.length > NAMES_MAX ? ` and ${foreign.length - NAMES_MAX} more` : ''
+  return [`others changed this machine meanwhile, which is not held against the run: ${foreign.slice(0, NAMES_MAX).join(', ')}${more}`]
+}

@@ -1,0 +1,85 @@
+// The least that each file of a run folder must hold to be judged. Keys may be added at any time, so unknown ones pass;
+// an event of a kind that is not known here passes too and is not counted.
+
+import * as v from 'valibot'
+
+const finite = v.pipe(v.number(), v.finite())
+const timeS = v.pipe(finite, v.minValue(0))
+const count = v.pipe(finite, v.integer(), v.minValue(0))
+const nodeId = v.pipe(finite, v.integer(), v.minValue(1))
+const level = v.picklist(['host', 'kvm', 'tcg'])
+
+export const planSchema = v.looseObject({
+  schema: v.literal('nslab.plan/1'),
+  scenario: v.looseObject({
+    name: v.string(),
+    seed: finite,
+    gates: v.array(
+      v.looseObject({
+        name: v.string(),
+        metric: v.string(),
+        operator: v.picklist(['<=', '<', '>=', '>', '==', '!=']),
+        limit: finite,
+        levels: v.optional(v.array(level)),
+      }),
+    ),
+  }),
+  topology: v.looseObject({ name: v.string(), nodes_count: count, edges: v.array(v.tuple([nodeId, nodeId])) }),
+  fleets: v.array(v.looseObject({ host: v.string(), nodeIdOffset: count, nNodes: count })),
+})
+
+export const environmentSchema = v.looseObject({
+  run_id: v.string(),
+  started_at: v.string(),
+  level,
+  accelerator: v.string(),
+  kernel: v.string(),
+  cpu: v.string(),
+  cpus_count: count,
+  memory_bytes: count,
+  versions: v.record(v.string(), v.string()),
+  lock_digests: v.record(v.string(), v.string()),
+  commit: v.nullable(v.string()),
+  rootless: v.boolean(),
+  limits: v.record(v.string(), v.number()),
+})
+
+/** Kinds that mean nothing without a node's id. */
+const nodeKinds = ['node_up', 'node_connected', 'node_ready', 'node_left', 'node_lost', 'node_restarted', 'link_refused']
+
+export const eventSchema = v.pipe(
+  v.looseObject({ t_s: timeS, from: v.string(), kind: v.string(), node_id: v.optional(nodeId) }),
+  v.check(event => !nodeKinds.includes(event.kind) || event.node_id !== undefined, 'node_id is missing'),
+  v.check(event => !event.kind.startsWith('phase_') || typeof event.phase === 'string', 'phase is missing'),
+)
+
+export const sampleSchema = v.looseObject({
+  t_s: timeS,
+  memory_available_bytes: count,
+  memory_total_bytes: count,
+  load_1m: finite,
+  pressure: v.nullable(v.looseObject({ cpu_some: finite, memory_some: finite, io_some: finite })),
+  processes: v.array(
+    v.looseObject({
+      name: v.string(),
+      pid: count,
+      rss_bytes: count,
+      threads_count: count,
+      descriptors_count: count,
+      cpu_s: finite,
+    }),
+  ),
+})
+
+export const ledgerSchema = v.looseObject({ t_s: finite, op: v.string(), state: v.picklist(['intent', 'done', 'failed']) })
+
+/** Values of `metrics` are left unchecked: one that is not a number is that metric's own fault, and told there. */
+export const outcomeSchema = v.looseObject({
+  metrics: v.record(v.string(), v.unknown()),
+  residue: v.array(v.string()),
+  foreign: v.array(v.string()),
+  error: v.nullish(
+    v.looseObject({ code: v.string(), message: v.string(), exit_code: v.pipe(finite, v.integer()) }),
+  ),
+  notes: v.array(v.string()),
+})

@@ -1,0 +1,13 @@
+// The unit of a metric is the end of its name.
+
+/** "s", "bytes", "1/s", "count" or "ratio"; empty where the name ends in none of them. */
+export function unitOf(metric: string): string {
+  if (metric.endsWith('_per_s')) return '1/s'
+  if (metric.endsWith('_s')) return 's'
+  return /_(bytes|count|ratio)$/.exec(metric)?.[1] ?? ''
+}
+
+/** Seconds to the nanosecond: what the clock gives, without the noise of subtracting two numbers. */
+export function toNanosecond(seconds: number): number {
+  return Math.round(seconds * 1e9) / 1e9
+}
