@@ -35,6 +35,7 @@ export interface ControllerConfig {
   readonly netMask: string
   readonly userSpaceBaseAddr: string
   readonly externalBaseAddr: string
+  /** "udp" is published but has no links here yet: the parser refuses it, as it does "quic". */
   readonly protocol: 'tcp' | 'udp'
   readonly flowTransport: 'tcp' | 'lossless_unicast'
   readonly schedulerType: 'fifo' | 'wrr'
@@ -47,6 +48,8 @@ export interface ControllerConfig {
   readonly nodes: readonly { readonly nodeId: number; readonly operatingMode: 'normal' | 'max' }[]
   /** null: no [db] section. */
   readonly db: DbConfig | null
+  /** What of the configuration is taken otherwise than it reads, a sentence each. */
+  readonly warnings: readonly string[]
 }
 
 export interface DataplaneConfig {
@@ -67,6 +70,8 @@ export interface DataplaneConfig {
   /** Keys that were given, are known, and have no effect here; each is named in a warning. */
   readonly unsupported: readonly string[]
   readonly token?: string
+  /** What of the configuration is taken otherwise than it reads, a sentence each; names every unsupported key. */
+  readonly warnings: readonly string[]
 }
 
 export type Level = 'host' | 'kvm' | 'tcg'
@@ -94,7 +99,7 @@ export interface Scenario {
   }
   readonly controller: ControllerConfig
   readonly dataplane: DataplaneConfig
-  readonly run: { readonly holdS: number; readonly deadlineS: number; readonly teardownDeadlineS: number; readonly sampleIntervalS: number }
+  readonly run: { readonly holdS: number; readonly deadlineS: number; readonly teardownDeadlineS: number; readonly sampleIntervalS: number; /** Run folder in place of a new one under runs/. */ readonly out?: string; /** Keep the private database's data. */ readonly keep: boolean }
   readonly gates: readonly GateConfig[]
   readonly warnings: readonly string[]
 }

@@ -1,0 +1,16 @@
+// Limits that several folders share, each with its reason.
+
+/** Longest interface name the kernel takes: IFNAMSIZ (16) less its zero byte. */
+export const INTERFACE_NAME_BYTES_MAX = 15
+
+/** Addresses of a /22 shard. A bridge stops at 1,023 ports, so a shard is the largest round subnet below. */
+export const SHARD_ADDRESSES_COUNT = 1024
+
+/** Nodes of a /22: network, broadcast, gateway and one more are kept free, as the published formula does. */
+export const SHARD_NODES_MAX = 1020
+
+/** Highest node id. Keeps every table of a topology within tens of megabytes; far above what one kernel holds. */
+export const NODE_ID_MAX = 1_000_000
+
+/** Most edges a topology may have (a full mesh of 4,472): 16 bytes each and more while they are sorted. */
+export const EDGES_MAX = 10_000_000

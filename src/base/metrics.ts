@@ -1,0 +1,43 @@
+// The metrics a run can report and a gate can ask for. Names end in their unit and are a contract: the list only grows.
+
+export type MetricUnit = 's' | 'bytes' | 'count' | 'ratio' | 'per_s'
+
+export interface Metric {
+  readonly name: string
+  readonly unit: MetricUnit
+  readonly meaning: string
+}
+
+const metric = (name: string, unit: MetricUnit, meaning: string): Metric => ({ name, unit, meaning })
+
+export const metrics: readonly Metric[] = [
+  metric('nodes_count', 'count', 'nodes that the controller saw wired'),
+  metric('all_connected_s', 's', "first node's arrival to all nodes connected"),
+  metric('all_wired_s', 's', "first node's arrival to the last node's report that its links are up"),
+  metric('fabric_to_wired_s', 's', 'first kernel call of the fabric to all wired'),
+  metric('nextmini_wiring_s', 's', 'first arrival to all nodes connected and flows sent: the published definition without its fixed sleeps'),
+  metric('fabric_s', 's', 'kernel objects only'),
+  metric('total_s', 's', 'command start to all wired'),
+  metric('memory_before_bytes', 'bytes', 'memory in use on the whole system before any process of the run but nslab run'),
+  metric('memory_after_bytes', 'bytes', 'memory in use on the whole system when all is wired, before flows'),
+  metric('memory_per_node_bytes', 'bytes', 'difference of the two by nodes, without a database server'),
+  metric('dataplane_rss_bytes', 'bytes', 'resident memory of the dataplane when all is wired'),
+  metric('controller_rss_bytes', 'bytes', 'resident memory of the controller when all is wired'),
+  metric('database_rss_bytes', 'bytes', "resident memory of the run's own database server when all is wired"),
+  metric('threads_count', 'count', 'operating-system threads of the dataplane'),
+  metric('controller_threads_count', 'count', 'operating-system threads of the controller'),
+  metric('teardown_s', 's', "stop to the kernel's word that everything is gone"),
+  metric('residue_count', 'count', 'things of the run that were still there after the teardown'),
+  metric('netns_gone_s', 's', "teardown to the kernel's word that the namespaces themselves are gone"),
+  metric('connected_count', 'count', 'nodes that the controller saw connected'),
+  metric('links_count', 'count', 'links that were up'),
+  metric('refusals_count', 'count', 'connections that the controller refused'),
+  metric('link_refusals_count', 'count', 'links refused for a wrong run id or node id'),
+  metric('lost_count', 'count', 'nodes that died while the run was up'),
+  metric('restarts_count', 'count', 'nodes that were started again'),
+  metric('database_losses_count', 'count', 'times the database went away'),
+  metric('warnings_count', 'count', 'warnings'),
+  metric('errors_count', 'count', 'errors'),
+]
+
+export const metricByName: ReadonlyMap<string, Metric> = new Map(metrics.map(each => [each.name, each]))

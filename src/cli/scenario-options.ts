@@ -1,0 +1,56 @@
+// The options that every command about a scenario has. Each stands for a key of the scenario.
+
+import type { Command } from 'commander'
+import { type LoadedScenario, loadScenario } from '../config/load.ts'
+import { type Override, parseSet } from '../config/override.ts'
+
+/** Flag → key. Flags are applied after every --set, in this order. */
+const FLAG_KEYS = {
+  nodes: 'nodes',
+  on: 'hosts.on',
+  hosts: 'hosts.count',
+  duration: 'run.hold',
+  seed: 'seed',
+  accel: 'hosts.accel',
+  out: 'run.out',
+  keep: 'run.keep',
+} as const
+
+type Flag = keyof typeof FLAG_KEYS
+
+/** What commander collected. */
+export type ScenarioOptions = { readonly [F in Flag]?: string | boolean } & { readonly set?: readonly string[] }
+
+/** Adds the options to a command. */
+export function addScenarioOptions(command: Command): Command {
+  return command
+    .option('--nodes <n>', 'how many nodes; sets the parameter of the topology (key: nodes)')
+    .option('--on <where>', 'where fleets run: auto, host or vm (key: hosts.on)')
+    .option('--hosts <k>', 'how many hosts the nodes are spread over (key: hosts.count)')
+    .option('--duration <time>', 'how long to hold the wired fleet, for example 12h (key: run.hold)')
+    .option('--seed <s>', 'seed of everything random (key: seed)')
+    .option('--accel <how>', 'of VMs: auto, kvm or tcg (key: hosts.accel)')
+    .option('--set <key=value>', 'any key of the scenario, for example run.deadline=90s; may be repeated', collect, [])
+    .option('--out <dir>', 'run folder in place of a new one under runs/ (key: run.out)')
+    .option('--keep', "keep the private database's data in the run folder (key: run.keep)")
+}
+
+/** The overrides that the options stand for. */
+export function overridesOf(options: ScenarioOptions): Override[] {
+  const overrides = (options.set ?? []).map(parseSet)
+  for (const [flag, key] of Object.entries(FLAG_KEYS)) {
+    const value = options[flag as Flag]
+    if (value === undefined) continue
+    overrides.push({ key, value: String(value), from: value === true ? `--${flag}` : `--${flag} ${String(value)}` })
+  }
+  return overrides
+}
+
+/** Loads SCENARIO with the options applied. Throws USAGE, FILE_UNREADABLE or CONFIG_INVALID. */
+export function loadWithOptions(nameOrPath: string, options: ScenarioOptions): LoadedScenario {
+  return loadScenario(nameOrPath, overridesOf(options))
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}

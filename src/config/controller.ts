@@ -1,0 +1,116 @@
+// The controller's configuration: TOML text or a scenario's section to typed values.
+
+import type { FlowSpec } from '../protocol/messages.ts'
+import { checkAddresses, checkFlows, checkIds, readRoutes } from './controller-rules.ts'
+import { controllerSchema, type ControllerTable } from './controller-schema.ts'
+import { readTopology } from './controller-topology.ts'
+import { readDb } from './db.ts'
+import { isLoopback } from './host.ts'
+import type { Path } from './locate.ts'
+import { Problems, type TomlTable } from './problems.ts'
+import { readTable } from './table.ts'
+import { nodesCountOf } from './topology-size.ts'
+import type { ControllerConfig, TopologyConfig } from './types.ts'
+
+/** Where the controller runs: on its own, or started by `nslab run` inside a fabric. */
+export type Surroundings = 'alone' | 'fabric'
+
+/** Parses a controller's configuration file. Throws CONFIG_INVALID with every problem. */
+export function parseControllerConfig(text: string, file: string): ControllerConfig {
+  const problems = new Problems(file)
+  const config = readController(problems.parse(text, file), [], problems, 'alone')
+  problems.throwIfAny()
+  return config
+}
+
+/** Reads a controller's table that stands at `path`; the result is only meant to be used when no problem was added. */
+export function readController(
+  raw: TomlTable,
+  path: Path,
+  problems: Problems,
+  surroundings: Surroundings,
+): ControllerConfig {
+  const { value: table, bad } = readTable(controllerSchema, raw, path, problems)
+  const warnings: string[] = []
+  const topology = bad.has('topology') ? null : topologyOf(table, path, problems, warnings)
+  const nodesCount = topology === null ? null : nodesCountOf(topology)
+  checkIds(table, nodesCount === 0 ? null : nodesCount, path, problems)
+  checkFlows(table, path, problems)
+  if (nodesCount !== null) checkAddresses(table, nodesCount, path, problems)
+  if (table.protocol !== 'tcp')
+    problems.add({
+      path: [...path, 'protocol'],
+      value: table.protocol,
+      problem: 'is not supported: links are TCP, and another protocol is never replaced by it. Write protocol = "tcp"',
+    })
+  const listen = table.listen ?? (surroundings === 'fabric' ? '0.0.0.0' : '127.0.0.1')
+  if (surroundings === 'alone' && !isLoopback(listen) && table.token === undefined)
+    problems.add({ path: [...path, 'listen'], value: listen, problem: 'is not a loopback address, so a token is required' })
+  const routes = readRoutes(table, path, problems)
+  const db = readDb(table.db, path.concat('db'), problems, warnings)
+  warnings.push(...withoutEffect(table, raw))
+  return {
+    port: table.port,
+    listen,
+    ...(table.token === undefined ? {} : { token: table.token }),
+    maxServerPort: table.max_server_port,
+    baseAddr: table.base_addr,
+    netMask: table.net_mask,
+    userSpaceBaseAddr: table.user_space_base_addr,
+    externalBaseAddr: table.external_base_addr,
+    protocol: 'tcp',
+    flowTransport: table.flow_transport,
+    schedulerType: table.scheduler_type,
+    topology: topology ?? { edges: [] },
+    routing: table.routing?.protocol ?? null,
+    routes,
+    linkRates: table.link_rates.map(({ src_node_id, dst_node_id, rate, bucket_size }) => ({
+      srcNodeId: src_node_id,
+      dstNodeId: dst_node_id,
+      rate: { rate, bucket_size },
+    })),
+    flows: table.flows.map(({ src_node_id, dst_node_id, flow_spec }) => ({
+      srcNodeId: src_node_id,
+      dstNodeId: dst_node_id,
+      spec: flowSpecOf(flow_spec),
+    })),
+    nodes: table.nodes.map(({ node_id, operating_mode }) => ({ nodeId: node_id, operatingMode: operating_mode })),
+    db,
+    warnings,
+  }
+}
+
+/** null after a problem: what depends on the topology is not checked then. */
+function topologyOf(table: ControllerTable, path: Path, problems: Problems, warnings: string[]): TopologyConfig | null {
+  if (table.topology === undefined) return { edges: [] }
+  const before = problems.count
+  const topology = readTopology(table.topology, [...path, 'topology'], problems, warnings)
+  return problems.count > before ? null : topology
+}
+
+function flowSpecOf(spec: ControllerTable['flows'][number]['flow_spec']): FlowSpec {
+  const { Bytes: bytes, Duration: duration } = spec.flow_len
+  return {
+    flow_len: bytes === undefined ? { Duration: duration as number } : { Bytes: bytes },
+    ...(spec.flow_rate === undefined ? {} : { flow_rate: spec.flow_rate }),
+    ...(spec.flow_weight === undefined ? {} : { flow_weight: spec.flow_weight }),
+    ...(spec.transport === undefined ? {} : { transport: spec.transport }),
+  }
+}
+
+/** Keys that are known and change nothing, and those that are delivered to the nodes while no packets are carried yet. */
+function withoutEffect(table: ControllerTable, raw: TomlTable): string[] {
+  const warnings: string[] = []
+  for (const key of ['multicast_pool_base', 'multicast_pool_mask'])
+    if (raw[key] !== undefined) warnings.push(`${key} has no effect: there are no multicast groups`)
+  const delivered = [
+    ...(table.scheduler_type === 'fifo' ? [] : ['scheduler_type']),
+    ...(table.flow_transport === 'tcp' ? [] : ['flow_transport']),
+    ...(table.flows.length === 0 ? [] : ['flows']),
+    ...(table.link_rates.length === 0 ? [] : ['link_rates']),
+    ...(table.nodes.some(node => node.operating_mode === 'max') ? ['nodes.operating_mode'] : []),
+  ]
+  if (delivered.length > 0)
+    warnings.push(`${delivered.join(', ')}: stored and delivered to the nodes, which carry no packets in this version`)
+  return warnings
+}

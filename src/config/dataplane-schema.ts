@@ -1,0 +1,142 @@
+// Every key of the dataplane's configuration, with the published defaults (facts/nextmini.md 2). `on_node_death` and `token`
+// are nslab's. What has no effect here is checked all the same, and named in a warning when it is given.
+
+import * as v from 'valibot'
+import { NODE_ID_MAX } from '../base/limits.ts'
+import { bridgeAddress, flag, int, intFrom, interfaceName, nodeId, oneOf, port, portText, positive, text } from './values.ts'
+
+const MS_MAX = 86_400_000
+
+const ms = (fallback: number) => v.optional(int(0, MS_MAX), fallback)
+
+const ids = v.array(int(0, NODE_ID_MAX))
+
+const losslessSchema = v.object({
+  default_chunk_size: v.optional(intFrom(1)),
+  default_block_size: v.optional(intFrom(1)),
+  ready_grace_ms: v.optional(intFrom(0)),
+  peer_report_timeout_ms: v.optional(intFrom(0)),
+  session_mode: v.optional(oneOf('plain', 'fec', 'mettle', 'cloudcast')),
+  fec_enabled: v.optional(flag),
+  fec_require_capability: v.optional(flag),
+  fec_default_scheme: v.optional(oneOf('raptorq', 'mettle')),
+  fec_default_symbols_per_block: v.optional(int(1, 1024)),
+  fec_symbol_size_policy: v.optional(oneOf('chunk_size', 'fixed')),
+  fec_default_symbol_size: v.optional(int(1, 16_384)),
+  fec_tree_ids_source: v.optional(oneOf('config')),
+  fec_default_tree_ids: v.optional(ids),
+  fec_default_tree_weights: v.optional(v.array(positive)),
+  fec_tree_lane_depth: v.optional(intFrom(1)),
+  fec_dispatch_burst: v.optional(intFrom(1)),
+  fec_max_tree_lanes: v.optional(intFrom(1)),
+  fec_collaborative_multitree_enabled: v.optional(flag),
+  mettle_default_coded_rate_num: v.optional(intFrom(1)),
+  mettle_default_coded_rate_den: v.optional(intFrom(1)),
+  cloudcast_stripes: v.optional(intFrom(0)),
+  cloudcast_stripe_tree_ids: v.optional(ids),
+  data_bucket: v.optional(v.object({ rate: intFrom(1), bucket_size: intFrom(1) })),
+})
+
+const integrationTestSchema = v.object({
+  enabled: v.optional(flag),
+  case_name: v.optional(text()),
+  group_label: v.optional(text()),
+  source_node_id: v.optional(nodeId),
+  receiver_ids: v.optional(ids),
+  artifact_dir: v.optional(text(4096)),
+  payload_path: v.optional(text(4096)),
+  synthetic_payload: v.optional(flag),
+  payload_size: v.optional(intFrom(0)),
+  group_timeout_ms: v.optional(intFrom(0)),
+  receive_timeout_ms: v.optional(intFrom(0)),
+  poll_interval_ms: v.optional(intFrom(0)),
+  src_port: v.optional(port),
+  dst_port: v.optional(port),
+  block_size: v.optional(intFrom(1)),
+  trees: v.optional(v.array(v.object({ tree_id: intFrom(0), edges: v.array(v.array(nodeId)) }))),
+})
+
+/** Keys that change something. */
+const effective = {
+  controller_addr: v.optional(text(300), ''),
+  controller_connect_timeout_ms: v.optional(int(1, MS_MAX), 5000),
+  node_id: v.optional(int(0, NODE_ID_MAX), 0),
+  n_nodes: v.optional(nodeId),
+  node_id_offset: v.optional(int(0, NODE_ID_MAX - 1), 0),
+  private_network_name: v.optional(text(255), ''),
+  private_network_port: v.optional(portText, '8080'),
+  bridge_name: v.optional(interfaceName, 'isobr0'),
+  bridge_ip: v.optional(bridgeAddress, '172.16.8.1'),
+  mtu: v.optional(int(68, 6400), 1400),
+  handshake_timeout_ms: v.optional(int(1, MS_MAX), 25_000),
+  carrier_max_wait_ms: v.optional(int(1, MS_MAX), 20_000),
+  protocol: v.optional(oneOf('tcp', 'udp', 'quic'), 'tcp'),
+  on_node_death: v.optional(oneOf('restart', 'report', 'fatal'), 'restart'),
+  token: v.optional(text()),
+}
+
+/** Known keys without effect, by the reason that the warning gives. */
+const withoutEffect = {
+  'nodes carry no packets in this version': {
+    tun_interface_name: v.optional(interfaceName, 'utun'),
+    num_tun_queues: v.optional(intFrom(1), 1),
+    enable_local_interface: v.optional(flag, true),
+    num_packet_processors: v.optional(intFrom(0), 0),
+    channel_capacity: v.optional(intFrom(1), 1000),
+    queue_capacity: v.optional(intFrom(1), 1000),
+    fanout_pending_capacity: v.optional(intFrom(1)),
+    channel_backpressure: v.optional(flag, false),
+    quic_congestion_control: v.optional(oneOf('bbr', 'cubic'), 'bbr'),
+    scheduler_type: v.optional(oneOf('fifo', 'wrr'), 'fifo'),
+    scheduler_drop_strategy: v.optional(oneOf('taildrop', 'red'), 'taildrop'),
+    feature: v.optional(oneOf('sequential', 'concurrent'), 'sequential'),
+    enforce_tcp_order: v.optional(flag, true),
+    delay_tolerance: v.optional(intFrom(0), 500),
+    backlog_tolerance: v.optional(intFrom(0), 0),
+    user_space_client_port: v.optional(port, 45_535),
+    user_space_server_port: v.optional(port, 8888),
+    metrics_collection_interval: v.optional(intFrom(1), 5),
+    lossless_runtime_config: v.optional(losslessSchema),
+    integration_test: v.optional(integrationTestSchema),
+  },
+  'nodes are reached inside the fabric alone': {
+    private_network_interface: v.optional(interfaceName, 'eth0'),
+    private_network_addr: v.optional(text(255), ''),
+    public_network_interface: v.optional(interfaceName, 'eth0'),
+    public_network_addr: v.optional(text(255), ''),
+    public_network_port: v.optional(portText, '8080'),
+  },
+  'the fabric root always forwards, has no rules in its way and reaches no other network': {
+    auto_enable_ip_forward: v.optional(flag, false),
+    auto_add_forward_rules: v.optional(flag, false),
+    auto_add_nat: v.optional(flag, false),
+  },
+  'shards are always a /22': { subnet: v.optional(int(1, 32), 16) },
+  'namespaces are made at once and carrier is awaited by notification': {
+    interval_between_spawn: ms(50),
+    child_start_delay_ms: ms(150),
+    carrier_poll_interval_ms: ms(100),
+  },
+  'see on_node_death': { restart_on_disconnect: v.optional(flag, false) },
+  'the controller says it at start-up': {
+    operating_mode: v.optional(oneOf('normal', 'max')),
+    local_address: v.optional(text(255)),
+  },
+}
+
+/** The keys by name, so that the scenario's [dataplane] can have them too. */
+export const dataplaneEntries = Object.assign(
+  {},
+  effective,
+  ...Object.values(withoutEffect),
+) as typeof effective & Record<string, v.GenericSchema>
+
+export const dataplaneSchema = v.object(effective)
+/** `dataplaneSchema` and every key without effect: what a file may have. */
+export const dataplaneFileSchema = v.object(dataplaneEntries)
+export type DataplaneTable = v.InferOutput<typeof dataplaneSchema>
+
+/** Why a known key has no effect; undefined for one that has. */
+export const reasonWithoutEffect: ReadonlyMap<string, string> = new Map(
+  Object.entries(withoutEffect).flatMap(([reason, keys]) => Object.keys(keys).map(key => [key, reason] as const)),
+)

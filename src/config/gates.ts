@@ -1,0 +1,80 @@
+// Gates: `metric` and `require = "<= 3"`, parsed before the run so that a typing error costs no run.
+
+import { metricByName } from '../base/metrics.ts'
+import type { Path } from './locate.ts'
+import { nearestOf } from './nearest.ts'
+import type { Problems } from './problems.ts'
+import type { GateConfig, Level } from './types.ts'
+import { parseDuration, parseSize } from './units.ts'
+
+export interface GateTable {
+  readonly name?: string | undefined
+  readonly metric: string
+  readonly require: string
+  readonly levels?: readonly Level[] | undefined
+}
+
+const REQUIRE_LIMIT = 'an operator (<=, <, >=, >, ==, !=) and a number, as in "<= 3" or "<= 1 + 0.005 * nodes"'
+
+/**
+ * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, `nodes`, and `<number> * nodes`, where `nodes` is
+ * how many the topology has; metrics in _s take durations, those in _bytes sizes in place of numbers.
+ */
+export function parseRequire(
+  text: string,
+  metric: string,
+  nodesCount: number,
+): Pick<GateConfig, 'operator' | 'limit'> | null {
+  const parts = /^\s*(<=|>=|==|!=|<|>)(.*)$/.exec(text)
+  if (parts === null) return null
+  let limit = 0
+  for (const term of (parts[2] as string).split(/(?<![eE])\+/)) {
+    const value = parseTerm(term.trim(), metric, nodesCount)
+    if (value === null) return null
+    limit += value
+  }
+  return { operator: parts[1] as GateConfig['operator'], limit }
+}
+
+function parseTerm(term: string, metric: string, nodesCount: number): number | null {
+  const scaled = /^(?:(.*?)\s*\*\s*)?nodes$/.exec(term)
+  if (scaled === null) return parseNumber(term, metric)
+  const factor = scaled[1] === undefined ? 1 : parseNumber(scaled[1], metric)
+  return factor === null ? null : factor * nodesCount
+}
+
+function parseNumber(text: string, metric: string): number | null {
+  if (/^-?[0-9]+(_[0-9]+)*(\.[0-9]+)?([eE][+-]?[0-9]+)?$/.test(text)) {
+    const number = Number(text.replaceAll('_', ''))
+    return Number.isFinite(number) ? number : null
+  }
+  const unit = metricByName.get(metric)?.unit
+  return unit === 's' ? parseDuration(text) : unit === 'bytes' ? parseSize(text) : null
+}
+
+/** Reads the gates that stand at `path`. A gate's name is its metric's unless it has one; names are unique. */
+export function readGates(
+  tables: readonly GateTable[],
+  nodesCount: number,
+  path: Path,
+  problems: Problems,
+): GateConfig[] {
+  const names = new Map<string, number>()
+  return tables.flatMap((table, index) => {
+    const at = [...path, index]
+    const name = table.name ?? table.metric
+    const first = names.get(name)
+    names.set(name, first ?? index)
+    if (first !== undefined)
+      problems.add({ path: [...at, table.name === undefined ? 'metric' : 'name'], value: name, problem: `is the name of gate[${first}] too: give each its own name` })
+    if (!metricByName.has(table.metric))
+      problems.add({ path: [...at, 'metric'], value: table.metric, problem: 'unknown metric', nearest: nearestOf(table.metric, metricByName.keys()) })
+    if (table.levels?.length === 0) problems.mustBe([...at, 'levels'], table.levels, 'at least one level')
+    const require = parseRequire(table.require, table.metric, nodesCount)
+    if (require === null) {
+      problems.mustBe([...at, 'require'], table.require, REQUIRE_LIMIT)
+      return []
+    }
+    return [{ name, metric: table.metric, ...require, ...(table.levels === undefined ? {} : { levels: table.levels }) }]
+  })
+}

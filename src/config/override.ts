@@ -1,0 +1,79 @@
+// One value given on the command line: --set key=value, or a flag that stands for a key. Typed by the schema.
+
+import { parse } from 'smol-toml'
+import * as v from 'valibot'
+import type { Path } from './locate.ts'
+import { nearestOf } from './nearest.ts'
+import type { Problems, TomlTable } from './problems.ts'
+import { entriesOf, isTable, itemOf, unwrap } from './table.ts'
+
+export interface Override {
+  /** Dotted; array positions as `gate[0]` or `gate.0`. */
+  readonly key: string
+  readonly value: string
+  /** How the user wrote it, for messages: "--set run.hold=2s". */
+  readonly from: string
+}
+
+/** "key=value" of a --set. The value may contain "=". */
+export function parseSet(text: string): Override {
+  const at = text.indexOf('=')
+  const from = `--set ${text}`
+  return at < 0 ? { key: text.trim(), value: '', from } : { key: text.slice(0, at).trim(), value: text.slice(at + 1), from }
+}
+
+/** Puts the value into `root`. What does not fit is added to the problems, and `root` left as it is. */
+export function applyOverride(root: TomlTable, schema: v.GenericSchema, override: Override, problems: Problems): void {
+  const path = pathOf(override.key)
+  problems.fromFlag(path, override.from)
+  let table: TomlTable | unknown[] = root
+  let at: v.GenericSchema | null = schema
+  for (const [index, part] of path.entries()) {
+    at = childOf(at, part)
+    if (at === null) {
+      const known = entriesOf(unwrap(schemaAt(schema, path.slice(0, index)))) ?? {}
+      return problems.add({ path: path.slice(0, index + 1), problem: 'unknown key', nearest: nearestOf(String(part), Object.keys(known)) })
+    }
+    if (index === path.length - 1) break
+    const next: unknown = Reflect.get(table, part)
+    if (next === undefined && typeof part === 'string') Reflect.set(table, part, typeof path[index + 1] === 'number' ? [] : {})
+    const inner: unknown = Reflect.get(table, part)
+    if (!isTable(inner) && !Array.isArray(inner)) return problems.add({ path, problem: `has nothing at ${String(part)}` })
+    table = inner
+  }
+  const last = path.at(-1)
+  if (last === undefined) return problems.add({ path, problem: 'must be key=value' })
+  if (typeof last === 'number' && last > (table as unknown[]).length)
+    return problems.add({ path, problem: `has only ${(table as unknown[]).length} elements` })
+  Reflect.set(table, last, typed(override.value, at as v.GenericSchema))
+}
+
+/** The TOML value of the text where the schema takes it, else the text itself where the schema takes that. */
+function typed(value: string, schema: v.GenericSchema): unknown {
+  let parsed: unknown = value
+  try {
+    parsed = parse(`value = ${value}`).value
+  } catch {
+    // Not TOML: plain text such as 2s or auto.
+  }
+  return v.is(schema, parsed) || !v.is(schema, value) ? parsed : value
+}
+
+function pathOf(key: string): Path {
+  return key
+    .split(/\.|\[|\]\.?/)
+    .filter(part => part !== '')
+    .map(part => (/^[0-9]+$/.test(part) ? Number(part) : part))
+}
+
+function childOf(schema: v.GenericSchema | null, part: string | number): v.GenericSchema | null {
+  if (schema === null) return null
+  const inner = unwrap(schema)
+  if (typeof part === 'number') return itemOf(inner)
+  const entries = entriesOf(inner)
+  return entries !== null && Object.hasOwn(entries, part) ? (entries[part] as v.GenericSchema) : null
+}
+
+function schemaAt(schema: v.GenericSchema, path: Path): v.GenericSchema {
+  return path.reduce<v.GenericSchema>((at, part) => childOf(at, part) as v.GenericSchema, schema)
+}

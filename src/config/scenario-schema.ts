@@ -1,0 +1,55 @@
+// Every key of a scenario (design.md, "A scenario, by example"). [controller] and [dataplane] take the keys of those programs'
+// own files, and `file`, which reads such a file under them.
+
+import * as v from 'valibot'
+import { controllerEntries } from './controller-schema.ts'
+import { dataplaneEntries } from './dataplane-schema.ts'
+import { duration, flag, int, nodeId, oneOf, scenarioName, text } from './values.ts'
+
+const SEED_MAX = 0xffff_ffff
+
+const level = oneOf('host', 'kvm', 'tcg')
+
+/** The keys that are the scenario's own; the two programs' sections are read by their own schemas. */
+export const shellSchema = v.object({
+  name: scenarioName,
+  summary: v.optional(text(200), ''),
+  seed: v.optional(int(0, SEED_MAX), 1),
+  nodes: v.optional(nodeId),
+  hosts: v.optional(
+    v.object({
+      count: v.optional(int(1, 64), 1),
+      on: v.optional(oneOf('auto', 'host', 'vm'), 'auto'),
+      accel: v.optional(oneOf('auto', 'kvm', 'tcg'), 'auto'),
+      memory_mib: v.optional(int(128, 1_048_576), 1024),
+      vcpus: v.optional(int(1, 256), 2),
+    }),
+    {},
+  ),
+  run: v.optional(
+    v.object({
+      hold: v.optional(duration, '2s'),
+      deadline: v.optional(duration, '60s'),
+      teardown_deadline: v.optional(duration, '30s'),
+      sample_interval: v.optional(duration, '1s'),
+      out: v.optional(text(4096)),
+      keep: v.optional(flag, false),
+    }),
+    {},
+  ),
+  gate: v.optional(
+    v.array(v.object({ name: v.optional(text(100)), metric: text(100), require: text(100), levels: v.optional(v.array(level)) })),
+    [],
+  ),
+  controller: v.optional(v.any()),
+  dataplane: v.optional(v.any()),
+})
+
+const file = v.optional(text(4096))
+
+/** Everything: what --set may name. */
+export const scenarioSchema = v.object({
+  ...shellSchema.entries,
+  controller: v.optional(v.object({ ...controllerEntries, file })),
+  dataplane: v.optional(v.object({ ...dataplaneEntries, file })),
+})

@@ -1,0 +1,157 @@
+// A scenario: TOML text, files it names and overrides to one typed value.
+
+import { dirname, resolve } from 'node:path'
+import { readController } from './controller.ts'
+import { readDataplane } from './dataplane.ts'
+import { readGates } from './gates.ts'
+import { parseControllerAddr } from './host.ts'
+import { setNodes } from './nodes.ts'
+import { applyOverride, type Override } from './override.ts'
+import { Problems, type TomlTable } from './problems.ts'
+import { scenarioSchema, shellSchema } from './scenario-schema.ts'
+import { isTable, readTable } from './table.ts'
+import { nodesCountOf } from './topology-size.ts'
+import type { ControllerConfig, DataplaneConfig, Scenario } from './types.ts'
+import { secondsOf } from './values.ts'
+
+/** Gives the text of a file that the scenario names; throws FILE_UNREADABLE. */
+export type ReadText = (path: string) => string
+
+type Section = 'controller' | 'dataplane'
+
+/**
+ * Parses a scenario. `file` is its path: files that it names are relative to it. Overrides apply in order, over everything.
+ * Throws CONFIG_INVALID with every problem.
+ */
+export function parseScenario(
+  text: string,
+  file: string,
+  overrides: readonly Override[],
+  readText: ReadText,
+): Scenario {
+  const problems = new Problems(file)
+  const raw = problems.parse(text, file)
+  for (const section of ['controller', 'dataplane'] as const) mergeFile(raw, section, file, problems, readText)
+  for (const override of overrides) applyOverride(raw, scenarioSchema, override, problems)
+
+  const { value: shell, bad } = readTable(shellSchema, raw, [], problems)
+  const sections = [sectionOf(raw, 'controller', problems), sectionOf(raw, 'dataplane', problems)] as const
+  const hostsCount = shell.hosts.count
+  spreadNodes(...sections, shell.nodes, hostsCount, problems)
+  const controller = readController(sections[0], ['controller'], problems, 'fabric')
+  const nodesCount = nodesCountOf(controller.topology)
+  sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
+  const dataplane = readDataplane(sections[1], ['dataplane'], problems)
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, nodesCount, ['gate'], problems)
+  // Counts are only compared where both are right: what is wrong already needs no second problem.
+  if (problems.count === 0) checkCounts(controller, dataplane, nodesCount, hostsCount, problems)
+  checkTokens(controller, dataplane, problems)
+  problems.throwIfAny()
+
+  const token = dataplane.token ?? controller.token
+  return {
+    name: shell.name,
+    summary: shell.summary,
+    seed: shell.seed,
+    hosts: {
+      count: hostsCount,
+      on: shell.hosts.on,
+      accel: shell.hosts.accel,
+      memoryMib: shell.hosts.memory_mib,
+      vcpus: shell.hosts.vcpus,
+    },
+    controller,
+    dataplane: { ...dataplane, controllerAddr: `127.0.0.1:${controller.port}`, ...(token === undefined ? {} : { token }) },
+    run: {
+      holdS: secondsOf(shell.run.hold),
+      deadlineS: secondsOf(shell.run.deadline),
+      teardownDeadlineS: secondsOf(shell.run.teardown_deadline),
+      sampleIntervalS: secondsOf(shell.run.sample_interval),
+      ...(shell.run.out === undefined ? {} : { out: shell.run.out }),
+      keep: shell.run.keep,
+    },
+    gates,
+    warnings: warningsOf(controller, dataplane, sections[1]),
+  }
+}
+
+/** Reads the file that `[section] file = …` names; the section's own keys win over the file's, each as a whole. */
+function mergeFile(raw: TomlTable, section: Section, file: string, problems: Problems, readText: ReadText): void {
+  const table = raw[section]
+  if (!isTable(table) || table.file === undefined) return
+  const { file: name, ...own } = table
+  if (typeof name !== 'string') return problems.mustBe([section, 'file'], name, 'a path')
+  const path = resolve(dirname(file), name)
+  raw[section] = { ...problems.parse(readText(path), path, [section]), ...own }
+}
+
+function sectionOf(raw: TomlTable, section: Section, problems: Problems): TomlTable {
+  const table = raw[section] ?? {}
+  if (isTable(table)) return { ...table }
+  problems.mustBe([section], table, 'a table')
+  return {}
+}
+
+/** Brings `nodes` and the dataplane's n_nodes into the topology: the one overrides it, the other stands in where it is missing. */
+function spreadNodes(
+  controller: TomlTable,
+  dataplane: TomlTable,
+  nodes: number | undefined,
+  hostsCount: number,
+  problems: Problems,
+): void {
+  if (nodes === undefined) {
+    const perHost = dataplane.n_nodes
+    if (controller.topology === undefined && Number.isSafeInteger(perHost) && (perHost as number) > 0)
+      controller.topology = { n_nodes: (perHost as number) * hostsCount }
+    return
+  }
+  const topology = controller.topology ?? {}
+  if (!isTable(topology)) return
+  controller.topology = { ...topology }
+  setNodes(controller.topology as TomlTable, nodes, ['nodes'], problems)
+  delete dataplane.n_nodes
+}
+
+function checkCounts(
+  controller: ControllerConfig,
+  dataplane: DataplaneConfig,
+  nodesCount: number,
+  hostsCount: number,
+  problems: Problems,
+): void {
+  if (nodesCount === 0) return problems.add({ path: ['controller', 'topology'], problem: 'has no nodes: give it a type, n_nodes or edges' })
+  if (hostsCount > nodesCount)
+    problems.add({ path: ['hosts', 'count'], value: hostsCount, problem: `is more than the ${nodesCount} nodes of the topology` })
+  // Without an n_nodes of its own the dataplane was given the rounded-up share.
+  const planned = dataplane.nNodes * hostsCount
+  if (planned < nodesCount || planned - nodesCount >= hostsCount)
+    problems.add({
+      path: ['dataplane', 'n_nodes'],
+      value: dataplane.nNodes,
+      problem: `makes ${planned} nodes on ${hostsCount} ${hostsCount === 1 ? 'host' : 'hosts'}; the topology (${controller.topology.preset?.type ?? 'custom'}) has ${nodesCount}`,
+    })
+  if (dataplane.nodeIdOffset !== 0)
+    problems.add({
+      path: ['dataplane', 'node_id_offset'],
+      value: dataplane.nodeIdOffset,
+      limit: '0',
+      problem: 'must be 0 in a scenario: its fleets get their ids from the plan',
+    })
+}
+
+function checkTokens(controller: ControllerConfig, dataplane: DataplaneConfig, problems: Problems): void {
+  if (dataplane.token !== undefined && dataplane.token !== controller.token)
+    problems.add({ path: ['dataplane', 'token'], problem: 'differs from controller.token' })
+}
+
+function warningsOf(controller: ControllerConfig, dataplane: DataplaneConfig, rawDataplane: TomlTable): string[] {
+  const warnings = [
+    ...controller.warnings.map(warning => `controller: ${warning}`),
+    ...dataplane.warnings.map(warning => `dataplane: ${warning}`),
+  ]
+  const addr = parseControllerAddr(String(rawDataplane.controller_addr ?? ''))
+  if (addr !== null && addr.port !== controller.port)
+    warnings.push(`dataplane: controller_addr says port ${addr.port}, but the controller listens on ${controller.port}, which is used`)
+  return warnings
+}

@@ -1,0 +1,106 @@
+// Scenario to plan: every id, name, address and size of a run, as data. Pure: the same scenario gives the same bytes.
+
+import { checkFleetsDisjoint } from '../addressing/disjoint.ts'
+import { planFleet } from '../addressing/fleet.ts'
+import { formatIpv4, parseIpv4 } from '../addressing/ipv4.ts'
+import { gatewayOf, shardOf } from '../addressing/shards.ts'
+import { NslabError } from '../base/errors.ts'
+import type { Scenario } from '../config/types.ts'
+import { makeTopology, neighboursOf } from '../topology/make.ts'
+import { firstUnreachable } from '../topology/routes.ts'
+import type { Topology } from '../topology/types.ts'
+import { canonicalJson } from './canonical-json.ts'
+import type { FleetPlan, Plan } from './plan-types.ts'
+
+/** Descriptors of a node in the dataplane: its namespace, its control connection, its link listener. Link ends come on top. */
+const NODE_DESCRIPTORS = 3
+/** Node.js, the addon's netlink sockets and epoll sets, console files and channels: about 60 were seen, doubled. */
+const PROCESS_DESCRIPTORS = 128
+/** Dynamic entries that commands in a node may add: its own and its peer's on the bridge. Planned entries are permanent. */
+const NODE_DYNAMIC_NEIGHBOURS = 2
+/** The issue's own bound for the whole system; the kernel's share of it was measured as 0.33 MB. */
+const NODE_MEMORY_BYTES = 600_000
+
+/** Makes the plan. Throws CONFIG_INVALID for what only shows once topology and addresses are worked out. */
+export function makePlan(scenario: Scenario): Plan {
+  const topology = makeTopology(scenario.controller.topology)
+  checkRouting(scenario, topology)
+  const fleets = planFleets(scenario, topology)
+  checkFleetsDisjoint(fleets)
+  return {
+    schema: 'nslab.plan/1',
+    scenario,
+    topology: { name: topology.name, nodes_count: topology.nodesCount, edges: edgesOf(topology) },
+    fleets,
+    needs: needsOf(fleets, topology),
+  }
+}
+
+/** The text of plan.json. */
+export function planToJson(plan: Plan): string {
+  return canonicalJson(plan)
+}
+
+/** Consecutive ids, a /22 range of its own for every fleet; the first fleets have one node more where it does not divide. */
+function planFleets(scenario: Scenario, topology: Topology): FleetPlan[] {
+  const { dataplane, hosts } = scenario
+  const share = Math.floor(topology.nodesCount / hosts.count)
+  const larger = topology.nodesCount % hosts.count
+  const fleets: FleetPlan[] = []
+  let nodeIdOffset = 0
+  let shard = 0
+  for (let host = 0; host < hosts.count; host++) {
+    const nNodes = host < larger ? share + 1 : share
+    const bridgeIp = gatewayOf(parseIpv4(dataplane.bridgeIp) as number, shard)
+    if (bridgeIp > 0xffff_ffff)
+      throw invalid(scenario, `hosts.count = ${hosts.count}: addresses from bridge_ip ${dataplane.bridgeIp} on do not reach for fleet ${host + 1}`)
+    const { bridgeName, mtu } = dataplane
+    fleets.push({
+      host: `host${host + 1}`,
+      nodeIdOffset,
+      nNodes,
+      controllerAddr: dataplane.controllerAddr,
+      fabric: planFleet({ nNodes, nodeIdOffset, bridgeIp: formatIpv4(bridgeIp), bridgeName, mtu, topology }),
+    })
+    nodeIdOffset += nNodes
+    shard += shardOf(nNodes - 1) + 1
+  }
+  return fleets
+}
+
+/** Shortest paths need a way from everywhere to everywhere, explicit routes the links they use. */
+function checkRouting(scenario: Scenario, topology: Topology): void {
+  const { routing, routes } = scenario.controller
+  const problems: string[] = []
+  const lost = routing === null ? 0 : firstUnreachable(topology)
+  if (lost > 0) problems.push(`controller.routing: shortest_path needs a connected topology; node ${lost} can't be reached from node 1`)
+  routes.forEach((edges, index) => {
+    for (const [from, to] of edges)
+      if (!neighboursOf(topology, from).includes(to))
+        problems.push(`controller.routes[${index}].route: there is no link between ${from} and ${to} in the topology`)
+  })
+  if (problems.length > 0) throw invalid(scenario, ...problems)
+}
+
+function invalid(scenario: Scenario, ...problems: string[]): NslabError {
+  return new NslabError('CONFIG_INVALID', { source: scenario.name, problems })
+}
+
+function edgesOf(topology: Topology): (readonly [number, number])[] {
+  return Array.from(topology.a, (a, edge) => [a, topology.b[edge] as number] as const)
+}
+
+function needsOf(fleets: readonly FleetPlan[], topology: Topology): Plan['needs'] {
+  const nodesCount = topology.nodesCount
+  const descriptorsOf = ({ nodeIdOffset, nNodes }: FleetPlan): number => {
+    const linkEnds = (topology.offsets[nodeIdOffset + nNodes + 1] as number) - (topology.offsets[nodeIdOffset + 1] as number)
+    return PROCESS_DESCRIPTORS + NODE_DESCRIPTORS * nNodes + linkEnds
+  }
+  return {
+    descriptors_count: Math.max(...fleets.map(descriptorsOf)),
+    controller_descriptors_count: PROCESS_DESCRIPTORS + nodesCount,
+    neighbours_count: NODE_DYNAMIC_NEIGHBOURS * nodesCount,
+    namespaces_count: nodesCount + fleets.length,
+    memory_bytes: NODE_MEMORY_BYTES * nodesCount,
+  }
+}
