@@ -1,0 +1,40 @@
+// npm run bench -- NAME [options]: figures beside their floor, measured in the same run.
+
+import { Command } from 'commander'
+import { printResult, type Result } from './figures.ts'
+
+/** Name → what it shows, and how it is measured. */
+const benches: Readonly<Record<string, { readonly shows: string; readonly load: () => Promise<Bench> }>> = {
+  fabric: { shows: 'kernel objects of a fleet against the floor', load: async () => (await import('./fabric.ts')).benchFabric },
+  ring: { shows: 'a ring from the first kernel call to wired', load: async () => (await import('./ring.ts')).benchRing },
+  setns: { shows: 'namespace switches against the system call', load: async () => (await import('./setns.ts')).benchSetns },
+  peers: { shows: 'the same ring by mininet, and the chart', load: async () => (await import('./peers.ts')).benchPeers },
+}
+
+export interface BenchOptions {
+  readonly nodes: readonly number[]
+  readonly rounds: number
+  readonly chart?: string
+}
+
+export type Bench = (options: BenchOptions) => Promise<Result>
+
+const program = new Command('bench').description('nslab benchmarks').showHelpAfterError()
+for (const [name, { shows, load }] of Object.entries(benches)) {
+  program
+    .command(name)
+    .description(shows)
+    .option('--nodes <list>', 'node counts, comma-separated', '800')
+    .option('--rounds <n>', 'rounds of each, alternating', '5')
+    .option('--chart <file>', 'where to write the chart (SVG)')
+    .action(async (options: { nodes: string; rounds: string; chart?: string }) => {
+      const nodes = options.nodes.split(',').map(Number)
+      const rounds = Number(options.rounds)
+      if (nodes.some(count => !Number.isInteger(count) || count < 1) || !Number.isInteger(rounds) || rounds < 1) {
+        program.error('--nodes and --rounds take whole numbers from 1')
+      }
+      const bench = await load()
+      printResult(await bench({ nodes, rounds, ...(options.chart === undefined ? {} : { chart: options.chart }) }))
+    })
+}
+await program.parseAsync()
