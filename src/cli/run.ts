@@ -1,33 +1,25 @@
 // nslab run: a scenario from its file to its verdict. Progress goes to standard error, the result to standard output.
 
 import type { Command } from 'commander'
-import { type NslabError } from '../base/errors.ts'
+import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { RunResult } from '../lab/run.ts'
-import { loadScenario, type ScenarioFlags, withScenarioFlags } from './scenario-flags.ts'
-
-interface RunFlags extends ScenarioFlags {
-  readonly out?: string
-  readonly keep?: true
-}
+import { addScenarioOptions, loadWithOptions, type ScenarioOptions } from './scenario-options.ts'
 
 export function addRunCommand(program: Command): void {
-  withScenarioFlags(program.command('run <scenario>').description('run a scenario and judge it'))
-    .option('--out <dir>', 'the run folder (default: runs/<UTC>-<scenario>-<seed>)')
-    .option('--keep', "keep the run's database files")
-    .action(async (name: string, flags: RunFlags) => {
-      process.exitCode = await runCommand(name, flags)
-    })
+  const command = program
+    .command('run')
+    .description('run a scenario and judge it')
+    .argument('<scenario>', 'name under soak/scenarios, or a path')
+  addScenarioOptions(command).action(async (name: string, options: ScenarioOptions) => {
+    process.exitCode = await runCommand(name, options)
+  })
 }
 
-async function runCommand(name: string, flags: RunFlags): Promise<ExitCode> {
-  const { scenario, text } = loadScenario(name, flags)
+async function runCommand(name: string, options: ScenarioOptions): Promise<ExitCode> {
+  const { scenario, text } = loadWithOptions(name, options)
   // Loaded late: a wrong flag is answered without the addon.
-  const [{ runScenario }, { openProgressView }, { renderTerminal }] = await Promise.all([
-    import('../lab/run.ts'),
-    import('./progress.ts'),
-    import('../report/terminal.ts'),
-  ])
+  const [{ runScenario }, { openProgressView }] = await Promise.all([import('../lab/run.ts'), import('./progress.ts')])
   const view = openProgressView()
   const { interrupted, hurried, unhook } = hookSignals(signal => {
     view.note(`nslab: ${signal}: ending in order; once more ends at once`)
@@ -38,8 +30,6 @@ async function runCommand(name: string, flags: RunFlags): Promise<ExitCode> {
       scenario,
       scenarioText: text,
       base: 'runs',
-      ...(flags.out === undefined ? {} : { out: flags.out }),
-      keep: flags.keep === true,
       interrupted,
       hurried,
       onProgress: progress => view.update(progress),
@@ -50,19 +40,33 @@ async function runCommand(name: string, flags: RunFlags): Promise<ExitCode> {
     view.end()
     unhook()
   }
-  process.stdout.write(renderTerminal(result.report, { color: process.stdout.isTTY, folder: result.folder }))
-  return exitCodeOf(result)
+  return judgeAndTell(result)
 }
 
-function exitCodeOf({ report, diskError, bug }: RunResult): ExitCode {
+/** Judges from the saved folder, as `nslab report` does, writes the report's files and prints it. */
+async function judgeAndTell({ folder, diskError, bug }: RunResult): Promise<ExitCode> {
+  const [{ judgeFolder, writeReports }, { renderTerminal }] = await Promise.all([
+    import('../report/render.ts'),
+    import('../report/terminal.ts'),
+  ])
+  const judged = judgeFolder(folder)
+  const writeError = diskError ?? refusalOf(() => writeReports(folder, judged))
+  process.stdout.write(renderTerminal(judged.report, judged.history, { color: process.stdout.isTTY, folder }))
   if (bug !== null) process.stderr.write(`nslab: a bug in nslab: ${bug instanceof Error ? bug.stack : String(bug)}\n`)
-  if (diskError !== null) tellError(diskError)
-  if (diskError !== null && report.exit_code === ExitCode.pass) return diskError.exitCode
-  return report.exit_code as ExitCode
+  if (writeError === null) return judged.report.exit_code as ExitCode
+  process.stderr.write(`nslab: ${writeError.message}\n${writeError.hint === undefined ? '' : `nslab: ${writeError.hint}\n`}`)
+  return judged.report.exit_code === ExitCode.pass ? writeError.exitCode : (judged.report.exit_code as ExitCode)
 }
 
-function tellError(error: NslabError): void {
-  process.stderr.write(`nslab: ${error.message}\n${error.hint === undefined ? '' : `nslab: ${error.hint}\n`}`)
+/** What the disk said to `work`; null when it was done. The verdict stands either way. */
+function refusalOf(work: () => void): NslabError | null {
+  try {
+    work()
+    return null
+  } catch (error) {
+    if (error instanceof NslabError) return error
+    throw error
+  }
 }
 
 /** The first signal ends the run in order, the second at once. */

@@ -26,6 +26,7 @@ export class RunContext {
   readonly aborted: AbortSignal
   readonly #abort = new AbortController()
   readonly #onProgress: (progress: Progress) => void
+  readonly #onWarning: (message: string) => void
   readonly #listeners = new Set<(event: RunEvent) => void>()
   phase: PhaseName = 'preflight'
   #phaseStartedS = 0
@@ -37,6 +38,7 @@ export class RunContext {
     readonly runId: string
     readonly level: Level
     readonly onProgress: (progress: Progress) => void
+    readonly onWarning: (message: string) => void
   }) {
     this.plan = facts.plan
     this.folder = facts.folder
@@ -45,6 +47,7 @@ export class RunContext {
     this.level = facts.level
     this.originNs = facts.folder.originNs
     this.#onProgress = facts.onProgress
+    this.#onWarning = facts.onWarning
     this.aborted = this.#abort.signal
     facts.folder.onFailure(error => this.abort(error))
   }
@@ -80,6 +83,7 @@ export class RunContext {
 
   warn(message: string): void {
     this.notes.push(message)
+    this.#onWarning(message)
     this.tell({ kind: 'warning', message })
   }
 

@@ -47,7 +47,8 @@ export interface Lease extends LeaseOutcome {
 }
 
 /**
- * Thresholds for `count` neighbour entries at once in the whole kernel, or null where the present ones do.
+ * Thresholds for `count` neighbour entries at once in the whole kernel, or null where those of `present` do (of
+ * unleasedSysctls(): values that another run has raised go when it ends).
  * gc_thresh3 is the hard limit; above gc_thresh2 the kernel collects after 5 s, above gc_thresh1 at leisure. Permanent entries
  * don't count. A quarter more, for the machine's own entries. Source: Documentation/networking/ip-sysctl.rst.
  */
@@ -67,6 +68,17 @@ export function readSysctls(names: readonly string[], root = '/proc/sys'): Sysct
   for (const name of names) {
     const text = readOrNull(sysctlPath(name, root))
     if (text !== null) values[name] = Number(text)
+  }
+  return values
+}
+
+/** The values that will be there when no run leases any more: what a run must decide by whether it needs a lease. */
+export function unleasedSysctls(names: readonly string[], options: LeaseOptions = {}): SysctlValues {
+  const values: Record<string, number> = { ...readSysctls(names, options.sysctlRoot) }
+  const book = readBook(options)
+  for (const name of Object.keys(values)) {
+    const known = book?.sysctls[name]
+    if (known?.put.includes(values[name] as number)) values[name] = known.original
   }
   return values
 }

@@ -1,14 +1,14 @@
 // Raises the machine's neighbour-table limits for one run, where it must and may.
 
 import type { RunContext } from './context.ts'
-import { acquireLease, isLeasable, LEASABLE_SYSCTLS, type Lease, neighbourLimitsFor, readSysctls } from './leases.ts'
+import { acquireLease, isLeasable, LEASABLE_SYSCTLS, type Lease, neighbourLimitsFor, unleasedSysctls } from './leases.ts'
 
 /**
  * Makes room for `count` dynamic neighbour entries (those that users' programs ask for by ARP; the fabric's own are permanent
  * and don't count). Returns null where there is room or where this process may not write: the run then says so.
  */
 export async function leaseNeighbours(context: RunContext, count: number): Promise<Lease | null> {
-  const wanted = neighbourLimitsFor(count, readSysctls(LEASABLE_SYSCTLS))
+  const wanted = neighbourLimitsFor(count, unleasedSysctls(LEASABLE_SYSCTLS))
   if (wanted === null) return null
   if (!LEASABLE_SYSCTLS.every(name => isLeasable(name))) {
     context.warn(

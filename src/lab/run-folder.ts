@@ -25,7 +25,7 @@ export interface RunFolderRequest {
   readonly scenario: string
   readonly seed: number
   /** Names the folder itself; it may exist when empty. */
-  readonly out?: string
+  readonly out?: string | undefined
   readonly clock: Clock
   /** CLOCK_MONOTONIC ns of the run's start; default now. */
   readonly originNs?: bigint

@@ -1,4 +1,4 @@
-// The life of a run: 0 plan saved before any change, phases, 1 outcome saved, 2 report saved.
+// The life of a run: its plan saved before any change, its phases, its outcome saved. Judging comes after, from the folder.
 // Whatever happens in between, what was started is ended in order and the machine is counted again.
 
 import { randomBytes } from 'node:crypto'
@@ -6,17 +6,14 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Level, Scenario } from '../config/types.ts'
-import { readHistory } from '../judge/history.ts'
-import { judge } from '../judge/judge.ts'
 import type { Outcome, Report } from '../judge/types.ts'
 import { kernelError } from '../native-error.ts'
-import { writeReports } from '../report/files.ts'
 import type { RunObjects } from './census.ts'
 import type { CensusDifference } from './census-diff.ts'
 import { RunContext } from './context.ts'
 import { readEnvironment } from './environment.ts'
+import { requireFitness } from './fitness.ts'
 import type { Lease } from './leases.ts'
-import { requireFitness } from './limits.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
 import { type Baseline, measure, mergeObjects, observe, takeBaseline, verify, wire } from './phases.ts'
 import { leaseNeighbours } from './neighbour-lease.ts'
@@ -32,22 +29,19 @@ export interface RunOptions {
   readonly scenarioText: string
   /** Where run folders are collected. */
   readonly base: string
-  readonly out?: string
-  /** Keeps the database's files. */
-  readonly keep: boolean
   /** Ends the run in order; the reason is the signal's name. */
   readonly interrupted: AbortSignal
   /** Ends it at once: programs are killed, the machine is still counted and the report written. */
   readonly hurried: AbortSignal
   readonly onProgress: (progress: Progress) => void
   readonly onFolder: (path: string) => void
+  readonly onWarning: (message: string) => void
   readonly clock?: Clock
 }
 
 export interface RunResult {
-  readonly report: Report
   readonly folder: string
-  /** What went wrong with writing the report, if anything: the verdict stands, its files may not. */
+  /** What went wrong with writing the run folder, if anything. */
   readonly diskError: NslabError | null
   /** A bug in nslab that ended the run. */
   readonly bug: unknown
@@ -66,8 +60,8 @@ interface Holdings {
 }
 
 /**
- * Runs a scenario to its report. Throws only before anything was made (CONFIG_INVALID, NOT_FIT, USAGE, DISK_REFUSED); after
- * that every end, also an interrupted or failed one, is a report.
+ * Runs a scenario to its outcome. Throws only before anything was made (NOT_FIT, USAGE, DISK_REFUSED); after that every end, also
+ * an interrupted or failed one, is an outcome to be judged.
  */
 export async function runScenario(options: RunOptions): Promise<RunResult> {
   const clock = options.clock ?? systemClock
@@ -75,11 +69,12 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const { scenario } = options
   const plan = makePlan(scenario)
   const { level, note } = chooseLevel(scenario)
-  await requireFitness(plan.needs)
-  const folder = createRunFolder({ ...options, scenario: scenario.name, seed: scenario.seed, clock, originNs })
+  const limits = await requireFitness(plan.needs, scenario.run.out ?? options.base)
+  const folder = createRunFolder({ base: options.base, scenario: scenario.name, seed: scenario.seed, out: scenario.run.out, clock, originNs })
   options.onFolder(folder.path)
   const runId = randomBytes(16).toString('hex')
-  const context = new RunContext({ plan, folder, clock, runId, level, onProgress: options.onProgress })
+  const { onProgress, onWarning } = options
+  const context = new RunContext({ plan, folder, clock, runId, level, onProgress, onWarning })
   const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: options.interrupted.reason }))
   options.interrupted.addEventListener('abort', onInterrupt)
   if (options.interrupted.aborted) onInterrupt()
@@ -94,7 +89,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     sampler: null,
     databasePid: null,
   }
-  const failure = await attempt(() => drive(context, holdings, options, note))
+  const failure = await attempt(() => drive(context, holdings, options, [...(note === null ? [] : [note]), ...limits]))
   const failedPhase = context.phase
   folder.tolerateFailures()
   let difference: CensusDifference = { residue: [], foreign: [] }
@@ -114,19 +109,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   folder.writeJson('outcome.json', outcome)
   folder.close()
   const bug = error instanceof NslabError ? null : error
-  return { ...writeVerdict(folder.path, folder.failure), folder: folder.path, bug }
-}
-
-/** Judges from the saved folder, as `nslab report` does, and writes the report's files. */
-function writeVerdict(path: string, diskFailure: NslabError | null): Pick<RunResult, 'report' | 'diskError'> {
-  const report = judge(readHistory(path))
-  try {
-    writeReports(path, report)
-    return { report, diskError: diskFailure }
-  } catch (error) {
-    if (!(error instanceof NslabError)) throw error
-    return { report, diskError: error }
-  }
+  return { folder: folder.path, diskError: folder.failure, bug }
 }
 
 /** What a step threw, as an expected error where it is one; null when it ended well. */
@@ -140,15 +123,14 @@ async function attempt(work: () => Promise<void>): Promise<unknown> {
 }
 
 /** From nothing to a wired fleet, held for as long as the scenario says. */
-async function drive(context: RunContext, holdings: Holdings, options: RunOptions, note: string | null): Promise<void> {
+async function drive(context: RunContext, holdings: Holdings, options: RunOptions, notes: readonly string[]): Promise<void> {
   const { folder, plan } = context
   folder.writeText('scenario.toml', options.scenarioText)
   folder.writeText('plan.json', planToJson(plan))
   const { runId, level, clock } = context
   const environment = await readEnvironment({ runId, level, accelerator: 'none', clock })
   folder.writeJson('environment.json', environment)
-  if (note !== null) context.warn(note)
-  for (const warning of plan.scenario.warnings) context.warn(warning)
+  for (const warning of [...notes, ...plan.scenario.warnings]) context.warn(warning)
 
   await context.inPhase('preflight', async () => {
     const sockets = plan.fleets.map(fleet => ({
@@ -176,7 +158,7 @@ async function prepare(context: RunContext, holdings: Holdings, options: RunOpti
     if (event.kind === 'database_ready') holdings.databasePid = event.pid ?? null
   })
   try {
-    const programs = await startPrograms(context, { keep: options.keep }, holdings.started)
+    const programs = await startPrograms(context, { keep: context.plan.scenario.run.keep }, holdings.started)
     const all = [programs.controller, ...programs.dataplanes]
     const { inode, cookie } = identityFacts(programs.root)
     holdings.cookies.set(Number(inode), String(cookie))
