@@ -14,7 +14,7 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
   return [
     ...new Set([
       ...(history.outcome?.notes ?? []),
-      ...(plan.scenario.warnings ?? []),
+      ...plannedWarnings(plan),
       ...(history.damage ?? []).map(d => `${d.file}${d.line ? ` line ${d.line}` : ''} is ${d.kind}: ${d.problem}`),
       ...openPhases.map(phase => `phase ${phase} did not end; its time counts up to the last event`),
       ...storeNotes(history),
@@ -22,6 +22,10 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
       ...foreignNotes(history),
     ]),
   ]
+}
+
+function plannedWarnings({ scenario }: Plan): string[] {
+  return [scenario.warnings, scenario.controller?.warnings, scenario.dataplane?.warnings].flatMap(list => list ?? [])
 }
 
 function storeNotes(history: History): string[] {

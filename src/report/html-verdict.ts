@@ -1,0 +1,88 @@
+// The top of the page: verdict, key figures, what went wrong, gates, notes.
+
+import type { GateVerdict, History, Report } from '../judge/types.ts'
+import type { Plan } from '../lab/plan-types.ts'
+import type { RunEvent } from '../protocol/events.ts'
+import { formatCount, formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
+import { type Markup, markup } from './markup.ts'
+import { plannedNodes, topologyTitle } from './summary.ts'
+
+/** Events shown of a run that did not come to its end. */
+const LAST_EVENTS = 12
+
+export function headline(report: Report, history: History): Markup {
+  const { scenario, topology } = history.plan as Plan
+  const { environment } = report
+  const facts = [
+    `level ${report.level}${environment.accelerator === 'none' ? '' : ` (${environment.accelerator})`}`,
+    `seed ${report.seed}`,
+    ...(environment.started_at === '' ? [] : [environment.started_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')]),
+    ...(environment.commit === null ? [] : [`commit ${environment.commit.slice(0, 12)}`]),
+  ]
+  return markup`<header>
+<span class="badge ${report.verdict}">${formatVerdict(report.verdict)}</span>
+<h1>${report.scenario} · ${topologyTitle(topology.name)} of ${formatCount(plannedNodes(history))} nodes</h1>
+${scenario.summary ? markup`<p>${scenario.summary}</p>` : null}
+<p class="quiet small">${facts.join(' · ')}</p>
+${tiles(report)}
+</header>`
+}
+
+const tileMetrics: readonly { readonly name: string; readonly title: string; readonly format?: (v: number) => string }[] = [
+  { name: 'all_wired_s', title: 'First arrival to all wired' },
+  { name: 'fabric_to_wired_s', title: 'First kernel call to all wired' },
+  { name: 'memory_per_node_bytes', title: 'Memory per node', format: formatMegabytes },
+  { name: 'threads_count', title: 'Threads of the fleet' },
+  { name: 'teardown_s', title: 'Teardown' },
+  { name: 'residue_count', title: 'Left behind' },
+]
+
+function tiles(report: Report): Markup {
+  return markup`<dl class="tiles">${tileMetrics.map(({ name, title, format }) => {
+    const value = report.metrics[name]
+    const text = value === undefined ? '–' : format ? format(value) : formatMetric(name, value)
+    return markup`<div><dt>${title}</dt><dd>${text}</dd></div>`
+  })}</dl>`
+}
+
+/** The error, and what was last heard from the run. */
+export function failureSection({ error }: Report, history: History): Markup | null {
+  if (!error) return null
+  const residue = history.outcome?.residue ?? []
+  const events = history.events.filter(event => event.kind === 'error' || event.kind === 'warning').slice(-LAST_EVENTS)
+  const last = history.events.slice(-LAST_EVENTS)
+  return markup`<section class="failure" aria-label="Error">
+<h2><span class="error">${error.code}</span>${error.phase === undefined ? null : ` in phase ${error.phase}`}</h2>
+<pre>${error.message}</pre>
+${error.hint === undefined ? null : markup`<p>${error.hint}</p>`}
+${residue.length === 0 ? null : markup`<p>Left behind: ${residue.join(', ')}</p>`}
+${events.length === 0 ? null : markup`<p class="quiet small">Errors and warnings</p><pre>${events.map(eventLine).join('\n')}</pre>`}
+${last.length === 0 ? null : markup`<details><summary>Last events</summary><pre>${last.map(eventLine).join('\n')}</pre></details>`}
+</section>`
+}
+
+function eventLine({ t_s: timeS, from, kind, ...facts }: RunEvent): string {
+  const rest = Object.entries(facts).map(([key, value]) => (key === 'message' ? value : `${key}=${value}`))
+  return [`${timeS.toFixed(3)} s`, from, kind, ...rest].join('  ')
+}
+
+export function gatesSection(report: Report): Markup {
+  if (report.gates.length === 0) {
+    return markup`<section><h2>Gates</h2><p>This scenario has no gates, so nothing was proven.</p></section>`
+  }
+  return markup`<section><h2 id="gates">Gates</h2>
+<table class="gates" aria-labelledby="gates">
+<thead><tr><th scope="col">Gate</th><th scope="col" class="num">Observed</th><th scope="col" class="num">Limit</th><th scope="col" class="verdict">Verdict</th></tr></thead>
+${report.gates.map(gateRow)}</table></section>`
+}
+
+function gateRow(gate: GateVerdict): Markup {
+  return markup`<tbody><tr class="gate"><th scope="row">${gate.name}</th><td class="num">${formatObserved(gate)}</td><td class="num">${formatLimit(gate)}</td><td class="verdict ${gate.verdict}">${formatVerdict(gate.verdict)}</td></tr>
+<tr class="evidence"><td colspan="4">${gate.evidence}</td></tr></tbody>
+`
+}
+
+export function notesSection(report: Report): Markup | null {
+  if (report.notes.length === 0) return null
+  return markup`<section><h2>Notes</h2><ul class="notes">${report.notes.map(note => markup`<li>${note}</li>`)}</ul></section>`
+}

@@ -1,0 +1,91 @@
+// The report for a terminal: the seed's table, the gates, the notes, the verdict, the run folder.
+
+import type { GateVerdict, History, Report } from '../judge/types.ts'
+import { formatCount, formatLimit, formatObserved, formatSeconds, formatVerdict, printable } from './format.ts'
+import { durationS, plannedNodes, summaryRow } from './summary.ts'
+import { textTable } from './table.ts'
+
+export interface TerminalOptions {
+  /** Escape sequences for colours: only where the output is a terminal. */
+  readonly color: boolean
+  /** Shown at the end. */
+  readonly folder: string
+}
+
+type Tone = 'pass' | 'fail' | 'unknown' | 'error' | 'not_applicable'
+
+const codes: Readonly<Record<Tone | 'bold' | 'dim', number>> = {
+  pass: 32,
+  fail: 31,
+  error: 31,
+  unknown: 33,
+  not_applicable: 90,
+  bold: 1,
+  dim: 90,
+}
+const signs: Readonly<Record<GateVerdict['verdict'], string>> = { pass: '✓', fail: '✗', unknown: '?', not_applicable: '–' }
+
+export function renderTerminal(report: Report, history: History, options: TerminalOptions): string {
+  const paint: Paint = (tone, text) => (options.color ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text)
+  const blocks = [
+    summary(report, history, paint),
+    gates(report, paint),
+    failure(report, history, paint),
+    report.notes.length > 0 ? [paint('bold', 'Notes'), ...report.notes.map(note => `· ${printable(note)}`)] : [],
+    verdict(report, history, options.folder, paint),
+  ]
+  return blocks
+    .filter(block => block.length > 0)
+    .map(block => `${block.map(line => (line === '' ? '' : `  ${line}`)).join('\n')}\n`)
+    .join('\n')
+}
+
+type Paint = (tone: keyof typeof codes, text: string) => string
+
+function summary(report: Report, history: History, paint: Paint): string[] {
+  const columns = summaryRow(report, history)
+  const [head = '', row = ''] = textTable({
+    head: columns.map(column => column.title),
+    rows: [columns.map(column => printable(column.value))],
+    right: [1, 2, 3, 4, 5],
+  })
+  return [paint('bold', head), row]
+}
+
+/** Evidence is shown where a reader asks why: for everything but a pass. */
+function gates(report: Report, paint: Paint): string[] {
+  if (report.gates.length === 0) return [paint('bold', 'Gates'), paint('unknown', '? this scenario has no gates')]
+  const rows = report.gates.map(gate => [
+    paint(gate.verdict, signs[gate.verdict]),
+    printable(gate.name),
+    formatObserved(gate),
+    formatLimit(gate),
+    paint(gate.verdict, formatVerdict(gate.verdict)),
+    gate.verdict === 'pass' ? '' : paint('dim', printable(gate.evidence)),
+  ])
+  return [paint('bold', 'Gates'), ...textTable({ rows, right: [2] })]
+}
+
+function failure({ error }: Report, history: History, paint: Paint): string[] {
+  if (!error) return []
+  const phase = error.phase === undefined ? '' : ` in phase ${printable(error.phase)}`
+  const residue = history.outcome?.residue ?? []
+  return [
+    paint('error', `Error ${printable(error.code)}${phase}`),
+    ...error.message.split('\n').map(printable),
+    ...(error.hint ? [paint('dim', printable(error.hint))] : []),
+    ...(residue.length > 0 ? [`left behind: ${printable(residue.join(', '))}`] : []),
+  ]
+}
+
+function verdict(report: Report, history: History, folder: string, paint: Paint): string[] {
+  const facts = [
+    printable(report.scenario),
+    `${formatCount(plannedNodes(history))} nodes`,
+    `level ${report.level}`,
+    `seed ${report.seed}`,
+    formatSeconds(durationS(report)),
+  ].join(', ')
+  const word = formatVerdict(report.verdict).toUpperCase()
+  return [`${paint(report.verdict, paint('bold', word))}  ${facts} (exit ${report.exit_code})`, printable(folder)]
+}
