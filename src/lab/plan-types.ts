@@ -18,9 +18,8 @@ export interface Plan {
   readonly fleets: readonly FleetPlan[]
   /** What the run needs from the machine, counted before anything is made. */
   readonly needs: {
-    /** Of the dataplane process with most. */
+    /** Of the process with most, a dataplane or the controller: the limit is one a process. */
     readonly descriptors_count: number
-    readonly controller_descriptors_count: number
     /** Dynamic neighbour entries that commands in the nodes may add; the planned ones are permanent and not counted. */
     readonly neighbours_count: number
     readonly namespaces_count: number

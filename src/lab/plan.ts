@@ -97,8 +97,8 @@ function needsOf(fleets: readonly FleetPlan[], topology: Topology): Plan['needs'
     return PROCESS_DESCRIPTORS + NODE_DESCRIPTORS * nNodes + linkEnds
   }
   return {
-    descriptors_count: Math.max(...fleets.map(descriptorsOf)),
-    controller_descriptors_count: PROCESS_DESCRIPTORS + nodesCount,
+    // The controller holds a connection a node.
+    descriptors_count: Math.max(PROCESS_DESCRIPTORS + nodesCount, ...fleets.map(descriptorsOf)),
     neighbours_count: NODE_DYNAMIC_NEIGHBOURS * nodesCount,
     namespaces_count: nodesCount + fleets.length,
     memory_bytes: NODE_MEMORY_BYTES * nodesCount,
