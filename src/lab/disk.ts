@@ -84,7 +84,7 @@ export class LineWriter<Line> {
   #timer: NodeJS.Timeout | null = null
   #droppedLines = 0
 
-  /** Makes the file; throws DISK_REFUSED. `onRefused` hears of every later refusal of append() and its delayed flush. */
+  /** Makes the file; throws DISK_REFUSED. `onRefused` hears of every later refusal but flush()'s own. */
   constructor(path: string, onRefused: (error: NslabError) => void) {
     this.path = path
     this.#onRefused = onRefused
@@ -136,13 +136,13 @@ export class LineWriter<Line> {
    * what it announces would not outlive that either). Throws DISK_REFUSED; then the line is not in the file and never will be.
    */
   appendNow(line: Line): void {
-    this.flush()
-    const text = `${toJson(line)}\n`
-    this.#waiting = [text]
+    const earlier = this.#waiting
+    this.#waiting = [...earlier, `${toJson(line)}\n`]
     try {
       this.flush()
     } catch (error) {
-      this.#waiting = []
+      this.#waiting = earlier
+      if (error instanceof NslabError) this.#onRefused(error)
       throw error
     }
   }

@@ -6,8 +6,8 @@ import { join, relative, resolve, sep } from 'node:path'
 import type { SysctlWrite } from './lease-book.ts'
 import { type LeaseOptions, reapLeases } from './leases.ts'
 import { forgetRun, listRuns, type LiveRun } from './live-runs.ts'
-import { bootId, isAlive, type ProcessIdentity } from './proc.ts'
-import { readProcesses, runIdOf } from './process-table.ts'
+import { bootId, isAlive, type ProcessIdentity, readStat } from './proc.ts'
+import { namesIn, readProcesses, runIdOf } from './process-table.ts'
 import { stateFolder } from './state-folder.ts'
 
 const END_DEADLINE_MS = 5000
@@ -22,7 +22,7 @@ export interface ReapResult {
   readonly runs: readonly LiveRun[]
   /** Processes of those runs that were ended. */
   readonly ended: readonly EndedProcess[]
-  /** Files removed from their folders. */
+  /** Files removed: from their folders, and half-written ones of the state folder. */
   readonly removed: readonly string[]
   /** Live runs, which nothing of was touched. */
   readonly live: readonly LiveRun[]
@@ -46,7 +46,8 @@ export async function reap(options: LeaseOptions = {}): Promise<ReapResult> {
     forgetRun(run, state)
     return files
   })
-  return { restored: lease.writes, changedByOthers: lease.changedByOthers, runs: dead, ended, removed, live }
+  const halfWritten = [state, join(state, 'runs')].flatMap(removeHalfWritten)
+  return { restored: lease.writes, changedByOthers: lease.changedByOthers, runs: dead, ended, removed: [...removed, ...halfWritten], live }
 }
 
 /** Ends, by pid, each process whose environment names one of these runs: looked at again right before the signal. */
@@ -77,6 +78,16 @@ function kill(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
+}
+
+/** Files of the state folder that a process had begun to write (`NAME.PID.tmp`, disk.ts) when it was killed. */
+function removeHalfWritten(folder: string): string[] {
+  return namesIn(folder).flatMap(name => {
+    const pid = Number(/\.(\d+)\.tmp$/.exec(name)?.[1] ?? Number.NaN)
+    if (Number.isNaN(pid) || readStat(pid) !== null) return []
+    rmSync(join(folder, name), { force: true })
+    return [join(folder, name)]
+  })
 }
 
 /** A path that leads out of the run's folder is not followed. */

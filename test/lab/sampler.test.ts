@@ -1,0 +1,76 @@
+// The sampler, on this machine itself.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import t from 'tap'
+import type { Sample } from '../../src/judge/types.ts'
+import { countDescriptors, startSampler } from '../../src/lab/sampler.ts'
+import { fixedClock } from '../fixtures/lab/clock.ts'
+
+const options = { clock: fixedClock(4_500_000_000n), originNs: 500_000_000n }
+
+t.test('a sample has the machine and every process asked for', async t => {
+  const samples: Sample[] = []
+  const sampler = startSampler({
+    ...options,
+    intervalMs: 60_000,
+    processes: () => [{ name: 'self', pid: process.pid }],
+    onSample: sample => samples.push(sample),
+  })
+  t.teardown(() => sampler.stop())
+  t.equal(samples.length, 1, 'the first one is taken at once')
+  const sample = sampler.sampleNow()
+  t.equal(samples[1], sample)
+  t.equal(sample.t_s, 4)
+  t.ok(sample.memory_available_bytes > 0 && sample.memory_available_bytes < sample.memory_total_bytes)
+  const [own] = sample.processes
+  t.match(own, { name: 'self', pid: process.pid })
+  t.ok((own?.rss_bytes ?? 0) > 1e6 && (own?.threads_count ?? 0) > 1 && (own?.cpu_s ?? 0) > 0)
+})
+
+t.test('descriptors are counted', async t => {
+  const before = countDescriptors(process.pid)
+  const fd = openSync('/dev/null', 'r')
+  t.equal(countDescriptors(process.pid), before + 1)
+  closeSync(fd)
+  t.equal(countDescriptors(2 ** 22 + 1), 0)
+})
+
+t.test('a process that ends is left out from then on', async t => {
+  const child = spawn('sleep', ['60'])
+  t.teardown(() => child.kill('SIGKILL'))
+  const sampler = startSampler({
+    ...options,
+    intervalMs: 60_000,
+    processes: () => [{ name: 'child', pid: child.pid as number }],
+    onSample: () => {},
+  })
+  t.equal(sampler.sampleNow().processes.length, 1)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  t.same(sampler.sampleNow().processes, [])
+  sampler.stop()
+})
+
+t.test('samples come by the timer until it is stopped', async t => {
+  let stop = (): void => {}
+  let count = 0
+  await new Promise<void>(resolve => {
+    const sampler = startSampler({
+      ...options,
+      intervalMs: 1,
+      processes: () => [],
+      onSample: () => {
+        count += 1
+        if (count === 3) resolve()
+      },
+    })
+    stop = () => sampler.stop()
+    const keepAlive = setInterval(() => {}, 1000)
+    t.teardown(() => clearInterval(keepAlive))
+  })
+  stop()
+  stop()
+  t.equal(count, 3)
+})
