@@ -43,7 +43,6 @@ export interface MembershipEvents {
 export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   readonly #options: MembershipOptions
   readonly #events: MembershipEvents
-  readonly #urls = new Map<string, URL>()
   #links: Links | null = null
   /** Set while the listeners of an earlier run are being closed. */
   #closing: Promise<void> | null = null
@@ -130,7 +129,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
       netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs } }).then(
         fd => {
           if (node.attempt !== attempt) closeSync(fd)
-          else node.connection = new ControlConnection(fd, this.#url(address), node, this)
+          else node.connection = new ControlConnection(fd, `${address}:${controllerPort}`, node, this)
         },
         error => this.#failAttempt(node, attempt, error),
       )
@@ -197,15 +196,6 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   #landed(): void {
     this.#inFlight--
     this.#pump()
-  }
-
-  #url(address: string): URL {
-    let url = this.#urls.get(address)
-    if (url === undefined) {
-      url = new URL(`ws://${address}:${this.#options.controllerPort}/`)
-      this.#urls.set(address, url)
-    }
-    return url
   }
 
   // Links.

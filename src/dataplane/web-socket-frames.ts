@@ -1,0 +1,146 @@
+// WebSocket framing as a client needs it: text out, messages in. Pure; RFC 6455, section 5.
+// Why not `ws`: its client costs 0.35 ms and two requests' worth of objects a connection, a third of a ring's wiring at 800 nodes.
+
+import { createHash, randomFillSync } from 'node:crypto'
+
+export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+
+/** Random bytes are drawn for this many keys and masks at a time. */
+const POOL_BYTES = 4096
+const KEY_BYTES = 16
+const MASK_BYTES = 4
+/** Source: RFC 6455, section 1.3. */
+const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+const pool = Buffer.alloc(POOL_BYTES)
+let poolOffset = POOL_BYTES
+
+/** Offset of `bytes` fresh random bytes in the pool. */
+function draw(bytes: number): number {
+  if (poolOffset + bytes > POOL_BYTES) {
+    randomFillSync(pool)
+    poolOffset = 0
+  }
+  poolOffset += bytes
+  return poolOffset - bytes
+}
+
+/** A fresh Sec-WebSocket-Key. */
+export function makeKey(): string {
+  const offset = draw(KEY_BYTES)
+  return pool.toString('base64', offset, offset + KEY_BYTES)
+}
+
+/** What a server that understood `key` answers with. */
+export function acceptOf(key: string): string {
+  return createHash('sha1').update(key + ACCEPT_GUID).digest('base64')
+}
+
+/** One unfragmented, masked frame. `payload` is UTF-8 text, or bytes as they came. */
+export function encodeFrame(opcode: number, payload: string | Buffer): Buffer {
+  const isText = typeof payload === 'string'
+  const length = isText ? Buffer.byteLength(payload) : payload.length
+  const lengthBytes = length < 126 ? 0 : length < 65_536 ? 2 : 8
+  const start = 2 + lengthBytes + MASK_BYTES
+  const frame = Buffer.allocUnsafe(start + length)
+  frame[0] = 0x80 | opcode
+  frame[1] = 0x80 | (lengthBytes === 0 ? length : lengthBytes === 2 ? 126 : 127)
+  if (lengthBytes === 2) frame.writeUInt16BE(length, 2)
+  if (lengthBytes === 8) frame.writeBigUInt64BE(BigInt(length), 2)
+  const mask = draw(MASK_BYTES)
+  pool.copy(frame, start - MASK_BYTES, mask, mask + MASK_BYTES)
+  if (isText) frame.write(payload, start, length, 'utf8')
+  else payload.copy(frame, start)
+  const m0 = pool[mask] as number
+  const m1 = pool[mask + 1] as number
+  const m2 = pool[mask + 2] as number
+  const m3 = pool[mask + 3] as number
+  const end = start + length
+  let at = start
+  for (; at + 3 < end; at += 4) {
+    frame[at]! ^= m0
+    frame[at + 1]! ^= m1
+    frame[at + 2]! ^= m2
+    frame[at + 3]! ^= m3
+  }
+  for (; at < end; at++) frame[at]! ^= pool[mask + ((at - start) & 3)] as number
+  return frame
+}
+
+/** What a reader hands over; a complete message or control frame at a time. Returning false ends the reading. */
+export interface FrameSink {
+  text(text: string): boolean
+  control(opcode: number, payload: Buffer): boolean
+}
+
+/** Reads a server's frames from chunks of any size. Keeps nothing of a chunk that ended with a frame. */
+export class FrameReader {
+  readonly #bytesMax: number
+  /** Bytes of a frame that has not come in whole. */
+  #rest: Buffer | null = null
+  /** Payloads of a message that has not come in whole. */
+  #fragments: Buffer[] | null = null
+  #fragmentBytes = 0
+
+  /** `bytesMax`: longest message accepted. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Takes `chunk` in; it may be overwritten afterwards. Returns what is wrong with it, or null. */
+  read(chunk: Buffer, sink: FrameSink): string | null {
+    const bytes = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk])
+    this.#rest = null
+    let at = 0
+    while (bytes.length - at >= 2) {
+      const first = bytes[at] as number
+      const opcode = first & 0x0f
+      let length = (bytes[at + 1] as number) & 0x7f
+      let start = at + 2
+      if (length === 126) {
+        if (bytes.length - at < 4) break
+        length = bytes.readUInt16BE(at + 2)
+        start = at + 4
+      } else if (length === 127) {
+        if (bytes.length - at < 10) break
+        length = Number(bytes.readBigUInt64BE(at + 2))
+        start = at + 10
+      }
+      const problem = this.#problemOf(first, bytes[at + 1] as number, length)
+      if (problem !== null) return problem
+      const end = start + length
+      if (bytes.length < end) break
+      if (!this.#take(opcode, (first & 0x80) !== 0, bytes, start, end, sink)) return null
+      at = end
+    }
+    if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at))
+    return null
+  }
+
+  #problemOf(first: number, second: number, length: number): string | null {
+    const opcode = first & 0x0f
+    if ((first & 0x70) !== 0) return 'a frame with reserved bits'
+    if ((second & 0x80) !== 0) return 'a masked frame'
+    if (length + this.#fragmentBytes > this.#bytesMax) return `a message of more than ${this.#bytesMax} bytes`
+    if (opcode >= Opcode.close) {
+      if (opcode > Opcode.pong) return `a frame of unknown kind ${opcode}`
+      return (first & 0x80) === 0 || length > 125 ? 'a control frame that is long or in parts' : null
+    }
+    if (opcode === Opcode.continuation) return this.#fragments === null ? 'a continuation of nothing' : null
+    if (opcode !== Opcode.text) return opcode === Opcode.binary ? 'a binary message' : `a frame of unknown kind ${opcode}`
+    return this.#fragments === null ? null : 'a message inside another'
+  }
+
+  #take(opcode: number, isLast: boolean, bytes: Buffer, start: number, end: number, sink: FrameSink): boolean {
+    if (opcode >= Opcode.close) return sink.control(opcode, Buffer.from(bytes.subarray(start, end)))
+    if (this.#fragments === null && isLast) return sink.text(bytes.toString('utf8', start, end))
+    this.#fragments ??= []
+    this.#fragments.push(Buffer.from(bytes.subarray(start, end)))
+    this.#fragmentBytes += end - start
+    if (!isLast) return true
+    const text = Buffer.concat(this.#fragments).toString('utf8')
+    this.#fragments = null
+    this.#fragmentBytes = 0
+    return sink.text(text)
+  }
+}
