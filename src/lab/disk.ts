@@ -83,6 +83,8 @@ export class LineWriter<Line> {
   #waitingBytes = 0
   #timer: NodeJS.Timeout | null = null
   #droppedLines = 0
+  /** The last flush was refused: tried again by the timer alone, not at every line. */
+  #refused = false
 
   /** Makes the file; throws DISK_REFUSED. `onRefused` hears of every later refusal but flush()'s own. */
   constructor(path: string, onRefused: (error: NslabError) => void) {
@@ -109,7 +111,7 @@ export class LineWriter<Line> {
     const text = `${toJson(line)}\n`
     this.#waiting.push(text)
     this.#waitingBytes += text.length
-    if (this.#waitingBytes >= FLUSH_BYTES) this.#flushOrTell()
+    if (this.#waitingBytes >= FLUSH_BYTES && !this.#refused) this.#flushOrTell()
     else this.#timer ??= setTimeout(() => this.#flushOrTell(), FLUSH_MS).unref()
   }
 
@@ -123,9 +125,11 @@ export class LineWriter<Line> {
     try {
       writeAll(this.#fd, bytes)
     } catch (error) {
+      this.#refused = true
       ftruncateSync(this.#fd, this.#written)
       throw diskRefused(this.path, error)
     }
+    this.#refused = false
     this.#written += bytes.length
     this.#waiting = []
     this.#waitingBytes = 0
