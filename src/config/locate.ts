@@ -22,6 +22,11 @@ export class Locations {
     this.#offsets = new Scanner(text).scan()
   }
 
+  /** How many keys and elements there are. */
+  get size(): number {
+    return this.#offsets.size
+  }
+
   /** Position of the key or element itself; null where the document has none. */
   exact(path: Path): Position | null {
     const offset = this.#offsets.get(pathKey(path))
