@@ -24,6 +24,10 @@ export class FleetNode {
   attempt = 0
   /** Resolves when the link listener is open; null when there is none. */
   listening: Promise<void> | null = null
+  /** Events of its links from before this are about an earlier listener. CLOCK_MONOTONIC. */
+  listeningSinceNs = 0n
+  /** Ids that the listener accepts. */
+  peers: readonly number[] = []
   /** Dials wait for this where it is set: listener and neighbour entries in the making. */
   preparing: Promise<unknown> | null = null
   /** Joins that failed in a row, and since when (ms of the run's clock). */

@@ -91,6 +91,7 @@ export class Fleet {
         fabric: this.#fabric,
         Links: native.Links,
         alarms: this.#alarms,
+        clock,
         controllerHost: isLoopback(controller.host) ? null : controller.host,
         controllerPort: controller.port,
         connectTimeoutMs: config.controllerConnectTimeoutMs,

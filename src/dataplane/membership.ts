@@ -2,6 +2,7 @@
 // control connection, link listener, greeting, dials. What a failure means is decided in recovery.ts.
 
 import { closeSync } from 'node:fs'
+import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native.ts'
 import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
@@ -21,6 +22,7 @@ export interface MembershipOptions {
   readonly controllerHost: string | null
   readonly controllerPort: number
   readonly connectTimeoutMs: number
+  readonly clock: Clock
   readonly linkPort: number
   /** 32 hex digits; absent: the controller's, which may then change with the controller. */
   readonly runId?: string
@@ -90,6 +92,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   async close(reason: string): Promise<void> {
     this.#open = false
     this.#queue = []
+    const links = this.#links
+    this.#links = null
     for (const node of this.#options.nodes) {
       this.#abandon(node, 'left')
       node.connection?.send({ type: 'Leave', node_id: node.nodeId, reason })
@@ -97,8 +101,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
       node.connection = null
     }
     await this.#closing
-    await this.#links?.close()
-    this.#links = null
+    await links?.close()
   }
 
   // Joining, in order: socket, WebSocket, listener, greeting, the controller's StartUp.
@@ -125,7 +128,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     const address = controllerHost ?? node.spec.gateway
     try {
       const netns = fabric.netns(node.index)
-      if (this.#options.peersOf !== undefined && !node.greeted) this.#listen(node)
+      if (this.#options.peersOf !== undefined) this.#listen(node)
       netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs } }).then(
         fd => {
           if (node.attempt !== attempt) closeSync(fd)
@@ -140,11 +143,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   opened(node: FleetNode): void {
     if (node.stage !== 'joining') return
-    if (node.greeted) {
-      this.#unlisten(node)
-      node.greeted = false
-      node.incarnation++
-    }
+    if (node.greeted) node.incarnation++
     if (this.#options.peersOf === undefined) return this.#greet(node)
     const attempt = node.attempt
     this.#listen(node).then(
@@ -202,9 +201,14 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   #startLinks(runId: string): void {
     this.#runId = runId
-    this.#links = new this.#options.Links(Buffer.from(runId, 'hex'), events => this.#events.linkEvents(events))
+    // What the links of an earlier run still have to say is about no link of this one.
+    const links: Links = new this.#options.Links(Buffer.from(runId, 'hex'), events => {
+      if (this.#links === links) this.#events.linkEvents(events)
+    })
+    this.#links = links
   }
 
+  /** Opens the node's listener where it is not open. It outlives control connections: links go on without a controller. */
   #listen(node: FleetNode, peers = this.#options.peersOf?.(node.nodeId) ?? []): Promise<void> {
     if (node.listening !== null) return node.listening
     const links = this.#links as Links
@@ -212,6 +216,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     const { nodeId, incarnation } = node
     const netns = this.#options.fabric.netns(node.index)
     const request = { nodeId, netns, address, port: this.#options.linkPort, incarnation, peers }
+    node.peers = peers
+    node.listeningSinceNs = this.#options.clock.nowNs()
     const listening = this.#closing === null ? links.addNode(request) : this.#closing.then(() => links.addNode(request))
     // Whoever waits for it sees the failure; when the join has failed meanwhile nobody does.
     listening.catch(() => {
@@ -273,9 +279,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     this.#options.alarms.clear(node)
     node.stage = 'joined'
     node.failures = 0
-    const planned = this.#options.peersOf?.(node.nodeId)
-    if (planned === undefined) this.#prepare(node, reply.neighbours)
-    else if (!sameIds(planned, reply.neighbours)) this.#links?.setPeers(node.nodeId, reply.neighbours)
+    if (node.listening === null) this.#prepare(node, reply.neighbours)
+    else if (!sameIds(node.peers, reply.neighbours)) this.setPeers(agent, reply.neighbours)
     this.#landed()
   }
 
@@ -313,6 +318,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   }
 
   setPeers(agent: NodeAgent, peers: readonly number[]): void {
+    this.#node(agent).peers = peers
     this.#links?.setPeers(agent.nodeId, peers)
   }
 

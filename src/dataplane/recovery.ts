@@ -121,7 +121,7 @@ export class Recovery implements MembershipEvents {
     const first = (this.#options.nodes[0] as FleetNode).nodeId
     for (const event of events) {
       const node = this.#options.nodes[event.nodeId - first]
-      if (node === undefined) continue
+      if (node === undefined || event.atNs < node.listeningSinceNs) continue
       switch (event.kind) {
         case 'up':
           node.refusedDials = 0
