@@ -124,14 +124,14 @@ function parse(text: string, schema: v.GenericSchema): { parsed: unknown } | { p
   return result.success ? { parsed: value } : { problem: issueText(result.issues) }
 }
 
-function issueText(issues: readonly v.BaseIssue<unknown>[]): string {
-  const issue = issues[0]
-  const path = issue ? v.getDotPath(issue as v.BaseIssue<unknown>) : null
-  return `${path ? `${path}: ` : ''}${issue?.message ?? 'wrong shape'}`
+function issueText([issue]: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
+  const path = v.getDotPath(issue)
+  return path ? `${path}: ${issue.message}` : issue.message
 }
 
+/** What Node and JSON.parse throw are Errors. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return (error as Error).message
 }
 
 function unreadable(path: string, reason: string, cause?: unknown): NslabError {

@@ -34,7 +34,7 @@ export function errorOf(history: History, openPhase: string | undefined): RunErr
     return {
       code: error.code,
       message: error.message,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      hint: error.hint as string,
       ...(openPhase === undefined ? {} : { phase: openPhase }),
       exit_code: error.exitCode,
     }
