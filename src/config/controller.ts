@@ -15,10 +15,17 @@ import type { ControllerConfig, TopologyConfig } from './types.ts'
 /** Where the controller runs: on its own, or started by `nslab run` inside a fabric. */
 export type Surroundings = 'alone' | 'fabric'
 
-/** Parses a controller's configuration file. Throws CONFIG_INVALID with every problem. */
-export function parseControllerConfig(text: string, file: string): ControllerConfig {
+/** What the command line says. */
+export interface ControllerFlags {
+  readonly token?: string | undefined
+}
+
+/** Parses a controller's configuration file; flags win. Throws CONFIG_INVALID with every problem. */
+export function parseControllerConfig(text: string, file: string, flags: ControllerFlags = {}): ControllerConfig {
   const problems = new Problems(file)
-  const config = readController(problems.parse(text, file), [], problems, 'alone')
+  const raw = problems.parse(text, file)
+  if (flags.token !== undefined) raw.token = flags.token
+  const config = readController(raw, [], problems, 'alone')
   problems.throwIfAny()
   return config
 }

@@ -1,0 +1,97 @@
+// Which store a controller gets: a database that was named, a private server of its own, or memory, and why.
+
+import { NslabError } from '../base/errors.ts'
+import type { ControllerConfig } from '../config/types.ts'
+import type { CoreEvent } from './core.ts'
+import { MemoryStore } from './memory-store.ts'
+import { findPostgres, hasLauncher } from './postgres-programs.ts'
+import { PostgresStore } from './postgres-store.ts'
+import { PrivatePostgres } from './private-postgres.ts'
+import { type Contents, type Store, type StoreListener, seedOf } from './store.ts'
+
+/** Names of a private database where no [db] section gives them: the published defaults. */
+const publishedNames = { user: 'pgusr', password: 'pgpwrd', database: 'nextmini' } as const
+
+export interface StoreOptions {
+  readonly config: ControllerConfig
+  readonly reset: boolean
+  /** For a private server's data and socket. */
+  readonly folder: string
+  readonly keep: boolean
+  readonly listener: StoreListener
+  readonly onWarning: (message: string) => void
+  /** PATH to look for a server's programs in; for tests. */
+  readonly path?: string
+  /** How long an external server may be away at the start. Default 10 s. */
+  readonly connectDeadlineMs?: number
+}
+
+export interface OpenStore {
+  readonly store: Store
+  readonly contents: Contents
+  readonly ready: Extract<CoreEvent, { kind: 'database_ready' }>
+  /** Ends the store, and a private server with it. */
+  readonly close: (deadlineMs: number) => Promise<void>
+}
+
+/** Opens the store. Throws DATABASE_REFUSED where a database was asked for by name and can't be had. */
+export async function openStore(options: StoreOptions): Promise<OpenStore> {
+  const { db } = options.config
+  if (db?.mode === 'external') {
+    const host = db.host.startsWith('/') ? db.host : `${db.host} -p ${db.port}`
+    return openPostgres(options, db, `psql -h ${host} -U ${db.user} ${db.database}`)
+  }
+  // Server programs off the PATH are where Debian puts them; a test's PATH stands alone.
+  const programs = options.path === undefined ? findPostgres() : findPostgres(options.path, '/nonexistent')
+  if (programs === null) return openMemory(options, 'no PostgreSQL server programs were found')
+  if (!hasLauncher()) return openMemory(options, 'nslab-launch is not built')
+  const { folder, keep, onWarning } = options
+  const { user, password, database } = db ?? publishedNames
+  const server = new PrivatePostgres({ programs, folder, keep, onWarning, user, password, database })
+  try {
+    await server.start()
+    return await openPostgres(options, server.target, server.connect, server)
+  } catch (error) {
+    await server.stop()
+    if (db !== null || !(error instanceof NslabError)) throw error
+    options.onWarning(`${error.message}\nIt was not asked for by a [db] section, so the run goes on without.`)
+    return openMemory(options, 'the private server did not start')
+  }
+}
+
+async function openPostgres(
+  options: StoreOptions,
+  target: { readonly user: string; readonly password: string; readonly host: string; readonly port: number; readonly database: string },
+  connect: string,
+  server?: PrivatePostgres,
+): Promise<OpenStore> {
+  const { config, listener, reset, connectDeadlineMs } = options
+  const store = new PostgresStore({
+    target,
+    listener,
+    flowTransport: config.flowTransport,
+    ...(connectDeadlineMs === undefined ? {} : { connectDeadlineMs }),
+  })
+  const contents = await store.open(seedOf(config, reset))
+  const pid = server === undefined ? {} : { pid: server.pid }
+  return {
+    store,
+    contents,
+    ready: { kind: 'database_ready', store: 'postgres', persisted: true, connect, ...pid },
+    close: async deadlineMs => {
+      await store.close()
+      await server?.stop(deadlineMs)
+    },
+  }
+}
+
+async function openMemory(options: StoreOptions, reason: string): Promise<OpenStore> {
+  const store = new MemoryStore(options.listener)
+  const contents = await store.open(seedOf(options.config, options.reset))
+  return {
+    store,
+    contents,
+    ready: { kind: 'database_ready', store: 'memory', persisted: false, reason },
+    close: () => store.close(),
+  }
+}

@@ -1,0 +1,144 @@
+// One connection to PostgreSQL that comes back by itself: queries, notifications, and growing pauses while it is away.
+// One is enough: the controller writes in batches and listens; a pool would only cost server processes.
+
+import type { Client, ClientConfig, QueryResult, QueryResultRow } from 'pg'
+
+import { NslabError } from '../base/errors.ts'
+
+export interface PgTarget {
+  readonly user: string
+  readonly password: string
+  /** A name, an address, or the folder of a unix socket. */
+  readonly host: string
+  readonly port: number
+  readonly database: string
+}
+
+export interface PgLinkOptions {
+  readonly target: PgTarget
+  readonly onNotification: (channel: string, payload: string) => void
+  readonly onLost: (reason: string) => void
+  /** Connected again. Runs before any query that waits for the connection. */
+  readonly onBack: () => void
+}
+
+/** Pauses between attempts double from the first to the last. */
+const PAUSE_MS = { first: 20, last: 1_000 } as const
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+/** States that no waiting will change: authentication, unknown database or role. Source: PostgreSQL, appendix A, 28*, 3D*. */
+const isFinal = (error: unknown): boolean => /^(28|3D)/.test(String((error as { code?: unknown }).code ?? ''))
+
+export class PgLink {
+  readonly #options: PgLinkOptions
+  #client: Client | undefined
+  #isClosed = false
+  #retry: NodeJS.Timeout | undefined
+  #pauseMs: number = PAUSE_MS.first
+
+  constructor(options: PgLinkOptions) {
+    this.#options = options
+  }
+
+  get isUp(): boolean {
+    return this.#client !== undefined
+  }
+
+  /** The first connection, tried until `deadlineMs` has passed. Throws DATABASE_REFUSED with what the server said last. */
+  async connect(deadlineMs: number): Promise<void> {
+    const giveUpAt = performance.now() + deadlineMs
+    for (;;) {
+      try {
+        this.#client = await this.#dial(Math.max(1, Math.min(CONNECT_TIMEOUT_MS, giveUpAt - performance.now())))
+        return
+      } catch (error) {
+        const leftMs = giveUpAt - performance.now()
+        if (isFinal(error) || leftMs <= 0 || this.#isClosed) throw this.refusal(error)
+        await new Promise(resolve => setTimeout(resolve, Math.min(leftMs, this.#nextPauseMs())))
+      }
+    }
+  }
+
+  /** Runs one query. Rejects when the connection is away; the caller keeps what it wanted written. */
+  query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>> {
+    if (this.#client === undefined) return Promise.reject(new Error('the connection is away'))
+    return this.#client.query<Row>(text, values as unknown[])
+  }
+
+  refusal(error: unknown): NslabError {
+    const { user, host, port, database } = this.#options.target
+    const target = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`} as ${user}`
+    return new NslabError('DATABASE_REFUSED', { target, reason: reasonOf(error) }, { cause: error })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    const client = this.#client
+    this.#client = undefined
+    // A server that is gone can't be told goodbye.
+    await client?.end().catch(() => {})
+  }
+
+  async #dial(timeoutMs: number): Promise<Client> {
+    // pg costs some 6 MB, so only a controller with a database loads it.
+    const { default: pg } = await import('pg')
+    const { target } = this.#options
+    const config: ClientConfig = {
+      ...target,
+      application_name: 'nslab controller',
+      connectionTimeoutMillis: Math.ceil(timeoutMs),
+      keepAlive: true,
+    }
+    const client = new pg.Client(config)
+    let lastWords: string | undefined
+    client.on('error', error => {
+      lastWords ??= error.message
+    })
+    client.on('notification', ({ channel, payload }) => this.#options.onNotification(channel, payload ?? ''))
+    try {
+      await client.connect()
+    } catch (error) {
+      // pg waits for a handshake that never comes; the socket has to go with the attempt.
+      void client.end().catch(() => {})
+      throw error
+    }
+    client.on('end', () => this.#onEnd(client, lastWords ?? 'the server closed the connection'))
+    return client
+  }
+
+  #onEnd(client: Client, reason: string): void {
+    if (this.#client !== client) return
+    this.#client = undefined
+    this.#pauseMs = PAUSE_MS.first
+    this.#options.onLost(reason)
+    this.#comeBack()
+  }
+
+  #comeBack(): void {
+    if (this.#isClosed) return
+    this.#retry = setTimeout(() => {
+      this.#dial(CONNECT_TIMEOUT_MS).then(
+        client => {
+          if (this.#isClosed) return void client.end().catch(() => {})
+          this.#client = client
+          this.#options.onBack()
+        },
+        () => this.#comeBack(),
+      )
+    }, this.#nextPauseMs())
+  }
+
+  #nextPauseMs(): number {
+    const pauseMs = this.#pauseMs
+    this.#pauseMs = Math.min(PAUSE_MS.last, pauseMs * 2)
+    return pauseMs
+  }
+}
+
+function reasonOf(error: unknown): string {
+  // A host name with several addresses fails with one error each.
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,233 @@
+// A PostgreSQL server of the run's own: unix socket and data in the run folder, no network, ended with the controller.
+// It is not made to survive the machine: fsync is off, because its data ends with the run. It does survive its own crash: a
+// commit reaches the kernel before it is acknowledged, and a server that dies is started again on the same data.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { NslabError } from '../base/errors.ts'
+import type { PgTarget } from './pg-link.ts'
+import { type Enclosure, type PostgresPrograms, encloseFor } from './postgres-programs.ts'
+
+/** Longest path of a unix socket, without the final NUL. Source: unix(7). */
+const SOCKET_PATH_BYTES_MAX = 107
+
+/** Lines of the server's log kept for an error's last words. */
+const LOG_LINES_KEPT = 20
+
+/** A server that dies this often in one run is not started again. */
+const RESTARTS_MAX = 20
+
+/** Pauses before a restart double from the first to the last. */
+const RESTART_PAUSE_MS = { first: 20, last: 2_000 } as const
+
+const settings: Readonly<Record<string, string>> = {
+  listen_addresses: '',
+  unix_socket_permissions: '0700',
+  // One connection serves the controller; the rest is for people and their tools.
+  max_connections: '20',
+  // A few thousand rows. All of this is memory that a run would otherwise measure as its own.
+  shared_buffers: '2MB',
+  wal_buffers: '64kB',
+  work_mem: '1MB',
+  maintenance_work_mem: '4MB',
+  max_wal_size: '16MB',
+  min_wal_size: '2MB',
+  huge_pages: 'off',
+  // Segments as files of the data folder: /dev/shm would keep them after a SIGKILL.
+  dynamic_shared_memory_type: 'mmap',
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'on',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  max_worker_processes: '0',
+  max_parallel_workers: '0',
+  autovacuum: 'off',
+  jit: 'off',
+  track_counts: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  lc_messages: 'C',
+}
+
+export interface PrivatePostgresOptions {
+  readonly programs: PostgresPrograms
+  /** Becomes the server's own, data and socket; made when it is not there. */
+  readonly folder: string
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  /** Keep the data when the server is stopped. */
+  readonly keep: boolean
+  /** A line of the server's log worth telling (it died, it is back). */
+  readonly onWarning: (message: string) => void
+}
+
+export class PrivatePostgres {
+  readonly #options: PrivatePostgresOptions
+  readonly #enclosure: Enclosure
+  readonly #folder: string
+  #folderFd = -1
+  #server: ChildProcess | undefined
+  #log: string[] = []
+  #restarts = 0
+  #restart: NodeJS.Timeout | undefined
+  #isStopping = false
+
+  constructor(options: PrivatePostgresOptions) {
+    this.#options = options
+    this.#folder = resolve(options.folder)
+    this.#enclosure = encloseFor(this.#folder)
+  }
+
+  /** The launcher's process; the server and its own are its descendants. */
+  get pid(): number {
+    return this.#server?.pid ?? 0
+  }
+
+  get target(): PgTarget {
+    const { user, password, database } = this.#options
+    return { user, password, database, host: this.#socketFolder(), port: 5432 }
+  }
+
+  /** A command line that opens the database, while the controller runs. */
+  get connect(): string {
+    const { programs, user, database } = this.#options
+    const host = this.#socketFolder().replace('/proc/self/', `/proc/${process.pid}/`)
+    return `${programs.psql} -h ${quoted(host)} -U ${quoted(user)} ${quoted(database)}`
+  }
+
+  /** Makes the data and starts the server. Throws DATABASE_REFUSED with the programs' own words. */
+  async start(): Promise<void> {
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+      const { owner } = this.#enclosure
+      if (owner !== null) chownSync(this.#folder, owner.uid, owner.gid)
+      this.#folderFd = openSync(this.#folder, 'r')
+      await this.#initialise()
+      await this.#run()
+      await this.#createDatabase()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  /** Ends the server in order, at most `deadlineMs`, then by force; removes its data unless they are to be kept. */
+  async stop(deadlineMs = 5_000): Promise<void> {
+    this.#isStopping = true
+    clearTimeout(this.#restart)
+    const server = this.#server
+    if (server !== undefined && server.exitCode === null && server.signalCode === null) {
+      const ended = once(server, 'exit')
+      // SIGINT is a fast shutdown; the launcher passes it on.
+      server.kill('SIGINT')
+      const timer = setTimeout(() => server.kill('SIGKILL'), deadlineMs)
+      await ended
+      clearTimeout(timer)
+    }
+    if (this.#folderFd >= 0) closeSync(this.#folderFd)
+    this.#folderFd = -1
+    if (!this.#options.keep) rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  async #initialise(): Promise<void> {
+    const { programs, user } = this.#options
+    const args = ['-D', `${this.#enclosure.folder}/data`, '-U', user, '-A', 'trust', '--locale=C', '-E', 'UTF8']
+    const initdb = this.#spawn(programs.initdb, [...args, '--no-sync', '--wal-segsize=1', '--no-instructions'])
+    const [code, signal] = (await once(initdb, 'close')) as [number | null, string | null]
+    if (code !== 0) throw this.#refusal(`initdb ended with ${code ?? signal}`)
+  }
+
+  /** Resolves when the server says that it takes connections. */
+  #run(): Promise<void> {
+    const folder = this.#enclosure.folder
+    const options = Object.entries({ ...settings, unix_socket_directories: folder }).flatMap(([key, value]) => ['-c', `${key}=${value}`])
+    const server = this.#spawn(this.#options.programs.postgres, ['-D', `${folder}/data`, ...options], line => {
+      if (line.includes('database system is ready to accept connections')) server.emit('ready')
+    })
+    this.#server = server
+    return new Promise((resolve, reject) => {
+      server.once('ready', () => {
+        if (this.#restarts > 0) this.#options.onWarning(`the private database server runs again as process ${server.pid}`)
+        resolve()
+      })
+      server.once('close', (code: number | null, signal: string | null) => {
+        reject(this.#refusal(`the server ended with ${code ?? signal}`))
+        this.#onDeath(server, code ?? signal)
+      })
+    })
+  }
+
+  #onDeath(server: ChildProcess, status: number | string | null): void {
+    if (this.#isStopping || this.#server !== server) return
+    if (++this.#restarts > RESTARTS_MAX) {
+      return this.#options.onWarning(`the private database server died ${RESTARTS_MAX} times; it stays away`)
+    }
+    this.#options.onWarning(`the private database server died (${status}); it is started again on the same data`)
+    const pauseMs = Math.min(RESTART_PAUSE_MS.last, RESTART_PAUSE_MS.first * 2 ** (this.#restarts - 1))
+    // What went wrong is told at its end, which brings us back here.
+    this.#restart = setTimeout(() => void this.#run().catch(() => {}), pauseMs)
+  }
+
+  async #createDatabase(): Promise<void> {
+    const { default: pg } = await import('pg')
+    const { database } = this.#options
+    if (database === 'postgres') return
+    const client = new pg.Client({ ...this.target, database: 'postgres' })
+    // A server that dies during the query rejects it as well.
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}`)
+    } catch (error) {
+      throw this.#refusal((error as Error).message)
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+
+  /** The folder by its path, or where that is too long for a socket, through our descriptor. */
+  #socketFolder(): string {
+    const isShort = Buffer.byteLength(`${this.#folder}/.s.PGSQL.5432`) <= SOCKET_PATH_BYTES_MAX
+    return isShort ? this.#folder : `/proc/self/fd/${this.#folderFd}`
+  }
+
+  #spawn(program: string, args: readonly string[], onLine?: (line: string) => void): ChildProcess {
+    // A run finds processes of its own by this mark.
+    const mark = process.env.NSLAB_RUN === undefined ? {} : { NSLAB_RUN: process.env.NSLAB_RUN }
+    const child = spawn(this.#enclosure.launcher, [...this.#enclosure.args, '--', program, ...args], {
+      // A session of its own: the terminal's interrupt is for the controller, which stops the server when rows are written.
+      detached: true,
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...mark },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let rest = ''
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        if (this.#log.push(line) > LOG_LINES_KEPT) this.#log.shift()
+        onLine?.(line)
+      }
+    })
+    child.once('error', error => {
+      this.#log.push(error.message)
+      child.emit('close', null, 'not started')
+    })
+    return child
+  }
+
+  #refusal(reason: string): NslabError {
+    const words = this.#log.join('\n')
+    const target = `private server in ${this.#folder}`
+    return new NslabError('DATABASE_REFUSED', { target, reason: words === '' ? reason : `${reason}:\n${words}` })
+  }
+}
+
+function quoted(text: string): string {
+  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,76 @@
+// What the controller keeps: the interface, and what both stores share. postgres-store.ts persists, memory-store.ts does not;
+// test/controller/store.test.ts holds both to the same behaviour.
+
+import type { ControllerConfig } from '../config/types.ts'
+import type { FlowSpec } from '../protocol/messages.ts'
+import type { NodeState } from './core.ts'
+import type { Flow } from './flows.ts'
+import type { RouteEdges } from './routes.ts'
+
+/** Everything routes and flows hold at one moment. */
+export interface Contents {
+  readonly routes: ReadonlyMap<number, RouteEdges>
+  readonly flows: ReadonlyMap<number, Flow>
+}
+
+/** What a store tells, after open() has returned. */
+export interface StoreListener {
+  /** A row was added, changed or (null) removed. */
+  readonly onRoute: (id: number, edges: RouteEdges | null) => void
+  readonly onFlow: (id: number, flow: Flow | null) => void
+  /** Changes may have been missed: this is all there is now. */
+  readonly onContents: (contents: Contents) => void
+  /** A row that can't be understood; it is left out. */
+  readonly onInvalid: (message: string) => void
+  readonly onLost: (reason: string) => void
+  readonly onBack: () => void
+}
+
+export interface Store {
+  readonly kind: 'postgres' | 'memory'
+  /** Whether rows outlive the controller. */
+  readonly persisted: boolean
+  /** Brings the store to the present schema, resets and seeds it as asked, and returns what it holds. Once. */
+  open(seed: Seed): Promise<Contents>
+  /** Notes a node's newest state; written soon, in one batch with others. Never waits. */
+  putNode(state: NodeState): void
+  /** Nodes whose newest state is not written yet. */
+  readonly unwrittenCount: number
+  /** Resolves when every state noted before is written; rejects with DATABASE_REFUSED after `deadlineMs`. */
+  flush(deadlineMs: number): Promise<void>
+  /** `SELECT COUNT(*) FROM nodes`: every id that ever joined since the last reset. */
+  countNodes(): Promise<number>
+  /** Adds or changes rows as an operator would: nodes hear of it through the listener. */
+  insertRoute(edges: RouteEdges): Promise<number>
+  updateRoute(id: number, edges: RouteEdges): Promise<void>
+  deleteRoute(id: number): Promise<void>
+  insertFlow(flow: Omit<Flow, 'id'>): Promise<number>
+  updateFlow(flow: Flow): Promise<void>
+  deleteFlow(id: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Seed {
+  /** Forget what earlier runs left. Otherwise rows stay, and routes and flows are seeded only where there are none. */
+  readonly reset: boolean
+  readonly routes: readonly RouteEdges[]
+  readonly flows: readonly Omit<Flow, 'id'>[]
+}
+
+/** What the configuration puts into an empty store. Flows take the global transport, as in the published controller. */
+export function seedOf(config: ControllerConfig, reset: boolean): Seed {
+  return {
+    reset,
+    routes: config.routes,
+    flows: config.flows.map(({ srcNodeId, dstNodeId, spec }) => ({ srcNodeId, dstNodeId, spec: withTransport(spec, config) })),
+  }
+}
+
+/** `CONTROLLER_RESET_DB`: unset or 1, true, yes means reset; anything else keeps what is there. */
+export function isResetAsked(value: string | undefined): boolean {
+  return value === undefined || ['1', 'true', 'yes'].includes(value.trim().toLowerCase())
+}
+
+function withTransport(spec: FlowSpec, config: ControllerConfig): FlowSpec {
+  return { transport: config.flowTransport, ...spec }
+}
