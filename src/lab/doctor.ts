@@ -1,6 +1,6 @@
 // The doctor's findings: is this machine fit, for how many nodes, by which limit, and what to do about it. Pure.
 
-import { checkFitness, COSTS, type Needs, needsForNodes, type Problem } from './limits.ts'
+import { ADVISORY_LIMITS, checkFitness, COSTS, describeProblem, type Needs, needsForNodes, type Problem } from './limits.ts'
 import type { Machine } from './machine.ts'
 
 /** What one limit allows. */
@@ -29,7 +29,9 @@ export interface Diagnosis {
 /** `needs`: those of a plan; by default what a ring of `nodesCount` takes. */
 export function diagnose(nodesCount: number, machine: Machine, needs: Needs = needsForNodes(nodesCount)): Diagnosis {
   const limits = findLimits(machine)
-  const problems = checkFitness(needs, machine)
+  const found = checkFitness(needs, machine)
+  const problems = found.filter(problem => !ADVISORY_LIMITS.has(problem.limit))
+  const advice = found.filter(problem => ADVISORY_LIMITS.has(problem.limit)).map(describeProblem)
   const bounded = limits.flatMap(({ limit, nodes_max }) => (nodes_max === null ? [] : { limit, nodes_max }))
   const smallest = bounded.sort((a, b) => a.nodes_max - b.nodes_max)[0]
   const refused = machine.kernel_refusals.some(refusal => refusal.feature !== 'namespace_cookies')
@@ -41,7 +43,7 @@ export function diagnose(nodesCount: number, machine: Machine, needs: Needs = ne
     smallest_limit: refused ? 'kernel' : (smallest?.limit ?? null),
     limits,
     problems,
-    notes: findNotes(machine),
+    notes: [...findNotes(machine), ...advice],
   }
 }
 

@@ -16,14 +16,18 @@ export interface Problem {
   readonly remedy: string
 }
 
+/** Limits that the fabric itself does not need, since its own neighbour entries are permanent; programs run in nodes may. */
+export const ADVISORY_LIMITS: ReadonlySet<string> = new Set(['neighbours'])
+
 /**
- * What a run of `nodesCount` nodes takes, for use without a plan. Measured on rings of 800 and 3,000 (Linux 6.18): a node
- * has its namespace, link listener, control connection (both its ends) and two link ends; the kernel takes 0.33 MB of memory, the
- * programs the rest. Fixed: Node's own descriptors, and 150 MB for two Node processes and a database.
+ * What a ring takes, for use without a plan (plan.ts counts exactly). A node has its namespace, its control connection, its link
+ * listener and two link ends; the kernel takes 0.33 MB of memory, the programs the rest. Fixed: Node's and the addon's own
+ * descriptors, and the resident memory of two Node processes and a database.
  */
 export const COSTS = {
-  descriptors: { fixed: 200, perNode: 5 },
+  descriptors: { fixed: 128, perNode: 5 },
   namespaces: { fixed: 4, perNode: 1 },
+  neighbours: { fixed: 0, perNode: 2 },
   memoryBytes: { fixed: 250_000_000, perNode: 600_000 },
 } as const
 
@@ -31,7 +35,7 @@ export function needsForNodes(nodesCount: number): Needs {
   const of = ({ fixed, perNode }: { fixed: number; perNode: number }): number => fixed + perNode * nodesCount
   return {
     descriptors_count: of(COSTS.descriptors),
-    neighbours_count: 0,
+    neighbours_count: of(COSTS.neighbours),
     namespaces_count: of(COSTS.namespaces),
     memory_bytes: of(COSTS.memoryBytes),
   }

@@ -59,10 +59,16 @@ t.test('missing cookies are a note, not a problem', async t => {
 
 t.test('the doctor names the smallest limit and how many nodes it allows', async t => {
   const diagnosis = diagnose(5000, { ...big, open_files: { soft: 20_000, hard: 20_000 } })
-  t.match(diagnosis, { fit: false, smallest_limit: 'open_files', nodes_max: 3960 })
+  t.match(diagnosis, { fit: false, smallest_limit: 'open_files', nodes_max: 3974 })
   t.same(diagnosis.problems.map(problem => problem.limit), ['open_files'])
-  t.equal(diagnose(3960, { ...big, open_files: { soft: 20_000, hard: 20_000 } }).fit, true)
-  t.equal(diagnose(3961, { ...big, open_files: { soft: 20_000, hard: 20_000 } }).fit, false)
+  t.equal(diagnose(3974, { ...big, open_files: { soft: 20_000, hard: 20_000 } }).fit, true)
+  t.equal(diagnose(3975, { ...big, open_files: { soft: 20_000, hard: 20_000 } }).fit, false)
+})
+
+t.test('a neighbour table that can not be raised is advice to the doctor', async t => {
+  const diagnosis = diagnose(800, { ...big, neighbours: { limit: 1024, leasable: false } })
+  t.equal(diagnosis.fit, true)
+  t.equal(diagnosis.notes.length, 2)
 })
 
 t.test('without namespaces no node fits', async t => {
