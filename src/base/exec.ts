@@ -59,10 +59,13 @@ export async function run(command: string, args: readonly string[], options: Exe
       return started
     }) as unknown as typeof spawn,
   })`${command}`
-  const timer = setTimeout(() => {
-    timedOut = pid > 0
-    kill()
-  }, options.timeoutMs ?? 2 ** 31 - 1)
+  const timer = setTimeout(
+    () => {
+      timedOut = pid > 0
+      kill()
+    },
+    options.timeoutMs ?? 2 ** 31 - 1,
+  )
   options.abort?.addEventListener('abort', kill)
   try {
     const { stdout, stderr, exitCode, signal } = await child

@@ -12,7 +12,7 @@ export interface LogSink {
 /** Terminal colours (ECMA-48 SGR): red, yellow, none, grey. */
 const COLOURS: Readonly<Record<LogLevel, string>> = { error: '31', warning: '33', info: '', debug: '90' }
 
-/** Writes a line for each message up to `level`: as it is for `info`, behind the level's name otherwise. */
+/** Writes a line for each message up to `level`: `nslab: text`, or `nslab: level: text` where the level is not `info`. */
 export class Log {
   readonly #sink: LogSink
   readonly #levels: readonly LogLevel[]
@@ -43,7 +43,7 @@ export class Log {
 
   #line(level: LogLevel, message: string): void {
     if (!this.#levels.includes(level)) return
-    const text = level === 'info' ? message : `${level}: ${message}`
+    const text = level === 'info' ? `nslab: ${message}` : `nslab: ${level}: ${message}`
     const colour = COLOURS[level]
     this.#sink.write(this.#coloured && colour !== '' ? `\u001b[${colour}m${text}\u001b[0m\n` : `${text}\n`)
   }

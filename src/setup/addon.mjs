@@ -15,7 +15,11 @@ const AT_WORK = 'native/build/.at-work'
 
 const digest = () => {
   const { version, arch, versions } = process
-  return digestOf(filesUnder('native', /\.(cc|c|h|gyp|gypi)$/, ['build', 'test']), [version, arch, String(versions.modules)])
+  return digestOf(filesUnder('native', /\.(cc|c|h|gyp|gypi)$/, ['build', 'test']), [
+    version,
+    arch,
+    String(versions.modules),
+  ])
 }
 
 export const addonIsCurrent = () => isStamped(STAMP, digest())

@@ -65,7 +65,7 @@ export const runInstead = (command, args, env = process.env) =>
   })
 
 /** Whether a terminal has this process' group in its foreground: proc(5), fields pgrp and tpgid. */
-const inForeground = () => {
+export const inForeground = () => {
   const fields = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? []
   return fields[2] === fields[5]
 }

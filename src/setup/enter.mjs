@@ -3,13 +3,28 @@
 // passing on; or, without root, in a user namespace for the commands that make kernel objects.
 
 import { pathToFileURL } from 'node:url'
-import { runInstead } from './child.mjs'
+import { inForeground, runInstead } from './child.mjs'
 import { inUserNamespace, isRoot, rootlessEnv } from './namespace.mjs'
 import { prepare } from './prepare.mjs'
 import { endWith, inRoot } from './root.mjs'
 
 /** Commands that make namespaces and links by themselves. */
 const KERNEL_COMMANDS = ['run', 'dataplane', 'selfcheck']
+
+/** A terminal's SIGINT and npm's copy of it arrive within some milliseconds; a second Ctrl-C by hand takes longer. */
+const ECHO_MS = 300
+
+/** Ctrl-C under npm comes twice: from the terminal, and passed on by npm. The second would count as the user's impatience. */
+const dropEchoOfNpm = () => {
+  if (process.env.npm_lifecycle_event === undefined || !inForeground()) return
+  const emit = process.emit
+  let lastMs = Number.NEGATIVE_INFINITY
+  process.emit = (/** @type {string} */ name, /** @type {unknown[]} */ ...args) => {
+    const sinceMs = performance.now() - lastMs
+    if (name === 'SIGINT') lastMs = performance.now()
+    return name === 'SIGINT' && sinceMs < ECHO_MS ? true : Reflect.apply(emit, process, [name, ...args])
+  }
+}
 
 /** @param {readonly string[]} args of nslab */
 export const enter = async args => {
@@ -23,6 +38,7 @@ export const enter = async args => {
   } catch (error) {
     endWith(error)
   }
+  dropEchoOfNpm()
   process.argv = [process.execPath, program, ...args]
   await import(pathToFileURL(program).href)
 }

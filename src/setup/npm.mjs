@@ -18,7 +18,8 @@ export const npmProgram = () => {
   const found = [process.env.npm_execpath, beside, inPath('npm')].find(
     path => path !== undefined && /npm(-cli\.[cm]?js)?$/.test(path) && existsSync(path),
   )
-  if (found === undefined) throw new SetupError(exitCode.notFit, 'npm is not found beside Node.js nor in PATH: install it')
+  if (found === undefined)
+    throw new SetupError(exitCode.notFit, 'npm is not found beside Node.js nor in PATH: install it')
   return realpathSync(found)
 }
 

@@ -43,7 +43,12 @@ export const buildNeeds = [
 export const testNeeds = [
   { name: 'ip', why: 'reads back what was made', packages: ['iproute2'], isThere: () => anyInPath('ip') },
   { name: 'setpriv', why: 'runs without root', packages: ['util-linux'], isThere: () => anyInPath('setpriv') },
-  { name: 'postgres', why: 'the store under test', packages: ['postgresql-common', 'postgresql'], isThere: hasPostgres },
+  {
+    name: 'postgres',
+    why: 'the store under test',
+    packages: ['postgresql-common', 'postgresql'],
+    isThere: hasPostgres,
+  },
   { name: 'chromium', why: 'opens the report', packages: ['chromium'], isThere: () => anyInPath('chromium') },
 ]
 
@@ -61,21 +66,25 @@ export const ensureSystem = async needs => {
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages]
   const list = missing.map(need => `${need.name} (${need.why})`).join(', ')
   if (process.geteuid?.() !== 0 || !isDebian()) {
-    const how = isDebian() ? `run as root:\n  ${install.join(' ')}` : `install, by Debian's names: ${packages.join(' ')}`
+    const how = isDebian()
+      ? `run as root:\n  ${install.join(' ')}`
+      : `install, by Debian's names: ${packages.join(' ')}`
     throw new SetupError(exitCode.notFit, `missing: ${list}\nNothing was changed. To go on, ${how}`)
   }
   say(`missing: ${list}`)
   say(`will be installed by apt: ${packages.join(' ')}`)
   await step(install.join(' '), () => aptInstall(packages))
   const still = missing.filter(need => !need.isThere())
-  if (still.length > 0) throw new SetupError(exitCode.notFit, `still missing: ${still.map(need => need.name).join(', ')}`)
+  if (still.length > 0)
+    throw new SetupError(exitCode.notFit, `still missing: ${still.map(need => need.name).join(', ')}`)
 }
 
 /** @param {readonly string[]} packages */
 const aptInstall = async packages => {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const args = (/** @type {readonly string[]} */ names) => ['install', '-y', '--no-install-recommends', ...names]
-  const install = (/** @type {readonly string[]} */ names) => mustRun('apt-get install', 'apt-get', args(names), { env })
+  const install = (/** @type {readonly string[]} */ names) =>
+    mustRun('apt-get install', 'apt-get', args(names), { env })
   // Package lists may be absent or old, which only trying tells.
   if ((await runTool('apt-get', ['--simulate', ...args(packages)], { env })).status !== 0) {
     await mustRun('apt-get update', 'apt-get', ['update'], { env })

@@ -29,7 +29,9 @@ export const tally = (stream, print) =>
     }
     parser.on('fail', result => fail(`not ok ${titleOf(result)}${diagnosticsOf(result.diag)}`))
     for (const kind of /** @type {const} */ (['skip', 'todo'])) {
-      parser.on(kind, result => fail(`not ok ${titleOf(result)}\n    ${kind}: ${result[kind]} (a test may not be left out)`))
+      parser.on(kind, result =>
+        fail(`not ok ${titleOf(result)}\n    ${kind}: ${result[kind]} (a test may not be left out)`),
+      )
     }
     parser.on('assert', result => {
       if (result.name !== file.name) return
@@ -54,7 +56,9 @@ const diagnosticsOf = diag => {
   for (const [key, value] of Object.entries(diag)) {
     if (NOISE.includes(key)) continue
     const text = typeof value === 'string' ? value.trimEnd() : JSON.stringify(value)
-    lines.push(...(text.includes('\n') ? [`${key}:`, ...text.split('\n').map(line => `  ${line}`)] : [`${key}: ${text}`]))
+    lines.push(
+      ...(text.includes('\n') ? [`${key}:`, ...text.split('\n').map(line => `  ${line}`)] : [`${key}: ${text}`]),
+    )
   }
   return lines.map(line => `\n    ${line}`).join('')
 }

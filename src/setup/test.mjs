@@ -33,7 +33,8 @@ const main = async args => {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   // tap ends its children when it is told to end, and says what was running.
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => child.kill(signal))
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.on(signal, () => child.kill(signal))
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)

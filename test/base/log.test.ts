@@ -10,13 +10,22 @@ const written = (level: LogLevel | undefined, isTTY: boolean, env: NodeJS.Proces
 }
 
 t.test('a level lets itself and what is graver through', async t => {
-  t.same(written('debug', false), ['error: text\n', 'warning: text\n', 'text\n', 'debug: text\n'])
-  t.same(written(undefined, false), ['error: text\n', 'warning: text\n', 'text\n'])
-  t.same(written('error', false), ['error: text\n'])
+  t.same(written('debug', false), [
+    'nslab: error: text\n',
+    'nslab: warning: text\n',
+    'nslab: text\n',
+    'nslab: debug: text\n',
+  ])
+  t.same(written(undefined, false), ['nslab: error: text\n', 'nslab: warning: text\n', 'nslab: text\n'])
+  t.same(written('error', false), ['nslab: error: text\n'])
 })
 
 t.test('colours are for terminals, and not where NO_COLOR asks for none', async t => {
-  t.same(written('info', true), ['\u001b[31merror: text\u001b[0m\n', '\u001b[33mwarning: text\u001b[0m\n', 'text\n'])
+  t.same(written('info', true), [
+    '\u001b[31mnslab: error: text\u001b[0m\n',
+    '\u001b[33mnslab: warning: text\u001b[0m\n',
+    'nslab: text\n',
+  ])
   t.same(written('info', true, { NO_COLOR: '1' }), written('info', false))
 })
 
@@ -24,5 +33,5 @@ t.test('it writes to standard error unless told otherwise', async t => {
   const lines: unknown[] = []
   t.intercept(process.stderr, 'write', { value: (text: unknown) => lines.push(text) })
   new Log().info('here')
-  t.same(lines, ['here\n'])
+  t.same(lines, ['nslab: here\n'])
 })
