@@ -9,9 +9,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_netns(env, exports);
   init_fabric(env, exports);
   init_process(env, exports);
-#ifdef NSLAB_WITH_ENGINE
   init_links(env, exports);
-#endif
   return exports;
 }
 

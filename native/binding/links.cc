@@ -1,0 +1,358 @@
+// Links for JavaScript: commands go in as they come, events and answers come out in batches, one call at a time.
+#include <napi.h>
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "binding/addon.h"
+#include "binding/errors.h"
+#include "binding/netns.h"
+#include "engine/links.h"
+
+namespace nslab::binding {
+namespace {
+
+/** A whole number from `min` to `max`, or nothing. */
+std::optional<uint64_t> whole_number(Napi::Value value, uint64_t min, uint64_t max) {
+  if (!value.IsNumber()) return {};
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!(number >= static_cast<double>(min) && number <= static_cast<double>(max)) || number != std::floor(number)) return {};
+  return static_cast<uint64_t>(number);
+}
+
+std::optional<uint32_t> node_id(Napi::Value value) {
+  const auto id = whole_number(value, 1, UINT32_MAX);
+  return id ? std::optional(static_cast<uint32_t>(*id)) : std::nullopt;
+}
+
+std::optional<std::vector<uint32_t>> node_ids(Napi::Value value) {
+  if (!value.IsArray()) return {};
+  const auto list = value.As<Napi::Array>();
+  std::vector<uint32_t> ids(list.Length());
+  for (uint32_t i = 0; i < ids.size(); i++) {
+    const auto id = node_id(list.Get(i));
+    if (!id) return {};
+    ids[i] = *id;
+  }
+  return ids;
+}
+
+std::optional<netns::Endpoint> endpoint(Napi::Value address, Napi::Value port) {
+  const auto number = whole_number(port, 1, UINT16_MAX);
+  if (!number || !address.IsString()) return {};
+  auto parsed = netns::Endpoint::parse(address.As<Napi::String>().Utf8Value(), static_cast<uint16_t>(*number));
+  return parsed ? std::optional(*parsed) : std::nullopt;
+}
+
+const char* kind_name(engine::EventKind kind) {
+  switch (kind) {
+    case engine::EventKind::up: return "up";
+    case engine::EventKind::down: return "down";
+    case engine::EventKind::refused: return "refused";
+    case engine::EventKind::dial_failed: return "dial_failed";
+  }
+  return "";
+}
+
+/** Strings of events, made once a batch: most of it repeats a few of them. */
+class Words {
+ public:
+  explicit Words(Napi::Env env) : env_(env) {}
+
+  /** `text` is static: its address is its name. */
+  Napi::String of(const char* text) {
+    const auto found = words_.find(text);
+    if (found != words_.end()) return found->second;
+    return words_.emplace(text, Napi::String::New(env_, text)).first->second;
+  }
+
+ private:
+  Napi::Env env_;
+  std::map<const char*, Napi::String> words_;
+};
+
+Napi::Array events_to_js(Napi::Env env, const std::vector<engine::LinkEvent>& events) {
+  Words words(env);
+  const Napi::String kind = words.of("kind"), node = words.of("nodeId"), peer = words.of("peerId");
+  const Napi::String reason = words.of("reason"), at = words.of("atNs");
+  Napi::Array list = Napi::Array::New(env, events.size());
+  for (uint32_t i = 0; i < events.size(); i++) {
+    // Words stay outside of the scope that each event's own values end with.
+    const Napi::String kind_word = words.of(kind_name(events[i].kind)), reason_word = words.of(events[i].reason);
+    const Napi::HandleScope scope(env);
+    Napi::Object event = Napi::Object::New(env);
+    event.Set(kind, kind_word);
+    event.Set(node, Napi::Number::New(env, events[i].node));
+    event.Set(peer, Napi::Number::New(env, events[i].peer));
+    event.Set(reason, reason_word);
+    event.Set(at, Napi::BigInt::New(env, events[i].at_ns));
+    list.Set(i, event);
+  }
+  return list;
+}
+
+class LinksObject : public Napi::ObjectWrap<LinksObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Links",
+                       {
+                           InstanceMethod<&LinksObject::add_node>("addNode"),
+                           InstanceMethod<&LinksObject::set_peers>("setPeers"),
+                           InstanceMethod<&LinksObject::dial>("dial"),
+                           InstanceMethod<&LinksObject::cancel_dial>("cancelDial"),
+                           InstanceMethod<&LinksObject::remove_node>("removeNode"),
+                           InstanceAccessor<&LinksObject::ends_up>("endsUp"),
+                           InstanceMethod<&LinksObject::close>("close"),
+                       });
+  }
+
+  explicit LinksObject(const Napi::CallbackInfo& info);
+  ~LinksObject() override;
+
+ private:
+  /** Outlives the object by the calls that are still queued; empty then. */
+  struct Channel {
+    LinksObject* object;
+  };
+
+  static void on_tell(napi_env env, napi_value, void* context, void*);
+  static void on_environment_end(void* object);
+
+  Napi::Value add_node(const Napi::CallbackInfo& info);
+  void set_peers(const Napi::CallbackInfo& info);
+  void dial(const Napi::CallbackInfo& info);
+  void cancel_dial(const Napi::CallbackInfo& info);
+  void remove_node(const Napi::CallbackInfo& info);
+  Napi::Value ends_up(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  void collect(Napi::Env env);
+  void finish(Napi::Env env);
+  /** Like a server that listens, an engine with nodes keeps itself and the event loop alive. */
+  void hold(Napi::Env env);
+  /** False, with a pending exception, after close(). */
+  bool is_open(Napi::Env env);
+
+  struct Pending {
+    uint32_t node;
+    Napi::Promise::Deferred deferred;
+  };
+
+  std::unique_ptr<engine::Links> engine_;
+  Channel* channel_ = nullptr;
+  napi_threadsafe_function tell_ = nullptr;
+  Napi::FunctionReference on_events_;
+  std::map<uint64_t, Pending> pending_;
+  uint64_t last_reply_ = 0;
+  /** Nodes added and not removed, with the reply that tells whether they came to be. */
+  std::map<uint32_t, uint64_t> nodes_;
+  std::vector<Napi::Promise::Deferred> closing_;
+  bool stopping_ = false;
+  bool held_ = false;
+};
+
+LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() != 2 || !info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
+      info[0].As<Napi::Uint8Array>().ByteLength() != 16 || !info[1].IsFunction()) {
+    throw_argument(env, "new Links(runId: Uint8Array of 16 bytes, onEvents: function)");
+    return;
+  }
+  engine::RunId run_id;
+  std::copy_n(info[0].As<Napi::Uint8Array>().Data(), run_id.size(), run_id.begin());
+  on_events_ = Napi::Persistent(info[1].As<Napi::Function>());
+
+  channel_ = new Channel{this};
+  // Called when the function is gone: after the object's release, or before it at the environment's end.
+  const auto forget = [](napi_env, void* data, void*) {
+    const std::unique_ptr<Channel> channel(static_cast<Channel*>(data));
+    if (channel->object) channel->object->channel_ = nullptr;
+  };
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "nslab.Links"), 0, 1, channel_, forget,
+                                      channel_, on_tell, &tell_) != napi_ok) {
+    delete std::exchange(channel_, nullptr);
+    throw_argument(env, "Links: the environment takes no more thread-safe functions");
+    return;
+  }
+  (void)napi_unref_threadsafe_function(env, tell_);
+
+  // Never blocks, and after the environment's end only fails: nothing to do then.
+  const auto tell = [tell = tell_] { (void)napi_call_threadsafe_function(tell, nullptr, napi_tsfn_nonblocking); };
+  auto engine = std::make_unique<engine::Links>(run_id, state_of(env).switch_log, tell);
+  if (const Status started = engine->start(); !started) {
+    to_js(env, started.error()).ThrowAsJavaScriptException();
+    return;
+  }
+  engine_ = std::move(engine);
+  (void)napi_add_env_cleanup_hook(env, on_environment_end, this);
+}
+
+LinksObject::~LinksObject() {
+  if (engine_) (void)napi_remove_env_cleanup_hook(Env(), on_environment_end, this);
+  engine_.reset();
+  if (!channel_) return;
+  channel_->object = nullptr;
+  (void)napi_release_threadsafe_function(tell_, napi_tsfn_abort);
+}
+
+/** process.exit() or a worker's end with a live engine: its thread must not outlive what it calls. */
+void LinksObject::on_environment_end(void* object) {
+  auto* self = static_cast<LinksObject*>(object);
+  self->engine_.reset();
+}
+
+void LinksObject::on_tell(napi_env env, napi_value, void* context, void*) {
+  LinksObject* object = static_cast<Channel*>(context)->object;
+  if (!env || !object || !object->engine_) return;
+  const Napi::HandleScope scope(env);
+  // Held while it works: its last node's end makes it collectable. Empty where it has been collected already.
+  const Napi::Object self = object->Value();
+  if (!self.IsEmpty()) object->collect(env);
+}
+
+void LinksObject::collect(Napi::Env env) {
+  engine::Outbox outbox = engine_->collect();
+  for (const engine::Reply& reply : outbox.replies) {
+    const auto found = pending_.find(reply.id);
+    if (found == pending_.end()) continue;
+    const Pending pending = found->second;
+    pending_.erase(found);
+    if (reply.status.ok()) {
+      pending.deferred.Resolve(env.Undefined());
+    } else {
+      // Unless the id has been removed and added again meanwhile.
+      const auto node = nodes_.find(pending.node);
+      if (node != nodes_.end() && node->second == reply.id) nodes_.erase(node);
+      pending.deferred.Reject(to_js(env, reply.status.error()).Value());
+    }
+  }
+  if (outbox.ended) finish(env);
+  else hold(env);
+  if (outbox.events.empty()) return;
+  (void)on_events_.Call({events_to_js(env, outbox.events)});
+  // Node.js only warns of what a thread-safe function throws.
+  if (env.IsExceptionPending()) (void)napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+}
+
+void LinksObject::finish(Napi::Env env) {
+  (void)napi_remove_env_cleanup_hook(env, on_environment_end, this);
+  engine_.reset();
+  nodes_.clear();
+  hold(env);
+  for (const auto& [id, pending] : std::exchange(pending_, {})) {
+    const Status closed = Status::failed(ECANCELED, "addNode", "node " + std::to_string(pending.node));
+    pending.deferred.Reject(to_js(env, closed.error()).Value());
+  }
+  for (const Napi::Promise::Deferred& deferred : std::exchange(closing_, {})) deferred.Resolve(env.Undefined());
+}
+
+void LinksObject::hold(Napi::Env env) {
+  const bool needed = engine_ && (!nodes_.empty() || stopping_);
+  if (needed == held_) return;
+  held_ = needed;
+  if (needed) {
+    Ref();
+    (void)napi_ref_threadsafe_function(env, tell_);
+  } else {
+    (void)napi_unref_threadsafe_function(env, tell_);
+    Unref();
+  }
+}
+
+bool LinksObject::is_open(Napi::Env env) {
+  if (engine_ && !stopping_) return true;
+  to_js(env, Status::failed(EBADF, "Links", "process", "closed").error()).ThrowAsJavaScriptException();
+  return false;
+}
+
+Napi::Value LinksObject::add_node(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto bad = [&](const char* what) {
+    throw_argument(env, what);
+    return env.Undefined();
+  };
+  if (!is_open(env)) return env.Undefined();
+  if (info.Length() != 1 || !info[0].IsObject()) return bad("addNode(node: object)");
+  const auto node = info[0].As<Napi::Object>();
+  const auto id = node_id(node.Get("nodeId"));
+  if (!id) return bad("addNode: nodeId is a whole number from 1");
+  const auto at = endpoint(node.Get("address"), node.Get("port"));
+  if (!at) return bad("addNode: address and port are no IPv4 endpoint");
+  const auto incarnation = whole_number(node.Get("incarnation"), 0, (uint64_t{1} << 53) - 1);
+  if (!incarnation) return bad("addNode: incarnation is a whole number from 0");
+  auto peers = node_ids(node.Get("peers"));
+  if (!peers) return bad("addNode: peers is a list of node ids");
+  SharedNetns netns = netns_of(node.Get("netns"));
+  if (!netns) return env.Undefined();
+
+  const uint64_t reply = ++last_reply_;
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  // Refused by the engine too, but then the failure must not take the first one out of nodes_.
+  if (!nodes_.emplace(*id, reply).second) {
+    deferred.Reject(to_js(env, Status::failed(EEXIST, "addNode", "node " + std::to_string(*id)).error()).Value());
+    return deferred.Promise();
+  }
+  pending_.emplace(reply, Pending{*id, deferred});
+  engine_->post(engine::AddNode{reply, *id, std::move(netns), *at, *incarnation, std::move(*peers)});
+  hold(env);
+  return deferred.Promise();
+}
+
+void LinksObject::set_peers(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  const auto node = node_id(info[0]);
+  auto peers = node_ids(info[1]);
+  if (!node || !peers) return throw_argument(info.Env(), "setPeers(nodeId: number, peers: number[])");
+  engine_->post(engine::SetPeers{*node, std::move(*peers)});
+}
+
+void LinksObject::dial(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  const auto node = node_id(info[0]), peer = node_id(info[1]);
+  const auto to = endpoint(info[2], info[3]);
+  if (!node || !peer || *node == *peer || !to)
+    return throw_argument(info.Env(), "dial(nodeId: number, peerId: another number, address: string, port: number)");
+  engine_->post(engine::Dial{*node, *peer, *to});
+}
+
+void LinksObject::cancel_dial(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  const auto node = node_id(info[0]), peer = node_id(info[1]);
+  if (!node || !peer) return throw_argument(info.Env(), "cancelDial(nodeId: number, peerId: number)");
+  engine_->post(engine::CancelDial{*node, *peer});
+}
+
+void LinksObject::remove_node(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  const auto node = node_id(info[0]);
+  if (!node) return throw_argument(info.Env(), "removeNode(nodeId: number)");
+  engine_->post(engine::RemoveNode{*node});
+  nodes_.erase(*node);
+  hold(info.Env());
+}
+
+Napi::Value LinksObject::ends_up(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), engine_ ? engine_->ends_up() : 0);
+}
+
+Napi::Value LinksObject::close(const Napi::CallbackInfo& info) {
+  const auto deferred = Napi::Promise::Deferred::New(info.Env());
+  if (!engine_) {
+    deferred.Resolve(info.Env().Undefined());
+    return deferred.Promise();
+  }
+  closing_.push_back(deferred);
+  if (!std::exchange(stopping_, true)) engine_->post(engine::Stop{});
+  hold(info.Env());
+  return deferred.Promise();
+}
+
+}  // namespace
+
+void init_links(Napi::Env env, Napi::Object exports) { exports.Set("Links", LinksObject::define(env)); }
+
+}  // namespace nslab::binding

@@ -1,0 +1,39 @@
+// The link engine's numbers, each with its reason.
+#pragma once
+
+#include <cstdint>
+
+namespace nslab::engine {
+
+/** From accept or start of a dial to up. Also HANDSHAKE_DEADLINE_MS in src/protocol/link-handshake.ts. */
+inline constexpr int64_t kHandshakeDeadlineNs = 5'000'000'000;
+
+/** A dial that met nobody tries again soon, then doubles: a peer that starts is met at once, one that is away costs little. */
+inline constexpr uint32_t kDialPauseMinMs = 50;
+inline constexpr uint32_t kDialPauseMaxMs = 1000;
+
+/** Until accepting is tried again when descriptors or memory ran out. The backlog keeps who comes meanwhile. */
+inline constexpr int64_t kAcceptPauseNs = 100'000'000;
+
+/** A full mesh of 1,000 may dial one node at once; net.core.somaxconn (4,096) caps it. */
+inline constexpr int kBacklog = 1024;
+
+/**
+ * A peer that vanished without a word (no FIN or RST) is found by the kernel's keepalive: asked after 5 s of silence, then each
+ * second, given up 8 s after its last sign. Asking each second would find it in two, but costs every idle link end two
+ * packets a second: 3,200 for a ring of 800, 20,000 for a full mesh of 100. Within a fleet nobody waits for this:
+ * the fabric's monitor sees a lost interface at once, and removal of a node closes its links at both ends; a lost host
+ * is seen by the controller. TCP_USER_TIMEOUT makes data in flight give up at the same age.
+ */
+inline constexpr int kKeepaliveIdleS = 5;
+inline constexpr int kKeepaliveIntervalS = 1;
+inline constexpr int kKeepaliveCount = 3;
+inline constexpr unsigned kUserTimeoutMs = 8000;
+
+/** Refusals not yet collected beyond this are dropped: a hostile peer can cause them without end. */
+inline constexpr size_t kPendingRefusalsMax = 65'536;
+
+/** Events taken from the kernel in one wait. */
+inline constexpr int kEpollBatch = 256;
+
+}  // namespace nslab::engine

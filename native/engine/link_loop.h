@@ -1,0 +1,100 @@
+// The link engine's thread: one epoll loop over every listener and link of a fleet.
+// link_loop.cc waits and carries out commands, dial.cc and accept.cc open connections, link_handshake.cc makes links of them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/link_state.h"
+#include "engine/links.h"
+#include "engine/timers.h"
+
+namespace nslab::engine {
+
+/** What an epoll event is about: the mailbox, a listener by node id, or a connection by generation and slot. */
+inline constexpr uint64_t kMailboxTag = ~uint64_t{0};
+inline constexpr uint64_t kListenerBit = uint64_t{1} << 63;
+inline constexpr uint32_t kGenerationMask = 0x7fff'ffff;
+
+class LinkLoop {
+ public:
+  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell);
+
+  Status open();
+  /** Until Stop. */
+  void run();
+
+ private:
+  // Commands.
+  void carry_out(AddNode&& command);
+  void carry_out(SetPeers&& command);
+  void carry_out(engine::Dial&& command);
+  void carry_out(CancelDial&& command);
+  void carry_out(RemoveNode&& command);
+  void carry_out(Stop&&) { stopping_ = true; }
+  void remove(LinkNode& node);
+  void on_timer(const Timer& timer);
+  void tell_all(bool ended);
+
+  // Dialling.
+  void start_dial(LinkNode& node, Edge& edge);
+  /** False: the connection is gone. */
+  bool on_connected(Connection& connection);
+  /** Pauses, and reports the 1st, 2nd, 4th, … failure in a row. */
+  void dial_failed(LinkNode& node, Edge& edge, EventKind kind, const char* reason);
+  void pause_dial(LinkNode& node, Edge& edge);
+  /** Goes on with a dial that had given way to an accepted connection. */
+  void resume_dial(LinkNode& node, Edge& edge);
+  void end_dial(Edge& edge);
+
+  // Accepting.
+  Status listen(LinkNode& node, const netns::Endpoint& at);
+  void accept_all(LinkNode& node);
+  void pause_accept(LinkNode& node, int error);
+  void watch_listener(LinkNode& node, bool on);
+
+  // Handshake. False: the connection is gone.
+  void receive(Connection& connection, bool hung_up);
+  bool take_bytes(Connection& connection, const uint8_t* bytes, size_t count);
+  bool take_frame(Connection& connection);
+  bool take_hello(Connection& connection, const Frame& frame);
+  [[nodiscard]] Reason check_peer(const Connection& connection, const Frame& frame);
+  [[nodiscard]] Reason check_edge(LinkNode& node, Edge& edge, const Frame& frame);
+  bool take_reject(Connection& connection, const Frame& frame);
+  bool say(Connection& connection, FrameKind kind, bool and_ready = false);
+  void make_up(Connection& connection);
+  /** Rejects and closes. */
+  void refuse(Connection& connection, Reason reason);
+  /** After a rejection, ours or theirs: closes, reports but for duplicates, and goes on. */
+  void close_refused(Connection& connection, Reason reason);
+  /** The connection ended or failed by itself. */
+  void lost(Connection& connection, const char* reason);
+
+  // Connections.
+  Connection* adopt(LinkNode& node, UniqueFd fd, bool dialled);
+  [[nodiscard]] Connection* find(uint32_t index, uint32_t generation);
+  enum class Closing { orderly, abortive };
+  void close(Connection& connection, Closing how);
+
+  [[nodiscard]] LinkNode* node_of(uint32_t id);
+  void report(EventKind kind, const LinkNode& node, uint32_t peer, const char* reason);
+
+  const RunId run_id_;
+  Mailbox& mailbox_;
+  const Links::Tell tell_;
+  UniqueFd epoll_;
+  Timers timers_;
+  uint64_t timer_number_ = 0;
+  std::unordered_map<uint32_t, std::unique_ptr<LinkNode>> nodes_;
+  std::deque<Connection> slots_;
+  std::vector<uint32_t> free_slots_;
+  Outbox outbox_;
+  int64_t now_ns_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace nslab::engine

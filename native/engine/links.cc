@@ -1,0 +1,107 @@
+// The outside of the link engine: mailbox and thread.
+#include "engine/links.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <iterator>
+#include <utility>
+
+#include "base/sys.h"
+#include "engine/link_limits.h"
+#include "engine/link_loop.h"
+
+namespace nslab::engine {
+
+Status Mailbox::open() {
+  wake_ = UniqueFd(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
+  return wake_ ? Status() : Status::from_errno("eventfd", "link engine");
+}
+
+void Mailbox::post(Command command) {
+  bool first;
+  {
+    const std::lock_guard lock(mutex_);
+    first = commands_.empty();
+    commands_.push_back(std::move(command));
+  }
+  if (!first) return;
+  const uint64_t one = 1;
+  // Fails only when the counter is at its top, and then the thread is woken anyway.
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+std::vector<Command> Mailbox::take_commands() {
+  uint64_t count;
+  (void)!::read(wake_.get(), &count, sizeof count);
+  const std::lock_guard lock(mutex_);
+  return std::exchange(commands_, {});
+}
+
+bool Mailbox::deliver(Outbox&& more) {
+  const std::lock_guard lock(mutex_);
+  for (const LinkEvent& event : more.events)
+    if (event.kind != EventKind::refused || outbox_.events.size() < kPendingRefusalsMax) outbox_.events.push_back(event);
+  std::move(more.replies.begin(), more.replies.end(), std::back_inserter(outbox_.replies));
+  outbox_.ended |= more.ended;
+  return !std::exchange(told_, true);
+}
+
+Outbox Mailbox::collect() {
+  const std::lock_guard lock(mutex_);
+  told_ = false;
+  return std::exchange(outbox_, {});
+}
+
+Links::Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell)
+    : run_id_(run_id), log_(std::move(log)), tell_(std::move(tell)) {}
+
+Links::~Links() {
+  if (!running_) return;
+  post(Stop{});
+  join();
+}
+
+namespace {
+
+struct ThreadStart {
+  std::unique_ptr<LinkLoop> loop;
+  std::shared_ptr<netns::SwitchLog> log;
+};
+
+void* run_thread(void* argument) {
+  const std::unique_ptr<ThreadStart> start(static_cast<ThreadStart*>(argument));
+  (void)::pthread_setname_np(::pthread_self(), "nslab-links");
+  const netns::RecordSwitches recorded(start->log);
+  start->loop->run();
+  return nullptr;
+}
+
+}  // namespace
+
+Status Links::start() {
+  if (Status opened = mailbox_.open(); !opened) return opened;
+  auto start = std::make_unique<ThreadStart>();
+  start->loop = std::make_unique<LinkLoop>(run_id_, mailbox_, tell_);
+  start->log = log_;
+  if (Status opened = start->loop->open(); !opened) return opened;
+  // Signals are for the threads that know them, but for those that say a thread's own fault.
+  sigset_t all, before;
+  (void)::sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) (void)::sigdelset(&all, fault);
+  (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int failed = ::pthread_create(&thread_, nullptr, run_thread, start.get());
+  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (failed != 0) return Status::failed(failed, "pthread_create", "link engine");
+  (void)start.release();
+  running_ = true;
+  return {};
+}
+
+void Links::join() {
+  if (!std::exchange(running_, false)) return;
+  (void)::pthread_join(thread_, nullptr);
+}
+
+}  // namespace nslab::engine

@@ -1,0 +1,102 @@
+// The link engine: every listener and link of a fleet, served by one thread. This is its thread-safe outside.
+// It knows nothing of JavaScript; binding/links.cc does. Handshake: src/protocol/link-handshake.ts.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include "engine/handshake.h"
+#include "engine/link_event.h"
+#include "netns/socket.h"
+
+namespace nslab::engine {
+
+/** Opens the node's listener. Answered by a Reply. */
+struct AddNode {
+  uint64_t reply = 0;
+  uint32_t node = 0;
+  std::shared_ptr<const netns::Netns> netns;
+  netns::Endpoint at;
+  uint64_t incarnation = 0;
+  std::vector<uint32_t> peers;
+};
+struct SetPeers {
+  uint32_t node = 0;
+  std::vector<uint32_t> peers;
+};
+struct Dial {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  netns::Endpoint to;
+};
+struct CancelDial {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+};
+struct RemoveNode {
+  uint32_t node = 0;
+};
+struct Stop {};
+using Command = std::variant<AddNode, SetPeers, Dial, CancelDial, RemoveNode, Stop>;
+
+/** Between the engine's thread and all others. */
+class Mailbox {
+ public:
+  /** EMFILE and the like when there is no descriptor left to wake the thread by. */
+  Status open();
+  /** Wakes the thread; any thread may call. */
+  void post(Command command);
+  [[nodiscard]] std::vector<Command> take_commands();
+  [[nodiscard]] int wake_fd() const { return wake_.get(); }
+
+  /** Adds to the outbox. True where its owner has to be told, false where it was told and has not collected yet. */
+  [[nodiscard]] bool deliver(Outbox&& more);
+  [[nodiscard]] Outbox collect();
+
+  std::atomic<uint32_t> ends_up{0};
+
+ private:
+  UniqueFd wake_;
+  std::mutex mutex_;
+  std::vector<Command> commands_;
+  Outbox outbox_;
+  bool told_ = false;
+};
+
+class Links {
+ public:
+  /** Called on the engine's thread when there is something to collect; at most once before each collect(). */
+  using Tell = std::function<void()>;
+
+  Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell);
+  /** Stops and joins. */
+  ~Links();
+  Links(const Links&) = delete;
+  Links& operator=(const Links&) = delete;
+
+  /** Starts the thread. */
+  Status start();
+  /** Commands are carried out in order; those after Stop are not. */
+  void post(Command command) { mailbox_.post(std::move(command)); }
+  [[nodiscard]] Outbox collect() { return mailbox_.collect(); }
+  [[nodiscard]] uint32_t ends_up() const { return mailbox_.ends_up.load(std::memory_order_relaxed); }
+  /** Waits for the thread to end; post Stop first. */
+  void join();
+
+ private:
+  RunId run_id_;
+  std::shared_ptr<netns::SwitchLog> log_;
+  Tell tell_;
+  Mailbox mailbox_;
+  pthread_t thread_{};
+  bool running_ = false;
+};
+
+}  // namespace nslab::engine
