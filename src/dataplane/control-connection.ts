@@ -83,11 +83,15 @@ export class ControlConnection<Owner> implements FrameSink {
     return true
   }
 
-  /** Ends the connection at once. With a reason the owner is told by `closed`; without, nothing is called any more. */
+  /**
+   * Ends the connection at once; what was sent before still arrives. With a reason the owner is told by `closed`; without,
+   * nothing is called any more. By RST, since a socket that waits for the answer to its FIN keeps its namespace, and the
+   * answer never comes once the node's interface is gone.
+   */
   close(reason?: string): void {
     if (reason === undefined) this.#ended = true
     else this.#reason = reason
-    this.#socket.destroy()
+    this.#socket.resetAndDestroy()
   }
 
   // Called by the socket and by the reader.
