@@ -33,7 +33,7 @@ t.test('every fact that the document names is what the error is made from', asyn
     const error = new NslabError(code as ErrorCode, spy)
     t.type(error.hint ?? '', 'string')
     t.type(error.exitCode, 'number')
-    t.same([...used].sort(), list.split(', ').sort(), code)
+    t.same([...used].sort(), list.split(', ').sort(), `the facts of ${code}`)
   }
 })
 
