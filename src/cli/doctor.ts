@@ -28,6 +28,11 @@ function parseCount(text: string): number {
   return value
 }
 
+function formatAvailable(limit: string, available: number | null): string {
+  if (available === null) return 'not limited'
+  return limit === 'memory' || limit === 'disk' ? `${Math.round(available / 2 ** 20)} MiB` : String(available)
+}
+
 function describe(diagnosis: Diagnosis): string {
   const most =
     diagnosis.nodes_max === null
@@ -36,7 +41,7 @@ function describe(diagnosis: Diagnosis): string {
   const lines = [`${diagnosis.fit ? 'fit' : 'not fit'} for ${diagnosis.nodes_count} nodes; ${most}`, '']
   const rows = diagnosis.limits.map(({ limit, available, nodes_max }) => [
     limit.replaceAll('_', ' '),
-    limit === 'memory' || limit === 'disk' ? `${Math.round(available / 2 ** 20)} MiB` : String(available),
+    formatAvailable(limit, available),
     nodes_max === null ? '' : `${nodes_max} nodes`,
   ])
   for (const [limit, available, nodes] of rows as [string, string, string][]) {

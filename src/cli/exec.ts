@@ -10,7 +10,9 @@ export function addExecCommand(program: Command): void {
   program
     .command('exec')
     .summary("run a command in a node's namespace")
-    .description("Runs CMD in the network namespace of a live run's node. It ends when the fleet does; its exit code is ours.")
+    .description(
+      "Runs CMD in the network namespace of a live run's node. It ends when the fleet does; its exit code is ours.",
+    )
     .argument('<node>', "the node's id")
     .argument('<command...>', 'program and arguments, after --')
     .option('--run <run>', 'which live run: the start of its id, its folder, or the name of that')

@@ -1,13 +1,15 @@
 // nslab reap: restores what a crashed run left, and says what that was.
 
 import type { Command } from 'commander'
-import { reap, type ReapResult } from '../lab/reap.ts'
+import { type ReapResult, reap } from '../lab/reap.ts'
 
 export function addReapCommand(program: Command): void {
   program
     .command('reap')
     .summary('restore what a crashed run left')
-    .description('Restores raised limits, ends processes and removes files of runs that were killed. Live runs are not touched.')
+    .description(
+      'Restores raised limits, ends processes and removes files of runs that were killed. Live runs are not touched.',
+    )
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const result = await reap()
@@ -24,6 +26,7 @@ function describe(result: ReapResult): string {
     ...result.removed.map(path => `removed ${path}`),
   ]
   if (lines.length === 0) lines.push('nothing to restore')
-  if (result.live.length > 0) lines.push(`${result.live.length} live run${result.live.length === 1 ? '' : 's'} not touched`)
+  if (result.live.length > 0)
+    lines.push(`${result.live.length} live run${result.live.length === 1 ? '' : 's'} not touched`)
   return `${lines.join('\n')}\n`
 }

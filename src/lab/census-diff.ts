@@ -38,12 +38,21 @@ export function diffCensus(before: Census, after: Census, ours: Ours): CensusDif
   diffProcesses(before, after, members, ours, tell)
   diffNamespaces(before, after, members, ours, tell)
   for (const name of after.links) {
-    if (!before.links.includes(name)) tell(ours.interfaces.includes(name), `link ${name} in the machine's own namespace`)
+    if (!before.links.includes(name))
+      tell(ours.interfaces.includes(name), `link ${name} in the machine's own namespace`)
   }
   diffDescriptors(before, after, ours, tell)
   diffSysctls(before, after, ours, tell)
   diffSharedMemory(before, after, ours, tell)
-  return difference
+  return { residue: difference.residue, foreign: shorten(difference.foreign) }
+}
+
+/** Foreign findings are evidence: on a busy machine the first of them will do. */
+const FOREIGN_LINES_MAX = 50
+
+function shorten(lines: readonly string[]): string[] {
+  const rest = lines.length - FOREIGN_LINES_MAX
+  return rest > 0 ? [...lines.slice(0, FOREIGN_LINES_MAX), `and ${rest} more`] : [...lines]
 }
 
 type Tell = (isOurs: boolean, what: string) => void
@@ -58,7 +67,10 @@ function attributeProcesses(after: Census, ours: Ours): Set<number> {
     entry => entry.run_id === ours.run_id || seen.has(keyOf(entry)) || entry.pid === ours.pid,
   )
   const table = new Map(after.processes.filter(entry => !isOther(entry, others, ours)).map(entry => [entry.pid, entry]))
-  return descendants(table, roots.map(entry => entry.pid))
+  return descendants(
+    table,
+    roots.map(entry => entry.pid),
+  )
 }
 
 function isOther(entry: ProcessEntry, others: ReadonlySet<number>, ours: Ours): boolean {

@@ -4,7 +4,13 @@
 import { LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
 import { readOrNull } from './proc.ts'
 import {
-  descendants, namesIn, type NamespaceHolder, ownDescriptors, type ProcessEntry, readNamespaceHolders, readProcesses,
+  descendants,
+  type NamespaceHolder,
+  namesIn,
+  ownDescriptors,
+  type ProcessEntry,
+  readNamespaceHolders,
+  readProcesses,
 } from './process-table.ts'
 
 export interface Census {
@@ -79,7 +85,11 @@ function readIpc(): IpcObject[] {
     const lines = (readOrNull(`/proc/sysvipc/${kind}`) ?? '').trim().split('\n').slice(1)
     return lines.map(line => {
       const fields = line.trim().split(/\s+/)
-      return { kind: kind as IpcObject['kind'], id: Number(fields[idColumn]), creator_pid: Number(fields[creatorColumn] ?? 0) }
+      return {
+        kind: kind as IpcObject['kind'],
+        id: Number(fields[idColumn]),
+        creator_pid: Number(fields[creatorColumn] ?? 0),
+      }
     })
   })
 }

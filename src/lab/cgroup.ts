@@ -25,7 +25,8 @@ function mountOf(mountinfo: string, controller: string | null): string | null {
   for (const line of mountinfo.split('\n')) {
     const [left = '', right = ''] = line.split(' - ')
     const [type, , options = ''] = right.split(' ')
-    const wanted = controller === null ? type === 'cgroup2' : type === 'cgroup' && options.split(',').includes(controller)
+    const wanted =
+      controller === null ? type === 'cgroup2' : type === 'cgroup' && options.split(',').includes(controller)
     if (wanted) return left.split(' ')[4] ?? null
   }
   return null
@@ -35,7 +36,10 @@ function mountOf(mountinfo: string, controller: string | null): string | null {
 export function cgroupHeadroom(controller: 'pids' | 'memory'): number | null {
   const files = {
     pids: [['pids.max', 'pids.current']],
-    memory: [['memory.max', 'memory.current'], ['memory.limit_in_bytes', 'memory.usage_in_bytes']],
+    memory: [
+      ['memory.max', 'memory.current'],
+      ['memory.limit_in_bytes', 'memory.usage_in_bytes'],
+    ],
   }[controller]
   const folders = cgroupFolders(
     controller,

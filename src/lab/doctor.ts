@@ -1,12 +1,21 @@
 // The doctor's findings: is this machine fit, for how many nodes, by which limit, and what to do about it. Pure.
 
-import { ADVISORY_LIMITS, checkFitness, COSTS, describeProblem, type Needs, needsForNodes, type Problem } from './limits.ts'
+import {
+  ADVISORY_LIMITS,
+  COSTS,
+  checkFitness,
+  describeProblem,
+  type Needs,
+  needsForNodes,
+  type Problem,
+} from './limits.ts'
 import type { Machine } from './machine.ts'
 
 /** What one limit allows. */
 export interface LimitFinding {
   readonly limit: string
-  readonly available: number
+  /** null: no limit, or not visible from here. */
+  readonly available: number | null
   /** Nodes that fit by this limit alone; null: it sets none. */
   readonly nodes_max: number | null
 }
@@ -50,14 +59,14 @@ export function diagnose(nodesCount: number, machine: Machine, needs: Needs = ne
 function findLimits(machine: Machine): LimitFinding[] {
   const linear = (limit: string, available: number, cost: { fixed: number; perNode: number }): LimitFinding => ({
     limit,
-    available,
+    available: Number.isFinite(available) ? available : null,
     nodes_max: Number.isFinite(available) ? Math.max(0, Math.floor((available - cost.fixed) / cost.perNode)) : null,
   })
   return [
     linear('open_files', machine.open_files.hard, COSTS.descriptors),
     linear('net_namespaces', machine.net_namespaces_max, COSTS.namespaces),
     linear('memory', machine.memory_available_bytes, COSTS.memoryBytes),
-    { limit: 'neighbours', available: machine.neighbours.limit ?? 0, nodes_max: null },
+    { limit: 'neighbours', available: machine.neighbours.limit, nodes_max: null },
     { limit: 'disk', available: machine.disk.available_bytes, nodes_max: null },
     { limit: 'tasks', available: machine.tasks_available, nodes_max: null },
   ]

@@ -68,7 +68,11 @@ async function probeWith(native: Addon): Promise<KernelRefusal[]> {
     try {
       await fabric.build()
     } catch (error) {
-      refusals.push({ feature: 'veth_and_bridge', reason: messageOf(error), remedy: 'as root: modprobe veth && modprobe bridge' })
+      refusals.push({
+        feature: 'veth_and_bridge',
+        reason: messageOf(error),
+        remedy: 'as root: modprobe veth && modprobe bridge',
+      })
     }
     await fabric.teardown(TEARDOWN_DEADLINE_MS)
   } finally {
@@ -77,4 +81,5 @@ async function probeWith(native: Addon): Promise<KernelRefusal[]> {
   return refusals
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message.split('\n')[0] as string : String(error))
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? (error.message.split('\n')[0] as string) : String(error)

@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import { writeFileAtomic } from './disk.ts'
 import {
-  emptyBook, type LeaseBook, type LeaseHolder, type SysctlValues, type SysctlWrite, settle, withHolder, withoutRun,
+  emptyBook,
+  type LeaseBook,
+  type LeaseHolder,
+  type SysctlValues,
+  type SysctlWrite,
+  settle,
+  withHolder,
+  withoutRun,
 } from './lease-book.ts'
 import { withMachineLock } from './machine-lock.ts'
 import { bootId, isAlive, ownIdentity, readOrNull } from './proc.ts'
@@ -187,7 +194,12 @@ function writeSysctl(write: SysctlWrite, root: string): void {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     throw new NslabError(
       'KERNEL_REFUSED',
-      { operation: `${write.name} = ${write.to}`, where: "the machine's own sysctls", errno: code, reason: (error as Error).message },
+      {
+        operation: `${write.name} = ${write.to}`,
+        where: "the machine's own sysctls",
+        errno: code,
+        reason: (error as Error).message,
+      },
       { cause: error },
     )
   }

@@ -55,16 +55,15 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
   const require = (limit: string, available: number, needed: number, unit: Unit, remedy: string): void => {
     if (available < needed) problems.push({ limit, observed: unit(available), needed: unit(needed), remedy })
   }
-  require('open_files', machine.open_files.hard, needs.descriptors_count, count,
-    `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), use fewer nodes, or --hosts`)
-  require('net_namespaces', machine.net_namespaces_max, needs.namespaces_count, count,
-    `sysctl -w user.max_net_namespaces=${needs.namespaces_count * 2}`)
-  require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes,
-    'end what takes memory, raise the limit of the control group, or use fewer nodes')
-  require('disk', machine.disk.available_bytes, DISK_BYTES_NEEDED, mebibytes,
-    `free some space under ${machine.disk.folder}, or name another folder with --out`)
-  require('tasks', machine.tasks_available, tasksNeeded(machine), count,
-    "raise the control group's pids.max or the limit on processes (ulimit -u)")
+  require('open_files', machine.open_files
+    .hard, needs.descriptors_count, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), use fewer nodes, or --hosts`)
+  require('net_namespaces', machine.net_namespaces_max, needs.namespaces_count, count, `sysctl -w user.max_net_namespaces=${needs.namespaces_count * 2}`)
+  require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes, 'end what takes memory, raise the limit of the control group, or use fewer nodes')
+  require('disk', machine.disk
+    .available_bytes, DISK_BYTES_NEEDED, mebibytes, `free some space under ${machine.disk.folder}, or name another folder with --out`)
+  require('tasks', machine.tasks_available, tasksNeeded(
+    machine,
+  ), count, "raise the control group's pids.max or the limit on processes (ulimit -u)")
   problems.push(...checkNeighbours(needs, machine))
   return problems
 }
@@ -100,5 +99,8 @@ export function describeProblem(problem: Problem): string {
 
 /** The error that a run ends with before it makes anything: exit 3. */
 export function notFit(problems: readonly Problem[]): NslabError {
-  return new NslabError('NOT_FIT', { problems: problems.map(describeProblem), limits: problems.map(problem => problem.limit) })
+  return new NslabError('NOT_FIT', {
+    problems: problems.map(describeProblem),
+    limits: problems.map(problem => problem.limit),
+  })
 }

@@ -30,7 +30,11 @@ async function acquire(address: string, name: string, deadline: number, limitMs:
     if (lock !== null) return lock
     const left = deadline - performance.now()
     if (left <= 0) {
-      throw new NslabError('DEADLINE', { waitingFor: `the lock of ${name}`, limitS: limitMs / 1000, missing: ['its release'] })
+      throw new NslabError('DEADLINE', {
+        waitingFor: `the lock of ${name}`,
+        limitS: limitMs / 1000,
+        missing: ['its release'],
+      })
     }
     await holderGone(address, left)
   }

@@ -1,12 +1,12 @@
 // A command in a node's namespace: find the run, ask its fleet where the node is, start the command there through the
 // launcher, and let neither outlive the other.
 
-import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { constants } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { constants } from 'node:os'
 import { NslabError } from '../base/errors.ts'
 import type { LiveRun } from './live-runs.ts'
 import { RUN_VARIABLE } from './process-table.ts'
@@ -32,7 +32,11 @@ export interface NodePlace {
 /** The run to use: the only live one, or the one named by the start of its id, its folder, or that folder's name. */
 export function chooseRun(live: readonly LiveRun[], wanted?: string): LiveRun {
   if (live.length === 0) {
-    throw new NslabError('USAGE', { problem: 'no run is alive on this machine', hint: 'Start one: nslab run ring.', live: [] })
+    throw new NslabError('USAGE', {
+      problem: 'no run is alive on this machine',
+      hint: 'Start one: nslab run ring.',
+      live: [],
+    })
   }
   const matching = wanted === undefined ? live : live.filter(run => isNamed(run, wanted))
   const [only] = matching
@@ -64,7 +68,12 @@ export async function locateNode(run: LiveRun, nodeId: number): Promise<{ place:
   const lifeLine = await open(fleet.path)
   try {
     const answer = JSON.parse(await ask(lifeLine, { node_id: nodeId })) as NodePlace | { error: string }
-    if ('error' in answer) throw new NslabError('USAGE', { problem: answer.error, hint: 'The node may be starting or gone.', node_id: nodeId })
+    if ('error' in answer)
+      throw new NslabError('USAGE', {
+        problem: answer.error,
+        hint: 'The node may be starting or gone.',
+        node_id: nodeId,
+      })
     return { place: answer, lifeLine }
   } catch (error) {
     lifeLine.destroy()
@@ -107,7 +116,16 @@ function ask(socket: Socket, question: object): Promise<string> {
     }
     const onClose = (): void => end(() => fail(fleetGone('its socket', 'closed')))
     const timer = setTimeout(
-      () => end(() => fail(new NslabError('DEADLINE', { waitingFor: "the fleet's answer", limitS: ANSWER_DEADLINE_MS / 1000, missing: ['fleet'] }))),
+      () =>
+        end(() =>
+          fail(
+            new NslabError('DEADLINE', {
+              waitingFor: "the fleet's answer",
+              limitS: ANSWER_DEADLINE_MS / 1000,
+              missing: ['fleet'],
+            }),
+          ),
+        ),
       ANSWER_DEADLINE_MS,
     )
     socket.on('data', onData).on('close', onClose)
@@ -158,7 +176,11 @@ async function runAt(place: NodePlace, lifeLine: Socket, request: ExecRequest): 
     // A descriptor number may have been given to another namespace since the answer: ours is open now, so ask it.
     const cookie = cookieAt(`/proc/self/fd/${netnsFd}`)
     if (cookie !== null && place.cookie !== undefined && cookie !== place.cookie) {
-      throw new NslabError('USAGE', { problem: `node ${request.nodeId} was just made anew`, hint: 'Try again.', node_id: request.nodeId })
+      throw new NslabError('USAGE', {
+        problem: `node ${request.nodeId} was just made anew`,
+        hint: 'Try again.',
+        node_id: request.nodeId,
+      })
     }
     const launcher = spawn(launcherPath, launcherArguments(place, request.command), {
       stdio: [...(request.stdio ?? ['inherit', 'inherit', 'inherit']), netnsFd] as StdioOptions,
@@ -173,12 +195,18 @@ async function runAt(place: NodePlace, lifeLine: Socket, request: ExecRequest): 
 
 function launcherArguments(place: NodePlace, command: readonly string[]): string[] {
   return [
-    '--parent-death', String(constants.signals.SIGKILL), String(process.pid),
-    '--join-user', `/proc/${place.pid}/ns/user`,
-    '--join-net', '3',
-    '--close-fds-except', '',
+    '--parent-death',
+    String(constants.signals.SIGKILL),
+    String(process.pid),
+    '--join-user',
+    `/proc/${place.pid}/ns/user`,
+    '--join-net',
+    '3',
+    '--close-fds-except',
+    '',
     '--pid',
-    '--', ...command,
+    '--',
+    ...command,
   ]
 }
 
@@ -197,7 +225,13 @@ function supervise(launcher: ChildProcess, lifeLine: Socket): Promise<ExecResult
     }
     launcher.once('error', error => {
       end()
-      fail(new NslabError('PROCESS_ENDED', { process: 'nslab-launch', status: (error as NodeJS.ErrnoException).code ?? 'error' }, { cause: error }))
+      fail(
+        new NslabError(
+          'PROCESS_ENDED',
+          { process: 'nslab-launch', status: (error as NodeJS.ErrnoException).code ?? 'error' },
+          { cause: error },
+        ),
+      )
     })
     launcher.once('exit', (code, signal) => {
       end()

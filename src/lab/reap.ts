@@ -5,7 +5,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import type { SysctlWrite } from './lease-book.ts'
 import { type LeaseOptions, reapLeases } from './leases.ts'
-import { forgetRun, listRuns, type LiveRun } from './live-runs.ts'
+import { forgetRun, type LiveRun, listRuns } from './live-runs.ts'
 import { bootId, isAlive, type ProcessIdentity, readStat } from './proc.ts'
 import { namesIn, readProcesses, runIdOf } from './process-table.ts'
 import { stateFolder } from './state-folder.ts'
@@ -47,7 +47,14 @@ export async function reap(options: LeaseOptions = {}): Promise<ReapResult> {
     return files
   })
   const halfWritten = [state, join(state, 'runs')].flatMap(removeHalfWritten)
-  return { restored: lease.writes, changedByOthers: lease.changedByOthers, runs: dead, ended, removed: [...removed, ...halfWritten], live }
+  return {
+    restored: lease.writes,
+    changedByOthers: lease.changedByOthers,
+    runs: dead,
+    ended,
+    removed: [...removed, ...halfWritten],
+    live,
+  }
 }
 
 /** Ends, by pid, each process whose environment names one of these runs: looked at again right before the signal. */

@@ -2,7 +2,17 @@
 // Not here: what the files say (src/judge/types.ts) and when they are written (run.ts).
 
 import {
-  closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, symlinkSync, writeSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
 } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
@@ -172,7 +182,11 @@ export class RunFolder {
 /** `runs/<UTC>-<scenario>-<seed>`, with -2, -3, … where that exists: mkdir is the exclusive step. */
 function makeNamed(request: RunFolderRequest): string {
   const base = resolve(request.base)
-  const utc = request.clock.wallDate().toISOString().replace(/\.\d+Z$/, 'Z').replaceAll(/[-:]/g, '')
+  const utc = request.clock
+    .wallDate()
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(/[-:]/g, '')
   const scenario = request.scenario.replaceAll(/[^A-Za-z0-9._-]+/g, '-')
   const name = `${utc}-${scenario}-${request.seed}`
   try {

@@ -10,19 +10,43 @@ const OTHER = 'b'.repeat(32)
 const SELF = 100
 
 const entry = (pid: number, facts: Partial<ProcessEntry> = {}): ProcessEntry => ({
-  pid, start_ticks: pid * 10, parent_pid: 1, comm: 'node', state: 'S', run_id: null, ...facts,
+  pid,
+  start_ticks: pid * 10,
+  parent_pid: 1,
+  comm: 'node',
+  state: 'S',
+  run_id: null,
+  ...facts,
 })
 const held = (inode: number, pid: number, how: NamespaceHolder['how'] = 'descriptor'): NamespaceHolder => ({
-  inode, pid, how, where: `/proc/${pid}/fd/9`,
+  inode,
+  pid,
+  how,
+  where: `/proc/${pid}/fd/9`,
 })
 const empty: Census = {
-  schema: 'nslab.census/1', namespaces: [], cookies: {}, links: ['lo'], processes: [entry(1), entry(SELF)],
-  descriptors: { pipe: 2 }, sysctls: { thresh: 1024 }, ipc: [], shared_memory: [],
+  schema: 'nslab.census/1',
+  namespaces: [],
+  cookies: {},
+  links: ['lo'],
+  processes: [entry(1), entry(SELF)],
+  descriptors: { pipe: 2 },
+  sysctls: { thresh: 1024 },
+  ipc: [],
+  shared_memory: [],
 }
 const census = (facts: Partial<Census>): Census => ({ ...empty, ...facts })
 const ours: Ours = {
-  run_id: RUN, pid: SELF, processes: [], namespaces: [], shared_memory: [], interfaces: ['isobr0', 'veth0a'], raised: {},
-  leaseHolders: () => [], otherRunPids: [], keptFolders: ['/runs/x'],
+  run_id: RUN,
+  pid: SELF,
+  processes: [],
+  namespaces: [],
+  shared_memory: [],
+  interfaces: ['isobr0', 'veth0a'],
+  raised: {},
+  leaseHolders: () => [],
+  otherRunPids: [],
+  keptFolders: ['/runs/x'],
 }
 const counts = (after: Partial<Census>, facts: Partial<Ours> = {}, before: Partial<Census> = {}): [number, number] => {
   const { residue, foreign } = diffCensus(census(before), census(after), { ...ours, ...facts })
@@ -39,7 +63,7 @@ t.test('a namespace in the hand of one of ours is residue, whatever its number',
   t.same(counts({ namespaces: [held(7, SELF)] }), [1, 0], 'in our own')
 })
 
-t.test("a namespace of another run is foreign, also when its number was one of ours", async t => {
+t.test('a namespace of another run is foreign, also when its number was one of ours', async t => {
   const other = entry(300, { run_id: OTHER })
   const after = { namespaces: [held(7, 300)], processes: [...empty.processes, other] }
   t.same(counts(after), [0, 2])
@@ -49,19 +73,22 @@ t.test("a namespace of another run is foreign, also when its number was one of o
   t.same(counts(byMain, { namespaces: [7], otherRunPids: [301] }), [0, 2])
 })
 
-t.test('a namespace of ours that an unknown program holds is residue, unless its cookie says it is another', async t => {
-  const after = { namespaces: [held(7, 1, 'mount')] }
-  t.same(counts(after), [0, 1])
-  t.same(counts(after, { namespaces: [7] }), [1, 0])
-  t.same(counts({ ...after, cookies: { 7: '5' } }, { namespaces: [7], cookies: { 7: '5' } }), [1, 0])
-  t.same(counts({ ...after, cookies: { 7: '6' } }, { namespaces: [7], cookies: { 7: '5' } }), [0, 1])
-})
+t.test(
+  'a namespace of ours that an unknown program holds is residue, unless its cookie says it is another',
+  async t => {
+    const after = { namespaces: [held(7, 1, 'mount')] }
+    t.same(counts(after), [0, 1])
+    t.same(counts(after, { namespaces: [7] }), [1, 0])
+    t.same(counts({ ...after, cookies: { 7: '5' } }, { namespaces: [7], cookies: { 7: '5' } }), [1, 0])
+    t.same(counts({ ...after, cookies: { 7: '6' } }, { namespaces: [7], cookies: { 7: '5' } }), [0, 1])
+  },
+)
 
-t.test('a namespace that was there before is nobody\'s news', async t => {
+t.test("a namespace that was there before is nobody's news", async t => {
   t.same(counts({ namespaces: [held(7, 1)] }, { namespaces: [7] }, { namespaces: [held(7, 1)] }), [0, 0])
 })
 
-t.test('links of the plan in the machine\'s own namespace are residue, others foreign', async t => {
+t.test("links of the plan in the machine's own namespace are residue, others foreign", async t => {
   t.same(counts({ links: ['lo', 'veth0a', 'docker0'] }), [1, 1])
 })
 
@@ -70,9 +97,20 @@ t.test('processes are ours by run id, by having been seen, and by descent', asyn
   t.same(counts(at(entry(200, { run_id: RUN }))), [1, 0])
   t.same(counts(at(entry(200, { parent_pid: SELF, state: 'Z' }))), [1, 0], 'a zombie child')
   t.same(counts(at(entry(200, { run_id: RUN }), entry(201, { parent_pid: 200 }))), [2, 0], 'its child too')
-  t.same(counts(at(entry(200)), { processes: [{ pid: 200, start_ticks: 2000 }] }), [1, 0], 'seen, and it hides its environment')
+  t.same(
+    counts(at(entry(200)), { processes: [{ pid: 200, start_ticks: 2000 }] }),
+    [1, 0],
+    'seen, and it hides its environment',
+  )
   t.same(counts(at(entry(200)), { processes: [{ pid: 200, start_ticks: 5 }] }), [0, 1], 'another process with its pid')
   t.same(counts(at(entry(200, { run_id: OTHER }), entry(201, { parent_pid: 200 }))), [0, 2])
+})
+
+t.test('many foreign findings are cut short, residue never is', async t => {
+  const crowd = (run_id: string | null): ProcessEntry[] =>
+    Array.from({ length: 200 }, (_, i) => entry(1000 + i, { run_id }))
+  t.same(counts({ processes: [...empty.processes, ...crowd(null)] }), [0, 51])
+  t.same(counts({ processes: [...empty.processes, ...crowd(RUN)] }), [200, 0])
 })
 
 t.test('more descriptors of a kind are residue; files of the run folder are not', async t => {

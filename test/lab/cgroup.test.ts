@@ -12,11 +12,18 @@ const mounts = [
 t.test('version 1 has a hierarchy a controller, walked up to its root', async t => {
   const cgroup = '8:pids:/\n4:memory:/a/b\n'
   t.same(cgroupFolders('pids', cgroup, mounts), ['/sys/fs/cgroup/pids/'])
-  t.same(cgroupFolders('memory', cgroup, mounts), ['/sys/fs/cgroup/memory/a/b', '/sys/fs/cgroup/memory/a', '/sys/fs/cgroup/memory/'])
+  t.same(cgroupFolders('memory', cgroup, mounts), [
+    '/sys/fs/cgroup/memory/a/b',
+    '/sys/fs/cgroup/memory/a',
+    '/sys/fs/cgroup/memory/',
+  ])
 })
 
 t.test('version 2 has one for all', async t => {
-  t.same(cgroupFolders('pids', '0::/user.slice\n', mounts), ['/sys/fs/cgroup/unified/user.slice', '/sys/fs/cgroup/unified/'])
+  t.same(cgroupFolders('pids', '0::/user.slice\n', mounts), [
+    '/sys/fs/cgroup/unified/user.slice',
+    '/sys/fs/cgroup/unified/',
+  ])
   t.same(cgroupFolders('pids', '0::/x\n', ''), [])
 })
 

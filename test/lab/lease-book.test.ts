@@ -2,11 +2,22 @@
 
 import t from 'tap'
 import {
-  emptyBook, type LeaseBook, type LeaseHolder, settle, type SysctlValues, withHolder, withoutRun,
+  emptyBook,
+  type LeaseBook,
+  type LeaseHolder,
+  type SysctlValues,
+  settle,
+  withHolder,
+  withoutRun,
 } from '../../src/lab/lease-book.ts'
 
 const NAME = 'net.ipv4.neigh.default.gc_thresh3'
-const holder = (run_id: string, wanted: number): LeaseHolder => ({ run_id, pid: 1, start_ticks: 1, wanted: { [NAME]: wanted } })
+const holder = (run_id: string, wanted: number): LeaseHolder => ({
+  run_id,
+  pid: 1,
+  start_ticks: 1,
+  wanted: { [NAME]: wanted },
+})
 const all = (): boolean => true
 const none = (): boolean => false
 
@@ -42,7 +53,10 @@ t.test('dead holders are dropped and theirs restored', async t => {
   const kernel: Record<string, number> = { [NAME]: 1024 }
   const book = apply(withHolder(emptyBook('b'), holder('a', 4000), kernel), all, kernel)
   const settlement = settle(book, none, kernel)
-  t.same(settlement.dropped.map(dropped => dropped.run_id), ['a'])
+  t.same(
+    settlement.dropped.map(dropped => dropped.run_id),
+    ['a'],
+  )
   t.same(settlement.writes, [{ name: NAME, from: 4000, to: 1024 }])
   t.same(settlement.settled.holders, [])
 })
@@ -76,7 +90,10 @@ t.test('the intent knows every value that may stand in the kernel while a write 
   for (const stands of [1024, 4000, 9000]) {
     const after: SysctlValues = { [NAME]: stands }
     t.same(settle(intent, none, after).changedByOthers, [], `a crash that leaves ${stands} is ours to restore`)
-    t.same(settle(intent, none, after).writes.map(write => write.to), stands === 1024 ? [] : [1024])
+    t.same(
+      settle(intent, none, after).writes.map(write => write.to),
+      stands === 1024 ? [] : [1024],
+    )
   }
 })
 

@@ -29,13 +29,18 @@ t.test('each limit that is too small is named', async t => {
   t.same(limitsOf({ memory_available_bytes: 5e8 }), ['memory'])
   t.same(limitsOf({ disk: { folder: '/x', available_bytes: 1e6 } }), ['disk'])
   t.same(limitsOf({ tasks_available: 40 }), ['tasks'])
-  t.same(limitsOf({ kernel_refusals: [{ feature: 'veth_and_bridge', reason: 'EOPNOTSUPP', remedy: 'modprobe' }] }), ['veth_and_bridge'])
+  t.same(limitsOf({ kernel_refusals: [{ feature: 'veth_and_bridge', reason: 'EOPNOTSUPP', remedy: 'modprobe' }] }), [
+    'veth_and_bridge',
+  ])
 })
 
 t.test('all that are too small are named at once, each with a remedy', async t => {
   const machine = { ...big, open_files: { soft: 9, hard: 9 }, net_namespaces_max: 9, memory_available_bytes: 9 }
   const problems = checkFitness(needsForNodes(800), machine)
-  t.same(problems.map(problem => problem.limit), ['open_files', 'net_namespaces', 'memory'])
+  t.same(
+    problems.map(problem => problem.limit),
+    ['open_files', 'net_namespaces', 'memory'],
+  )
   const error = notFit(problems)
   t.equal(error.exitCode, 3)
   t.same(error.facts.limits, ['open_files', 'net_namespaces', 'memory'])
@@ -51,7 +56,10 @@ t.test('a neighbour table that is too small is a problem only where it can not b
 })
 
 t.test('missing cookies are a note, not a problem', async t => {
-  const machine = { ...big, kernel_refusals: [{ feature: 'namespace_cookies', reason: 'old kernel', remedy: 'new kernel' }] }
+  const machine = {
+    ...big,
+    kernel_refusals: [{ feature: 'namespace_cookies', reason: 'old kernel', remedy: 'new kernel' }],
+  }
   const diagnosis = diagnose(100, machine)
   t.equal(diagnosis.fit, true)
   t.equal(diagnosis.notes.length, 1)
@@ -60,7 +68,10 @@ t.test('missing cookies are a note, not a problem', async t => {
 t.test('the doctor names the smallest limit and how many nodes it allows', async t => {
   const diagnosis = diagnose(5000, { ...big, open_files: { soft: 20_000, hard: 20_000 } })
   t.match(diagnosis, { fit: false, smallest_limit: 'open_files', nodes_max: 3974 })
-  t.same(diagnosis.problems.map(problem => problem.limit), ['open_files'])
+  t.same(
+    diagnosis.problems.map(problem => problem.limit),
+    ['open_files'],
+  )
   t.equal(diagnose(3974, { ...big, open_files: { soft: 20_000, hard: 20_000 } }).fit, true)
   t.equal(diagnose(3975, { ...big, open_files: { soft: 20_000, hard: 20_000 } }).fit, false)
 })
@@ -76,8 +87,9 @@ t.test('without namespaces no node fits', async t => {
   t.match(diagnose(1, { ...big, kernel_refusals: [refusal] }), { fit: false, nodes_max: 0, smallest_limit: 'kernel' })
 })
 
-t.test('limits are read from the kernel\'s table', async t => {
-  const text = 'Limit                     Soft Limit           Hard Limit           Units     \n' +
+t.test("limits are read from the kernel's table", async t => {
+  const text =
+    'Limit                     Soft Limit           Hard Limit           Units     \n' +
     'Max processes             96365                unlimited            processes \nMax open files            1024                 20000                files     \n'
   t.same(parseLimit(text, 'Max open files'), { soft: 1024, hard: 20_000 })
   t.same(parseLimit(text, 'Max processes'), { soft: 96_365, hard: Number.POSITIVE_INFINITY })

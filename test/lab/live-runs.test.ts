@@ -8,7 +8,12 @@ import { stateFolder } from '../../src/lab/state-folder.ts'
 import { startChild } from '../fixtures/lab/child.ts'
 
 const facts = (run_id: string, folder: string): Parameters<typeof registerLiveRun>[0] => ({
-  run_id, folder, scenario: 'ring', started_at: '2026-05-20T10:11:12.345Z', sockets: [], temporary: [],
+  run_id,
+  folder,
+  scenario: 'ring',
+  started_at: '2026-05-20T10:11:12.345Z',
+  sockets: [],
+  temporary: [],
 })
 const A = 'a'.repeat(32)
 const B = 'b'.repeat(32)
@@ -17,7 +22,10 @@ t.test('a run is listed while it is registered, and leaves nothing after', async
   const folder = t.testdir()
   const state = join(folder, 'state')
   const registration = registerLiveRun(facts(A, folder), state)
-  t.same(listRuns(state).live.map(run => [run.run_id, run.pid]), [[A, process.pid]])
+  t.same(
+    listRuns(state).live.map(run => [run.run_id, run.pid]),
+    [[A, process.pid]],
+  )
   t.equal(JSON.parse(readFileSync(join(folder, 'live.json'), 'utf8')).run_id, A)
   registration.close()
   registration.close()
@@ -45,7 +53,10 @@ t.test('a run of another boot is dead, whoever has its pid now', async t => {
   registerLiveRun(facts(A, folder), state)
   const path = join(state, 'runs', `${A}.json`)
   writeFileSync(path, readFileSync(path, 'utf8').replace(/"boot_id": "[^"]*"/, '"boot_id": "another"'))
-  t.same(listRuns(state).dead.map(run => run.run_id), [A])
+  t.same(
+    listRuns(state).dead.map(run => run.run_id),
+    [A],
+  )
 })
 
 t.test('torn and foreign files are no runs', async t => {
@@ -66,7 +77,7 @@ t.test('a state folder that is no folder is refused', async t => {
   t.throws(() => registerLiveRun(facts(A, folder), join(folder, 'state')), { code: 'DISK_REFUSED' })
 })
 
-t.test('the state folder can be named, and is a user\'s own otherwise', async t => {
+t.test("the state folder can be named, and is a user's own otherwise", async t => {
   t.equal(stateFolder({ NSLAB_STATE_DIR: '/x' }), '/x')
   mkdirSync(t.testdirName, { recursive: true })
   const expected = process.getuid?.() === 0 ? '/run/nslab' : '/run/user/7/nslab'

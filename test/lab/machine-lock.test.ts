@@ -30,12 +30,18 @@ t.test('locks of different names do not meet', async t => {
 t.test('a lock that is not had in time is a deadline', async t => {
   const name = t.testdir()
   await withMachineLock(name, 1000, () =>
-    t.rejects(withMachineLock(name, 20, () => {}), { code: 'DEADLINE', facts: { limitS: 0.02 } }),
+    t.rejects(
+      withMachineLock(name, 20, () => {}),
+      { code: 'DEADLINE', facts: { limitS: 0.02 } },
+    ),
   )
 })
 
 t.test('what fails inside is thrown, and the lock is free again', async t => {
   const name = t.testdir()
-  await t.rejects(withMachineLock(name, 1000, () => Promise.reject(new Error('inside'))), { message: 'inside' })
+  await t.rejects(
+    withMachineLock(name, 1000, () => Promise.reject(new Error('inside'))),
+    { message: 'inside' },
+  )
   t.equal(await withMachineLock(name, 1000, () => 'again'), 'again')
 })

@@ -3,17 +3,32 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import {
-  bootId, isAlive, memoryUsedBytes, ownIdentity, parseLoad1m, parseMeminfo, parsePressureSome, parseSmapsRollupPss, parseStat,
-  parseStatus, readOrNull, readStat,
+  bootId,
+  isAlive,
+  memoryUsedBytes,
+  ownIdentity,
+  parseLoad1m,
+  parseMeminfo,
+  parsePressureSome,
+  parseSmapsRollupPss,
+  parseStat,
+  parseStatus,
+  readOrNull,
+  readStat,
 } from '../../src/lab/proc.ts'
 
 t.test('meminfo is in bytes, and counts stay counts', async t => {
-  const values = parseMeminfo('MemTotal:       24683920 kB\nMemAvailable:    1 kB\nActive(anon): 2 kB\nHugePages_Total:       3\n')
+  const values = parseMeminfo(
+    'MemTotal:       24683920 kB\nMemAvailable:    1 kB\nActive(anon): 2 kB\nHugePages_Total:       3\n',
+  )
   t.same(values, { MemTotal: 24_683_920 * 1024, MemAvailable: 1024, 'Active(anon)': 2048, HugePages_Total: 3 })
 })
 
 t.test('status gives resident memory and threads; a zombie has no memory', async t => {
-  t.same(parseStatus('Name:\tnode\nVmRSS:\t   4321 kB\nRssAnon:\t1 kB\nThreads:\t11\n'), { rssBytes: 4321 * 1024, threads: 11 })
+  t.same(parseStatus('Name:\tnode\nVmRSS:\t   4321 kB\nRssAnon:\t1 kB\nThreads:\t11\n'), {
+    rssBytes: 4321 * 1024,
+    threads: 11,
+  })
   t.same(parseStatus('Name:\tnode\nState:\tZ (zombie)\nThreads:\t1\n'), { rssBytes: 0, threads: 1 })
 })
 
@@ -23,9 +38,15 @@ t.test('stat is read past a command that looks like its fields', async t => {
 })
 
 t.test('pressure, load and proportional memory are read', async t => {
-  t.equal(parsePressureSome('some avg10=7.91 avg60=2.53 avg300=0.91 total=1\nfull avg10=3.00 avg60=0 avg300=0 total=0\n'), 7.91)
+  t.equal(
+    parsePressureSome('some avg10=7.91 avg60=2.53 avg300=0.91 total=1\nfull avg10=3.00 avg60=0 avg300=0 total=0\n'),
+    7.91,
+  )
   t.equal(parseLoad1m('0.24 0.09 0.06 4/112 6532\n'), 0.24)
-  t.equal(parseSmapsRollupPss('55-7f ---p 0 00:00 0 [rollup]\nRss: 9 kB\nPss:                12 kB\nPss_Dirty: 3 kB\n'), 12 * 1024)
+  t.equal(
+    parseSmapsRollupPss('55-7f ---p 0 00:00 0 [rollup]\nRss: 9 kB\nPss:                12 kB\nPss_Dirty: 3 kB\n'),
+    12 * 1024,
+  )
   t.equal(parsePressureSome(''), 0)
 })
 

@@ -9,7 +9,10 @@ import { fixedClock } from '../fixtures/lab/clock.ts'
 
 const request = { scenario: 'ring', seed: 7, clock: fixedClock(5_000_000_000n), originNs: 2_000_000_000n }
 const linesOf = (path: string): unknown[] =>
-  readFileSync(path, 'utf8').split('\n').filter(Boolean).map(line => JSON.parse(line))
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map(line => JSON.parse(line))
 
 t.test('a folder is named by time, scenario and seed, and a second one gets a suffix', async t => {
   const base = join(t.testdir(), 'runs')
@@ -33,7 +36,10 @@ t.test('latest points to the newest run', async t => {
   t.equal(readlinkSync(join(base, 'latest')), '20260520T101112Z-ring-7')
   createRunFolder({ ...request, base }).close()
   t.equal(readlinkSync(join(base, 'latest')), '20260520T101112Z-ring-7-2')
-  t.same(readdirSync(base).filter(name => name.startsWith('.latest')), [])
+  t.same(
+    readdirSync(base).filter(name => name.startsWith('.latest')),
+    [],
+  )
 })
 
 t.test('something else called latest is left alone', async t => {
@@ -95,7 +101,12 @@ t.test('lines and files are whole after close, and nothing is left of the reserv
   t.equal(linesOf(folder.file('events.ndjson')).length, 3000)
   t.equal(readFileSync(folder.file('plan.json'), 'utf8'), '{\n  "b": 1,\n  "a": [\n    2\n  ]\n}\n')
   t.same(readdirSync(folder.path).sort(), [
-    'console', 'events.ndjson', 'ledger.ndjson', 'plan.json', 'samples.ndjson', 'scenario.toml',
+    'console',
+    'events.ndjson',
+    'ledger.ndjson',
+    'plan.json',
+    'samples.ndjson',
+    'scenario.toml',
   ])
   t.equal(folder.failure, null)
 })

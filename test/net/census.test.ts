@@ -16,8 +16,16 @@ const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
 const RUN = 'a'.repeat(32)
 const OTHER = 'b'.repeat(32)
 const ours: Ours = {
-  run_id: RUN, pid: process.pid, processes: [], namespaces: [], shared_memory: [], interfaces: [], raised: {},
-  leaseHolders: () => [], otherRunPids: [], keptFolders: [],
+  run_id: RUN,
+  pid: process.pid,
+  processes: [],
+  namespaces: [],
+  shared_memory: [],
+  interfaces: [],
+  raised: {},
+  leaseHolders: () => [],
+  otherRunPids: [],
+  keptFolders: [],
 }
 
 interface Namespaces {
@@ -41,7 +49,11 @@ t.test('a fleet that still lives after its run is residue; once it is gone, noth
   const before = takeCensus()
   const fleet = await startFleet(t, RUN, 20)
   const objects = observeRun([fleet.child.pid])
-  t.same(fleet.inodes.filter(inode => !objects.namespaces.includes(inode)), [], 'every namespace was observed')
+  t.same(
+    fleet.inodes.filter(inode => !objects.namespaces.includes(inode)),
+    [],
+    'every namespace was observed',
+  )
   const during = diffCensus(before, takeCensus(), ours)
   t.same(ofNamespaces(during, fleet.inodes), [20, 0])
   t.ok(during.residue.some(line => line.startsWith(`process ${fleet.child.pid} `)))
@@ -49,7 +61,10 @@ t.test('a fleet that still lives after its run is residue; once it is gone, noth
   t.equal(await fleet.child.ended, 0)
   await quiesce(10_000)
   const after = diffCensus(before, takeCensus(), { ...ours, ...objects })
-  t.same(after.residue.filter(line => !line.includes('descriptor')), [])
+  t.same(
+    after.residue.filter(line => !line.includes('descriptor')),
+    [],
+  )
 })
 
 t.test('two runs at once are no residue of each other', async t => {
@@ -65,7 +80,9 @@ t.test('two runs at once are no residue of each other', async t => {
 
 t.test('a namespace of a program outside any run is foreign', async t => {
   const before = takeCensus()
-  const child = spawn('unshare', [...asRoot, '--net', 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('unshare', [...asRoot, '--net', 'sh', '-c', 'echo; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   t.teardown(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   const after = takeCensus()
@@ -75,24 +92,27 @@ t.test('a namespace of a program outside any run is foreign', async t => {
   t.same(ofNamespaces(difference, [inode]), [0, 1])
 })
 
-t.test('a namespace that only a mount holds, in another mount namespace, is seen; a cookie tells if it is ours', async t => {
-  const run = join(t.testdir(), 'run')
-  mkdirSync(run)
-  const before = takeCensus()
-  const script = 'mount -t tmpfs tmpfs /run && ip netns add nslab-test && echo && exec cat'
-  const child = spawn('unshare', [...asRoot, '--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] })
-  t.teardown(() => child.kill('SIGKILL'))
-  await once(child.stdout, 'data')
-  const after = takeCensus()
-  const holder = after.namespaces.find(({ pid, how }) => pid === child.pid && how === 'mount')
-  t.match(holder, { where: '/run/netns/nslab-test' })
-  const inode = holder?.inode as number
-  const asOurs = { ...ours, pid: 0, namespaces: [inode] }
-  t.same(ofNamespaces(diffCensus(before, after, { ...ours, pid: 0 }), [inode]), [0, 1])
-  t.same(ofNamespaces(diffCensus(before, after, asOurs), [inode]), [1, 0])
-  const proven = { ...after, cookies: { [inode]: '1' } }
-  t.same(ofNamespaces(diffCensus(before, proven, { ...asOurs, cookies: { [inode]: '2' } }), [inode]), [0, 1])
-})
+t.test(
+  'a namespace that only a mount holds, in another mount namespace, is seen; a cookie tells if it is ours',
+  async t => {
+    const run = join(t.testdir(), 'run')
+    mkdirSync(run)
+    const before = takeCensus()
+    const script = 'mount -t tmpfs tmpfs /run && ip netns add nslab-test && echo && exec cat'
+    const child = spawn('unshare', [...asRoot, '--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    await once(child.stdout, 'data')
+    const after = takeCensus()
+    const holder = after.namespaces.find(({ pid, how }) => pid === child.pid && how === 'mount')
+    t.match(holder, { where: '/run/netns/nslab-test' })
+    const inode = holder?.inode as number
+    const asOurs = { ...ours, pid: 0, namespaces: [inode] }
+    t.same(ofNamespaces(diffCensus(before, after, { ...ours, pid: 0 }), [inode]), [0, 1])
+    t.same(ofNamespaces(diffCensus(before, after, asOurs), [inode]), [1, 0])
+    const proven = { ...after, cookies: { [inode]: '1' } }
+    t.same(ofNamespaces(diffCensus(before, proven, { ...asOurs, cookies: { [inode]: '2' } }), [inode]), [0, 1])
+  },
+)
 
 t.test('cookies of known namespaces are proven from where they are held', async t => {
   const fleet = await startFleet(t, OTHER, 2)
@@ -112,7 +132,8 @@ t.test('own descriptors that stay open are residue', async t => {
 })
 
 t.test('mounted namespaces are read from mountinfo', async t => {
-  const text = '36 35 0:4 net:[4026532177] /run/netns/a rw shared:1 - nsfs nsfs rw\n' +
+  const text =
+    '36 35 0:4 net:[4026532177] /run/netns/a rw shared:1 - nsfs nsfs rw\n' +
     '37 35 0:4 mnt:[4026532178] /run/x rw - nsfs nsfs rw\n38 35 98:0 / /mnt rw - ext4 /dev/x rw\n'
   t.same(mountedNamespaces(text), [{ inode: 4026532177, point: '/run/netns/a' }])
 })

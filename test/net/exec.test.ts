@@ -10,7 +10,14 @@ import { ownIdentity } from '../../src/lab/proc.ts'
 import { type Child, startChild } from '../fixtures/lab/child.ts'
 
 const makeRun = (folder: string, nodesCount: number, run_id = 'c'.repeat(32)): LiveRun => ({
-  schema: 'nslab.live/1', ...ownIdentity(), boot_id: '', run_id, folder, scenario: 'ring', started_at: '', temporary: [],
+  schema: 'nslab.live/1',
+  ...ownIdentity(),
+  boot_id: '',
+  run_id,
+  folder,
+  scenario: 'ring',
+  started_at: '',
+  temporary: [],
   sockets: [{ path: join(folder, 'fleet.sock'), node_ids: [1, nodesCount] }],
 })
 
@@ -52,7 +59,12 @@ t.test('a command runs in the namespace of its node, and its exit code is the re
   }
   const killed = await execInNode({ run: fleet.run, nodeId: 1, command: ['sh', '-c', 'kill -TERM $$'] })
   t.equal(killed.exitCode, 143)
-  const missing = await execInNode({ run: fleet.run, nodeId: 1, command: ['/no/such/program'], stdio: ['ignore', 'ignore', 'ignore'] })
+  const missing = await execInNode({
+    run: fleet.run,
+    nodeId: 1,
+    command: ['/no/such/program'],
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
   t.equal(missing.exitCode, 127)
 })
 
@@ -65,9 +77,13 @@ t.test('a command gets no descriptor but its standard ones', async t => {
 t.test('an unknown id is answered with the known ones', async t => {
   const fleet = await startFleet(t, 2)
   await t.rejects(locateNode(fleet.run, 3), { code: 'USAGE', facts: { node_id: 3, known: ['1-2'] } })
-  await t.rejects(locateNode({ ...fleet.run, sockets: [{ path: join(fleet.run.folder, 'fleet.sock'), node_ids: [1, 9] }] }, 9), {
-    code: 'USAGE', facts: { node_id: 9 },
-  })
+  await t.rejects(
+    locateNode({ ...fleet.run, sockets: [{ path: join(fleet.run.folder, 'fleet.sock'), node_ids: [1, 9] }] }, 9),
+    {
+      code: 'USAGE',
+      facts: { node_id: 9 },
+    },
+  )
 })
 
 t.test('a fleet that is gone is said so', async t => {

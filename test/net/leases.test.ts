@@ -4,7 +4,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
-  acquireLease, isLeasable, LEASABLE_SYSCTLS, leaseHoldersOf, neighbourLimitsFor, readBook, readSysctls, reapLeases,
+  acquireLease,
+  isLeasable,
+  LEASABLE_SYSCTLS,
+  leaseHoldersOf,
+  neighbourLimitsFor,
+  readBook,
+  readSysctls,
+  reapLeases,
   unleasedSysctls,
 } from '../../src/lab/leases.ts'
 import { isMachineRoot } from '../../src/lab/state-folder.ts'
@@ -29,8 +36,10 @@ function writeSysctls(root: string, values: Readonly<Record<string, number>>): v
   }
 }
 
-const held = (machine: { state: string; sysctlRoot: string }): unknown => readSysctls(LEASABLE_SYSCTLS, machine.sysctlRoot)
-const everyLevel = (value: number): Record<string, number> => Object.fromEntries(LEASABLE_SYSCTLS.map(name => [name, value]))
+const held = (machine: { state: string; sysctlRoot: string }): unknown =>
+  readSysctls(LEASABLE_SYSCTLS, machine.sysctlRoot)
+const everyLevel = (value: number): Record<string, number> =>
+  Object.fromEntries(LEASABLE_SYSCTLS.map(name => [name, value]))
 
 t.test('a lease raises, its release restores and leaves no file', async t => {
   const machine = fakeMachine(t)
@@ -71,7 +80,9 @@ t.test('a book of another boot is void', async t => {
 t.test('several runs at once: the greatest wish counts and the last one restores', async t => {
   const machine = fakeMachine(t)
   const wanted = [3000, 7000, 5000]
-  const children = wanted.map((value, i) => startChild(t, 'lease-holder', [`run${i}`, String(value), machine.state, machine.sysctlRoot]))
+  const children = wanted.map((value, i) =>
+    startChild(t, 'lease-holder', [`run${i}`, String(value), machine.state, machine.sysctlRoot]),
+  )
   await Promise.all(children.map(child => child.next()))
   t.same(held(machine), everyLevel(7000))
   children[1]?.process.stdin?.end()
@@ -116,7 +127,10 @@ t.test('a SIGKILL before any change of a file leaves what reap restores from', a
     t.equal(await child.ended, 137, `killed before change ${moment}`)
     await reapLeases(machine)
     t.same(held(machine), DEFAULTS, `restored after a kill before change ${moment}`)
-    t.same(readdirSync(machine.state).filter(name => !name.endsWith('.tmp')), [])
+    t.same(
+      readdirSync(machine.state).filter(name => !name.endsWith('.tmp')),
+      [],
+    )
   }
   for (let moment = 1; moment <= mutations; moment += 2) {
     await Promise.all([moment, moment + 1].filter(at => at <= mutations).map(crashAt))
@@ -130,7 +144,8 @@ t.test('limits are raised only where the present ones do not do', async t => {
   t.equal(neighbourLimitsFor(1000, {}), null, 'not visible: nothing to raise')
 })
 
-const rootOnly = isMachineRoot() && isLeasable(THRESH3) ? false : "needs root of the machine: writes the kernel's own sysctls"
+const rootOnly =
+  isMachineRoot() && isLeasable(THRESH3) ? false : "needs root of the machine: writes the kernel's own sysctls"
 
 t.test('on the kernel itself: two runs, one killed, then the defaults are back', { skip: rootOnly }, async t => {
   const found = readSysctls(LEASABLE_SYSCTLS)
@@ -161,13 +176,17 @@ t.test('on the kernel itself: what another tool left raised is left so', { skip:
   t.same(readSysctls(LEASABLE_SYSCTLS), raised)
 })
 
-t.test('on the kernel itself: a value it refuses leaves nothing changed and nobody in the book', { skip: rootOnly }, async t => {
-  const found = readSysctls(LEASABLE_SYSCTLS)
-  t.teardown(() => writeSysctls('/proc/sys', found))
-  writeSysctls('/proc/sys', DEFAULTS)
-  const state = join(t.testdir(), 'state')
-  const wanted = { [THRESH1]: 5000, [THRESH2]: 5000, [THRESH3]: 2 ** 40 }
-  await t.rejects(acquireLease('run', wanted, { state }), { code: 'KERNEL_REFUSED', facts: { errno: 'EINVAL' } })
-  t.same(readSysctls(LEASABLE_SYSCTLS), DEFAULTS)
-  t.same(readdirSync(state), [])
-})
+t.test(
+  'on the kernel itself: a value it refuses leaves nothing changed and nobody in the book',
+  { skip: rootOnly },
+  async t => {
+    const found = readSysctls(LEASABLE_SYSCTLS)
+    t.teardown(() => writeSysctls('/proc/sys', found))
+    writeSysctls('/proc/sys', DEFAULTS)
+    const state = join(t.testdir(), 'state')
+    const wanted = { [THRESH1]: 5000, [THRESH2]: 5000, [THRESH3]: 2 ** 40 }
+    await t.rejects(acquireLease('run', wanted, { state }), { code: 'KERNEL_REFUSED', facts: { errno: 'EINVAL' } })
+    t.same(readSysctls(LEASABLE_SYSCTLS), DEFAULTS)
+    t.same(readdirSync(state), [])
+  },
+)

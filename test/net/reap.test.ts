@@ -1,9 +1,9 @@
 // Reap: what a killed run left is restored, and nothing else is touched.
 
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { listRuns } from '../../src/lab/live-runs.ts'
 import { isAlive, readStat } from '../../src/lab/proc.ts'
@@ -14,7 +14,7 @@ import { startChild } from '../fixtures/lab/child.ts'
 const A = 'a1'.repeat(16)
 const B = 'b2'.repeat(16)
 
-t.test('a killed run\'s files, entry and processes go; a live run keeps all of its own', async t => {
+t.test("a killed run's files, entry and processes go; a live run keeps all of its own", async t => {
   const folder = t.testdir({ dead: { db: { file: '' }, 'keep.txt': '' }, live: { db: { file: '' } }, outside: '' })
   const state = join(folder, 'state')
   const dead = startChild(t, 'live-run', [A, join(folder, 'dead'), state, 'db', 'never-made', '../outside', '.'])
@@ -26,14 +26,28 @@ t.test('a killed run\'s files, entry and processes go; a live run keeps all of i
   await dead.kill()
 
   const result = await reap({ state })
-  t.same(result.runs.map(run => run.run_id), [A])
-  t.same(result.live.map(run => run.run_id), [B])
-  t.same(result.ended.map(({ pid, comm, gone }) => ({ pid, comm, gone })), [{ pid: orphans[0]?.pid, comm: 'sleep', gone: true }])
+  t.same(
+    result.runs.map(run => run.run_id),
+    [A],
+  )
+  t.same(
+    result.live.map(run => run.run_id),
+    [B],
+  )
+  t.same(
+    result.ended.map(({ pid, comm, gone }) => ({ pid, comm, gone })),
+    [{ pid: orphans[0]?.pid, comm: 'sleep', gone: true }],
+  )
   t.same(result.removed, [join(folder, 'dead', 'db')])
   t.same(readdirSync(join(folder, 'dead')), ['keep.txt'])
   t.ok(existsSync(join(folder, 'outside')) && existsSync(join(folder, 'live', 'db', 'file')))
-  t.ok(isAlive({ pid: orphans[1]?.pid as number, start_ticks: readStat(orphans[1]?.pid as number)?.startTicks as number }))
-  t.same(listRuns(state).live.map(run => run.run_id), [B])
+  t.ok(
+    isAlive({ pid: orphans[1]?.pid as number, start_ticks: readStat(orphans[1]?.pid as number)?.startTicks as number }),
+  )
+  t.same(
+    listRuns(state).live.map(run => run.run_id),
+    [B],
+  )
 
   const again = await reap({ state })
   t.match(again, { runs: [], ended: [], removed: [], restored: [] })
