@@ -1,0 +1,159 @@
+// nslab run, whole: from the command to the verdict, with real namespaces, a real database and real faults.
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { run } from '../../src/base/exec.ts'
+import { cliPath, commandLine, NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
+
+function makeFolder(t: Test): string {
+  const base = mkdtempSync(join(tmpdir(), 'nslab-run-'))
+  t.teardown(() => rmSync(base, { recursive: true, force: true }))
+  return base
+}
+
+function startRun(t: Test, args: readonly string[], name = 'run'): NslabProcess {
+  const folder = join(makeFolder(t), name)
+  return new NslabProcess(['run', ...args, '--out', folder], { folder })
+}
+
+t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '20', '--set', 'run.hold=0s'])
+  const ended = await nslab.ended
+  t.equal(ended.code, 0, ended.stderr)
+  const report = nslab.report()
+  t.equal(report.verdict, 'pass')
+  t.equal(report.level, 'host')
+  t.equal(report.metrics.nodes_count, 20)
+  t.equal(report.metrics.links_count, 20)
+  t.equal(report.metrics.residue_count, 0)
+  t.match(report.phases.map(phase => phase.name), ['preflight', 'census', 'prepare', 'wire', 'measure', 'hold', 'teardown', 'verify'])
+  for (const name of ['all_connected_s', 'all_wired_s', 'fabric_to_wired_s', 'nextmini_wiring_s', 'fabric_s', 'total_s', 'teardown_s']) {
+    t.ok((report.metrics[name] as number) > 0, name)
+  }
+  t.match(ended.stdout, /Ring +20/)
+  t.same(
+    readdirSync(nslab.folder).filter(name => !name.startsWith('.')).sort(),
+    [
+      'console', 'environment.json', 'events.ndjson', 'ledger.ndjson', 'outcome.json', 'plan.json', 'report.html', 'report.json',
+      'report.junit.xml', 'report.tap', 'samples.ndjson', 'scenario.toml',
+    ],
+  )
+  t.same(processesOf(nslab), [])
+})
+
+t.test('nslab report gives the same report again from the folder', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '5', '--set', 'run.hold=0s'])
+  await nslab.ended
+  const before = readFileSync(join(nslab.folder, 'report.json'), 'utf8')
+  const again = await new NslabProcess(['report', nslab.folder]).ended
+  t.equal(again.code, 0)
+  t.equal(readFileSync(join(nslab.folder, 'report.json'), 'utf8'), before)
+})
+
+t.test('the rows of the nodes are in the database while the run holds', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '10', '--set', 'run.hold=5s'])
+  await nslab.inPhase('hold')
+  const socket = join(nslab.folder, 'db')
+  const asked = await run('psql', ['-h', socket, '-U', 'nslab', '-d', 'nextmini', '-tAc', 'SELECT COUNT(*) FROM nodes'])
+  const connect = readFileSync(join(nslab.folder, 'events.ndjson'), 'utf8')
+  t.match(connect, /"store":"postgres"/)
+  t.equal(asked.stdout.trim(), '10', asked.stderr + connect)
+  nslab.kill('SIGTERM')
+  t.equal((await nslab.ended).code, 130)
+})
+
+t.test('an interrupt in the middle ends in order, with a partial report', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '100', '--set', 'run.hold=60s'])
+  await nslab.inPhase('wire')
+  nslab.kill('SIGINT')
+  const ended = await nslab.ended
+  t.equal(ended.code, 130)
+  const report = nslab.report()
+  t.equal(report.verdict, 'error')
+  t.equal(report.error?.code, 'INTERRUPTED')
+  t.equal(report.metrics.residue_count, 0)
+})
+
+t.test('a second interrupt ends at once and still counts the machine', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '50', '--set', 'run.hold=60s'])
+  await nslab.inPhase('hold')
+  nslab.kill('SIGINT')
+  nslab.kill('SIGINT')
+  t.equal((await nslab.ended).code, 130)
+  t.equal(nslab.report().metrics.residue_count, 0)
+})
+
+t.test('a deadline that passes names the missing ids', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '200', '--set', 'run.deadline=50ms'])
+  const ended = await nslab.ended
+  t.equal(ended.code, 4, ended.stderr)
+  const report = nslab.report()
+  t.equal(report.error?.code, 'DEADLINE')
+  t.match(report.error?.message, /200/)
+  t.equal(report.metrics.residue_count, 0)
+})
+
+t.test('two runs at once do not disturb each other', async t => {
+  const runs = ['a', 'b'].map(name => startRun(t, ['ring', '--nodes', '30', '--set', 'run.hold=1s'], name))
+  const ended = await Promise.all(runs.map(nslab => nslab.ended))
+  t.same(ended.map(end => end.code), [0, 0], ended.map(end => end.stderr).join('\n'))
+  for (const nslab of runs) t.equal(nslab.report().metrics.residue_count, 0)
+})
+
+t.test('a failed gate turns the run red', async t => {
+  const folder = makeFolder(t)
+  const scenario = join(folder, 'impossible.toml')
+  writeFileSync(
+    scenario,
+    [
+      'name = "impossible"',
+      '[controller]',
+      'topology = { type = "ring", ring_config = { n_nodes = 4 } }',
+      '[run]',
+      'hold = "0s"',
+      '[[gate]]',
+      'metric = "fabric_to_wired_s"',
+      'require = "<= 0.000001"',
+      '',
+    ].join('\n'),
+  )
+  const nslab = new NslabProcess(['run', scenario, '--out', join(folder, 'run')], { folder: join(folder, 'run') })
+  t.equal((await nslab.ended).code, 1)
+  t.equal(nslab.report().verdict, 'fail')
+})
+
+t.test('a program that dies is named, with exit 6 and nothing left', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '20', '--set', 'run.hold=60s'])
+  await nslab.inPhase('hold')
+  process.kill(nslab.program('controller')?.pid as number, 'SIGKILL')
+  t.equal((await nslab.ended).code, 6)
+  const report = nslab.report()
+  t.equal(report.error?.code, 'PROCESS_ENDED')
+  t.match(report.error?.message, /controller/)
+  t.equal(report.metrics.residue_count, 0)
+})
+
+t.test('more nodes than open files allow is refused before anything is made', async t => {
+  const folder = join(makeFolder(t), 'run')
+  const command = [process.execPath, cliPath, 'run', 'ring', '--nodes', '100', '--out', folder]
+  const limited = await run('prlimit', ['--nofile=256:256', ...command])
+  t.equal(limited.code, 3, limited.stderr)
+  t.match(limited.stderr, /open files/)
+  t.notOk(existsSync(join(folder, 'plan.json')))
+})
+
+t.test('the published configuration runs unchanged but for its size', async t => {
+  const nslab = startRun(t, ['nextmini-example', '--nodes', '24', '--set', 'run.hold=0s'])
+  const ended = await nslab.ended
+  t.equal(ended.code, 0, ended.stderr)
+  t.equal(nslab.report().metrics.nodes_count, 24)
+})
+
+t.test('every program of a run has ended when it has', async t => {
+  const nslab = startRun(t, ['torus-1000', '--nodes', '27', '--set', 'run.hold=0s'])
+  await nslab.inPhase('prepare')
+  await nslab.ended
+  t.same((await untilEmpty(() => processesOf(nslab), 1000)).map(entry => commandLine(entry.pid)), [])
+})
