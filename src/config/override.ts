@@ -32,7 +32,7 @@ export function applyOverride(root: TomlTable, schema: v.GenericSchema, override
     at = childOf(at, part)
     if (at === null) {
       const known = entriesOf(unwrap(schemaAt(schema, path.slice(0, index)))) ?? {}
-      return problems.add({ path: path.slice(0, index + 1), problem: 'unknown key', nearest: nearestOf(String(part), Object.keys(known)) })
+      return problems.add({ flag: override.from, path: path.slice(0, index + 1), problem: 'unknown key', nearest: nearestOf(String(part), Object.keys(known)) })
     }
     if (index === path.length - 1) break
     const next: unknown = Reflect.get(table, part)
@@ -42,7 +42,7 @@ export function applyOverride(root: TomlTable, schema: v.GenericSchema, override
     table = inner
   }
   const last = path.at(-1)
-  if (last === undefined) return problems.add({ path, problem: 'must be key=value' })
+  if (last === undefined) return problems.add({ flag: override.from, path, problem: 'must be key=value' })
   if (typeof last === 'number' && last > (table as unknown[]).length)
     return problems.add({ path, problem: `has only ${(table as unknown[]).length} elements` })
   Reflect.set(table, last, typed(override.value, at as v.GenericSchema))

@@ -28,6 +28,8 @@ export interface Finding {
   readonly value?: unknown
   readonly limit?: string
   readonly nearest?: string | undefined
+  /** The flag that is itself wrong; else the origin is looked up by path. */
+  readonly flag?: string
 }
 
 /** A text that part of the configuration came from. `mount` is where its root stands in the whole. */
@@ -90,7 +92,8 @@ export class Problems {
   }
 
   add(finding: Finding): void {
-    const { source, position } = this.#whence(finding.path)
+    const { source, position } =
+      finding.flag === undefined ? this.#whence(finding.path) : { source: finding.flag, position: null }
     this.#issues.push({
       source,
       line: position?.line ?? 0,
@@ -114,9 +117,10 @@ export class Problems {
   }
 
   #error(): NslabError {
-    const issues = [...this.#issues].sort((x, y) =>
-      x.source === y.source ? x.line - y.line || x.column - y.column : 0,
-    )
+    // Files in the order they were read, from top to bottom; flags after them, as they came.
+    const files = this.#origins.map(origin => origin.file)
+    const rank = (issue: ConfigIssue): number => (files.indexOf(issue.source) + files.length + 1) % (files.length + 1)
+    const issues = [...this.#issues].sort((x, y) => rank(x) - rank(y) || x.line - y.line || x.column - y.column)
     return new NslabError('CONFIG_INVALID', { source: this.#source, problems: issues.map(issueText), issues })
   }
 

@@ -12,7 +12,8 @@ const level = oneOf('host', 'kvm', 'tcg')
 
 /** The keys that are the scenario's own; the two programs' sections are read by their own schemas. */
 export const shellSchema = v.object({
-  name: scenarioName,
+  /** Required: asked for by the parser, so that a table without it still gets its defaults. */
+  name: v.optional(scenarioName),
   summary: v.optional(text(200), ''),
   seed: v.optional(int(0, SEED_MAX), 1),
   nodes: v.optional(nodeId),

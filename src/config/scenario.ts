@@ -36,6 +36,7 @@ export function parseScenario(
 
   const { value: shell, bad } = readTable(shellSchema, raw, [], problems)
   const sections = [sectionOf(raw, 'controller', problems), sectionOf(raw, 'dataplane', problems)] as const
+  if (raw.name === undefined) problems.add({ path: ['name'], problem: 'is required' })
   const hostsCount = shell.hosts.count
   spreadNodes(...sections, shell.nodes, hostsCount, problems)
   const controller = readController(sections[0], ['controller'], problems, 'fabric')
@@ -50,7 +51,7 @@ export function parseScenario(
 
   const token = dataplane.token ?? controller.token
   return {
-    name: shell.name,
+    name: shell.name as string,
     summary: shell.summary,
     seed: shell.seed,
     hosts: {

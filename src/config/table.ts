@@ -23,7 +23,7 @@ export function isTable(value: unknown): value is TomlTable {
   return prototype === null || prototype === Object.prototype
 }
 
-/** Reads `raw`, which stands at `path`. Every key of `schema` must be optional, or `raw` must be known to have it. */
+/** Reads `raw`, which stands at `path`. Every key directly in `schema` must be optional. */
 export function readTable<E extends Entries>(
   schema: TableSchema<E>,
   raw: TomlTable,
@@ -47,8 +47,7 @@ export function readTable<E extends Entries>(
     }
   if (result.success && bad.size === 0) return { value: result.output, bad }
   const clean = Object.fromEntries(Object.entries(raw).filter(([key]) => !bad.has(key)))
-  const again = v.safeParse(schema, clean)
-  return { value: (again.success ? again.output : clean) as v.InferOutput<TableSchema<E>>, bad }
+  return { value: v.parse(schema, clean), bad }
 }
 
 /** Unknown keys, and tables that are no tables. Returns the paths of the latter; valibot takes any object for a table. */

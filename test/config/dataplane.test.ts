@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { type DataplaneFlags, parseDataplaneConfig } from '../../src/config/dataplane.ts'
+import { issuesOf, keysOf } from '../fixtures/issues.ts'
+
+const parse = (text: string, flags: DataplaneFlags = {}) => parseDataplaneConfig(text, 'd.toml', flags)
+const published = (path: string) => readFileSync(new URL(`../fixtures/nextmini/${path}`, import.meta.url), 'utf8')
+
+t.test('an empty file has the published defaults', t => {
+  t.same(parse(''), {
+    controllerAddr: '127.0.0.1:3000',
+    controllerConnectTimeoutMs: 5000,
+    nNodes: 1,
+    nodeIdOffset: 0,
+    privateNetworkName: '',
+    privateNetworkPort: 8080,
+    bridgeName: 'isobr0',
+    bridgeIp: '172.16.8.1',
+    mtu: 1400,
+    handshakeTimeoutMs: 25_000,
+    carrierMaxWaitMs: 20_000,
+    onNodeDeath: 'restart',
+    unsupported: [],
+    warnings: [],
+  })
+  t.end()
+})
+
+t.test('the published files are taken unchanged, and each key without effect is named', t => {
+  const example = parse(published('namespace/config.toml'))
+  t.match(example, { nNodes: 600, controllerAddr: '127.0.0.1:3000' })
+  t.same(example.unsupported, ['num_tun_queues', 'num_packet_processors', 'channel_capacity', 'queue_capacity', 'feature'])
+  for (const key of example.unsupported) t.ok(example.warnings.some(warning => warning.includes(key)), key)
+
+  const large = parse(published('namespace-10k/config.toml'))
+  t.match(large, { nNodes: 10_000, controllerConnectTimeoutMs: 30_000 })
+  t.equal(large.unsupported.length, 9)
+  t.end()
+})
+
+t.test('the published files for two hosts are taken unchanged; the public address is never dialled', t => {
+  const [first, second] = [parse(published('ns-public/VM1-config.toml')), parse(published('ns-public/VM2-config.toml'))]
+  t.match(first, { nNodes: 5, nodeIdOffset: 0, privateNetworkName: 'vm1-private', controllerAddr: '127.0.0.1:3000' })
+  t.match(second, { nNodes: 5, nodeIdOffset: 5, privateNetworkName: 'vm2-private' })
+  t.ok(first.warnings.some(warning => warning.includes('206.12.95.232')))
+  t.end()
+})
+
+t.test('flags win over the file', t => {
+  const flags = { controllerAddr: 'ws://127.0.0.1:4000', nNodes: '7', nodeIdOffset: 3 }
+  t.match(parse('n_nodes = 2\ncontroller_addr = "127.0.0.1:1"', flags), { controllerAddr: '127.0.0.1:4000', nNodes: 7, nodeIdOffset: 3 })
+  t.end()
+})
+
+t.test('a bad flag is named as it was written', t => {
+  t.match(issuesOf(() => parse('mtu = 9000', { nNodes: '0', controllerAddr: 'nowhere' })), [
+    { source: 'd.toml', line: 1, key: 'mtu', value: '9000', limit: 'an integer from 68 to 6400' },
+    { source: '--n-nodes 0', line: 0, key: 'n_nodes', value: '0' },
+    { source: 'nowhere', key: 'controller_addr' },
+  ])
+  t.end()
+})
+
+t.test('a single node may have its id by node_id', t => {
+  t.match(parse('node_id = 7'), { nNodes: 1, nodeIdOffset: 6 })
+  t.match(parse('node_id = 7\nnode_id_offset = 6'), { nodeIdOffset: 6 })
+  t.same(keysOf(() => parse('node_id = 7\nnode_id_offset = 2')), ['node_id'])
+  const fleet = parse('node_id = 7\nn_nodes = 2')
+  t.equal(fleet.nodeIdOffset, 0)
+  t.equal(fleet.warnings.length, 1)
+  t.end()
+})
+
+t.test('values out of range are refused with their limit', t => {
+  for (const [text, key] of [
+    ['n_nodes = 0', 'n_nodes'],
+    ['n_nodes = 1.5', 'n_nodes'],
+    ['node_id_offset = -1', 'node_id_offset'],
+    ['bridge_ip = "172.16.8.0"', 'bridge_ip'],
+    ['bridge_ip = "172.16.11.255"', 'bridge_ip'],
+    ['bridge_ip = "172.16.8"', 'bridge_ip'],
+    ['bridge_ip = 3', 'bridge_ip'],
+    ['bridge_name = "sixteen-bytes-00"', 'bridge_name'],
+    ['bridge_name = "a/b"', 'bridge_name'],
+    ['bridge_name = ".."', 'bridge_name'],
+    ['bridge_name = "fifteen-bytes-9"\nn_nodes = 20000', 'bridge_name'],
+    ['bridge_ip = "255.255.252.1"\nn_nodes = 1021', 'n_nodes'],
+    ['n_nodes = 1000000\nnode_id_offset = 1', 'n_nodes'],
+    ['private_network_port = "99999"', 'private_network_port'],
+    ['on_node_death = "ignore"', 'on_node_death'],
+    ['protocol = "quic"', 'protocol'],
+    ['feature = "parallel"', 'feature'],
+    ['[lossless_runtime_config]\nfec_default_symbol_size = 20000', 'lossless_runtime_config.fec_default_symbol_size'],
+  ] as const)
+    t.same(keysOf(() => parse(text)), [key], text)
+  t.end()
+})
+
+t.test('the last addresses there are can be used', t => {
+  t.match(parse('bridge_ip = "255.255.252.1"\nn_nodes = 1020'), { nNodes: 1020 })
+  t.end()
+})
+
+t.test('an unknown key is an error that names the nearest known one', t => {
+  t.match(issuesOf(() => parse('\nnode_id_ofset = 5')), [{ line: 2, column: 1, key: 'node_id_ofset', nearest: 'node_id_offset' }])
+  t.match(issuesOf(() => parse('[integration_test]\ncase_nam = "x"')), [{ key: 'integration_test.case_nam', nearest: 'case_name' }])
+  t.end()
+})
+
+t.test('a token is passed on', t => {
+  t.match(parse('token = "secret"\non_node_death = "fatal"'), { token: 'secret', onNodeDeath: 'fatal' })
+  t.end()
+})
