@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
-import { listRuns } from '../lab/live-runs.ts'
+import { listRuns, liveRunIn } from '../lab/live-runs.ts'
 import { chooseRun, execInNode } from '../lab/node-exec.ts'
 
 export function addExecCommand(program: Command): void {
@@ -18,7 +18,7 @@ export function addExecCommand(program: Command): void {
     .option('--run <run>', 'which live run: the start of its id, its folder, or the name of that')
     .action(async (node: string, command: string[], options: { run?: string }) => {
       if (!/^\d+$/.test(node)) throw new NslabError('USAGE', { problem: `NODE must be an id, not "${node}"` })
-      const run = chooseRun(listRuns().live, options.run)
+      const run = (options.run && liveRunIn(options.run)) || chooseRun(listRuns().live, options.run)
       const result = await execInNode({ run, nodeId: Number(node), command, onStart: forwardSignals })
       if (result.fleetEnded) process.stderr.write('nslab: the fleet ended, and the command with it\n')
       process.exitCode = result.exitCode

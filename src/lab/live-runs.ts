@@ -57,16 +57,23 @@ export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): Liv
 export function listRuns(state = stateFolder()): { readonly live: LiveRun[]; readonly dead: LiveRun[] } {
   const live: LiveRun[] = []
   const dead: LiveRun[] = []
-  const boot = bootId()
   for (const name of entryNames(join(state, 'runs'))) {
     const run = readRun(join(state, 'runs', name))
     if (run === null || `${run.run_id}.json` !== name) continue
-    if (run.boot_id === boot && isAlive(run)) live.push(run)
+    if (isLive(run)) live.push(run)
     else dead.push(run)
   }
   const byStart = (a: LiveRun, b: LiveRun): number => a.started_at.localeCompare(b.started_at)
   return { live: live.sort(byStart), dead: dead.sort(byStart) }
 }
+
+/** The run that lives in a folder, by its live.json: also one of another user or state folder. Null where none does. */
+export function liveRunIn(folder: string): LiveRun | null {
+  const run = readRun(join(folder, 'live.json'))
+  return run !== null && isLive(run) ? run : null
+}
+
+const isLive = (run: LiveRun): boolean => run.boot_id === bootId() && isAlive(run)
 
 /** Takes a dead run out of the registry and its folder. */
 export function forgetRun(run: LiveRun, state = stateFolder()): void {

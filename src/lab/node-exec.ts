@@ -29,7 +29,7 @@ export interface NodePlace {
   readonly cookie?: string
 }
 
-/** The run to use: the only live one, or the one named by the start of its id, its folder, or that folder's name. */
+/** The run to use: the only live one, or the one named by the start of its id, its folder, or that folder's name. Throws USAGE. */
 export function chooseRun(live: readonly LiveRun[], wanted?: string): LiveRun {
   if (live.length === 0) {
     throw new NslabError('USAGE', {
@@ -134,7 +134,7 @@ function ask(socket: Socket, question: object): Promise<string> {
 }
 
 function fleetGone(where: string, status: string): NslabError {
-  return new NslabError('PROCESS_ENDED', { process: 'the fleet', status, lastWords: where })
+  return new NslabError('PROCESS_ENDED', { process: 'the fleet', status, lastWords: `${where} can't be reached` })
 }
 
 export interface ExecRequest {
@@ -171,7 +171,7 @@ export async function execInNode(request: ExecRequest): Promise<ExecResult> {
 
 async function runAt(place: NodePlace, lifeLine: Socket, request: ExecRequest): Promise<ExecResult> {
   const path = `/proc/${place.pid}/fd/${place.fd}`
-  const netnsFd = openSync(path, 'r')
+  const netnsFd = openNamespace(path)
   try {
     // A descriptor number may have been given to another namespace since the answer: ours is open now, so ask it.
     const cookie = cookieAt(`/proc/self/fd/${netnsFd}`)
@@ -190,6 +190,15 @@ async function runAt(place: NodePlace, lifeLine: Socket, request: ExecRequest): 
     return await supervise(launcher, lifeLine)
   } finally {
     closeSync(netnsFd)
+  }
+}
+
+/** Fails where the fleet or the node ended since the answer, or belongs to another user. */
+function openNamespace(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw fleetGone(path, (error as NodeJS.ErrnoException).code ?? 'error')
   }
 }
 

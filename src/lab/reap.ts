@@ -8,6 +8,7 @@ import { type LeaseOptions, reapLeases } from './leases.ts'
 import { forgetRun, type LiveRun, listRuns } from './live-runs.ts'
 import { bootId, isAlive, type ProcessIdentity, readStat } from './proc.ts'
 import { namesIn, readProcesses, runIdOf } from './process-table.ts'
+import { RESERVE_NAME } from './run-folder.ts'
 import { stateFolder } from './state-folder.ts'
 
 const END_DEADLINE_MS = 5000
@@ -22,7 +23,7 @@ export interface ReapResult {
   readonly runs: readonly LiveRun[]
   /** Processes of those runs that were ended. */
   readonly ended: readonly EndedProcess[]
-  /** Files removed: from their folders, and half-written ones of the state folder. */
+  /** Files removed: from their folders, and half-written ones. */
   readonly removed: readonly string[]
   /** Live runs, which nothing of was touched. */
   readonly live: readonly LiveRun[]
@@ -42,7 +43,7 @@ export async function reap(options: LeaseOptions = {}): Promise<ReapResult> {
   const ended = await endProcesses(dead.filter(run => run.boot_id === bootId()).map(run => run.run_id))
   const lease = await reapLeases(options)
   const removed = dead.flatMap(run => {
-    const files = removeTemporary(run)
+    const files = [...removeTemporary(run), ...removeHalfWritten(run.folder)]
     forgetRun(run, state)
     return files
   })
@@ -87,7 +88,7 @@ function kill(pid: number): void {
   }
 }
 
-/** Files of the state folder that a process had begun to write (`NAME.PID.tmp`, disk.ts) when it was killed. */
+/** Files that a process had begun to write (`NAME.PID.tmp`, disk.ts) when it was killed. */
 function removeHalfWritten(folder: string): string[] {
   return namesIn(folder).flatMap(name => {
     const pid = Number(/\.(\d+)\.tmp$/.exec(name)?.[1] ?? Number.NaN)
@@ -99,7 +100,7 @@ function removeHalfWritten(folder: string): string[] {
 
 /** A path that leads out of the run's folder is not followed. */
 function removeTemporary(run: LiveRun): string[] {
-  return run.temporary.flatMap(name => {
+  return [...run.temporary, RESERVE_NAME].flatMap(name => {
     const path = resolve(run.folder, name)
     const inside = relative(run.folder, path)
     if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || !existsSync(path)) return []

@@ -27,7 +27,7 @@ import { Ledger } from './ledger.ts'
  * Outcome, report.json and the page of a run of 800 nodes are about 0.5 MB together.
  */
 const RESERVE_BYTES = 1024 * 1024
-const RESERVE_NAME = '.reserve'
+export const RESERVE_NAME = '.reserve'
 
 export interface RunFolderRequest {
   /** Where run folders are collected; made when missing. */

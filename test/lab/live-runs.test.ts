@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { forgetRun, listRuns, registerLiveRun } from '../../src/lab/live-runs.ts'
+import { forgetRun, listRuns, liveRunIn, registerLiveRun } from '../../src/lab/live-runs.ts'
 import { stateFolder } from '../../src/lab/state-folder.ts'
 import { startChild } from '../fixtures/lab/child.ts'
 
@@ -27,8 +27,10 @@ t.test('a run is listed while it is registered, and leaves nothing after', async
     [[A, process.pid]],
   )
   t.equal(JSON.parse(readFileSync(join(folder, 'live.json'), 'utf8')).run_id, A)
+  t.equal(liveRunIn(folder)?.run_id, A)
   registration.close()
   registration.close()
+  t.equal(liveRunIn(folder), null)
   t.same(listRuns(state), { live: [], dead: [] })
   t.notOk(existsSync(join(folder, 'live.json')))
   t.same(readdirSync(join(state, 'runs')), [])

@@ -15,7 +15,11 @@ const A = 'a1'.repeat(16)
 const B = 'b2'.repeat(16)
 
 t.test("a killed run's files, entry and processes go; a live run keeps all of its own", async t => {
-  const folder = t.testdir({ dead: { db: { file: '' }, 'keep.txt': '' }, live: { db: { file: '' } }, outside: '' })
+  const folder = t.testdir({
+    dead: { db: { file: '' }, 'keep.txt': '', '.reserve': 'x' },
+    live: { db: { file: '' } },
+    outside: '',
+  })
   const state = join(folder, 'state')
   const dead = startChild(t, 'live-run', [A, join(folder, 'dead'), state, 'db', 'never-made', '../outside', '.'])
   const live = startChild(t, 'live-run', [B, join(folder, 'live'), state, 'db'])
@@ -38,7 +42,10 @@ t.test("a killed run's files, entry and processes go; a live run keeps all of it
     result.ended.map(({ pid, comm, gone }) => ({ pid, comm, gone })),
     [{ pid: orphans[0]?.pid, comm: 'sleep', gone: true }],
   )
-  t.same(result.removed, [join(folder, 'dead', 'db')])
+  t.same(
+    result.removed,
+    ['db', '.reserve'].map(name => join(folder, 'dead', name)),
+  )
   t.same(readdirSync(join(folder, 'dead')), ['keep.txt'])
   t.ok(existsSync(join(folder, 'outside')) && existsSync(join(folder, 'live', 'db', 'file')))
   t.ok(
