@@ -1,8 +1,10 @@
 # The addon (nslab.node) and the native programs beside it. One target each; sources are listed by folder.
 {
   'target_defaults': {
-    # -Wno-restrict: GCC 12 sees overlaps in std::string that are not there (its bug 105329).
-    'cflags': ['-O2', '-Wall', '-Wextra', '-Werror', '-Wno-restrict', '-fvisibility=hidden', '-fno-strict-aliasing', '-pthread'],
+    # GCC 12 sees overlaps in std::string (-Wrestrict, its bug 105329) and unset values behind std::optional
+    # (-Wmaybe-uninitialized, its bug 80635) that are not there.
+    'cflags': ['-O2', '-Wall', '-Wextra', '-Werror', '-Wno-restrict', '-Wno-maybe-uninitialized',
+               '-fvisibility=hidden', '-fno-strict-aliasing', '-pthread'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++1y', '-std=c++17'],
     'cflags_cc': ['-std=gnu++20', '-fvisibility-inlines-hidden'],
     'include_dirs': ['.'],
@@ -19,6 +21,22 @@
         'netns/netns.cc',
         'netns/switch_log.cc',
         'netns/socket.cc',
+        'netns/opener.cc',
+        'netns/cleanup.cc',
+        'rtnl/batch.cc',
+        'rtnl/socket.cc',
+        'rtnl/monitor.cc',
+        'rtnl/link.cc',
+        'rtnl/address.cc',
+        'rtnl/route.cc',
+        'rtnl/neighbour.cc',
+        'rtnl/nsid.cc',
+        'fabric/spec.cc',
+        'fabric/watch.cc',
+        'fabric/maker.cc',
+        'fabric/build.cc',
+        'fabric/fabric.cc',
+        'fabric/service.cc',
         'engine/accept.cc',
         'engine/dial.cc',
         'engine/handshake.cc',
@@ -27,7 +45,9 @@
         'engine/links.cc',
         'binding/addon.cc',
         'binding/errors.cc',
+        'binding/mailbox.cc',
         'binding/netns.cc',
+        'binding/spec.cc',
         'binding/fabric.cc',
         'binding/links.cc',
         'binding/process.cc',

@@ -108,21 +108,23 @@ Result<Netns> Netns::create() {
   return create_and_stay(netlink);
 }
 
-Result<Netns> Netns::adopt(UniqueFd fd) {
-  const int type = sys::call([&] { return ::ioctl(fd.get(), NS_GET_NSTYPE); });
-  if (type != CLONE_NEWNET) return Status::failed(type < 0 && errno == EBADF ? EBADF : EINVAL, "adopt", "descriptor",
-                                                  "descriptor " + std::to_string(fd.get()) + " is not a network namespace");
-  auto without_cookie = identify(fd.get(), -1);
-  if (!without_cookie) return without_cookie.take_status();
-  Netns netns(std::move(fd), *without_cookie);
+Result<Netns> Netns::adopt(int fd) {
+  const int type = sys::call([&] { return ::ioctl(fd, NS_GET_NSTYPE); });
+  if (type != CLONE_NEWNET)
+    return Status::failed(type < 0 && errno == EBADF ? EBADF : EINVAL, "adopt", "process",
+                          "descriptor " + std::to_string(fd) + " is not a network namespace");
+  auto identity = identify(fd, -1);
+  if (!identity) return identity.take_status();
+  if (sys::call([&] { return ::fcntl(fd, F_SETFD, FD_CLOEXEC); }) != 0) return Status::from_errno("fcntl", "process");
   const Visit visit;
-  if (Status entered = enter(netns); !entered) return entered;
+  if (Status known = remember_base(); !known) return known;
+  place.here = Identity{};
+  if (sys::call([&] { return ::setns(fd, CLONE_NEWNET); }) != 0) return Status::from_errno("setns", "calling thread");
   auto socket = open_netlink();
   if (!socket) return socket.take_status();
-  auto identity = identify(netns.fd(), socket->get());
+  identity = identify(fd, socket->get());
   if (!identity) return identity.take_status();
-  netns.identity_ = *identity;
-  return netns;
+  return Netns(UniqueFd(fd), *identity);
 }
 
 Status enter(const Netns& target) {

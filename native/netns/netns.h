@@ -35,8 +35,8 @@ class Netns {
   static Result<Netns> create();
   /** The calling thread's namespace, wherever it is now. */
   static Result<Netns> current();
-  /** Takes over `fd`. EINVAL where it is not a network namespace. Visits it once to learn its cookie. */
-  static Result<Netns> adopt(UniqueFd fd);
+  /** Takes over `fd`, if it succeeds. EINVAL where it is not a network namespace. Visits it once to learn its cookie. */
+  static Result<Netns> adopt(int fd);
   /**
    * unshare() without coming back: the thread's place is the new namespace until it enters another. For builders.
    * `netlink` becomes a NETLINK_ROUTE socket made inside.

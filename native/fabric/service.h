@@ -1,0 +1,49 @@
+// A fabric's one thread: runs what is asked of it, one thing after another, and hears the kernel's news in between.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/fd.h"
+#include "fabric/fabric.h"
+
+namespace nslab::fabric {
+
+class FabricService {
+ public:
+  FabricService(std::shared_ptr<const netns::Netns> root, Spec spec, Options options,
+                std::shared_ptr<netns::SwitchLog> log);
+  /** stop() */
+  ~FabricService();
+  FabricService(const FabricService&) = delete;
+  FabricService& operator=(const FabricService&) = delete;
+
+  /** Runs `job` on the fabric's thread after those before it. After stop() it is dropped without being run. */
+  void post(std::function<void(Fabric&)> job);
+  void cancel() { fabric_.cancel(); }
+  [[nodiscard]] std::shared_ptr<const netns::Netns> netns(uint32_t node) const { return fabric_.netns(node); }
+  [[nodiscard]] const Spec& spec() const { return fabric_.spec(); }
+
+  /** Cancels what runs, lets go of everything without waiting for the kernel, joins. Idempotent. */
+  void stop();
+
+ private:
+  void run();
+  /** Jobs come, the kernel speaks, or an operation's time is over. */
+  void wait(std::optional<int64_t> deadline_ns);
+
+  Fabric fabric_;
+  std::shared_ptr<netns::SwitchLog> log_;
+  UniqueFd wake_;
+  std::mutex mutex_;
+  std::deque<std::function<void(Fabric&)>> jobs_;
+  bool stop_ = false;
+  /** Started by the first job. */
+  std::thread thread_;
+};
+
+}  // namespace nslab::fabric
