@@ -142,8 +142,9 @@ t.test('a steered fleet that can not go on says so', async t => {
   const root = await native.Netns.create()
   t.teardown(() => root.close())
   const base = options(CONTROL_PORT, new Recorder(), new AbortController())
-  const twice = { ...base.spec, nodes: base.spec.nodes.map(node => ({ ...node, address: '172.16.8.1' })) }
-  const ended = t.rejects(runDataplane({ ...base, spec: twice, runId, root, steering }), { code: 'KERNEL_REFUSED' })
+  // The second of a name is refused by the kernel.
+  const spec = { ...base.spec, nodes: base.spec.nodes.map(node => ({ ...node, hostInterface: 'same' })) }
+  const ended = t.rejects(runDataplane({ ...base, spec, runId, root, steering }), { code: 'KERNEL_REFUSED' })
   await until('ready')
   channel.send({ do: 'build' })
   t.match(await until('failed'), { code: 'KERNEL_REFUSED', exit_code: 6 })
