@@ -27,12 +27,16 @@ const PAUSE_MS = { first: 20, last: 1_000 } as const
 
 const CONNECT_TIMEOUT_MS = 5_000
 
+const CLOSE_TIMEOUT_MS = 1_000
+
 /** States that no waiting will change: authentication, unknown database or role. Source: PostgreSQL, appendix A, 28*, 3D*. */
 const isFinal = (error: unknown): boolean => /^(28|3D)/.test(String((error as { code?: unknown }).code ?? ''))
 
 export class PgLink {
   readonly #options: PgLinkOptions
   #client: Client | undefined
+  /** pg wants one query at a time. */
+  #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #retry: NodeJS.Timeout | undefined
   #pauseMs: number = PAUSE_MS.first
@@ -60,10 +64,17 @@ export class PgLink {
     }
   }
 
-  /** Runs one query. Rejects when the connection is away; the caller keeps what it wanted written. */
+  /**
+   * Runs one query, after those asked for before. Rejects when the connection is away; the caller keeps what it wanted written.
+   */
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>> {
-    if (this.#client === undefined) return Promise.reject(new Error('the connection is away'))
-    return this.#client.query<Row>(text, values as unknown[])
+    const run = async (): Promise<QueryResult<Row>> => {
+      if (this.#client === undefined) throw new Error('the connection is away')
+      return this.#client.query<Row>(text, values as unknown[])
+    }
+    const result = this.#last.then(run, run)
+    this.#last = result
+    return result
   }
 
   refusal(error: unknown): NslabError {
@@ -72,13 +83,30 @@ export class PgLink {
     return new NslabError('DATABASE_REFUSED', { target, reason: reasonOf(error) }, { cause: error })
   }
 
+  /** Says goodbye after the last query, or lets go of a server that does not answer within a second. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#retry)
     const client = this.#client
+    if (client === undefined) return
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(() => {
+        // Missing in @types/pg: the socket no longer keeps the process.
+        ;(client as Client & { unref(): void }).unref()
+        resolve()
+      }, CLOSE_TIMEOUT_MS)
+    })
+    const goodbye = this.#last
+      .catch(() => {})
+      .then(() => {
+        this.#client = undefined
+        return client.end()
+      })
+      .catch(() => {})
+    await Promise.race([goodbye, late])
+    clearTimeout(timer)
     this.#client = undefined
-    // A server that is gone can't be told goodbye.
-    await client?.end().catch(() => {})
   }
 
   async #dial(timeoutMs: number): Promise<Client> {

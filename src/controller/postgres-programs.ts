@@ -48,7 +48,11 @@ export interface Enclosure {
  */
 export function encloseFor(folder: string, launcher = launcherPath): Enclosure {
   const death = ['--parent-death', String(osConstants.signals.SIGKILL), String(process.pid), '--close-fds-except', '', '--pid', '--ipc']
-  if (!isRealRoot()) return { launcher, args: [...death, '--user-as', '1000', '--chdir', folder], folder, owner: null }
+  if (!isRealRoot()) {
+    // Making the other namespaces takes a user namespace in which one is root.
+    const user = process.geteuid?.() === 0 ? [] : ['--user']
+    return { launcher, args: [...user, ...death, '--user-as', '1000', '--chdir', folder], folder, owner: null }
+  }
   const owner = unprivilegedUser()
   const place = ['/mnt', '/media', '/srv'].find(existsSync)
   if (place === undefined) throw new Error('there is none of /mnt, /media and /srv to bind the database folder to')

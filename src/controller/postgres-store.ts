@@ -301,7 +301,7 @@ const insertRoutes = `
 INSERT INTO routes (src_node_id, dst_node_id, edges) SELECT * FROM unnest($1::int[], $2::int[], $3::jsonb[])`
 
 const insertFlows = `
-INSERT INTO flows (${'$'}{flowColumns})
+INSERT INTO flows (${flowColumns})
 SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[])`
 
 const upsertNodes = `

@@ -1,0 +1,139 @@
+// A database that is down at the start, goes away, or loses its controller.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import t from 'tap'
+
+import type { NodeState } from '../../src/controller/core.ts'
+import { openStore } from '../../src/controller/open-store.ts'
+import { PostgresStore } from '../../src/controller/postgres-store.ts'
+import type { Contents, Seed, StoreListener } from '../../src/controller/store.ts'
+import { until } from '../fixtures/control-client.ts'
+import { controllerConfig } from '../fixtures/controller.ts'
+import { firstLine } from '../fixtures/launch.ts'
+import { familyOf, isAlive, memberOf, privatePostgres, skipReason, temporaryFolder } from '../fixtures/private-postgres.ts'
+
+const seed: Seed = { reset: true, routes: [[[1, 2]]], flows: [] }
+
+const state = (nodeId: number): NodeState => {
+  const address = `172.16.8.${nodeId}:8080`
+  return { nodeId, incarnation: 1, privateNetworkName: '', privateNetworkAddr: address, publicNetworkAddr: address, connected: true }
+}
+
+function listening(): { listener: StoreListener; seen: string[]; contents: Contents[] } {
+  const seen: string[] = []
+  const contents: Contents[] = []
+  const listener: StoreListener = {
+    onRoute: () => {},
+    onFlow: () => {},
+    onContents: all => contents.push(all),
+    onInvalid: message => seen.push(message),
+    onLost: () => seen.push('lost'),
+    onBack: () => seen.push('back'),
+  }
+  return { listener, seen, contents }
+}
+
+for (const victim of ['the whole server', 'one of its processes'] as const) {
+  t.test(`when ${victim} is killed nothing noted is lost`, { skip: skipReason }, async t => {
+    const { server, warnings } = privatePostgres(t)
+    await server.start()
+    const { listener, seen, contents } = listening()
+    const store = new PostgresStore({ target: server.target, listener, flowTransport: 'tcp' })
+    t.teardown(() => store.close())
+    await store.open(seed)
+    store.putNode(state(1))
+    await store.flush(10_000)
+    store.putNode(state(2))
+    const pid = victim === 'the whole server' ? server.pid : memberOf(server.pid, line => line.includes('idle'))
+    process.kill(pid, 'SIGKILL')
+    await until(() => seen.includes('lost'))
+    store.putNode(state(3))
+    t.equal(store.unwrittenCount, 2)
+    await store.flush(20_000)
+    t.same([store.unwrittenCount, await store.countNodes()], [0, 3])
+    t.same(seen, ['lost', 'back'])
+    t.same(contents[0]?.routes, new Map([[1, [[1, 2]]]]), 'changes made meanwhile would be seen: all is read again')
+    t.equal(warnings.length, victim === 'the whole server' ? 2 : 0)
+  })
+}
+
+t.test('rows that can not be written before the deadline are counted, not dropped', { skip: skipReason }, async t => {
+  const { server } = privatePostgres(t)
+  await server.start()
+  const { listener, seen } = listening()
+  const store = new PostgresStore({ target: server.target, listener, flowTransport: 'tcp' })
+  t.teardown(() => store.close())
+  await store.open(seed)
+  await server.stop()
+  await until(() => seen.includes('lost'))
+  store.putNode(state(1))
+  await t.rejects(store.flush(20), { code: 'DATABASE_REFUSED' })
+  t.equal(store.unwrittenCount, 1)
+})
+
+t.test('an external database that is down at the start is refused after a bounded wait, by name', async t => {
+  const host = temporaryFolder(t)
+  const db = { mode: 'external', user: 'pgusr', password: '', host, port: 5432, database: 'nextmini' } as const
+  const options = { reset: true, folder: join(host, 'db'), keep: false, listener: listening().listener, onWarning: () => {} }
+  const opening = openStore({ ...options, config: controllerConfig({ db }), connectDeadlineMs: 50 })
+  await t.rejects(opening, { code: 'DATABASE_REFUSED', facts: { target: `nextmini at ${host} as pgusr`, reason: /ENOENT/ } })
+})
+
+t.test('without server programs the store is in memory, and says that nothing is persisted', async t => {
+  const folder = temporaryFolder(t)
+  const options = { reset: true, folder: join(folder, 'db'), keep: false, listener: listening().listener, onWarning: () => {} }
+  const { ready, store, close } = await openStore({ ...options, config: controllerConfig({ routes: [[[1, 2]]] }), path: folder })
+  t.match(ready, { kind: 'database_ready', store: 'memory', persisted: false, reason: /PostgreSQL/ })
+  t.equal(store.kind, 'memory')
+  await close(0)
+})
+
+t.test('the data are gone after a stop unless they are to be kept', { skip: skipReason }, async t => {
+  for (const keep of [false, true]) {
+    const { server, folder } = privatePostgres(t, { keep, database: 'it\'s "one"' })
+    await server.start()
+    const family = familyOf(server.pid)
+    t.ok(family.length > 3)
+    await server.stop()
+    t.notOk(family.some(isAlive))
+    t.equal(existsSync(folder), keep)
+  }
+})
+
+t.test('a folder whose path is too long for a socket works all the same', { skip: skipReason }, async t => {
+  const { server } = privatePostgres(t, { folder: join(temporaryFolder(t), 'a'.repeat(100), 'db') })
+  await server.start()
+  const store = new PostgresStore({ target: server.target, listener: listening().listener, flowTransport: 'tcp' })
+  t.teardown(() => store.close())
+  t.equal((await store.open(seed)).routes.size, 1)
+})
+
+t.test('programs that refuse are quoted', { skip: skipReason }, async t => {
+  const { server } = privatePostgres(t, { user: 'pg_reserved' })
+  await t.rejects(server.start(), { code: 'DATABASE_REFUSED', facts: { reason: /initdb ended with 1:[^]*pg_reserved/ } })
+})
+
+t.test('a killed controller leaves no database process and no shared memory', { skip: skipReason }, async t => {
+  const folder = temporaryFolder(t)
+  const config = join(folder, 'controller.toml')
+  writeFileSync(config, 'port = 38417\ntopology = { type = "ring", ring_config = { n_nodes = 3 } }\n')
+  const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+  const segments = readFileSync('/proc/sysvipc/shm', 'utf8')
+  const args = ['--import', 'tsx', cli, 'controller', '--config', config, '--run-folder', folder]
+  const controller = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => controller.kill('SIGKILL'))
+  const line = await firstLine(controller.stderr)
+  t.match(line, /database_ready store=postgres persisted=true/)
+  const server = familyOf(controller.pid as number).filter(pid => pid !== controller.pid)
+  t.ok(server.length > 3)
+  const ended = once(controller, 'exit')
+  controller.kill('SIGKILL')
+  await ended
+  await until(() => !server.some(isAlive))
+  t.equal(readFileSync('/proc/sysvipc/shm', 'utf8'), segments)
+})

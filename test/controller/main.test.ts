@@ -1,0 +1,136 @@
+// The whole controller in this process, steered over a channel as `nslab run` does.
+
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { type Socket, connect, createServer } from 'node:net'
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { Channel } from '../../src/base/channel.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import type { ControllerConfig } from '../../src/config/types.ts'
+import { type ControllerEnd, runController } from '../../src/controller/main.ts'
+import { isResetAsked } from '../../src/controller/store.ts'
+import type { RunEvent } from '../../src/protocol/events.ts'
+import type { Command, Notice } from '../../src/protocol/steering.ts'
+import { ControlClient, until } from '../fixtures/control-client.ts'
+import { controllerConfig, runId, startUp } from '../fixtures/controller.ts'
+import { privatePostgres, skipReason, temporaryFolder } from '../fixtures/private-postgres.ts'
+import type { Teardown } from '../fixtures/teardown.ts'
+
+/** Two ends of one stream. */
+async function socketPair(): Promise<readonly [Socket, Socket]> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const near = connect(port, '127.0.0.1')
+  const [far] = (await once(server, 'connection')) as [Socket]
+  server.close()
+  return [near, far]
+}
+
+interface Bench {
+  readonly channel: Channel<Command, Notice>
+  readonly notices: Notice[]
+  readonly end: Promise<ControllerEnd | Error>
+  readonly folder: string
+  event<K extends RunEvent['kind']>(kind: K): Promise<Extract<RunEvent, { kind: K }>>
+  notice<I extends Notice['is']>(is: I): Promise<Extract<Notice, { is: I }>>
+}
+
+async function start(t: Teardown, changes: Partial<ControllerConfig> = {}, deadlineS?: number): Promise<Bench> {
+  const folder = join(temporaryFolder(t), 'db')
+  const [near, far] = await socketPair()
+  const notices: Notice[] = []
+  const channel = new Channel<Command, Notice>(near, notice => notices.push(notice), () => {})
+  const stop = new AbortController()
+  const end = runController({
+    config: controllerConfig(changes),
+    runId,
+    originNs: systemClock.nowNs(),
+    clock: systemClock,
+    databaseFolder: folder,
+    keepDatabase: false,
+    resetDatabase: true,
+    steering: far,
+    signal: stop.signal,
+    ...(deadlineS === undefined ? {} : { deadlineS }),
+  }).catch((error: Error) => error)
+  t.teardown(async () => {
+    stop.abort()
+    await end
+    near.destroy()
+  })
+  const find = async <T>(pick: () => T | undefined): Promise<T> => {
+    await until(() => pick() !== undefined)
+    return pick() as T
+  }
+  return {
+    channel,
+    notices,
+    end,
+    folder,
+    event: kind =>
+      find(() => notices.flatMap(notice => (notice.is === 'event' && notice.event.kind === kind ? [notice.event] : []))[0] as never),
+    notice: is => find(() => notices.find(notice => notice.is === is) as never),
+  }
+}
+
+t.test('a run: ready, nodes join and are counted, a row changes, the end', { skip: skipReason }, async t => {
+  const bench = await start(t, { routes: [[[1, 2]]] })
+  const { port } = await bench.event('listening')
+  t.equal((await bench.notice('ready')).pid, process.pid)
+  t.same(
+    bench.notices.map(notice => (notice.is === 'event' ? notice.event.kind : notice.is)),
+    ['database_ready', 'listening', 'ready'],
+  )
+  const database = await bench.event('database_ready')
+  t.match(database, { store: 'postgres', persisted: true, from: 'controller', pid: Number })
+  const clients = await Promise.all([1, 2, 3].map(() => ControlClient.open(port)))
+  for (const [at, client] of clients.entries()) client.send(startUp(at + 1))
+  t.match((await clients[0]?.nextOf('InstallRoutes'))?.routes, [{ route_id: 1, next_hops: [2] }])
+  await bench.event('flows_sent')
+  bench.channel.send({ do: 'missing' })
+  t.same(await bench.notice('missing'), { is: 'missing', not_connected: [], not_ready: [1, 2, 3] })
+
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ host: bench.folder, user: 'pgusr', database: 'nextmini' })
+  await client.connect()
+  await until(async () => (await client.query('SELECT COUNT(*) FROM nodes')).rows[0].count === '3')
+  await client.query(`INSERT INTO routes (src_node_id, dst_node_id, edges) VALUES (2, 1, '[[2, 1]]')`)
+  const again = await clients[0]?.nextOf('InstallRoutes')
+  t.match(again?.routes, [{ route_id: 1 }, { route_id: 2, next_hops: [1] }])
+  await client.end()
+
+  bench.channel.send({ do: 'stop', deadline_s: 20 })
+  t.match(await bench.end, { facts: { rows_unwritten_count: 0 }, remaining: [] })
+  t.match(await bench.notice('stopped'), { facts: { rows_unwritten_count: 0 } })
+  t.equal((await clients[0]?.closed())?.code, 1001)
+  t.notOk(existsSync(bench.folder))
+})
+
+t.test('a deadline names the ids that are missing', { skip: skipReason }, async t => {
+  const bench = await start(t, {}, 0.05)
+  t.match(await bench.end, { code: 'DEADLINE', facts: { missing: [1, 2, 3], notConnected: [1, 2, 3], notReady: [] } })
+  t.match(await bench.notice('failed'), { code: 'DEADLINE', exit_code: 4 })
+})
+
+t.test('a channel that ends stops the controller, and a port in use ends it before it is ready', { skip: skipReason }, async t => {
+  const { server } = privatePostgres(t)
+  await server.start()
+  const db = { mode: 'external', ...server.target } as const
+  const first = await start(t, { db })
+  const { port } = await first.event('listening')
+  const second = await start(t, { db, port })
+  t.match(await second.end, { code: 'KERNEL_REFUSED', facts: { errno: 'EADDRINUSE' } })
+  t.match(await second.notice('failed'), { exit_code: 6 })
+  t.notOk(second.notices.some(notice => notice.is === 'ready'))
+  await first.channel.close()
+  t.match(await first.end, { remaining: [] })
+})
+
+t.test('CONTROLLER_RESET_DB resets where it is unset or says so', async t => {
+  for (const value of [undefined, '1', 'true', 'YES']) t.equal(isResetAsked(value), true)
+  for (const value of ['', '0', 'false', 'no', 'on']) t.equal(isResetAsked(value), false)
+})

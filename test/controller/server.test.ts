@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect, createServer } from 'node:net'
+
+import t from 'tap'
+
+import { NslabError } from '../../src/base/errors.ts'
+import { ControlServer } from '../../src/controller/server.ts'
+import { NODE_MESSAGE_BYTES_MAX } from '../../src/protocol/validate.ts'
+import { ControlClient, serve, until } from '../fixtures/control-client.ts'
+import { CoreBench, startUp } from '../fixtures/controller.ts'
+
+t.test('three nodes join over real sockets, are wired, one leaves and comes back', async t => {
+  const { bench, port } = await serve(t)
+  const join = async (id: number, incarnation = 1) => {
+    const client = await ControlClient.open(port)
+    client.send(startUp(id, { incarnation }))
+    t.equal((await client.next()).type, 'StartUp')
+    await client.nextOf('InstallRoutes')
+    client.send({ type: 'NodeTopologyReady', node_id: id })
+    return client
+  }
+  const clients = [await join(1), await join(2), await join(3)]
+  for (const client of clients) t.equal((await client.next()).type, 'TopologyReady')
+  t.same(bench.takeEvents().slice(-1), ['all_wired'])
+  clients[1]?.socket.terminate()
+  t.match(await clients[0]?.next(), { type: 'RemoveNode', remote_node_id: 2 })
+  const back = await join(2, 2)
+  t.equal((await back.next()).type, 'TopologyReady')
+})
+
+t.test('what is malformed, out of order or too big is refused with its code before the connection closes', async t => {
+  const { port } = await serve(t)
+  const cases: readonly (readonly [string, string | Buffer])[] = [
+    ['malformed', '{'],
+    ['malformed', '{"type":"Nonsense"}'],
+    ['malformed', JSON.stringify({ ...startUp(1), node_id: 'one' })],
+    ['malformed', Buffer.from(JSON.stringify(startUp(1)))],
+    ['out_of_order', '{"type":"NodeTopologyReady","node_id":1}'],
+    ['oversized', ' '.repeat(NODE_MESSAGE_BYTES_MAX + 1)],
+    ['unknown_id', JSON.stringify(startUp(4))],
+  ]
+  for (const [code, frame] of cases) {
+    const client = await ControlClient.open(port)
+    client.socket.send(frame)
+    t.match(await client.next(), { type: 'Refused', code })
+    t.equal((await client.closed()).code, 1008)
+  }
+})
+
+t.test('a frame beyond all measure ends its connection, and the node has left', async t => {
+  const { bench, port } = await serve(t)
+  const client = await ControlClient.open(port)
+  client.send(startUp(1))
+  await client.nextOf('InstallRoutes')
+  client.send(' '.repeat(5 * NODE_MESSAGE_BYTES_MAX))
+  t.equal((await client.closed()).code, 1009)
+  t.same(bench.takeEvents(), ['node_connected 1', 'refused 1', 'node_left 1'])
+})
+
+t.test('a client that never says StartUp is told so and closed', async t => {
+  const { bench, port } = await serve(t, { handshakeDeadlineMs: 30, sweepIntervalMs: 10 })
+  const client = await ControlClient.open(port)
+  t.match(await client.next(), { type: 'Refused', code: 'silent' })
+  await client.closed()
+  t.same(bench.takeEvents(), ['refused'])
+})
+
+t.test('a connection that asks for nothing is closed', async t => {
+  const { bench, port } = await serve(t, { handshakeDeadlineMs: 30, sweepIntervalMs: 10 })
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write('GET / HT')
+  await once(socket, 'close')
+  t.match(bench.events, [{ kind: 'refused', code: 'silent' }])
+})
+
+t.test('a peer that stops answering has left, those that answer stay', async t => {
+  const { bench, port } = await serve(t, { pingIntervalMs: 40, sweepIntervalMs: 10 })
+  const [deaf, alive] = [await ControlClient.open(port, false), await ControlClient.open(port)]
+  deaf.send(startUp(1))
+  alive.send(startUp(2))
+  t.match(await alive.nextOf('RemoveNode'), { remote_node_id: 1, reason: 'does not answer' })
+  t.ok(bench.events.some(event => event.kind === 'node_left' && event.node_id === 1))
+  t.notOk(bench.events.some(event => event.kind === 'node_left' && event.node_id === 2))
+})
+
+t.test('what is no WebSocket is answered, or refused, and never joins', async t => {
+  const { bench, port } = await serve(t)
+  const plain = request({ port, host: '127.0.0.1' }).end()
+  const [response] = await once(plain, 'response')
+  t.equal(response.statusCode, 426)
+  response.resume()
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write('\x16\x03\x01 this is TLS\r\n\r\n')
+  await once(socket, 'close')
+  t.match(bench.events, [{ kind: 'refused', code: 'malformed' }])
+})
+
+t.test('a port in use is an error that names it', async t => {
+  const other = createServer()
+  t.teardown(() => other.close())
+  await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
+  const { port } = other.address() as { port: number }
+  const server = new ControlServer({ core: new CoreBench().core, onEvent: () => {} })
+  const error = await server.listen({ host: '127.0.0.1', port }).catch((error: unknown) => error)
+  t.ok(error instanceof NslabError)
+  t.match(error, { code: 'KERNEL_REFUSED', facts: { operation: 'listen', where: `127.0.0.1:${port}`, errno: 'EADDRINUSE' } })
+})
+
+t.test('closing ends every session with "going away", joined or not', async t => {
+  const bench = new CoreBench()
+  const { server, port } = await serve(t, {}, bench)
+  const [joined, fresh] = [await ControlClient.open(port), await ControlClient.open(port)]
+  joined.send(startUp(1))
+  await joined.nextOf('InstallRoutes')
+  await until(() => server.connectionsCount === 2)
+  bench.core.end()
+  await server.close()
+  t.equal((await joined.closed()).code, 1001)
+  t.match(await fresh.next(), { type: 'Refused', code: 'ending' })
+  t.equal(server.connectionsCount, 0)
+})
+
+t.test('everything a node gets when it joins leaves in one segment', async t => {
+  const { port } = await serve(t)
+  const first = await ControlClient.open(port)
+  first.send(startUp(1))
+  await first.nextOf('InstallRoutes')
+  const second = await ControlClient.open(port)
+  const chunks: Buffer[] = []
+  const { _socket: socket } = second.socket as unknown as { _socket: NodeJS.ReadableStream }
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  second.send(startUp(2))
+  await second.nextOf('InstallRoutes')
+  t.equal(chunks.length, 1)
+})
