@@ -138,7 +138,7 @@ async function drive(context: RunContext, holdings: Holdings, options: RunOption
       node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
     }))
     const facts = { run_id: runId, folder: folder.path, scenario: plan.scenario.name, started_at: environment.started_at }
-    holdings.registration = registerLiveRun({ ...facts, sockets, temporary: ['fleet.sock', 'db'] })
+    holdings.registration = registerLiveRun({ ...facts, sockets, temporary: ['fleet.sock', ...(plan.scenario.run.keep ? [] : ['db'])] })
   })
   await context.inPhase('census', async () => {
     holdings.baseline = await takeBaseline(context)
