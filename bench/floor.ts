@@ -1,0 +1,42 @@
+// Builds and runs the floor (bench/floor/floor.cc): the kernel objects of a fleet with nothing around them.
+
+import { execFile } from 'node:child_process'
+import { mkdirSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const execFileAsync = promisify(execFile)
+
+export interface FloorFigures {
+  readonly nodes: number
+  readonly threads: number
+  /** First kernel call to the last bridge port forwarding. */
+  readonly seconds: number
+  /** The part of it that was only waiting for carriers. */
+  readonly carrier_s: number
+  /** Dropping every namespace to the last link gone. */
+  readonly teardown_s: number
+}
+
+/** Compiles a native bench program of this folder where it is older than its source. Returns its path. */
+export async function compiled(name: string): Promise<string> {
+  const source = fileURLToPath(new URL(`${name}/${name}.cc`, import.meta.url))
+  const folder = fileURLToPath(new URL('../native/build/bench', import.meta.url))
+  const program = `${folder}/${name}`
+  mkdirSync(folder, { recursive: true })
+  const ageOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  if (ageOf(program) < ageOf(source)) {
+    const options = ['-O2', '-std=gnu++20', '-pthread', '-Wall', '-Wextra', '-Wno-restrict']
+    await execFileAsync(process.env.CXX ?? 'c++', [...options, '-o', program, source])
+  }
+  return program
+}
+
+/** One run of the floor with `nodes` nodes; `threads` as in the program, by default two where there are two cores. */
+export async function measureFloor(nodes: number, threads?: number): Promise<FloorFigures> {
+  const program = await compiled('floor')
+  const wanted = threads ?? Math.min(2, availableParallelism())
+  const { stdout } = await execFileAsync(program, ['--nodes', String(nodes), '--threads', String(wanted)])
+  return JSON.parse(stdout) as FloorFigures
+}
