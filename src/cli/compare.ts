@@ -20,7 +20,8 @@ export function addCompareCommand(program: Command): void {
     .addOption(new Option('--format <format>', 'what to print').choices(['terminal', 'json']).default('terminal'))
     .action((a: string, b: string, { format }: { format: 'terminal' | 'json' }) => {
       const comparison = compareRuns(readRuns(a), readRuns(b))
-      const text = format === 'json' ? `${JSON.stringify(comparison, null, 2)}\n` : renderComparison(comparison, { a, b })
+      const text =
+        format === 'json' ? `${JSON.stringify(comparison, null, 2)}\n` : renderComparison(comparison, { a, b })
       process.stdout.write(text)
       if (format === 'json' || !process.stdout.isTTY) process.stderr.write(warnings(comparison).join('\n'))
     })

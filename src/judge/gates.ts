@@ -25,7 +25,11 @@ export function judgeGate(gate: GateConfig, metrics: Metrics, level: Level | nul
   try {
     return { ...frame, ...verdictOf(gate, metrics, level) }
   } catch (error) {
-    return { ...frame, verdict: 'unknown', evidence: `the judge failed: ${error instanceof Error ? error.message : error}` }
+    return {
+      ...frame,
+      verdict: 'unknown',
+      evidence: `the judge failed: ${error instanceof Error ? error.message : error}`,
+    }
   }
 }
 
@@ -34,7 +38,10 @@ type Outcome = Pick<GateVerdict, 'verdict' | 'evidence'> & { readonly observed?:
 function verdictOf(gate: GateConfig, metrics: Metrics, level: Level | null): Outcome {
   if (gate.levels && level === null) return { verdict: 'unknown', evidence: 'the level of the run is not known' }
   if (gate.levels && level && !gate.levels.includes(level)) {
-    return { verdict: 'not_applicable', evidence: `holds at level ${gate.levels.join(', ')}; this run was at level ${level}` }
+    return {
+      verdict: 'not_applicable',
+      evidence: `holds at level ${gate.levels.join(', ')}; this run was at level ${level}`,
+    }
   }
   const holds = comparisons[gate.operator]
   if (!holds || !Number.isFinite(gate.limit)) return { verdict: 'unknown', evidence: 'the gate itself is not valid' }

@@ -107,7 +107,8 @@ function readBytes(folder: string, file: string, damage: Damage[]): Buffer | nul
   try {
     return readFileSync(join(folder, file))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') damage.push({ file, kind: 'corrupt', problem: reasonOf(error) })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      damage.push({ file, kind: 'corrupt', problem: reasonOf(error) })
     else if (file !== 'outcome.json') damage.push({ file, kind: 'missing', problem: 'the run did not write it' })
     return null
   }

@@ -44,7 +44,8 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
   nodes_count: nodesCount,
   connected_count: ({ time }) => known(time.connected.size, 'node_connected events'),
   links_count: linksCount,
-  all_connected_s: f => whenConnected(f, span('first arrival', f.time.firstArrivalS, 'all_connected', f.time.allConnectedS)),
+  all_connected_s: f =>
+    whenConnected(f, span('first arrival', f.time.firstArrivalS, 'all_connected', f.time.allConnectedS)),
   all_wired_s: f => whenWired(f, span('first arrival', f.time.firstArrivalS, 'all_wired', f.time.allWiredS)),
   nextmini_wiring_s: f =>
     whenConnected(f, span('first arrival', f.time.firstArrivalS, 'flows_sent', f.time.flowsSentS)),
@@ -54,7 +55,8 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
   memory_before_bytes: f => f.measured('memory_before_bytes'),
   memory_after_bytes: f => f.measured('memory_after_bytes'),
   memory_per_node_bytes: memoryPerNode,
-  dataplane_rss_bytes: f => orElse(f.measured('dataplane_rss_bytes'), rssAtWired(f.history.samples, 'dataplane', f.time)),
+  dataplane_rss_bytes: f =>
+    orElse(f.measured('dataplane_rss_bytes'), rssAtWired(f.history.samples, 'dataplane', f.time)),
   controller_rss_bytes: f =>
     orElse(f.measured('controller_rss_bytes'), rssAtWired(f.history.samples, 'controller', f.time)),
   database_rss_bytes: f => f.measured('database_rss_bytes'),
@@ -73,7 +75,13 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
 }
 
 /** Where metrics come from: those in neither set are read from events.ndjson, and damage to it makes them unknown. */
-const measuredOnly = new Set(['memory_before_bytes', 'memory_after_bytes', 'database_rss_bytes', 'teardown_s', 'residue_count'])
+const measuredOnly = new Set([
+  'memory_before_bytes',
+  'memory_after_bytes',
+  'database_rss_bytes',
+  'teardown_s',
+  'residue_count',
+])
 const sampled = new Set(['dataplane_rss_bytes', 'controller_rss_bytes', 'threads_count', 'controller_threads_count'])
 
 /** Names of the metrics that every run has, known or not. */
@@ -113,7 +121,8 @@ function measuredBy(history: History, name: string): Metric {
   const metrics: Readonly<Record<string, unknown>> = history.outcome.metrics
   if (!Object.hasOwn(metrics, name)) return unknown('the run did not measure it')
   const value = metrics[name]
-  if (typeof value !== 'number' || !Number.isFinite(value)) return unknown(`outcome.json says ${String(value)}, not a number`)
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    return unknown(`outcome.json says ${String(value)}, not a number`)
   return known(value, 'measured by the run (outcome.json)')
 }
 
@@ -122,7 +131,9 @@ function agreeing(facts: Facts, name: string, derived: Metric): Metric {
   const measured = facts.measured(name)
   if (!derived.known || !measured.known || sampled.has(name)) return derived
   if (Math.abs(derived.value - measured.value) <= tolerance(name)) return derived
-  return unknown(`two sources disagree: ${measured.value} ${measured.evidence}, ${derived.value} from ${derived.evidence}`)
+  return unknown(
+    `two sources disagree: ${measured.value} ${measured.evidence}, ${derived.value} from ${derived.evidence}`,
+  )
 }
 
 /** How far two readings of one fact may lie apart: clocks are read twice, pages are whole, counts are counts. */
@@ -135,7 +146,9 @@ function distrustDamage(history: History, name: string, metric: Metric): Metric 
   if (!metric.known || measuredOnly.has(name)) return metric
   const file = sampled.has(name) ? 'samples.ndjson' : 'events.ndjson'
   if (file === 'events.ndjson' && history.events.length === 0) return unknown('no event was recorded')
-  const damage = history.damage?.find(d => d.file === file && (d.kind === 'corrupt' || (d.kind === 'cut' && history.outcome)))
+  const damage = history.damage?.find(
+    d => d.file === file && (d.kind === 'corrupt' || (d.kind === 'cut' && history.outcome)),
+  )
   if (!damage) return metric
   return unknown(`${file}${damage.line ? ` line ${damage.line}` : ''} is damaged: ${damage.problem}`)
 }
@@ -231,5 +244,8 @@ function residueCount({ history, measured }: Facts): Metric {
   if (!counted.known || history.outcome === null) return counted
   const { residue } = history.outcome
   if (residue.length !== counted.value) return unknown(`the census counts ${counted.value} and lists ${residue.length}`)
-  return known(counted.value, residue.length === 0 ? 'census before and after' : `left: ${residue.slice(0, 10).join(', ')}`)
+  return known(
+    counted.value,
+    residue.length === 0 ? 'census before and after' : `left: ${residue.slice(0, 10).join(', ')}`,
+  )
 }

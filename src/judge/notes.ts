@@ -44,7 +44,9 @@ function busyNotes(history: History, time: Timeline): string[] {
     notes.push(`the machine was busy before wiring: load ${first.load_1m} on ${cpus} processors; times may be too long`)
   }
   if (first.pressure && first.pressure.cpu_some > BUSY_CPU_PERCENT) {
-    notes.push(`others waited for a processor ${first.pressure.cpu_some} % of the time before wiring; repeat when it is quiet`)
+    notes.push(
+      `others waited for a processor ${first.pressure.cpu_some} % of the time before wiring; repeat when it is quiet`,
+    )
   }
   return notes
 }
@@ -53,5 +55,7 @@ function foreignNotes(history: History): string[] {
   const foreign = history.outcome?.foreign ?? []
   if (foreign.length === 0) return []
   const more = foreign.length > NAMES_MAX ? ` and ${foreign.length - NAMES_MAX} more` : ''
-  return [`others changed this machine meanwhile, which is not held against the run: ${foreign.slice(0, NAMES_MAX).join(', ')}${more}`]
+  return [
+    `others changed this machine meanwhile, which is not held against the run: ${foreign.slice(0, NAMES_MAX).join(', ')}${more}`,
+  ]
 }

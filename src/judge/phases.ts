@@ -22,7 +22,11 @@ export function readPhases(events: readonly RunEvent[]): Phases {
     if (open) open.endS = event.t_s
   }
   return {
-    phases: found.map(p => ({ name: p.name, start_s: p.startS, duration_s: toNanosecond((p.endS ?? endS) - p.startS) })),
+    phases: found.map(p => ({
+      name: p.name,
+      start_s: p.startS,
+      duration_s: toNanosecond((p.endS ?? endS) - p.startS),
+    })),
     open: found.filter(phase => phase.endS === null).map(phase => phase.name),
   }
 }

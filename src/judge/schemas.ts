@@ -45,7 +45,15 @@ export const environmentSchema = v.looseObject({
 })
 
 /** Kinds that mean nothing without a node's id. */
-const nodeKinds = ['node_up', 'node_connected', 'node_ready', 'node_left', 'node_lost', 'node_restarted', 'link_refused']
+const nodeKinds = [
+  'node_up',
+  'node_connected',
+  'node_ready',
+  'node_left',
+  'node_lost',
+  'node_restarted',
+  'link_refused',
+]
 
 export const eventSchema = v.pipe(
   v.looseObject({ t_s: timeS, from: v.string(), kind: v.string(), node_id: v.optional(nodeId) }),
@@ -71,15 +79,17 @@ export const sampleSchema = v.looseObject({
   ),
 })
 
-export const ledgerSchema = v.looseObject({ t_s: finite, op: v.string(), state: v.picklist(['intent', 'done', 'failed']) })
+export const ledgerSchema = v.looseObject({
+  t_s: finite,
+  op: v.string(),
+  state: v.picklist(['intent', 'done', 'failed']),
+})
 
 /** Values of `metrics` are left unchecked: one that is not a number is that metric's own fault, and told there. */
 export const outcomeSchema = v.looseObject({
   metrics: v.record(v.string(), v.unknown()),
   residue: v.array(v.string()),
   foreign: v.array(v.string()),
-  error: v.nullish(
-    v.looseObject({ code: v.string(), message: v.string(), exit_code: v.pipe(finite, v.integer()) }),
-  ),
+  error: v.nullish(v.looseObject({ code: v.string(), message: v.string(), exit_code: v.pipe(finite, v.integer()) })),
   notes: v.array(v.string()),
 })

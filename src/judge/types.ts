@@ -64,10 +64,21 @@ export interface Report {
   readonly gates: readonly GateVerdict[]
   readonly phases: readonly { readonly name: string; readonly start_s: number; readonly duration_s: number }[]
   readonly metrics: Readonly<Record<string, number>>
-  readonly hosts: readonly { readonly name: string; readonly level: Level; readonly nodes_count: number; readonly node_id_offset: number }[]
+  readonly hosts: readonly {
+    readonly name: string
+    readonly level: Level
+    readonly nodes_count: number
+    readonly node_id_offset: number
+  }[]
   readonly environment: Environment
   /** Present when the run did not come to its end: which error, in which phase. */
-  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string; readonly phase?: string; readonly exit_code: number }
+  readonly error?: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string
+    readonly phase?: string
+    readonly exit_code: number
+  }
   readonly notes: readonly string[]
   /** sha256 of everything above in canonical JSON. */
   readonly digest: string

@@ -17,9 +17,7 @@ export function verdictOf(gates: readonly GateVerdict[], error: RunError | null)
   if (gates.some(gate => gate.verdict === 'fail')) return { verdict: 'fail', exit_code: ExitCode.gateFailed }
   const applicable = gates.filter(gate => gate.verdict !== 'not_applicable')
   const proven = applicable.length > 0 && applicable.every(gate => gate.verdict === 'pass')
-  return proven
-    ? { verdict: 'pass', exit_code: ExitCode.pass }
-    : { verdict: 'unknown', exit_code: ExitCode.unknown }
+  return proven ? { verdict: 'pass', exit_code: ExitCode.pass } : { verdict: 'unknown', exit_code: ExitCode.unknown }
 }
 
 /**

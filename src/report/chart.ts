@@ -58,7 +58,10 @@ export function lineChart(options: ChartOptions): string {
 
 export function chartMarkup(options: ChartOptions): Markup {
   const { width = 720, height = 320, embedded } = options
-  const series = options.series.map(one => ({ ...one, points: one.points.filter(point => drawable(point, options.log)) }))
+  const series = options.series.map(one => ({
+    ...one,
+    points: one.points.filter(point => drawable(point, options.log)),
+  }))
   const id = embedded?.id ?? 'chart'
   const legend = layLegend(series, embedded ? 2 : 14, width)
   const titleRows = embedded ? 0 : 1.4
@@ -66,12 +69,19 @@ export function chartMarkup(options: ChartOptions): Markup {
   const y = axisOf(options.y)
   const marks = layMarks(options.marks ?? [])
   const top = ROW_PX * (titleRows + legend.rows + marks.rows) + 10
-  const yScale = scaleFor(y, series.flatMap(one => one.points.map(point => point[1])), options.log).range([height - 42, top])
+  const yScale = scaleFor(
+    y,
+    series.flatMap(one => one.points.map(point => point[1])),
+    options.log,
+  ).range([height - 42, top])
   const ticks = { y: ticksOf(yScale, Math.max(2, Math.floor((height - top) / 46)), options.log), x: [] as number[] }
   const format = { x: x.format ?? formatCount, y: y.format ?? formatCount }
   const left = 14 + ticks.y.reduce((most, tick) => Math.max(most, format.y(tick).length), 2) * CHARACTER_PX
   const right = width - 26
-  const xScale = scaleFor(x, series.flatMap(one => one.points.map(point => point[0]))).range([left, right])
+  const xScale = scaleFor(
+    x,
+    series.flatMap(one => one.points.map(point => point[0])),
+  ).range([left, right])
   ticks.x = ticksOf(xScale, Math.max(2, Math.floor((right - left) / 90)))
   const frame: Frame = { left, right, top, bottom: height - 42, xScale, yScale }
   const empty = series.every(one => one.points.length === 0)
@@ -111,7 +121,10 @@ function scaleFor(axis: Axis, values: readonly number[], log = false): Scale {
   const least = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
   const most = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
   const some = Number.isFinite(least)
-  if (log) return scaleLog().domain([axis.min ?? (some ? least : 1), axis.max ?? (some ? most : 10)]).nice()
+  if (log)
+    return scaleLog()
+      .domain([axis.min ?? (some ? least : 1), axis.max ?? (some ? most : 10)])
+      .nice()
   const min = axis.min ?? (some ? Math.min(0, least) : 0)
   const max = axis.max ?? (some ? most : 1)
   const scale = scaleLinear().domain([min, max > min ? max : min + 1])
@@ -135,7 +148,13 @@ function ticksOf(scale: Scale, count: number, log = false): number[] {
 
 type DrawnAxis = Axis & Required<Pick<Axis, 'format'>>
 
-function drawAxes(frame: Frame, ticks: { x: number[]; y: number[] }, x: DrawnAxis, y: DrawnAxis, height: number): Markup {
+function drawAxes(
+  frame: Frame,
+  ticks: { x: number[]; y: number[] },
+  x: DrawnAxis,
+  y: DrawnAxis,
+  height: number,
+): Markup {
   const { left, right, bottom, top, xScale, yScale } = frame
   const rows = ticks.y.map(tick => {
     const at = px(yScale(tick))
@@ -155,11 +174,15 @@ function drawSeries(series: Series, index: number, frame: Frame): Markup {
   const { points, shape = 'line' } = series
   const at = (point: Point): [number, number] => [px(xScale(point[0])), px(yScale(point[1]))]
   const style = styleOf(series, index)
-  const path =
-    shape === 'dots' ? null : line().curve(shape === 'step' ? curveStepAfter : curveLinear)(points.map(at))
+  const path = shape === 'dots' ? null : line().curve(shape === 'step' ? curveStepAfter : curveLinear)(points.map(at))
   const dots = shape.includes('dots') || points.length === 1
   return markup`<g class="${style}"><title>${series.name}</title>${path ? markup`<path class="line" d="${path}"/>` : null}${
-    dots ? points.map(point => markup`<circle class="dot" cx="${at(point)[0]}" cy="${at(point)[1]}" r="${shape === 'dots' ? 5.5 : 3.5}"/>`) : null
+    dots
+      ? points.map(
+          point =>
+            markup`<circle class="dot" cx="${at(point)[0]}" cy="${at(point)[1]}" r="${shape === 'dots' ? 5.5 : 3.5}"/>`,
+        )
+      : null
   }</g>\n`
 }
 
@@ -211,7 +234,9 @@ function layMarks(marks: NonNullable<ChartOptions['marks']>): Rows<[frame: Frame
 function describe(options: ChartOptions, series: readonly Series[]): string {
   const parts = series.map(({ name, points }) => {
     const last = points.at(-1)
-    return last ? `${name}: ${points.length} points, the last at ${shown(last[0])}, ${shown(last[1])}` : `${name}: no points`
+    return last
+      ? `${name}: ${points.length} points, the last at ${shown(last[0])}, ${shown(last[1])}`
+      : `${name}: no points`
   })
   return `${axisOf(options.y).label} against ${axisOf(options.x).label}. ${parts.join('. ')}.`
 }

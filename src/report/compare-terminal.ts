@@ -41,7 +41,9 @@ export function renderComparison(comparison: Comparison, names: CompareNames): s
 
 /** What makes the comparison one of different things, said first and loudly; empty when they are alike. */
 export function warnings({ setup }: Comparison): string[] {
-  const different = setup.filter(({ what }) => what !== 'seed').map(({ what, a, b }) => `${what} ${printable(a)} against ${printable(b)}`)
+  const different = setup
+    .filter(({ what }) => what !== 'seed')
+    .map(({ what, a, b }) => `${what} ${printable(a)} against ${printable(b)}`)
   return different.length === 0 ? [] : [`WARNING: these are DIFFERENT runs to begin with: ${different.join('; ')}`, '']
 }
 

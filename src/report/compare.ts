@@ -70,9 +70,10 @@ function spreadOf(runs: readonly Run[], name: string): Spread | null {
   const most = values.at(-1)
   if (least === undefined || most === undefined) return null
   const middle = values.length / 2
-  const median = values.length % 2 === 1
-    ? (values[Math.floor(middle)] as number)
-    : ((values[middle - 1] as number) + (values[middle] as number)) / 2
+  const median =
+    values.length % 2 === 1
+      ? (values[Math.floor(middle)] as number)
+      : ((values[middle - 1] as number) + (values[middle] as number)) / 2
   const noises = runs.flatMap(run => noiseOf(run, name) ?? [])
   return { median, least, most, runs: values.length, noise: noises.length > 0 ? Math.max(...noises) : null }
 }
@@ -146,6 +147,10 @@ function environmentOf({ report: { environment } }: Run): Record<string, string>
     memory: String(environment.memory_bytes),
     rootless: String(environment.rootless),
     commit: environment.commit ?? 'not known',
-    ...Object.fromEntries([...prefixed('version of', versions), ...prefixed('digest of', locks), ...prefixed('limit', limits)]),
+    ...Object.fromEntries([
+      ...prefixed('version of', versions),
+      ...prefixed('digest of', locks),
+      ...prefixed('limit', limits),
+    ]),
   }
 }

@@ -1,7 +1,7 @@
 // Curves of a run for its page: nodes against time, memory and processor use against time.
 
-import type { History, Report } from '../judge/types.ts'
 import { inOrder, readTimeline } from '../judge/timeline.ts'
+import type { History, Report } from '../judge/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import type { Point, Series } from './chart.ts'
 
@@ -39,7 +39,9 @@ export function wiringCurve(history: History): WiringCurve {
       { name: 'connected', shape: 'step', points: presence(within, 'node_connected', fromS, toS) },
       { name: 'wired', shape: 'step', points: presence(within, 'node_ready', fromS, toS) },
     ],
-    marks: moments.flatMap(({ at, label }) => (at === null || at > toS ? [] : [{ at, label: `${label} ${at.toFixed(2)} s` }])),
+    marks: moments.flatMap(({ at, label }) =>
+      at === null || at > toS ? [] : [{ at, label: `${label} ${at.toFixed(2)} s` }],
+    ),
     fromS,
     toS,
   }

@@ -7,7 +7,7 @@ import { memoryCurves, type ProcessRow, processorCurves, processRows, wiringCurv
 import { formatBytes, formatCount, formatSeconds } from './format.ts'
 import { type Markup, markup } from './markup.ts'
 import { phaseBars } from './phase-bars.ts'
-import { published, publishedCaution, type PublishedRow } from './published.ts'
+import { type PublishedRow, published, publishedCaution } from './published.ts'
 import { plannedNodes, summaryRow, topologyTitle } from './summary.ts'
 
 const secondsAxis = { label: 'seconds from the start of the run', format: (value: number) => formatCount(value) }
@@ -82,7 +82,11 @@ export function publishedSection(report: Report, history: History): Markup {
     ...(wiredS === undefined
       ? []
       : [{ name: 'this run', shape: 'dots' as const, points: [[plannedNodes(history), wiredS] as const] }]),
-    { name: 'Nextmini, published', shape: 'line+dots', points: pointsOf(published.filter(row => !before.includes(row))) },
+    {
+      name: 'Nextmini, published',
+      shape: 'line+dots',
+      points: pointsOf(published.filter(row => !before.includes(row))),
+    },
     { name: 'before their ARP fix', shape: 'dots', points: pointsOf(before) },
   ]
   const options: ChartOptions = {
@@ -93,13 +97,15 @@ export function publishedSection(report: Report, history: History): Markup {
     log: true,
     height: 280,
   }
-  const [, nodes, wiring, memoryBefore, memoryAfter, perNode] = mine.map(column => column.value)
+  const cells = mine
+    .slice(1)
+    .map(({ title, value }) => markup`<td class="num${title.startsWith('Memory') ? ' optional' : ''}">${value}</td>`)
   return markup`<section><h2 id="published">Beside the published figures</h2>
 ${figure('published', options, '')}
 <table class="beside" aria-labelledby="published">
 <thead><tr><th scope="col">Topology</th><th scope="col" class="num">Nodes</th><th scope="col" class="num">Wiring time</th><th scope="col" class="num optional">Memory before</th><th scope="col" class="num optional">Memory after</th><th scope="col" class="num">Per node</th></tr></thead>
 <tbody>
-<tr class="mine"><th scope="row">${name}<small>this run</small></th><td class="num">${nodes ?? ''}</td><td class="num">${wiring ?? ''}</td><td class="num optional">${memoryBefore ?? ''}</td><td class="num optional">${memoryAfter ?? ''}</td><td class="num">${perNode ?? ''}</td></tr>
+<tr class="mine"><th scope="row">${name}<small>this run</small></th>${cells}</tr>
 ${published.map(publishedRow)}</tbody></table>
 <p class="quiet small">${publishedCaution}</p></section>`
 }

@@ -11,7 +11,7 @@ export function metricsSection(report: Report): Markup {
       markup`<tr><th scope="row"><code>${name}</code></th><td class="num">${formatMetric(name, value)}</td><td class="num optional">${value}</td></tr>\n`,
   )
   return markup`<section><h2 id="metrics">Metrics</h2>
-<details><summary>All ${report.gates.length > 0 ? 'that was measured' : 'of them'}: ${rows.length} metrics</summary>
+<details><summary>All ${rows.length} that are known</summary>
 <table aria-labelledby="metrics"><thead><tr><th scope="col">Name</th><th scope="col" class="num">Value</th><th scope="col" class="num optional">Exact</th></tr></thead>
 <tbody>
 ${rows}</tbody></table></details></section>`
@@ -29,7 +29,12 @@ export function environmentSection(report: Report, history: History): Markup {
     ['Commit', environment.commit ?? 'not known'],
     ['Lock files', pairs(environment.lock_digests)],
     ['Run id', environment.run_id],
-    ['Hosts', report.hosts.map(host => `${host.name}: ids from ${host.node_id_offset + 1}, ${formatCount(host.nodes_count)} nodes`).join('; ')],
+    [
+      'Hosts',
+      report.hosts
+        .map(host => `${host.name}: ids from ${host.node_id_offset + 1}, ${formatCount(host.nodes_count)} nodes`)
+        .join('; '),
+    ],
     ['Edges planned', formatCount((history.plan as Plan).topology.edges.length)],
   ]
   return markup`<section><h2>Environment</h2><dl class="facts">${facts.map(

@@ -28,7 +28,11 @@ ${tiles(report)}
 </header>`
 }
 
-const tileMetrics: readonly { readonly name: string; readonly title: string; readonly format?: (v: number) => string }[] = [
+const tileMetrics: readonly {
+  readonly name: string
+  readonly title: string
+  readonly format?: (v: number) => string
+}[] = [
   { name: 'all_wired_s', title: 'First arrival to all wired' },
   { name: 'fabric_to_wired_s', title: 'First kernel call to all wired' },
   { name: 'memory_per_node_bytes', title: 'Memory per node', format: formatMegabytes },

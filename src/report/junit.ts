@@ -43,7 +43,12 @@ function verdictCase(report: Report): Case {
   const name = 'the verdict is pass'
   const { error, verdict } = report
   if (error) return { name, kind: 'error', type: error.code, message: error.message }
-  return { name, kind: verdict === 'error' ? 'error' : kinds[verdict], type: verdict, message: `the verdict is ${verdict}` }
+  return {
+    name,
+    kind: verdict === 'error' ? 'error' : kinds[verdict],
+    type: verdict,
+    message: `the verdict is ${verdict}`,
+  }
 }
 
 function testCase(report: Report, { name, kind, type, message }: Case): Markup {

@@ -11,7 +11,14 @@ export interface PublishedRow {
   readonly note: string
 }
 
-const ring = (nodes: number, wiringS: number, before: string, after: string, perNode: string, note = ''): PublishedRow => ({
+const ring = (
+  nodes: number,
+  wiringS: number,
+  before: string,
+  after: string,
+  perNode: string,
+  note = '',
+): PublishedRow => ({
   topology: 'Ring',
   nodes,
   wiringS,

@@ -23,7 +23,12 @@ const codes: Readonly<Record<Tone | 'bold' | 'dim', number>> = {
   bold: 1,
   dim: 90,
 }
-const signs: Readonly<Record<GateVerdict['verdict'], string>> = { pass: '✓', fail: '✗', unknown: '?', not_applicable: '–' }
+const signs: Readonly<Record<GateVerdict['verdict'], string>> = {
+  pass: '✓',
+  fail: '✗',
+  unknown: '?',
+  not_applicable: '–',
+}
 
 export function renderTerminal(report: Report, history: History, options: TerminalOptions): string {
   const paint: Paint = (tone, text) => (options.color ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text)

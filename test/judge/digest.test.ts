@@ -3,7 +3,10 @@ import { Random } from '../../src/base/random.ts'
 import { canonicalJson, digestOf } from '../../src/judge/digest.ts'
 
 t.test('keys are ordered, white space and undefined members are left out', async t => {
-  t.equal(canonicalJson({ b: [1, { d: null, c: 'x' }], a: undefined, A: true }), '{"A":true,"b":[1,{"c":"x","d":null}]}')
+  t.equal(
+    canonicalJson({ b: [1, { d: null, c: 'x' }], a: undefined, A: true }),
+    '{"A":true,"b":[1,{"c":"x","d":null}]}',
+  )
   t.equal(canonicalJson([undefined, 1]), '[null,1]')
   t.equal(canonicalJson('"\u2028'), JSON.stringify('"\u2028'))
 })

@@ -11,7 +11,12 @@ const gate = (over: Partial<GateConfig> = {}): GateConfig => ({
   ...over,
 })
 const of = (value: number, others: number[] = []): Metrics => ({
-  total_s: { known: true, value, evidence: 'seen', others: others.map(other => ({ value: other, evidence: 'samples' })) },
+  total_s: {
+    known: true,
+    value,
+    evidence: 'seen',
+    others: others.map(other => ({ value: other, evidence: 'samples' })),
+  },
 })
 
 t.test('each operator passes and fails on its own side of the limit', async t => {
@@ -24,8 +29,10 @@ t.test('each operator passes and fails on its own side of the limit', async t =>
     ['!=', [2, 4], [3]],
   ]
   for (const [operator, pass, fail] of table) {
-    for (const value of pass) t.equal(judgeGate(gate({ operator }), of(value), 'host').verdict, 'pass', `${value} ${operator} 3`)
-    for (const value of fail) t.equal(judgeGate(gate({ operator }), of(value), 'host').verdict, 'fail', `${value} ${operator} 3`)
+    for (const value of pass)
+      t.equal(judgeGate(gate({ operator }), of(value), 'host').verdict, 'pass', `${value} ${operator} 3`)
+    for (const value of fail)
+      t.equal(judgeGate(gate({ operator }), of(value), 'host').verdict, 'fail', `${value} ${operator} 3`)
   }
 })
 
@@ -57,9 +64,9 @@ t.test('what was not proven is unknown', async t => {
     'a metric that is not there': [gate(), {}],
     'a name of the prototype': [gate({ metric: 'constructor' }), {}],
     'an unknown metric': [gate(), { total_s: { known: false, why: 'never seen' } }],
-    'NaN': [gate(), of(Number.NaN)],
+    NaN: [gate(), of(Number.NaN)],
     'NaN against !=': [gate({ operator: '!=' }), of(Number.NaN)],
-    'infinity': [gate({ operator: '>=' }), of(Number.POSITIVE_INFINITY)],
+    infinity: [gate({ operator: '>=' }), of(Number.POSITIVE_INFINITY)],
     'a limit that is no number': [gate({ operator: '!=', limit: Number.NaN }), of(1)],
     'an operator that is none': [gate({ operator: '~' as '<=' }), of(1)],
     'sources on both sides of the limit': [gate(), of(2, [4])],
@@ -76,7 +83,11 @@ t.test('sources that differ on one side of the limit don’t matter', async t =>
 })
 
 t.test('a crash of the judge is unknown, never a pass', async t => {
-  const crash = (thrown: unknown): Metrics => ({ get total_s(): never { throw thrown } })
+  const crash = (thrown: unknown): Metrics => ({
+    get total_s(): never {
+      throw thrown
+    },
+  })
   t.match(judgeGate(gate(), crash(new Error('boom')), 'host'), { verdict: 'unknown', evidence: /boom/ })
   t.match(judgeGate(gate(), crash('bang'), 'host'), { verdict: 'unknown', evidence: /bang/ })
   t.equal(judgeGate(null as unknown as GateConfig, {}, 'host').verdict, 'unknown')

@@ -34,7 +34,10 @@ t.test('a folder that is not there can not be read', async t => {
 
 t.test('a file is no run folder', async t => {
   const path = join(folderOf(t), 'plan.json')
-  t.match(errorFrom(() => readHistory(path)), { code: 'FILE_UNREADABLE', facts: { path } })
+  t.match(
+    errorFrom(() => readHistory(path)),
+    { code: 'FILE_UNREADABLE', facts: { path } },
+  )
 })
 
 t.test('without a readable plan there is no run', async t => {
@@ -49,7 +52,11 @@ t.test('without a readable plan there is no run', async t => {
     const path = join(folder, 'plan.json')
     if (text === null) rmSync(path)
     else writeFileSync(path, text)
-    t.match(errorFrom(() => readHistory(folder)), { code: 'FILE_UNREADABLE', facts: { path } }, name)
+    t.match(
+      errorFrom(() => readHistory(folder)),
+      { code: 'FILE_UNREADABLE', facts: { path } },
+      name,
+    )
   }
 })
 

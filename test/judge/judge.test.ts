@@ -28,7 +28,7 @@ t.test('a good run passes and says what it ran', async t => {
 t.test('the same data give the same report, from memory or from a folder anywhere', async t => {
   const data = ringRun()
   const folders = [writeRunFolder(data), writeRunFolder(data)]
-  t.teardown(() => folders.forEach(folder => folder.remove()))
+  for (const folder of folders) t.teardown(folder.remove)
   const reports = [judge(historyOf(data)), ...folders.map(folder => judge(readHistory(folder.path)))]
   const texts = reports.map(report => JSON.stringify(report))
   t.equal(new Set(texts).size, 1)

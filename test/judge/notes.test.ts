@@ -2,29 +2,38 @@ import t from 'tap'
 import { notesOf } from '../../src/judge/notes.ts'
 import { readTimeline } from '../../src/judge/timeline.ts'
 import type { History } from '../../src/judge/types.ts'
-import { type RunData, historyOf, ringRun } from '../fixtures/run-folder.ts'
+import { historyOf, type RunData, ringRun } from '../fixtures/run-folder.ts'
 
-function notes(change: (data: RunData) => Partial<History> | void, open: string[] = []): string[] {
+function notes(change: (data: RunData) => unknown, open: string[] = []): string[] {
   const data = ringRun()
-  const history = { ...historyOf(data), ...change(data) }
+  const history = { ...historyOf(data), ...(change(data) as Partial<History> | undefined) }
   return notesOf(history, readTimeline(history.events), open)
 }
 
 t.test('a good run needs no notes', async t => {
-  t.same(notes(() => {}), [])
+  t.same(
+    notes(() => {}),
+    [],
+  )
 })
 
 t.test('notes of the run and warnings of its plan come first, each once', async t => {
   const found = notes(data => {
     const { scenario } = data.plan
-    const plan = { ...data.plan, scenario: { ...scenario, warnings: ['w', 'n'], dataplane: { ...scenario.dataplane, warnings: ['d'] } } }
+    const plan = {
+      ...data.plan,
+      scenario: { ...scenario, warnings: ['w', 'n'], dataplane: { ...scenario.dataplane, warnings: ['d'] } },
+    }
     return { plan, outcome: data.outcome && { ...data.outcome, notes: ['n'] } }
   })
   t.same(found, ['n', 'w', 'd'])
 })
 
 t.test('a plan of fewer words has no warnings', async t => {
-  t.same(notes(data => ({ plan: { ...data.plan, scenario: { name: 'x' } }, outcome: null })), [])
+  t.same(
+    notes(data => ({ plan: { ...data.plan, scenario: { name: 'x' } }, outcome: null })),
+    [],
+  )
 })
 
 t.test('damage and open phases are told', async t => {
@@ -32,11 +41,17 @@ t.test('damage and open phases are told', async t => {
     { file: 'events.ndjson', kind: 'corrupt', line: 3, problem: 'p' },
     { file: 'samples.ndjson', kind: 'missing', problem: 'q' },
   ] as const
-  t.match(notes(() => ({ damage }), ['wire']), [/events.ndjson line 3/, /^samples.ndjson is missing/, /wire/])
-  t.same(notes(data => {
-    const { damage: _, ...history } = historyOf(data)
-    return history
-  }), [])
+  t.match(
+    notes(() => ({ damage }), ['wire']),
+    [/events.ndjson line 3/, /^samples.ndjson is missing/, /wire/],
+  )
+  t.same(
+    notes(data => {
+      const { damage: _, ...history } = historyOf(data)
+      return history
+    }),
+    [],
+  )
 })
 
 t.test('a store that persists nothing is told, with its reason', async t => {
@@ -56,13 +71,21 @@ t.test('a machine that was busy before wiring is told', async t => {
   t.match(first({ pressure: { cpu_some: 55, memory_some: 0, io_some: 0 } }), [/55 %/])
   t.same(first({ load_1m: 5, t_s: 99 }), [], 'a sample taken while wiring shows our own work')
   t.same(first({ pressure: null }), [])
-  t.same(notes(() => ({ samples: [] })), [])
-  t.match(notes(data => ({ samples: data.samples.map(s => ({ ...s, load_1m: 5 })), events: [] })), [/load 5/])
+  t.same(
+    notes(() => ({ samples: [] })),
+    [],
+  )
+  t.match(
+    notes(data => ({ samples: data.samples.map(s => ({ ...s, load_1m: 5 })), events: [] })),
+    [/load 5/],
+  )
 })
 
 t.test('changes by others are named, not all of them', async t => {
   const foreign = (count: number) =>
-    notes(data => ({ outcome: data.outcome && { ...data.outcome, foreign: Array.from({ length: count }, (_, i) => `veth${i}`) } }))
+    notes(data => ({
+      outcome: data.outcome && { ...data.outcome, foreign: Array.from({ length: count }, (_, i) => `veth${i}`) },
+    }))
   t.match(foreign(2), [/veth0, veth1$/])
   t.match(foreign(12), [/veth9 and 2 more$/])
 })

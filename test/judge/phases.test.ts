@@ -2,7 +2,12 @@ import t from 'tap'
 import { readPhases } from '../../src/judge/phases.ts'
 import type { PhaseName, RunEvent } from '../../src/protocol/events.ts'
 
-const event = (t_s: number, kind: 'phase_started' | 'phase_ended', phase: PhaseName): RunEvent => ({ t_s, from: 'run', kind, phase })
+const event = (t_s: number, kind: 'phase_started' | 'phase_ended', phase: PhaseName): RunEvent => ({
+  t_s,
+  from: 'run',
+  kind,
+  phase,
+})
 
 t.test('no events have no phases', async t => {
   t.same(readPhases([]), { phases: [], open: [] })
@@ -23,7 +28,10 @@ t.test('phases are paired by name, in order of their start', async t => {
 })
 
 t.test('a phase that did not end counts up to the last event', async t => {
-  const { phases, open } = readPhases([event(1, 'phase_started', 'wire'), { t_s: 4, from: 'controller', kind: 'stopped' }])
+  const { phases, open } = readPhases([
+    event(1, 'phase_started', 'wire'),
+    { t_s: 4, from: 'controller', kind: 'stopped' },
+  ])
   t.same(phases, [{ name: 'wire', start_s: 1, duration_s: 3 }])
   t.same(open, ['wire'])
 })

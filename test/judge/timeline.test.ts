@@ -2,8 +2,10 @@ import t from 'tap'
 import { inOrder, readTimeline } from '../../src/judge/timeline.ts'
 import type { RunEvent } from '../../src/protocol/events.ts'
 
-const at = (t_s: number, event: Record<string, unknown>): RunEvent => ({ t_s, from: 'controller', ...event }) as RunEvent
-const node = (t_s: number, kind: string, node_id: number): RunEvent => at(t_s, { kind, node_id, reason: '', peer_id: 1 })
+const at = (t_s: number, event: Record<string, unknown>): RunEvent =>
+  ({ t_s, from: 'controller', ...event }) as RunEvent
+const node = (t_s: number, kind: string, node_id: number): RunEvent =>
+  at(t_s, { kind, node_id, reason: '', peer_id: 1 })
 
 t.test('no events give no moments', async t => {
   const time = readTimeline([])
@@ -13,7 +15,10 @@ t.test('no events give no moments', async t => {
 
 t.test('events are taken in the order of their times, equal times as written', async t => {
   const events = [node(2, 'node_ready', 1), node(1, 'node_ready', 2), node(1, 'node_ready', 3)]
-  t.same(inOrder(events).map(event => 'node_id' in event && event.node_id), [2, 3, 1])
+  t.same(
+    inOrder(events).map(event => 'node_id' in event && event.node_id),
+    [2, 3, 1],
+  )
 })
 
 t.test('the first of each moment counts', async t => {
