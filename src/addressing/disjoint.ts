@@ -22,7 +22,8 @@ export function checkFleetsDisjoint(fleets: readonly NamedFleet[]): void {
   const claim = (host: string, what: Overlap['what'], value: number | string): void => {
     const owner = owners.get(value)
     if (owner === undefined) owners.set(value, host)
-    else if (!overlaps.has(`${what} ${owner} ${host}`)) overlaps.set(`${what} ${owner} ${host}`, { hosts: [owner, host], what, value })
+    else if (!overlaps.has(`${what} ${owner} ${host}`))
+      overlaps.set(`${what} ${owner} ${host}`, { hosts: [owner, host], what, value })
   }
   for (const { host, fabric } of fleets)
     for (const node of fabric.nodes) {
@@ -30,6 +31,8 @@ export function checkFleetsDisjoint(fleets: readonly NamedFleet[]): void {
       claim(host, 'address', node.address)
     }
   if (overlaps.size === 0) return
-  const problems = [...overlaps.values()].map(({ hosts: [a, b], what, value }) => `${a} and ${b} both have ${what} ${value}`)
+  const problems = [...overlaps.values()].map(
+    ({ hosts: [a, b], what, value }) => `${a} and ${b} both have ${what} ${value}`,
+  )
   throw new NslabError('CONFIG_INVALID', { source: 'the fleets', problems, overlaps: [...overlaps.values()] })
 }

@@ -92,7 +92,9 @@ function checkRequest(request: FleetRequest): number {
   else if (gatewayOffsetOf(bridgeIp) === null)
     problems.push(`bridge_ip = ${request.bridgeIp}: must not be the first or the last address of its /22`)
   else if (lastSlot >= slotsMax(bridgeIp))
-    problems.push(`n_nodes = ${request.nNodes}: from bridge_ip ${request.bridgeIp} on ${slotsMax(bridgeIp)} nodes fit in 32 bits`)
+    problems.push(
+      `n_nodes = ${request.nNodes}: from bridge_ip ${request.bridgeIp} on ${slotsMax(bridgeIp)} nodes fit in 32 bits`,
+    )
   const widest = bridgeNameOf(request.bridgeName, shardOf(lastSlot))
   for (const name of new Set([request.bridgeName, widest]))
     if (Buffer.byteLength(name) > INTERFACE_NAME_BYTES_MAX)

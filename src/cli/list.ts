@@ -16,8 +16,14 @@ export function addListCommand(program: Command): void {
 
 /** A line a scenario, in columns. */
 export function listText(scenarios: readonly Scenario[]): string {
-  const rows = scenarios.map(({ name, controller, summary }) => [name, String(nodesCountOf(controller.topology)), summary])
+  const rows = scenarios.map(({ name, controller, summary }) => [
+    name,
+    String(nodesCountOf(controller.topology)),
+    summary,
+  ])
   const widest = (column: number): number => Math.max(0, ...rows.map(row => (row[column] as string).length))
   const [names, nodes] = [widest(0), widest(1)]
-  return rows.map(([name = '', count = '', summary = '']) => `${name.padEnd(names)}  ${count.padStart(nodes)}  ${summary}\n`).join('')
+  return rows
+    .map(([name = '', count = '', summary = '']) => `${name.padEnd(names)}  ${count.padStart(nodes)}  ${summary}\n`)
+    .join('')
 }

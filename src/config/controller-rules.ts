@@ -12,7 +12,12 @@ type Edge = readonly [number, number]
 export function checkIds(table: ControllerTable, nodesCount: number | null, path: Path, problems: Problems): void {
   const within = (at: Path, id: number): void => {
     if (nodesCount !== null && id > nodesCount)
-      problems.add({ path: [...path, ...at], value: id, limit: `ids from 1 to ${nodesCount}`, problem: `is beyond the topology's ${nodesCount} nodes` })
+      problems.add({
+        path: [...path, ...at],
+        value: id,
+        limit: `ids from 1 to ${nodesCount}`,
+        problem: `is beyond the topology's ${nodesCount} nodes`,
+      })
   }
   const once = new Map<string, number>()
   const unique = (list: string, index: number, what: string): void => {
@@ -25,7 +30,11 @@ export function checkIds(table: ControllerTable, nodesCount: number | null, path
       within([list, index, 'src_node_id'], item.src_node_id)
       within([list, index, 'dst_node_id'], item.dst_node_id)
       if (item.src_node_id === item.dst_node_id)
-        problems.add({ path: [...path, list, index, 'dst_node_id'], value: item.dst_node_id, problem: 'must differ from src_node_id' })
+        problems.add({
+          path: [...path, list, index, 'dst_node_id'],
+          value: item.dst_node_id,
+          problem: 'must differ from src_node_id',
+        })
       if (list === 'link_rates') unique(list, index, `link ${item.src_node_id} to ${item.dst_node_id}`)
     })
   table.nodes.forEach((node, index) => {
@@ -46,7 +55,10 @@ export function checkFlows(table: ControllerTable, path: Path, problems: Problem
       problems.mustBe([...at, 'flow_len'], spec.flow_len, 'either { Bytes = n } or { Duration = seconds }')
     const transport = spec.transport ?? table.flow_transport
     if (duration !== undefined && transport === 'lossless_unicast' && spec.flow_rate === undefined)
-      problems.add({ path: [...at, 'flow_rate'], problem: 'is required for a flow with a Duration over lossless_unicast' })
+      problems.add({
+        path: [...at, 'flow_rate'],
+        problem: 'is required for a flow with a Duration over lossless_unicast',
+      })
   })
 }
 
@@ -68,9 +80,17 @@ export function checkAddresses(table: ControllerTable, nodesCount: number, path:
     // The broadcast address is no node's.
     const room = hostMask - 1 - host
     if (nodesCount > room)
-      problems.add({ path: [...path, key], value: table[key], problem: `has room for ${Math.max(room, 0)} nodes within net_mask ${table.net_mask}; the topology has ${nodesCount}` })
+      problems.add({
+        path: [...path, key],
+        value: table[key],
+        problem: `has room for ${Math.max(room, 0)} of ${nodesCount} nodes within net_mask ${table.net_mask}`,
+      })
   }
   const room = 0xffff_ffff - (parseIpv4(table.external_base_addr) as number)
   if (nodesCount > room)
-    problems.add({ path: [...path, 'external_base_addr'], value: table.external_base_addr, problem: `has room for ${room} nodes within 32 bits; the topology has ${nodesCount}` })
+    problems.add({
+      path: [...path, 'external_base_addr'],
+      value: table.external_base_addr,
+      problem: `has room for ${room} nodes within 32 bits; the topology has ${nodesCount}`,
+    })
 }

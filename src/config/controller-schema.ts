@@ -56,7 +56,10 @@ export const controllerEntries = {
   scheduler_type: v.optional(oneOf('fifo', 'wrr'), 'fifo'),
   topology: v.optional(topologySchema),
   routing: v.optional(v.object({ protocol: v.optional(oneOf('shortest_path')) })),
-  routes: v.optional(v.array(v.object({ route: v.array(v.union([nodeId, edge], 'node ids, or pairs of node ids')) })), []),
+  routes: v.optional(
+    v.array(v.object({ route: v.array(v.union([nodeId, edge], 'node ids, or pairs of node ids')) })),
+    [],
+  ),
   link_rates: v.optional(
     v.array(v.object({ src_node_id: nodeId, dst_node_id: nodeId, rate: intFrom(1), bucket_size: intFrom(1) })),
     [],

@@ -10,9 +10,20 @@ import type { TopologyConfig } from './types.ts'
 type Preset = NonNullable<TopologyConfig['preset']>
 type PresetName = Preset['type']
 
-const CONFIG_KEYS = ['full_mesh_config', 'ring_config', 'line_config', 'star_config', 'fat_tree_config', 'torus_config', 'grid_config'] as const
+const CONFIG_KEYS = [
+  'full_mesh_config',
+  'ring_config',
+  'line_config',
+  'star_config',
+  'fat_tree_config',
+  'torus_config',
+  'grid_config',
+] as const
 
-/** Checks and converts a [topology] whose keys are each valid. On a problem the result is the topology without its preset. */
+/**
+ * Checks and converts a [topology] whose keys are each valid. On a problem the result is the topology without its
+ * preset.
+ */
 export function readTopology(table: TopologyTable, path: Path, problems: Problems, warnings: string[]): TopologyConfig {
   const before = problems.count
   const preset = readPreset(table, path, problems, warnings)
@@ -28,7 +39,11 @@ export function readTopology(table: TopologyTable, path: Path, problems: Problem
 function readPreset(table: TopologyTable, path: Path, problems: Problems, warnings: string[]): Preset | null {
   const name = table.type ?? table.topology
   if (table.type !== undefined && table.topology !== undefined && table.type !== table.topology)
-    problems.add({ path: [...path, 'topology'], value: table.topology, problem: `is another name of "type", which says "${table.type}"` })
+    problems.add({
+      path: [...path, 'topology'],
+      value: table.topology,
+      problem: `is another name of "type", which says "${table.type}"`,
+    })
   const wanted = name === undefined ? null : (`${name}_config` as const)
   for (const key of CONFIG_KEYS)
     if (key !== wanted && table[key] !== undefined)
@@ -59,16 +74,30 @@ function presetOf(name: PresetName, table: TopologyTable): Preset {
 
 function checkSize(config: TopologyConfig, path: Path, problems: Problems): void {
   const { preset } = config
-  if (preset?.type === 'fat_tree' && preset.k % 2 !== 0)
-    return problems.mustBe([...path, 'fat_tree_config', 'k'], preset.k, 'an even number above 0')
+  if (preset?.type === 'fat_tree' && preset.k % 2 !== 0) {
+    problems.mustBe([...path, 'fat_tree_config', 'k'], preset.k, 'an even number above 0')
+    return
+  }
   const nodesCount = nodesCountOf(config)
   if (preset !== undefined) {
     const at = [...path, `${preset.type}_config`]
-    if (nodesCount > NODE_ID_MAX)
-      return problems.add({ path: at, value: parametersOf(preset), problem: `makes ${nodesCount} nodes; at most ${NODE_ID_MAX} are possible` })
+    if (nodesCount > NODE_ID_MAX) {
+      problems.add({
+        path: at,
+        value: parametersOf(preset),
+        problem: `makes ${nodesCount} nodes; at most ${NODE_ID_MAX} are possible`,
+      })
+      return
+    }
     const edgesCount = (nodesCount * (nodesCount - 1)) / 2
-    if (preset.type === 'full_mesh' && edgesCount > EDGES_MAX)
-      return problems.add({ path: at, value: parametersOf(preset), problem: `makes ${edgesCount} edges; at most ${EDGES_MAX} are possible` })
+    if (preset.type === 'full_mesh' && edgesCount > EDGES_MAX) {
+      problems.add({
+        path: at,
+        value: parametersOf(preset),
+        problem: `makes ${edgesCount} edges; at most ${EDGES_MAX} are possible`,
+      })
+      return
+    }
     if (config.nNodes !== undefined && config.nNodes !== nodesCount)
       problems.add({
         path: [...path, 'n_nodes'],
@@ -78,7 +107,12 @@ function checkSize(config: TopologyConfig, path: Path, problems: Problems): void
   }
   config.edges.forEach((edge, index) => {
     if (Math.max(...edge) > nodesCount)
-      problems.add({ path: [...path, 'edges', index], value: edge, limit: `ids from 1 to ${nodesCount}`, problem: `has an id beyond the topology's ${nodesCount} nodes` })
+      problems.add({
+        path: [...path, 'edges', index],
+        value: edge,
+        limit: `ids from 1 to ${nodesCount}`,
+        problem: `has an id beyond the topology's ${nodesCount} nodes`,
+      })
   })
 }
 

@@ -2,7 +2,7 @@
 
 import type { FlowSpec } from '../protocol/messages.ts'
 import { checkAddresses, checkFlows, checkIds, readRoutes } from './controller-rules.ts'
-import { controllerSchema, type ControllerTable } from './controller-schema.ts'
+import { type ControllerTable, controllerSchema } from './controller-schema.ts'
 import { readTopology } from './controller-topology.ts'
 import { readDb } from './db.ts'
 import { isLoopback } from './host.ts'
@@ -24,7 +24,10 @@ export interface ControllerFlags {
 export function parseControllerConfig(text: string, file: string, flags: ControllerFlags = {}): ControllerConfig {
   const problems = new Problems(file)
   const raw = problems.parse(text, file)
-  if (flags.token !== undefined) raw.token = flags.token
+  if (flags.token !== undefined) {
+    raw.token = flags.token
+    problems.fromFlag(['token'], '--token')
+  }
   const config = readController(raw, [], problems, 'alone')
   problems.throwIfAny()
   return config
@@ -52,7 +55,11 @@ export function readController(
     })
   const listen = table.listen ?? (surroundings === 'fabric' ? '0.0.0.0' : '127.0.0.1')
   if (surroundings === 'alone' && !isLoopback(listen) && table.token === undefined)
-    problems.add({ path: [...path, 'listen'], value: listen, problem: 'is not a loopback address, so a token is required' })
+    problems.add({
+      path: [...path, 'listen'],
+      value: listen,
+      problem: 'is not a loopback address, so a token is required',
+    })
   const routes = readRoutes(table, path, problems)
   const db = readDb(table.db, path.concat('db'), problems, warnings)
   warnings.push(...withoutEffect(table, raw))
@@ -105,7 +112,9 @@ function flowSpecOf(spec: ControllerTable['flows'][number]['flow_spec']): FlowSp
   }
 }
 
-/** Keys that are known and change nothing, and those that are delivered to the nodes while no packets are carried yet. */
+/**
+ * Keys that are known and change nothing, and those that are delivered to the nodes while no packets are carried yet.
+ */
 function withoutEffect(table: ControllerTable, raw: TomlTable): string[] {
   const warnings: string[] = []
   for (const key of ['multicast_pool_base', 'multicast_pool_mask'])

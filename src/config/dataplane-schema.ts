@@ -1,9 +1,21 @@
-// Every key of the dataplane's configuration, with the published defaults (facts/nextmini.md 2). `on_node_death` and `token`
-// are nslab's. What has no effect here is checked all the same, and named in a warning when it is given.
+// Every key of the dataplane's configuration, with the published defaults (facts/nextmini.md 2). `on_node_death` and
+// `token` are nslab's. What has no effect here is checked all the same, and named in a warning when it is given.
 
 import * as v from 'valibot'
 import { NODE_ID_MAX } from '../base/limits.ts'
-import { bridgeAddress, flag, int, intFrom, interfaceName, nodeId, oneOf, port, portText, positive, text } from './values.ts'
+import {
+  bridgeAddress,
+  flag,
+  int,
+  interfaceName,
+  intFrom,
+  nodeId,
+  oneOf,
+  port,
+  portText,
+  positive,
+  text,
+} from './values.ts'
 
 const MS_MAX = 86_400_000
 
@@ -125,11 +137,8 @@ const withoutEffect = {
 }
 
 /** The keys by name, so that the scenario's [dataplane] can have them too. */
-export const dataplaneEntries = Object.assign(
-  {},
-  effective,
-  ...Object.values(withoutEffect),
-) as typeof effective & Record<string, v.GenericSchema>
+export const dataplaneEntries = Object.assign({}, effective, ...Object.values(withoutEffect)) as typeof effective &
+  Record<string, v.GenericSchema>
 
 export const dataplaneSchema = v.object(effective)
 /** `dataplaneSchema` and every key without effect: what a file may have. */

@@ -96,19 +96,27 @@ function offsetOf(table: DataplaneTable, nNodes: number, path: Path, problems: P
 function checkRange(table: DataplaneTable, nNodes: number, offset: number, path: Path, problems: Problems): void {
   const at = [...path, 'n_nodes']
   if (offset + nNodes > NODE_ID_MAX)
-    problems.add({ path: at, value: nNodes, problem: `makes node ids up to ${offset + nNodes}; the highest is ${NODE_ID_MAX}` })
+    problems.add({
+      path: at,
+      value: nNodes,
+      problem: `makes node ids up to ${offset + nNodes}; the highest is ${NODE_ID_MAX}`,
+    })
   const bridgeIp = parseIpv4(table.bridge_ip) as number
   // Started by hand, a fleet takes slots from its offset on.
   const lastShard = Math.floor((offset + nNodes - 1) / SHARD_NODES_MAX)
   const lastNetwork = bridgeIp - (bridgeIp % SHARD_ADDRESSES_COUNT) + SHARD_ADDRESSES_COUNT * (lastShard + 1)
   if (lastNetwork > 0x1_0000_0000)
-    problems.add({ path: at, value: nNodes, problem: `does not fit in 32-bit addresses from bridge_ip ${table.bridge_ip} on` })
+    problems.add({
+      path: at,
+      value: nNodes,
+      problem: `does not fit in 32-bit addresses from bridge_ip ${table.bridge_ip} on`,
+    })
   const lastBridge = lastShard === 0 ? table.bridge_name : `${table.bridge_name.replace(/[0-9]+$/, '')}${lastShard}`
   if (lastBridge.length > INTERFACE_NAME_BYTES_MAX)
     problems.add({
       path: [...path, 'bridge_name'],
       value: table.bridge_name,
-      problem: `makes "${lastBridge}" for the last shard; an interface name has at most ${INTERFACE_NAME_BYTES_MAX} bytes`,
+      problem: `makes "${lastBridge}" for the last shard; a name has at most ${INTERFACE_NAME_BYTES_MAX} bytes`,
     })
 }
 
@@ -121,7 +129,9 @@ function controllerAddrOf(table: DataplaneTable, path: Path, problems: Problems,
     return CONTROLLER_ADDR_DEFAULT
   }
   if (!isLoopback(address.host))
-    warnings.push(`controller_addr = "${table.controller_addr}" is not dialled: it is given to the lab's own controller, port ${address.port}`)
+    warnings.push(
+      `controller_addr = "${table.controller_addr}" is not dialled: the lab's own controller takes port ${address.port}`,
+    )
   return `127.0.0.1:${address.port}`
 }
 

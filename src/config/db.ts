@@ -20,12 +20,12 @@ export function readDb(
     problems.add({
       path: [...path, 'mode'],
       value: table.mode,
-      problem: `is for a server of this machine: db.host = "${table.host}" is neither a loopback address nor a unix socket's folder`,
+      problem: `is for a server of this machine: host "${table.host}" is neither loopback nor a unix socket's folder`,
     })
   const mode = table.mode ?? (local ? 'external' : 'private')
   if (mode === 'private' && table.mode === undefined)
     warnings.push(
-      `db.host = "${table.host}" is not dialled: a database server of the run's own takes user, password and database name`,
+      `db.host = "${table.host}" is not dialled: a database server of the run's own takes user, password and name`,
     )
   const { user, password, host, database } = table
   return { mode, user, password, host, port: portOf(table.port), database }

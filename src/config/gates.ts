@@ -17,8 +17,8 @@ export interface GateTable {
 const REQUIRE_LIMIT = 'an operator (<=, <, >=, >, ==, !=) and a number, as in "<= 3" or "<= 1 + 0.005 * nodes"'
 
 /**
- * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, `nodes`, and `<number> * nodes`, where `nodes` is
- * how many the topology has; metrics in _s take durations, those in _bytes sizes in place of numbers.
+ * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, `nodes`, and `<number> * nodes`, where
+ * `nodes` is how many the topology has; metrics in _s take durations, those in _bytes sizes in place of numbers.
  */
 export function parseRequire(
   text: string,
@@ -66,9 +66,18 @@ export function readGates(
     const first = names.get(name)
     names.set(name, first ?? index)
     if (first !== undefined)
-      problems.add({ path: [...at, table.name === undefined ? 'metric' : 'name'], value: name, problem: `is the name of gate[${first}] too: give each its own name` })
+      problems.add({
+        path: [...at, table.name === undefined ? 'metric' : 'name'],
+        value: name,
+        problem: `is the name of gate[${first}] too: give each its own name`,
+      })
     if (!metricByName.has(table.metric))
-      problems.add({ path: [...at, 'metric'], value: table.metric, problem: 'unknown metric', nearest: nearestOf(table.metric, metricByName.keys()) })
+      problems.add({
+        path: [...at, 'metric'],
+        value: table.metric,
+        problem: 'unknown metric',
+        nearest: nearestOf(table.metric, metricByName.keys()),
+      })
     if (table.levels?.length === 0) problems.mustBe([...at, 'levels'], table.levels, 'at least one level')
     const require = parseRequire(table.require, table.metric, nodesCount)
     if (require === null) {

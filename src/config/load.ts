@@ -26,7 +26,7 @@ export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new NslabError('FILE_UNREADABLE', { path, reason: (error as NodeJS.ErrnoException).code ?? String(error) }, { cause: error })
+    throw new NslabError('FILE_UNREADABLE', { path, reason: (error as NodeJS.ErrnoException).code }, { cause: error })
   }
 }
 

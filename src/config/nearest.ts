@@ -19,7 +19,10 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] as number
 }
 
-/** The nearest of `known` within a third of the name's length (at least 2); the first of equals. Case and `-` are ignored. */
+/**
+ * The nearest of `known` within a third of the name's length (at least 2); the first of equals. Case and `-` are
+ * ignored.
+ */
 export function nearestOf(name: string, known: Iterable<string>): string | undefined {
   const plain = name.toLowerCase().replaceAll('-', '_')
   let best: string | undefined

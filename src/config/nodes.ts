@@ -8,8 +8,8 @@ import { presetNodesCount } from './topology-size.ts'
 const BY_N_NODES = new Set(['ring', 'full_mesh', 'line', 'star'])
 
 /**
- * Changes the raw [topology] in place. Sizes that the topology can't have are a problem at `path` that names the nearest that
- * it can. A topology that is itself wrong is left alone: its own problems are told elsewhere.
+ * Changes the raw [topology] in place. Sizes that the topology can't have are a problem at `path` that names the
+ * nearest that it can. A topology that is itself wrong is left alone: its own problems are told elsewhere.
  */
 export function setNodes(topology: TomlTable, nodes: number, path: Path, problems: Problems): void {
   const type = topology.type ?? topology.topology
@@ -29,7 +29,13 @@ export function setNodes(topology: TomlTable, nodes: number, path: Path, problem
     }
     if (size.nodes > nodes) {
       const near = lower === 0 ? `${size.nodes}` : `${lower} or ${size.nodes}`
-      return problems.add({ path, value: nodes, limit: near, problem: `does not fit ${type}${keptText(type, parameters)}; the nearest that fit are ${near}` })
+      problems.add({
+        path,
+        value: nodes,
+        limit: near,
+        problem: `does not fit ${type}${keptText(type, parameters)}; the nearest that fit are ${near}`,
+      })
+      return
     }
     lower = size.nodes
   }
@@ -47,10 +53,15 @@ function sizesOf(type: string, parameters: TomlTable): ((step: number) => Size) 
     return n => ({ nodes: presetNodesCount({ type, dim, n }), parameters: { dim, n } })
   if (type === 'grid' && Number.isSafeInteger(columns) && (columns as number) > 0)
     return rows => ({ nodes: rows * (columns as number), parameters: { rows, columns } })
-  if (type === 'fat_tree') return half => ({ nodes: presetNodesCount({ type, k: 2 * half }), parameters: { k: 2 * half } })
+  if (type === 'fat_tree')
+    return half => ({ nodes: presetNodesCount({ type, k: 2 * half }), parameters: { k: 2 * half } })
   return null
 }
 
 function keptText(type: string, parameters: TomlTable): string {
-  return type === 'torus' ? ` of dim ${String(parameters.dim)}` : type === 'grid' ? ` of ${String(parameters.columns)} columns` : ''
+  return type === 'torus'
+    ? ` of dim ${String(parameters.dim)}`
+    : type === 'grid'
+      ? ` of ${String(parameters.columns)} columns`
+      : ''
 }

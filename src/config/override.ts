@@ -19,7 +19,9 @@ export interface Override {
 export function parseSet(text: string): Override {
   const at = text.indexOf('=')
   const from = `--set ${text}`
-  return at < 0 ? { key: text.trim(), value: '', from } : { key: text.slice(0, at).trim(), value: text.slice(at + 1), from }
+  return at < 0
+    ? { key: text.trim(), value: '', from }
+    : { key: text.slice(0, at).trim(), value: text.slice(at + 1), from }
 }
 
 /** Puts the value into `root`. What does not fit is added to the problems, and `root` left as it is. */
@@ -27,25 +29,41 @@ export function applyOverride(root: TomlTable, schema: v.GenericSchema, override
   const path = pathOf(override.key)
   problems.fromFlag(path, override.from)
   let table: TomlTable | unknown[] = root
-  let at: v.GenericSchema | null = schema
+  let at = schema
   for (const [index, part] of path.entries()) {
-    at = childOf(at, part)
-    if (at === null) {
-      const known = entriesOf(unwrap(schemaAt(schema, path.slice(0, index)))) ?? {}
-      return problems.add({ flag: override.from, path: path.slice(0, index + 1), problem: 'unknown key', nearest: nearestOf(String(part), Object.keys(known)) })
+    const child = childOf(at, part)
+    if (child === null) {
+      const known = entriesOf(unwrap(at)) ?? {}
+      problems.add({
+        flag: override.from,
+        path: path.slice(0, index + 1),
+        problem: 'unknown key',
+        nearest: nearestOf(String(part), Object.keys(known)),
+      })
+      return
     }
+    at = child
     if (index === path.length - 1) break
     const next: unknown = Reflect.get(table, part)
-    if (next === undefined && typeof part === 'string') Reflect.set(table, part, typeof path[index + 1] === 'number' ? [] : {})
+    if (next === undefined && typeof part === 'string')
+      Reflect.set(table, part, typeof path[index + 1] === 'number' ? [] : {})
     const inner: unknown = Reflect.get(table, part)
-    if (!isTable(inner) && !Array.isArray(inner)) return problems.add({ path, problem: `has nothing at ${String(part)}` })
+    if (!isTable(inner) && !Array.isArray(inner)) {
+      problems.add({ path, problem: `has nothing at ${String(part)}` })
+      return
+    }
     table = inner
   }
   const last = path.at(-1)
-  if (last === undefined) return problems.add({ flag: override.from, path, problem: 'must be key=value' })
-  if (typeof last === 'number' && last > (table as unknown[]).length)
-    return problems.add({ path, problem: `has only ${(table as unknown[]).length} elements` })
-  Reflect.set(table, last, typed(override.value, at as v.GenericSchema))
+  if (last === undefined) {
+    problems.add({ flag: override.from, path, problem: 'must be key=value' })
+    return
+  }
+  if (typeof last === 'number' && last > (table as unknown[]).length) {
+    problems.add({ path, problem: `has only ${(table as unknown[]).length} elements` })
+    return
+  }
+  Reflect.set(table, last, typed(override.value, at))
 }
 
 /** The TOML value of the text where the schema takes it, else the text itself where the schema takes that. */
@@ -66,14 +84,9 @@ function pathOf(key: string): Path {
     .map(part => (/^[0-9]+$/.test(part) ? Number(part) : part))
 }
 
-function childOf(schema: v.GenericSchema | null, part: string | number): v.GenericSchema | null {
-  if (schema === null) return null
+function childOf(schema: v.GenericSchema, part: string | number): v.GenericSchema | null {
   const inner = unwrap(schema)
   if (typeof part === 'number') return itemOf(inner)
   const entries = entriesOf(inner)
   return entries !== null && Object.hasOwn(entries, part) ? (entries[part] as v.GenericSchema) : null
-}
-
-function schemaAt(schema: v.GenericSchema, path: Path): v.GenericSchema {
-  return path.reduce<v.GenericSchema>((at, part) => childOf(at, part) as v.GenericSchema, schema)
 }

@@ -6,7 +6,9 @@ import { Locations, type Path, type Position } from './locate.ts'
 
 export type TomlTable = Record<string, unknown>
 
-/** One thing wrong: where, which key, which value, what it must be. `line` and `column` are 0 for a value from a flag. */
+/**
+ * One thing wrong: where, which key, which value, what it must be. `line` and `column` are 0 for a value from a flag.
+ */
 export interface ConfigIssue {
   /** File, or the flag the value came from. */
   readonly source: string
@@ -45,13 +47,16 @@ const VALUE_CHARS_MAX = 60
 /** `["a", 0, "b c"]` as `a[0]."b c"`. */
 export function keyText(path: Path): string {
   return path
-    .map(part => (typeof part === 'number' ? `[${part}]` : `.${/^[A-Za-z0-9_-]+$/.test(part) ? part : JSON.stringify(part)}`))
+    .map(part =>
+      typeof part === 'number' ? `[${part}]` : `.${/^[A-Za-z0-9_-]+$/.test(part) ? part : JSON.stringify(part)}`,
+    )
     .join('')
     .replace(/^\./, '')
 }
 
 function valueText(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
+  // JSON has no inf and nan, TOML has.
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value)
   return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text
 }
 
@@ -71,8 +76,8 @@ export class Problems {
   }
 
   /**
-   * Parses a text and remembers it as the origin of what is at `mount`. Where two texts have the same key of a mount, the
-   * earlier one owns it. A syntax error is thrown at once: nothing more can be known.
+   * Parses a text and remembers it as the origin of what is at `mount`. Where two texts have the same key of a mount,
+   * the earlier one owns it. A syntax error is thrown at once: nothing more can be known.
    */
   parse(text: string, file: string, mount: Path = []): TomlTable {
     this.#origins.push({ file, text, mount })

@@ -6,14 +6,18 @@ type Edge = readonly [number, number]
 export function routeEdges(route: readonly (number | Edge)[]): readonly Edge[] | string {
   const ids = route.filter(part => typeof part === 'number')
   const edges = route.filter(part => typeof part !== 'number')
-  if (ids.length > 0 && edges.length > 0) return 'mixes node ids and edges: write a path [1, 2, 3] or edges [[1, 2], [2, 3]]'
+  if (ids.length > 0 && edges.length > 0)
+    return 'mixes node ids and edges: write a path [1, 2, 3] or edges [[1, 2], [2, 3]]'
   if (edges.length > 0) return findCycle(edges) ?? findSources(edges) ?? edges
   if (ids.length < 2) return 'must have at least two nodes'
   if (new Set(ids).size < ids.length) return 'passes a node twice'
   return ids.slice(1).map((id, index) => [ids[index] as number, id] as const)
 }
 
-/** Kahn's algorithm: what is left when nodes without in-edges are taken away again and again lies on or behind a cycle. */
+/**
+ * Kahn's algorithm: what is left when nodes without in-edges are taken away again and again lies on or behind a
+ * cycle.
+ */
 function findCycle(edges: readonly Edge[]): string | null {
   const entering = new Map<number, number>()
   const leaving = new Map<number, number[]>()

@@ -1,5 +1,5 @@
-// Every key of a scenario (design.md, "A scenario, by example"). [controller] and [dataplane] take the keys of those programs'
-// own files, and `file`, which reads such a file under them.
+// Every key of a scenario (design.md, "A scenario, by example"). [controller] and [dataplane] take the keys of those
+// programs' own files, and `file`, which reads such a file under them.
 
 import * as v from 'valibot'
 import { controllerEntries } from './controller-schema.ts'
@@ -39,7 +39,14 @@ export const shellSchema = v.object({
     {},
   ),
   gate: v.optional(
-    v.array(v.object({ name: v.optional(text(100)), metric: text(100), require: text(100), levels: v.optional(v.array(level)) })),
+    v.array(
+      v.object({
+        name: v.optional(text(100)),
+        metric: text(100),
+        require: text(100),
+        levels: v.optional(v.array(level)),
+      }),
+    ),
     [],
   ),
   controller: v.optional(v.any()),

@@ -20,8 +20,8 @@ export type ReadText = (path: string) => string
 type Section = 'controller' | 'dataplane'
 
 /**
- * Parses a scenario. `file` is its path: files that it names are relative to it. Overrides apply in order, over everything.
- * Throws CONFIG_INVALID with every problem.
+ * Parses a scenario. `file` is its path: files that it names are relative to it. Overrides apply in order, over
+ * everything. Throws CONFIG_INVALID with every problem.
  */
 export function parseScenario(
   text: string,
@@ -45,7 +45,7 @@ export function parseScenario(
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, nodesCount, ['gate'], problems)
   // Counts are only compared where both are right: what is wrong already needs no second problem.
-  if (problems.count === 0) checkCounts(controller, dataplane, nodesCount, hostsCount, problems)
+  if (problems.count === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)
   checkTokens(controller, dataplane, problems)
   problems.throwIfAny()
 
@@ -62,7 +62,11 @@ export function parseScenario(
       vcpus: shell.hosts.vcpus,
     },
     controller,
-    dataplane: { ...dataplane, controllerAddr: `127.0.0.1:${controller.port}`, ...(token === undefined ? {} : { token }) },
+    dataplane: {
+      ...dataplane,
+      controllerAddr: `127.0.0.1:${controller.port}`,
+      ...(token === undefined ? {} : { token }),
+    },
     run: {
       holdS: secondsOf(shell.run.hold),
       deadlineS: secondsOf(shell.run.deadline),
@@ -81,7 +85,10 @@ function mergeFile(raw: TomlTable, section: Section, file: string, problems: Pro
   const table = raw[section]
   if (!isTable(table) || table.file === undefined) return
   const { file: name, ...own } = table
-  if (typeof name !== 'string') return problems.mustBe([section, 'file'], name, 'a path')
+  if (typeof name !== 'string') {
+    problems.mustBe([section, 'file'], name, 'a path')
+    return
+  }
   const path = resolve(dirname(file), name)
   raw[section] = { ...problems.parse(readText(path), path, [section]), ...own }
 }
@@ -93,7 +100,10 @@ function sectionOf(raw: TomlTable, section: Section, problems: Problems): TomlTa
   return {}
 }
 
-/** Brings `nodes` and the dataplane's n_nodes into the topology: the one overrides it, the other stands in where it is missing. */
+/**
+ * Brings `nodes` and the dataplane's n_nodes into the topology: the one overrides it, the other stands in where it is
+ * missing.
+ */
 function spreadNodes(
   controller: TomlTable,
   dataplane: TomlTable,
@@ -115,22 +125,28 @@ function spreadNodes(
 }
 
 function checkCounts(
-  controller: ControllerConfig,
   dataplane: DataplaneConfig,
   nodesCount: number,
   hostsCount: number,
   problems: Problems,
 ): void {
-  if (nodesCount === 0) return problems.add({ path: ['controller', 'topology'], problem: 'has no nodes: give it a type, n_nodes or edges' })
+  if (nodesCount === 0) {
+    problems.add({ path: ['controller', 'topology'], problem: 'has no nodes: give it a type, n_nodes or edges' })
+    return
+  }
   if (hostsCount > nodesCount)
-    problems.add({ path: ['hosts', 'count'], value: hostsCount, problem: `is more than the ${nodesCount} nodes of the topology` })
+    problems.add({
+      path: ['hosts', 'count'],
+      value: hostsCount,
+      problem: `is more than the ${nodesCount} nodes of the topology`,
+    })
   // Without an n_nodes of its own the dataplane was given the rounded-up share.
   const planned = dataplane.nNodes * hostsCount
   if (planned < nodesCount || planned - nodesCount >= hostsCount)
     problems.add({
       path: ['dataplane', 'n_nodes'],
       value: dataplane.nNodes,
-      problem: `makes ${planned} nodes on ${hostsCount} ${hostsCount === 1 ? 'host' : 'hosts'}; the topology (${controller.topology.preset?.type ?? 'custom'}) has ${nodesCount}`,
+      problem: `makes ${planned} nodes (hosts.count = ${hostsCount}); the topology has ${nodesCount}`,
     })
   if (dataplane.nodeIdOffset !== 0)
     problems.add({
@@ -153,6 +169,8 @@ function warningsOf(controller: ControllerConfig, dataplane: DataplaneConfig, ra
   ]
   const addr = parseControllerAddr(String(rawDataplane.controller_addr ?? ''))
   if (addr !== null && addr.port !== controller.port)
-    warnings.push(`dataplane: controller_addr says port ${addr.port}, but the controller listens on ${controller.port}, which is used`)
+    warnings.push(
+      `dataplane: controller_addr says port ${addr.port}; the controller's own port ${controller.port} is used`,
+    )
   return warnings
 }

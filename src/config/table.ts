@@ -1,4 +1,5 @@
-// Reads a TOML table by a schema table: every unknown key and every bad value becomes a problem, none stops the reading.
+// Reads a TOML table by a schema table: every unknown key and every bad value becomes a problem, none stops the
+// reading.
 
 import * as v from 'valibot'
 import type { Path } from './locate.ts'
@@ -38,7 +39,7 @@ export function readTable<E extends Entries>(
   const result = v.safeParse(schema, raw)
   if (!result.success)
     for (const issue of result.issues) {
-      const at = [...path, ...(issue.path ?? []).map(item => item.key as string | number)]
+      const at = [...path, ...pathOf(issue)]
       if (wrongShape.some(shape => shape.every((part, index) => part === at[index]))) continue
       if (issue.received === 'undefined' && issue.input === undefined)
         problems.add({ path: at, problem: 'is required' })
@@ -50,7 +51,14 @@ export function readTable<E extends Entries>(
   return { value: v.parse(schema, clean), bad }
 }
 
-/** Unknown keys, and tables that are no tables. Returns the paths of the latter; valibot takes any object for a table. */
+/** Where the issue is; the table itself is known to be one, so there is always a path. */
+function pathOf(issue: v.BaseIssue<unknown>): Path {
+  return (issue.path as NonNullable<typeof issue.path>).map(item => item.key as string | number)
+}
+
+/**
+ * Unknown keys, and tables that are no tables. Returns the paths of the latter; valibot takes any object for a table.
+ */
 function checkShape(schema: Schema, raw: unknown, path: Path, problems: Problems, spoil: (at: Path) => void): Path[] {
   const inner = unwrap(schema)
   const items = itemOf(inner)

@@ -16,7 +16,9 @@ export interface TopologyConfig {
 }
 
 export interface DbConfig {
-  /** external: dialled as given (loopback or unix socket only). private: a server of the run's own, with these names. */
+  /**
+   * external: dialled as given (loopback or unix socket only). private: a server of the run's own, with these names.
+   */
   readonly mode: 'external' | 'private'
   readonly user: string
   readonly password: string
@@ -99,7 +101,14 @@ export interface Scenario {
   }
   readonly controller: ControllerConfig
   readonly dataplane: DataplaneConfig
-  readonly run: { readonly holdS: number; readonly deadlineS: number; readonly teardownDeadlineS: number; readonly sampleIntervalS: number; /** Run folder in place of a new one under runs/. */ readonly out?: string; /** Keep the private database's data. */ readonly keep: boolean }
+  readonly run: {
+    readonly holdS: number
+    readonly deadlineS: number
+    readonly teardownDeadlineS: number
+    readonly sampleIntervalS: number /** Run folder in place of a new one under runs/. */
+    readonly out?: string /** Keep the private database's data. */
+    readonly keep: boolean
+  }
   readonly gates: readonly GateConfig[]
   readonly warnings: readonly string[]
 }

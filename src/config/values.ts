@@ -18,7 +18,10 @@ export const intFrom = (min: number) =>
   leaf<number>(`an integer of at least ${min}`, value => isInt(value) && value >= min)
 
 /** A finite number above 0. */
-export const positive = leaf<number>('a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity)
+export const positive = leaf<number>(
+  'a number above 0',
+  value => typeof value === 'number' && value > 0 && value < Infinity,
+)
 
 export const flag = leaf<boolean>('true or false', value => typeof value === 'boolean')
 
@@ -36,12 +39,15 @@ export const oneOf = <const T extends readonly string[]>(...words: T) =>
 export const ipv4 = leaf<string>('an IPv4 address', value => typeof value === 'string' && parseIpv4(value) !== null)
 
 /** Gateway of the first shard: neither the first nor the last address of its /22 (facts/nextmini.md 3.1). */
-export const bridgeAddress = leaf<string>('an IPv4 address that is neither the first nor the last of its /22', value => {
-  const address = typeof value === 'string' ? parseIpv4(value) : null
-  if (address === null) return false
-  const offset = address % SHARD_ADDRESSES_COUNT
-  return offset !== 0 && offset !== SHARD_ADDRESSES_COUNT - 1
-})
+export const bridgeAddress = leaf<string>(
+  'an IPv4 address that is neither the first nor the last of its /22',
+  value => {
+    const address = typeof value === 'string' ? parseIpv4(value) : null
+    if (address === null) return false
+    const offset = address % SHARD_ADDRESSES_COUNT
+    return offset !== 0 && offset !== SHARD_ADDRESSES_COUNT - 1
+  },
+)
 
 /** A netmask: ones, then zeros, with room for at least two hosts. */
 export const netMask = leaf<string>('an IPv4 netmask from 128.0.0.0 to 255.255.255.252', value => {
@@ -80,7 +86,10 @@ export const scenarioName = leaf<string>(
 )
 
 /** A duration; stays text here, see `secondsOf`. */
-export const duration = leaf<string>(DURATION_LIMIT, value => typeof value === 'string' && parseDuration(value) !== null)
+export const duration = leaf<string>(
+  DURATION_LIMIT,
+  value => typeof value === 'string' && parseDuration(value) !== null,
+)
 
 /** Seconds of a checked duration. */
 export const secondsOf = (checked: string): number => parseDuration(checked) as number

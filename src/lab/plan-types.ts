@@ -14,7 +14,11 @@ export interface FleetPlan {
 export interface Plan {
   readonly schema: 'nslab.plan/1'
   readonly scenario: Scenario
-  readonly topology: { readonly name: string; readonly nodes_count: number; readonly edges: readonly (readonly [number, number])[] }
+  readonly topology: {
+    readonly name: string
+    readonly nodes_count: number
+    readonly edges: readonly (readonly [number, number])[]
+  }
   readonly fleets: readonly FleetPlan[]
   /** What the run needs from the machine, counted before anything is made. */
   readonly needs: {

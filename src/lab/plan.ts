@@ -12,11 +12,17 @@ import type { Topology } from '../topology/types.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { FleetPlan, Plan } from './plan-types.ts'
 
-/** Descriptors of a node in the dataplane: its namespace, its control connection, its link listener. Link ends come on top. */
+/**
+ * Descriptors of a node in the dataplane: its namespace, its control connection, its link listener. Link ends come on
+ * top.
+ */
 const NODE_DESCRIPTORS = 3
 /** Node.js, the addon's netlink sockets and epoll sets, console files and channels: about 60 were seen, doubled. */
 const PROCESS_DESCRIPTORS = 128
-/** Dynamic entries that commands in a node may add: its own and its peer's on the bridge. Planned entries are permanent. */
+/**
+ * Dynamic entries that commands in a node may add: its own and its peer's on the bridge. Planned entries are
+ * permanent.
+ */
 const NODE_DYNAMIC_NEIGHBOURS = 2
 /** The issue's own bound for the whole system; the kernel's share of it was measured as 0.33 MB. */
 const NODE_MEMORY_BYTES = 600_000
@@ -41,7 +47,10 @@ export function planToJson(plan: Plan): string {
   return canonicalJson(plan)
 }
 
-/** Consecutive ids, a /22 range of its own for every fleet; the first fleets have one node more where it does not divide. */
+/**
+ * Consecutive ids, a /22 range of its own for every fleet; the first fleets have one node more where it does not
+ * divide.
+ */
 function planFleets(scenario: Scenario, topology: Topology): FleetPlan[] {
   const { dataplane, hosts } = scenario
   const share = Math.floor(topology.nodesCount / hosts.count)
@@ -53,7 +62,10 @@ function planFleets(scenario: Scenario, topology: Topology): FleetPlan[] {
     const nNodes = host < larger ? share + 1 : share
     const bridgeIp = gatewayOf(parseIpv4(dataplane.bridgeIp) as number, shard)
     if (bridgeIp > 0xffff_ffff)
-      throw invalid(scenario, `hosts.count = ${hosts.count}: addresses from bridge_ip ${dataplane.bridgeIp} on do not reach for fleet ${host + 1}`)
+      throw invalid(
+        scenario,
+        `hosts.count = ${hosts.count}: no addresses are left for fleet ${host + 1} from ${dataplane.bridgeIp} on`,
+      )
     const { bridgeName, mtu } = dataplane
     fleets.push({
       host: `host${host + 1}`,
@@ -73,7 +85,10 @@ function checkRouting(scenario: Scenario, topology: Topology): void {
   const { routing, routes } = scenario.controller
   const problems: string[] = []
   const lost = routing === null ? 0 : firstUnreachable(topology)
-  if (lost > 0) problems.push(`controller.routing: shortest_path needs a connected topology; node ${lost} can't be reached from node 1`)
+  if (lost > 0)
+    problems.push(
+      `controller.routing: shortest_path needs a connected topology; node ${lost} can't be reached from node 1`,
+    )
   routes.forEach((edges, index) => {
     for (const [from, to] of edges)
       if (!neighboursOf(topology, from).includes(to))
@@ -93,7 +108,8 @@ function edgesOf(topology: Topology): (readonly [number, number])[] {
 function needsOf(fleets: readonly FleetPlan[], topology: Topology): Plan['needs'] {
   const nodesCount = topology.nodesCount
   const descriptorsOf = ({ nodeIdOffset, nNodes }: FleetPlan): number => {
-    const linkEnds = (topology.offsets[nodeIdOffset + nNodes + 1] as number) - (topology.offsets[nodeIdOffset + 1] as number)
+    const linkEnds =
+      (topology.offsets[nodeIdOffset + nNodes + 1] as number) - (topology.offsets[nodeIdOffset + 1] as number)
     return PROCESS_DESCRIPTORS + NODE_DESCRIPTORS * nNodes + linkEnds
   }
   return {

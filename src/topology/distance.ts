@@ -68,11 +68,12 @@ function fatTreeDistance(x: Place, y: Place): number {
   return x.id === y.id ? 0 : x.below + y.below + switchDistance(x, y)
 }
 
+/** Steps between the switches of two different places; a server's switch may be the other's too. */
 function switchDistance(x: Place, y: Place): number {
   const samePod = x.pod === y.pod
   const sameRow = x.row === y.row
   if (x.layer === y.layer) {
-    if (x.layer === 'core') return x.id === y.id ? 0 : sameRow ? 2 : 4
+    if (x.layer === 'core') return sameRow ? 2 : 4
     if (samePod) return sameRow ? 0 : 2
     return x.layer === 'aggregation' && sameRow ? 2 : 4
   }

@@ -1,5 +1,5 @@
-// A configured topology to nodes and edges. Ids and edges of the presets follow Nextmini (facts/nextmini.md 1.2), with two
-// differences: a ring of one has no self edge, and a fat tree's servers are attached to their edge switches.
+// A configured topology to nodes and edges. Ids and edges of the presets follow Nextmini (facts/nextmini.md 1.2),
+// with two differences: a ring of one has no self edge, and a fat tree's servers are attached to their edge switches.
 
 import { nodesCountOf } from '../config/topology-size.ts'
 import type { TopologyConfig } from '../config/types.ts'
@@ -74,8 +74,8 @@ function addTorus(edges: EdgeList, dim: number, n: number): void {
 }
 
 /**
- * Al-Fares, Loukissas and Vahdat's fat tree of k-port switches. Ids: k²/2 edge switches pod by pod, then k²/2 aggregation
- * switches, k²/4 core switches, and k³/4 servers, k/2 to each edge switch in order.
+ * Al-Fares, Loukissas and Vahdat's fat tree of k-port switches. Ids: k²/2 edge switches pod by pod, then k²/2
+ * aggregation switches, k²/4 core switches, and k³/4 servers, k/2 to each edge switch in order.
  */
 function addFatTree(edges: EdgeList, k: number): void {
   const half = k / 2
@@ -86,5 +86,6 @@ function addFatTree(edges: EdgeList, k: number): void {
       for (let core = 0; core < half; core++) edges.add(aggregation, 1 + 2 * k * half + up * half + core)
     }
   const firstServer = 1 + 2 * k * half + half * half
-  for (let server = 0; server < k * half * half; server++) edges.add(1 + Math.floor(server / half), firstServer + server)
+  for (let server = 0; server < k * half * half; server++)
+    edges.add(1 + Math.floor(server / half), firstServer + server)
 }

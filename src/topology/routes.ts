@@ -35,8 +35,8 @@ export function firstUnreachable(topology: Topology): number {
 }
 
 /**
- * Next hop from `from` to `to` with O(1) memory: the lowest of `neighbours` (of `from`, rising) that is one step nearer.
- * Equal to `bfsNextHops(…)[to]` where `distance` is the topology's own.
+ * Next hop from `from` to `to` with O(1) memory: the lowest of `neighbours` (of `from`, rising) that is one step
+ * nearer. Equal to `bfsNextHops(…)[to]` where `distance` is the topology's own.
  */
 export function nextHop(
   distance: (x: number, y: number) => number,

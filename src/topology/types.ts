@@ -9,7 +9,10 @@ export interface Topology {
   /** Edge e joins ids a[e] < b[e]; sorted by (a, b), without duplicates or self edges. */
   readonly a: Uint32Array
   readonly b: Uint32Array
-  /** Neighbours of id i: neighbours[offsets[i] .. offsets[i+1]), rising. offsets has nodesCount + 2 entries (id 0 is empty). */
+  /**
+   * Neighbours of id i: neighbours[offsets[i] .. offsets[i+1]), rising. offsets has nodesCount + 2 entries (id 0 is
+   * empty).
+   */
   readonly offsets: Uint32Array
   readonly neighbours: Uint32Array
 }

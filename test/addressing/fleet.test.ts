@@ -30,7 +30,10 @@ t.test('a MAC address is a pure function of the IPv4 address', t => {
   t.equal(macOf(parseIpv4('172.16.8.2') as number), '02:6e:ac:10:08:02')
   t.equal(bridgeMacOf(parseIpv4('172.16.8.1') as number), '02:6f:ac:10:08:01')
   const { nodes, bridges } = plan({ nNodes: 2 })
-  t.same(nodes.map(node => node.mac), ['02:6e:ac:10:08:02', '02:6e:ac:10:08:03'])
+  t.same(
+    nodes.map(node => node.mac),
+    ['02:6e:ac:10:08:02', '02:6e:ac:10:08:03'],
+  )
   t.equal(bridges[0]?.mac, '02:6f:ac:10:08:01')
   t.end()
 })
@@ -38,7 +41,13 @@ t.test('a MAC address is a pure function of the IPv4 address', t => {
 t.test('ids follow the offset, slots only when asked', t => {
   t.match(plan({ nodeIdOffset: 5 }).nodes[0], { nodeId: 6, address: '172.16.8.2', hostInterface: 'veth0a' })
   const far = plan({ nodeIdOffset: 1020 + 5, nNodes: 2, slotByOffset: true })
-  t.match(far.nodes[0], { nodeId: 1026, bridge: 0, address: '172.16.12.7', gateway: '172.16.12.1', hostInterface: 'veth0a' })
+  t.match(far.nodes[0], {
+    nodeId: 1026,
+    bridge: 0,
+    address: '172.16.12.7',
+    gateway: '172.16.12.1',
+    hostInterface: 'veth0a',
+  })
   t.match(far.bridges, [{ name: 'isobr1' }], 'only bridges that are used')
   t.end()
 })
@@ -66,7 +75,12 @@ t.test('random fleets: addresses never repeat, never meet a gateway, and lie in 
     const base = parseIpv4(`10.${random.below(200)}.0.0`) as number
     const bridgeIp = `10.${(base >>> 16) & 255}.${gatewayOffset >>> 8}.${gatewayOffset & 255}`
     const nNodes = 1 + random.below(2500)
-    const { nodes, bridges } = plan({ nNodes, bridgeIp, slotByOffset: random.below(2) === 0, nodeIdOffset: random.below(3000) })
+    const { nodes, bridges } = plan({
+      nNodes,
+      bridgeIp,
+      slotByOffset: random.below(2) === 0,
+      nodeIdOffset: random.below(3000),
+    })
     const taken = new Set([...nodes.map(node => node.address), ...bridges.map(bridge => bridge.address)])
     t.equal(taken.size, nodes.length + bridges.length)
     for (const node of nodes) {
@@ -102,7 +116,10 @@ t.test('the last /22 of all holds a shard', t => {
 })
 
 t.test('a bridge name without digits gets the shard appended', t => {
-  t.same(plan({ bridgeName: 'lab', nNodes: 1021 }).bridges.map(bridge => bridge.name), ['lab', 'lab1'])
+  t.same(
+    plan({ bridgeName: 'lab', nNodes: 1021 }).bridges.map(bridge => bridge.name),
+    ['lab', 'lab1'],
+  )
   t.end()
 })
 
@@ -116,6 +133,8 @@ t.test('fleets that share an id or an address are refused, naming both', t => {
   t.match(nslabErrorOf(() => checkFleetsDisjoint([a, sameIds])).facts, {
     overlaps: [{ hosts: ['alpha', 'gamma'], what: 'id', value: 3 }],
   })
-  t.doesNotThrow(() => checkFleetsDisjoint([a, { host: 'delta', fabric: plan({ nodeIdOffset: 3, nNodes: 3, slotByOffset: true }) }]))
+  t.doesNotThrow(() =>
+    checkFleetsDisjoint([a, { host: 'delta', fabric: plan({ nodeIdOffset: 3, nNodes: 3, slotByOffset: true }) }]),
+  )
   t.end()
 })

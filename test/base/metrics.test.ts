@@ -10,6 +10,9 @@ t.test('every metric ends in its unit, and no name repeats', t => {
 
 t.test('every metric that a run is judged by can be asked for by a gate', t => {
   const known = new Set(metrics.map(metric => metric.name))
-  t.same(metricNames.filter(name => !known.has(name)), [])
+  t.same(
+    metricNames.filter(name => !known.has(name)),
+    [],
+  )
   t.end()
 })

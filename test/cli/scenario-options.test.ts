@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import t from 'tap'
 import { listText } from '../../src/cli/list.ts'
-import { addScenarioOptions, overridesOf } from '../../src/cli/scenario-options.ts'
+import { addScenarioOptions, loadWithOptions, overridesOf } from '../../src/cli/scenario-options.ts'
 import { loadScenario } from '../../src/config/load.ts'
 
 function overridesFrom(...args: string[]) {
@@ -29,6 +29,7 @@ t.test('--set may be repeated, and a flag wins over it', t => {
     { key: 'seed', value: '2', from: '--seed 2' },
   ])
   t.same(overridesFrom(), [])
+  t.equal(loadWithOptions('ring', {}).scenario.name, 'ring', 'no option is needed')
   t.end()
 })
 

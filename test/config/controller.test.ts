@@ -29,14 +29,24 @@ t.test('an empty file has the published defaults', t => {
 t.test('the published example is taken unchanged, and says what becomes of its database', t => {
   const config = parse(published('namespace/controller-config.toml'))
   t.same(config.topology, { preset: { type: 'ring', nNodes: 600 }, edges: [] })
-  t.same(config.db, { mode: 'private', user: 'pgusr', password: 'pgpwrd', host: '172.16.8.2', port: 5432, database: 'nextmini' })
+  t.same(config.db, {
+    mode: 'private',
+    user: 'pgusr',
+    password: 'pgpwrd',
+    host: '172.16.8.2',
+    port: 5432,
+    database: 'nextmini',
+  })
   t.equal(config.warnings.length, 1)
   t.end()
 })
 
 t.test('the published profiles for 10,000 nodes and for several hosts are taken unchanged', t => {
   t.same(parse(published('namespace-10k/controller-config.toml')).topology, { edges: [], nNodes: 10_000 })
-  t.match(parse(published('ns-public/controller-config.toml')), { topology: { preset: { nNodes: 10 } }, db: { mode: 'private', host: 'postgres' } })
+  t.match(parse(published('ns-public/controller-config.toml')), {
+    topology: { preset: { nNodes: 10 } },
+    db: { mode: 'private', host: 'postgres' },
+  })
   t.end()
 })
 
@@ -92,13 +102,25 @@ t.test('every published key is known', t => {
     flowTransport: 'lossless_unicast',
     routing: 'shortest_path',
     topology: { preset: { type: 'full_mesh', nNodes: 4 }, edges: [[1, 2]], nNodes: 4 },
-    routes: [[[1, 2], [2, 3]], [[1, 2], [2, 3]]],
+    routes: [
+      [
+        [1, 2],
+        [2, 3],
+      ],
+      [
+        [1, 2],
+        [2, 3],
+      ],
+    ],
     linkRates: [{ srcNodeId: 1, dstNodeId: 2, rate: { rate: 1000, bucket_size: 2000 } }],
     flows: [
       { srcNodeId: 1, dstNodeId: 4, spec: { flow_len: { Bytes: 10 }, flow_rate: 5, flow_weight: 2, transport: 'tcp' } },
       { spec: { flow_len: { Duration: 1.5 }, flow_rate: 5 } },
     ],
-    nodes: [{ nodeId: 2, operatingMode: 'max' }, { nodeId: 3, operatingMode: 'normal' }],
+    nodes: [
+      { nodeId: 2, operatingMode: 'max' },
+      { nodeId: 3, operatingMode: 'normal' },
+    ],
     db: { mode: 'external', port: 5433 },
   })
   t.equal(config.warnings.length, 3, 'two keys of multicast, and what is only delivered')
@@ -117,35 +139,57 @@ t.test('every preset is read with its parameter', t => {
 
 t.test('a database is dialled on this machine only', t => {
   const db = (section: string) => parse(`[db]\n${section}`).db
-  for (const host of ['localhost', '127.0.0.1', '/run/postgresql']) t.equal(db(`host = "${host}"`)?.mode, 'external', host)
+  for (const host of ['localhost', '127.0.0.1', '/run/postgresql'])
+    t.equal(db(`host = "${host}"`)?.mode, 'external', host)
   t.equal(db('')?.mode, 'private', 'the published default host is another machine')
   t.equal(db('host = "localhost"\nmode = "private"')?.mode, 'private')
   t.same(parse('[db]\nmode = "private"').warnings, [], 'asked for, so nothing to warn of')
-  t.match(issuesOf(() => db('mode = "external"')), [{ key: 'db.mode', line: 2 }])
+  t.match(
+    issuesOf(() => db('mode = "external"')),
+    [{ key: 'db.mode', line: 2 }],
+  )
   t.end()
 })
 
 t.test('a wider listener needs a token', t => {
-  t.match(issuesOf(() => parse('listen = "0.0.0.0"')), [{ key: 'listen', line: 1 }])
+  t.match(
+    issuesOf(() => parse('listen = "0.0.0.0"')),
+    [{ key: 'listen', line: 1 }],
+  )
   t.match(parse('listen = "0.0.0.0"\ntoken = "secret"'), { listen: '0.0.0.0', token: 'secret' })
+  t.end()
+})
+
+t.test('a token of the command line wins over the file', t => {
+  t.equal(parseControllerConfig('token = "a"', 'c.toml', { token: 'b' }).token, 'b')
+  t.match(
+    issuesOf(() => parseControllerConfig('token = "a"', 'c.toml', { token: '\n' })),
+    [{ source: '--token', key: 'token' }],
+  )
   t.end()
 })
 
 t.test('protocols without links are refused by name', t => {
   for (const protocol of ['quic', 'udp'])
-    t.match(issuesOf(() => parse(`protocol = "${protocol}"`)), [{ key: 'protocol', value: `"${protocol}"`, line: 1, column: 1 }])
+    t.match(
+      issuesOf(() => parse(`protocol = "${protocol}"`)),
+      [{ key: 'protocol', value: `"${protocol}"`, line: 1, column: 1 }],
+    )
   t.end()
 })
 
 t.test('all problems come at once, each with its place, key, value and limit', t => {
   const text = 'prot = 1\nport = 70000\n[topology]\ntype = "ring"\nring_config = { n_node = 3 }\nedges = [[1, 1]]'
-  t.match(issuesOf(() => parse(text)), [
-    { source: 'c.toml', line: 1, column: 1, key: 'prot', nearest: 'port' },
-    { source: 'c.toml', line: 2, column: 1, key: 'port', value: '70000', limit: 'an integer from 1 to 65535' },
-    { line: 5, column: 1, key: 'topology.ring_config.n_nodes' },
-    { line: 5, column: 17, key: 'topology.ring_config.n_node', nearest: 'n_nodes' },
-    { line: 6, column: 10, key: 'topology.edges[0]', value: '[1,1]' },
-  ].toSorted((a, b) => a.line - b.line || a.column - b.column))
+  t.match(
+    issuesOf(() => parse(text)),
+    [
+      { source: 'c.toml', line: 1, column: 1, key: 'prot', nearest: 'port' },
+      { source: 'c.toml', line: 2, column: 1, key: 'port', value: '70000', limit: 'an integer from 1 to 65535' },
+      { line: 5, column: 1, key: 'topology.ring_config.n_nodes' },
+      { line: 5, column: 17, key: 'topology.ring_config.n_node', nearest: 'n_nodes' },
+      { line: 6, column: 10, key: 'topology.edges[0]', value: '[1,1]' },
+    ].toSorted((a, b) => a.line - b.line || a.column - b.column),
+  )
   t.end()
 })
 
@@ -156,19 +200,66 @@ t.test('a syntax error has its place', t => {
 })
 
 t.test('wrong types are told once each', t => {
-  t.same(keysOf(() => parse('port = "3000"')), ['port'])
-  t.same(keysOf(() => parse('topology = 3')), ['topology'])
-  t.same(keysOf(() => parse('topology = []')), ['topology'])
-  t.same(keysOf(() => parse('db = 1979-05-27')), ['db'])
-  t.same(keysOf(() => parse('flows = { a = 1 }')), ['flows'])
-  t.same(keysOf(() => parse('flows = [1]')), ['flows[0]'])
-  t.same(keysOf(() => parse('base_addr = "10.0.0"')), ['base_addr'])
-  t.same(keysOf(() => parse('net_mask = "255.0.255.0"')), ['net_mask'])
-  t.same(keysOf(() => parse('net_mask = "no"')), ['net_mask'])
-  t.same(keysOf(() => parse('port = inf')), ['port'])
-  t.same(keysOf(() => parse('[db]\nport = "0"')), ['db.port'])
-  t.same(keysOf(() => parse('[db]\nuser = "a\\u0000"')), ['db.user'])
-  t.same(keysOf(() => parse('[[routes]]\nroute = ["a"]')), ['routes[0].route[0]'])
+  t.same(
+    keysOf(() => parse('port = "3000"')),
+    ['port'],
+  )
+  t.same(
+    keysOf(() => parse('topology = 3')),
+    ['topology'],
+  )
+  t.same(
+    keysOf(() => parse('topology = []')),
+    ['topology'],
+  )
+  t.same(
+    keysOf(() => parse('db = 1979-05-27')),
+    ['db'],
+  )
+  t.same(
+    keysOf(() => parse('flows = { a = 1 }')),
+    ['flows'],
+  )
+  t.same(
+    keysOf(() => parse('flows = [1]')),
+    ['flows[0]'],
+  )
+  t.same(
+    keysOf(() => parse('base_addr = "10.0.0"')),
+    ['base_addr'],
+  )
+  t.same(
+    keysOf(() => parse('net_mask = "255.0.255.0"')),
+    ['net_mask'],
+  )
+  t.same(
+    keysOf(() => parse('net_mask = "no"')),
+    ['net_mask'],
+  )
+  t.same(
+    keysOf(() => parse('net_mask = 3')),
+    ['net_mask'],
+  )
+  t.match(
+    issuesOf(() => parse('port = inf')),
+    [{ key: 'port', value: 'Infinity' }],
+  )
+  t.match(
+    issuesOf(() => parse('"od d" = 1')),
+    [{ key: '"od d"' }],
+  )
+  t.same(
+    keysOf(() => parse('[db]\nport = "0"')),
+    ['db.port'],
+  )
+  t.same(
+    keysOf(() => parse('[db]\nuser = "a\\u0000"')),
+    ['db.user'],
+  )
+  t.same(
+    keysOf(() => parse('[[routes]]\nroute = ["a"]')),
+    ['routes[0].route[0]'],
+  )
   t.end()
 })
 
@@ -182,7 +273,11 @@ t.test('a topology must say what its type needs, and fit', t => {
   t.same(topology('type = "fat_tree"\nfat_tree_config = { k = 3 }'), ['topology.fat_tree_config.k'])
   t.same(topology('type = "torus"\ntorus_config = { dim = 4, n = 3 }'), ['topology.torus_config.dim'])
   t.same(topology('type = "torus"\ntorus_config = { dim = 3, n = 1000 }'), ['topology.torus_config'], 'a billion nodes')
-  t.same(topology('type = "full_mesh"\nfull_mesh_config = { n_nodes = 10000 }'), ['topology.full_mesh_config'], 'fifty million edges')
+  t.same(
+    topology('type = "full_mesh"\nfull_mesh_config = { n_nodes = 10000 }'),
+    ['topology.full_mesh_config'],
+    'fifty million edges',
+  )
   t.same(topology('n_nodes = 3\nedges = [[1, 2], [2, 4]]'), ['topology.edges[1]'])
   t.same(topology('edges = [[0, 2]]'), ['topology.edges[0]'])
   t.same(topology('edges = [[1, 2, 3]]'), ['topology.edges[0]'])
@@ -190,7 +285,10 @@ t.test('a topology must say what its type needs, and fit', t => {
 })
 
 t.test('parameters of another type have no effect, and a warning', t => {
-  t.equal(parse('[topology]\ntype = "line"\nline_config = { n_nodes = 2 }\nring_config = { n_nodes = 3 }').warnings.length, 1)
+  t.equal(
+    parse('[topology]\ntype = "line"\nline_config = { n_nodes = 2 }\nring_config = { n_nodes = 3 }').warnings.length,
+    1,
+  )
   t.equal(parse('[topology]\nring_config = { n_nodes = 3 }').warnings.length, 1)
   t.end()
 })
@@ -202,12 +300,18 @@ t.test('ids lie within the topology and repeat nowhere', t => {
   t.same(keys(`[[link_rates]]\nsrc_node_id = 4\ndst_node_id = 2\n${rate}`), ['link_rates[0].src_node_id'])
   t.same(keys(`[[link_rates]]\nsrc_node_id = 2\ndst_node_id = 2\n${rate}`), ['link_rates[0].dst_node_id'])
   t.same(keys(`[[link_rates]]\nsrc_node_id = 1\ndst_node_id = 2\n${rate}`.repeat(2)), ['link_rates[1]'])
-  t.same(keys('[[flows]]\nsrc_node_id = 1\ndst_node_id = 9\nflow_spec = { flow_len = { Bytes = 1 } }'), ['flows[0].dst_node_id'])
+  t.same(keys('[[flows]]\nsrc_node_id = 1\ndst_node_id = 9\nflow_spec = { flow_len = { Bytes = 1 } }'), [
+    'flows[0].dst_node_id',
+  ])
   t.same(keys('[[nodes]]\nnode_id = 2\n[[nodes]]\nnode_id = 2'), ['nodes[1]'])
   t.same(keys('[[nodes]]\nnode_id = 4'), ['nodes[0].node_id'])
   t.same(keys('[[routes]]\nroute = [1, 2, 7]'), ['routes[0].route'])
   t.same(keys('[[routes]]\nroute = [1, 2, 1]'), ['routes[0].route'])
-  t.same(keysOf(() => parse('[topology]\ntype = "ring"\n[[nodes]]\nnode_id = 99')), ['topology.ring_config'], 'not told beside a wrong topology')
+  t.same(
+    keysOf(() => parse('[topology]\ntype = "ring"\n[[nodes]]\nnode_id = 99')),
+    ['topology.ring_config'],
+    'not told beside a wrong topology',
+  )
   t.end()
 })
 

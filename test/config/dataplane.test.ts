@@ -29,8 +29,18 @@ t.test('an empty file has the published defaults', t => {
 t.test('the published files are taken unchanged, and each key without effect is named', t => {
   const example = parse(published('namespace/config.toml'))
   t.match(example, { nNodes: 600, controllerAddr: '127.0.0.1:3000' })
-  t.same(example.unsupported, ['num_tun_queues', 'num_packet_processors', 'channel_capacity', 'queue_capacity', 'feature'])
-  for (const key of example.unsupported) t.ok(example.warnings.some(warning => warning.includes(key)), key)
+  t.same(example.unsupported, [
+    'num_tun_queues',
+    'num_packet_processors',
+    'channel_capacity',
+    'queue_capacity',
+    'feature',
+  ])
+  for (const key of example.unsupported)
+    t.ok(
+      example.warnings.some(warning => warning.includes(key)),
+      key,
+    )
 
   const large = parse(published('namespace-10k/config.toml'))
   t.match(large, { nNodes: 10_000, controllerConnectTimeoutMs: 30_000 })
@@ -48,23 +58,33 @@ t.test('the published files for two hosts are taken unchanged; the public addres
 
 t.test('flags win over the file', t => {
   const flags = { controllerAddr: 'ws://127.0.0.1:4000', nNodes: '7', nodeIdOffset: 3 }
-  t.match(parse('n_nodes = 2\ncontroller_addr = "127.0.0.1:1"', flags), { controllerAddr: '127.0.0.1:4000', nNodes: 7, nodeIdOffset: 3 })
+  t.match(parse('n_nodes = 2\ncontroller_addr = "127.0.0.1:1"', flags), {
+    controllerAddr: '127.0.0.1:4000',
+    nNodes: 7,
+    nodeIdOffset: 3,
+  })
   t.end()
 })
 
 t.test('a bad flag is named as it was written', t => {
-  t.match(issuesOf(() => parse('mtu = 9000', { nNodes: '0', controllerAddr: 'nowhere' })), [
-    { source: 'd.toml', line: 1, key: 'mtu', value: '9000', limit: 'an integer from 68 to 6400' },
-    { source: '--n-nodes 0', line: 0, key: 'n_nodes', value: '0' },
-    { source: 'nowhere', key: 'controller_addr' },
-  ])
+  t.match(
+    issuesOf(() => parse('mtu = 9000', { nNodes: '0', controllerAddr: 'nowhere' })),
+    [
+      { source: 'd.toml', line: 1, key: 'mtu', value: '9000', limit: 'an integer from 68 to 6400' },
+      { source: '--n-nodes 0', line: 0, key: 'n_nodes', value: '0' },
+      { source: 'nowhere', key: 'controller_addr' },
+    ],
+  )
   t.end()
 })
 
 t.test('a single node may have its id by node_id', t => {
   t.match(parse('node_id = 7'), { nNodes: 1, nodeIdOffset: 6 })
   t.match(parse('node_id = 7\nnode_id_offset = 6'), { nodeIdOffset: 6 })
-  t.same(keysOf(() => parse('node_id = 7\nnode_id_offset = 2')), ['node_id'])
+  t.same(
+    keysOf(() => parse('node_id = 7\nnode_id_offset = 2')),
+    ['node_id'],
+  )
   const fleet = parse('node_id = 7\nn_nodes = 2')
   t.equal(fleet.nodeIdOffset, 0)
   t.equal(fleet.warnings.length, 1)
@@ -92,7 +112,11 @@ t.test('values out of range are refused with their limit', t => {
     ['feature = "parallel"', 'feature'],
     ['[lossless_runtime_config]\nfec_default_symbol_size = 20000', 'lossless_runtime_config.fec_default_symbol_size'],
   ] as const)
-    t.same(keysOf(() => parse(text)), [key], text)
+    t.same(
+      keysOf(() => parse(text)),
+      [key],
+      text,
+    )
   t.end()
 })
 
@@ -102,8 +126,14 @@ t.test('the last addresses there are can be used', t => {
 })
 
 t.test('an unknown key is an error that names the nearest known one', t => {
-  t.match(issuesOf(() => parse('\nnode_id_ofset = 5')), [{ line: 2, column: 1, key: 'node_id_ofset', nearest: 'node_id_offset' }])
-  t.match(issuesOf(() => parse('[integration_test]\ncase_nam = "x"')), [{ key: 'integration_test.case_nam', nearest: 'case_name' }])
+  t.match(
+    issuesOf(() => parse('\nnode_id_ofset = 5')),
+    [{ line: 2, column: 1, key: 'node_id_ofset', nearest: 'node_id_offset' }],
+  )
+  t.match(
+    issuesOf(() => parse('[integration_test]\ncase_nam = "x"')),
+    [{ key: 'integration_test.case_nam', nearest: 'case_name' }],
+  )
   t.end()
 })
 

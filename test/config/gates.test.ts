@@ -13,7 +13,13 @@ function read(...tables: GateTable[]) {
 t.test('an operator and a number', t => {
   for (const operator of ['<=', '<', '>=', '>', '==', '!='] as const)
     t.same(parseRequire(`${operator} 3`, 'total_s', 100), { operator, limit: 3 })
-  for (const [text, limit] of [['==0', 0], ['<= -1.5', -1.5], ['< 1e3', 1000], ['< 1e+3', 1000], [' <=  600_000 ', 600_000]] as const)
+  for (const [text, limit] of [
+    ['==0', 0],
+    ['<= -1.5', -1.5],
+    ['< 1e3', 1000],
+    ['< 1e+3', 1000],
+    [' <=  600_000 ', 600_000],
+  ] as const)
     t.equal(parseRequire(text, 'residue_count', 100)?.limit, limit, text)
   t.end()
 })
@@ -36,16 +42,31 @@ t.test('units fit the metric', t => {
 })
 
 t.test('what is no requirement is null', t => {
-  for (const text of ['', '3', '<=', '=< 3', '= 3', '<= three', '<= 3 +', '<= nodes * 3', '<= x * nodes', '<= 1e999', '<= 3 s * 2'])
+  for (const text of [
+    '',
+    '3',
+    '<=',
+    '=< 3',
+    '= 3',
+    '<= three',
+    '<= 3 +',
+    '<= nodes * 3',
+    '<= x * nodes',
+    '<= 1e999',
+    '<= 3 s * 2',
+  ])
     t.equal(parseRequire(text, 'residue_count', 100), null, text)
   t.end()
 })
 
 t.test('a gate is named after its metric unless it has a name', t => {
-  t.same(read({ metric: 'total_s', require: '<= 3' }, { name: 'slow', metric: 'total_s', require: '> 0', levels: ['tcg'] }), [
-    { name: 'total_s', metric: 'total_s', operator: '<=', limit: 3 },
-    { name: 'slow', metric: 'total_s', operator: '>', limit: 0, levels: ['tcg'] },
-  ])
+  t.same(
+    read({ metric: 'total_s', require: '<= 3' }, { name: 'slow', metric: 'total_s', require: '> 0', levels: ['tcg'] }),
+    [
+      { name: 'total_s', metric: 'total_s', operator: '<=', limit: 3 },
+      { name: 'slow', metric: 'total_s', operator: '>', limit: 0, levels: ['tcg'] },
+    ],
+  )
   t.end()
 })
 

@@ -19,8 +19,14 @@ t.test('every scenario that ships is valid, named as its file, and says what it 
     const { scenario } = loadScenario(name)
     t.equal(scenario.name, name)
     t.not(scenario.summary, '')
-    t.ok(scenario.gates.some(gate => gate.metric === 'residue_count' && gate.limit === 0), 'leaves nothing')
-    t.ok(scenario.gates.some(gate => gate.metric === 'nodes_count'), 'counts its nodes')
+    t.ok(
+      scenario.gates.some(gate => gate.metric === 'residue_count' && gate.limit === 0),
+      'leaves nothing',
+    )
+    t.ok(
+      scenario.gates.some(gate => gate.metric === 'nodes_count'),
+      'counts its nodes',
+    )
   }
   t.end()
 })
@@ -42,12 +48,18 @@ t.test('the scenarios that the issue asks for ship with the sizes it asks for', 
 
 t.test('gates follow the number of nodes asked for', t => {
   const { scenario } = loadScenario('ring', [{ key: 'nodes', value: '7', from: '--nodes 7' }])
-  t.match(scenario.gates.find(gate => gate.metric === 'nodes_count'), { limit: 7 })
+  t.match(
+    scenario.gates.find(gate => gate.metric === 'nodes_count'),
+    { limit: 7 },
+  )
   t.end()
 })
 
 t.test('a name means a file of the folder, anything else is a path', t => {
-  const folder = folderWith(t, { 'mine.toml': 'name = "mine"\n[controller]\ntopology = { n_nodes = 2 }', 'notes.md': '' })
+  const folder = folderWith(t, {
+    'mine.toml': 'name = "mine"\n[controller]\ntopology = { n_nodes = 2 }',
+    'notes.md': '',
+  })
   t.same(scenarioNames(folder), ['mine'])
   t.equal(scenarioPath('mine', folder), join(folder, 'mine.toml'))
   t.equal(scenarioPath('other.toml', folder), 'other.toml')
@@ -57,15 +69,30 @@ t.test('a name means a file of the folder, anything else is a path', t => {
 })
 
 t.test('an unknown name is a usage error that names the nearest', t => {
-  t.match(nslabErrorOf(() => loadScenario('rnig')), { code: 'USAGE', facts: { scenario: 'rnig', nearest: 'ring' } })
-  t.match(nslabErrorOf(() => loadScenario('completely-else')), { code: 'USAGE', facts: { nearest: undefined } })
+  t.match(
+    nslabErrorOf(() => loadScenario('rnig')),
+    { code: 'USAGE', facts: { scenario: 'rnig', nearest: 'ring' } },
+  )
+  t.match(
+    nslabErrorOf(() => loadScenario('completely-else')),
+    { code: 'USAGE', facts: { nearest: undefined } },
+  )
   t.end()
 })
 
 t.test('an unreadable file is an error with its path and reason', t => {
   const folder = folderWith(t, { 'x.toml': 'name = "x"\n[controller]\nfile = "absent.toml"' })
-  t.match(nslabErrorOf(() => readText(join(folder, 'no.toml'))), { code: 'FILE_UNREADABLE', facts: { path: join(folder, 'no.toml'), reason: 'ENOENT' } })
-  t.match(nslabErrorOf(() => readText(folder)), { code: 'FILE_UNREADABLE', facts: { reason: 'EISDIR' } })
-  t.match(nslabErrorOf(() => loadScenario(join(folder, 'x.toml'))), { code: 'FILE_UNREADABLE', facts: { path: join(folder, 'absent.toml') } })
+  t.match(
+    nslabErrorOf(() => readText(join(folder, 'no.toml'))),
+    { code: 'FILE_UNREADABLE', facts: { path: join(folder, 'no.toml'), reason: 'ENOENT' } },
+  )
+  t.match(
+    nslabErrorOf(() => readText(folder)),
+    { code: 'FILE_UNREADABLE', facts: { reason: 'EISDIR' } },
+  )
+  t.match(
+    nslabErrorOf(() => loadScenario(join(folder, 'x.toml'))),
+    { code: 'FILE_UNREADABLE', facts: { path: join(folder, 'absent.toml') } },
+  )
   t.end()
 })

@@ -47,7 +47,9 @@ function pointsAt(text: string, { line, column }: { line: number; column: number
   const rest = text.split('\n')[line - 1]?.slice(column - 1)
   const key = path.findLast(part => typeof part === 'string')
   if (rest === undefined || rest === '') return false
-  return typeof path.at(-1) === 'number' || rest.startsWith(key as string) || rest.startsWith('"') || rest.startsWith("'")
+  return (
+    typeof path.at(-1) === 'number' || rest.startsWith(key as string) || rest.startsWith('"') || rest.startsWith("'")
+  )
 }
 
 t.test('positions count lines and columns from 1', t => {

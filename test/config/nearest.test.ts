@@ -3,7 +3,15 @@ import { editDistance, nearestOf } from '../../src/config/nearest.ts'
 
 t.test('insertions, deletions, replacements and swaps cost one each', t => {
   for (const [a, b, distance] of [
-    ['', '', 0], ['', 'abc', 3], ['abc', '', 3], ['abc', 'abc', 0], ['abc', 'abd', 1], ['abc', 'acb', 1], ['abc', 'ab', 1], ['kitten', 'sitting', 3], ['abcd', 'badc', 2],
+    ['', '', 0],
+    ['', 'abc', 3],
+    ['abc', '', 3],
+    ['abc', 'abc', 0],
+    ['abc', 'abd', 1],
+    ['abc', 'acb', 1],
+    ['abc', 'ab', 1],
+    ['kitten', 'sitting', 3],
+    ['abcd', 'badc', 2],
   ] as const)
     t.equal(editDistance(a, b), distance, `${a} ${b}`)
   t.end()

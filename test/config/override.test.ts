@@ -46,7 +46,14 @@ t.test('what can not be set is told with the flag as it was written', t => {
     ['=1', '', undefined],
     ['', '', undefined],
   ] as const)
-    t.match(issuesOf(() => set(text)), [{ source: `--set ${text}`, line: 0, key, ...(nearest === undefined ? {} : { nearest }) }], text)
-  t.match(issuesOf(() => set('run.hold=2s', { run: 3 })), [{ key: 'run.hold' }])
+    t.match(
+      issuesOf(() => set(text)),
+      [{ source: `--set ${text}`, line: 0, key, ...(nearest === undefined ? {} : { nearest }) }],
+      text,
+    )
+  t.match(
+    issuesOf(() => set('run.hold=2s', { run: 3 })),
+    [{ key: 'run.hold' }],
+  )
   t.end()
 })

@@ -3,19 +3,33 @@ import { parseDuration, parseSize } from '../../src/config/units.ts'
 
 t.test('durations are seconds', t => {
   for (const [text, seconds] of [
-    ['2s', 2], ['500ms', 0.5], ['1.5 s', 1.5], ['1h30m', 5400], ['1h 30m 2s 5ms', 5402.005], ['12h', 43_200], ['2d', 172_800], ['0s', 0],
+    ['2s', 2],
+    ['500ms', 0.5],
+    ['1.5 s', 1.5],
+    ['1h30m', 5400],
+    ['1h 30m 2s 5ms', 5402.005],
+    ['12h', 43_200],
+    ['2d', 172_800],
+    ['0s', 0],
   ] as const)
     t.equal(parseDuration(text), seconds, text)
   t.end()
 })
 
 t.test('what is no duration is null', t => {
-  for (const text of ['', ' ', '2', 's', '-2s', '2 seconds', '30m1h', '1s1s', '1e3s', '2s!']) t.equal(parseDuration(text), null, text)
+  for (const text of ['', ' ', '2', 's', '-2s', '2 seconds', '30m1h', '1s1s', '1e3s', '2s!'])
+    t.equal(parseDuration(text), null, text)
   t.end()
 })
 
 t.test('sizes are bytes, decimal and binary', t => {
-  for (const [text, bytes] of [['5B', 5], ['600 kB', 600_000], ['1.5MB', 1_500_000], ['1GiB', 2 ** 30], ['2 KiB', 2048]] as const)
+  for (const [text, bytes] of [
+    ['5B', 5],
+    ['600 kB', 600_000],
+    ['1.5MB', 1_500_000],
+    ['1GiB', 2 ** 30],
+    ['2 KiB', 2048],
+  ] as const)
     t.equal(parseSize(text), bytes, text)
   for (const text of ['', '5', '5 b', '-1B', '1 TB', 'MB']) t.equal(parseSize(text), null, text)
   t.end()

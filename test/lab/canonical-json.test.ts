@@ -1,6 +1,6 @@
 import t from 'tap'
-import { canonicalJson } from '../../src/lab/canonical-json.ts'
 import type { Random } from '../../src/base/random.ts'
+import { canonicalJson } from '../../src/lab/canonical-json.ts'
 import { seededRounds } from '../fixtures/seeds.ts'
 
 t.test('keys are sorted and what is undefined is left out', t => {
@@ -40,5 +40,9 @@ function randomValue(random: Random, depth: number): unknown {
 function reversed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reversed)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).reverse().map(([key, member]) => [key, reversed(member)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, member]) => [key, reversed(member)]),
+  )
 }

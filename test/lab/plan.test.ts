@@ -6,12 +6,15 @@ import { parseScenario } from '../../src/config/scenario.ts'
 import { makePlan, planToJson } from '../../src/lab/plan.ts'
 import { nslabErrorOf } from '../fixtures/issues.ts'
 
-const override = (key: string, value: string | number): Override => ({ key, value: String(value), from: `--set ${key}=${value}` })
+const override = (key: string, value: string | number): Override => ({
+  key,
+  value: String(value),
+  from: `--set ${key}=${value}`,
+})
 
 const planOf = (name: string, ...overrides: Override[]) => makePlan(loadScenario(name, overrides).scenario)
 
-const planText = (text: string) =>
-  makePlan(parseScenario(`name = "x"\n${text}`, 'x.toml', [], path => path))
+const planText = (text: string) => makePlan(parseScenario(`name = "x"\n${text}`, 'x.toml', [], path => path))
 
 t.test('the plan of three nodes, whole', t => {
   t.matchSnapshot(planToJson(planOf('ring', override('nodes', 3))))
@@ -25,7 +28,12 @@ t.test('the plan of two hosts gives each fleet ids and a /22 of its own', t => {
 
 t.test('the plans of the scenarios that ship have not changed', t => {
   for (const name of scenarioNames())
-    t.matchSnapshot(createHash('sha256').update(planToJson(planOf(name))).digest('hex'), name)
+    t.matchSnapshot(
+      createHash('sha256')
+        .update(planToJson(planOf(name)))
+        .digest('hex'),
+      name,
+    )
   t.end()
 })
 
@@ -45,8 +53,18 @@ t.test('a plan survives its JSON', t => {
 t.test('fleets share the nodes as evenly as they divide', t => {
   const { fleets } = planOf('ring', override('nodes', 2045), override('hosts.count', 2))
   t.match(fleets, [
-    { host: 'host1', nodeIdOffset: 0, nNodes: 1023, fabric: { bridges: [{ address: '172.16.8.1' }, { address: '172.16.12.1' }] } },
-    { host: 'host2', nodeIdOffset: 1023, nNodes: 1022, fabric: { bridges: [{ address: '172.16.16.1' }, { address: '172.16.20.1' }] } },
+    {
+      host: 'host1',
+      nodeIdOffset: 0,
+      nNodes: 1023,
+      fabric: { bridges: [{ address: '172.16.8.1' }, { address: '172.16.12.1' }] },
+    },
+    {
+      host: 'host2',
+      nodeIdOffset: 1023,
+      nNodes: 1022,
+      fabric: { bridges: [{ address: '172.16.16.1' }, { address: '172.16.20.1' }] },
+    },
   ])
   t.end()
 })
@@ -58,7 +76,9 @@ t.test('needs are counted for the machine', t => {
     namespaces_count: 801,
     memory_bytes: 480_000_000,
   })
-  const star = planText('hosts = { count = 4 }\n[controller]\ntopology = { type = "star", star_config = { n_nodes = 401 } }').needs
+  const star = planText(
+    'hosts = { count = 4 }\n[controller]\ntopology = { type = "star", star_config = { n_nodes = 401 } }',
+  ).needs
   t.equal(star.descriptors_count, 128 + 3 * 101 + 400 + 100, 'the fleet of the hub')
   const spread = planText('hosts = { count = 8 }\n[controller]\ntopology = { n_nodes = 800 }').needs
   t.equal(spread.descriptors_count, 128 + 800, 'the controller, where fleets are small')
@@ -66,15 +86,21 @@ t.test('needs are counted for the machine', t => {
 })
 
 t.test('shortest paths need a way between all nodes', t => {
-  const routing = (topology: string) => planText(`[controller]\ntopology = ${topology}\nrouting = { protocol = "shortest_path" }`)
+  const routing = (topology: string) =>
+    planText(`[controller]\ntopology = ${topology}\nrouting = { protocol = "shortest_path" }`)
   t.equal(routing('{ type = "line", line_config = { n_nodes = 4 } }').topology.edges.length, 3)
-  t.match(nslabErrorOf(() => routing('{ n_nodes = 4, edges = [[1, 2], [3, 4]] }')), { code: 'CONFIG_INVALID' })
+  t.match(
+    nslabErrorOf(() => routing('{ n_nodes = 4, edges = [[1, 2], [3, 4]] }')),
+    { code: 'CONFIG_INVALID' },
+  )
   t.end()
 })
 
 t.test('explicit routes run along links', t => {
   const routed = (route: string) =>
-    planText(`[controller]\ntopology = { type = "line", line_config = { n_nodes = 4 } }\nroutes = [{ route = ${route} }]`)
+    planText(
+      `[controller]\ntopology = { type = "line", line_config = { n_nodes = 4 } }\nroutes = [{ route = ${route} }]`,
+    )
   t.equal(routed('[1, 2, 3]').scenario.controller.routes.length, 1)
   const error = nslabErrorOf(() => routed('[[1, 3], [3, 2], [2, 4]]'))
   t.equal(error.code, 'CONFIG_INVALID')
@@ -83,8 +109,12 @@ t.test('explicit routes run along links', t => {
 })
 
 t.test('fleets beyond the last address are refused', t => {
-  const text = 'hosts = { count = 3 }\n[controller]\ntopology = { n_nodes = 6 }\n[dataplane]\nbridge_ip = "255.255.248.1"'
-  t.match(nslabErrorOf(() => planText(text)), { code: 'CONFIG_INVALID' })
+  const text =
+    'hosts = { count = 3 }\n[controller]\ntopology = { n_nodes = 6 }\n[dataplane]\nbridge_ip = "255.255.248.1"'
+  t.match(
+    nslabErrorOf(() => planText(text)),
+    { code: 'CONFIG_INVALID' },
+  )
   t.equal(planText(text.replace('count = 3', 'count = 2')).fleets.length, 2)
   t.end()
 })

@@ -55,7 +55,14 @@ t.test('a fat tree attaches each server to one edge switch', t => {
 })
 
 t.test('edges of the configuration are merged with the preset', t => {
-  const topology = makeTopology({ preset: { type: 'line', nNodes: 4 }, edges: [[4, 1], [2, 1], [1, 4]] })
+  const topology = makeTopology({
+    preset: { type: 'line', nNodes: 4 },
+    edges: [
+      [4, 1],
+      [2, 1],
+      [1, 4],
+    ],
+  })
   t.same(edgesOf(topology), ['1-2', '1-4', '2-3', '3-4'])
   t.equal(topology.name, 'line')
   t.end()

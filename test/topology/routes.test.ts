@@ -15,7 +15,8 @@ t.test('by formula and by search the next hop of every pair is the same, in ever
     for (let from = 1; from <= topology.nodesCount; from++) {
       const searched = bfsNextHops(topology, from)
       for (let to = 1; to <= topology.nodesCount; to++)
-        if (searched[to] !== nextHop(distance, neighboursOf(topology, from), from, to)) differing.push(`${from} to ${to}`)
+        if (searched[to] !== nextHop(distance, neighboursOf(topology, from), from, to))
+          differing.push(`${from} to ${to}`)
     }
     t.same(differing, [], JSON.stringify(preset))
   }
@@ -24,13 +25,24 @@ t.test('by formula and by search the next hop of every pair is the same, in ever
 
 t.test('there is no formula beside presets', t => {
   t.equal(distanceFormula({ edges: [], nNodes: 3 }), null)
-  t.equal(distanceFormula({ preset: { type: 'ring', nNodes: 5 }, edges: [[1, 3]] }), null, 'an added edge may be shorter')
+  t.equal(
+    distanceFormula({ preset: { type: 'ring', nNodes: 5 }, edges: [[1, 3]] }),
+    null,
+    'an added edge may be shorter',
+  )
   t.end()
 })
 
 t.test('among shortest ways the lowest next hop is taken', t => {
   // 1 reaches 4 over 2 and over 3.
-  const topology = makeTopology({ edges: [[1, 3], [3, 4], [1, 2], [2, 4]] })
+  const topology = makeTopology({
+    edges: [
+      [1, 3],
+      [3, 4],
+      [1, 2],
+      [2, 4],
+    ],
+  })
   t.equal(bfsNextHops(topology, 1)[4], 2)
   t.equal(bfsNextHops(topology, 4)[1], 2)
   t.end()
@@ -41,7 +53,11 @@ t.test('the source delivers to itself, and where there is no way the hop is 0', 
   t.same([...bfsNextHops(topology, 1)], [0, 1, 2, 0])
   t.equal(firstUnreachable(topology), 3)
   t.equal(firstUnreachable(makeTopology({ preset: { type: 'ring', nNodes: 3 }, edges: [] })), 0)
-  t.equal(nextHop((x, y) => (x === y ? 0 : 5), [2], 1, 3), 0, 'no neighbour is nearer')
+  t.equal(
+    nextHop((x, y) => (x === y ? 0 : 5), [2], 1, 3),
+    0,
+    'no neighbour is nearer',
+  )
   t.end()
 })
 
@@ -53,7 +69,9 @@ t.test('following next hops arrives on a shortest way, in random graphs', t => {
     for (let id = 2; id <= nNodes; id++) edges.push([id, 1 + random.below(id - 1)])
     for (let more = random.below(10); more > 0; more--) edges.push([1 + random.below(nNodes), 1 + random.below(nNodes)])
     const topology = makeTopology({ edges, nNodes })
-    const tables = Array.from({ length: nNodes + 1 }, (_, id) => (id === 0 ? new Uint32Array(0) : bfsNextHops(topology, id)))
+    const tables = Array.from({ length: nNodes + 1 }, (_, id) =>
+      id === 0 ? new Uint32Array(0) : bfsNextHops(topology, id),
+    )
     const distances = slowDistances(nNodes, edges)
     for (let from = 1; from <= nNodes; from++)
       for (let to = 1; to <= nNodes; to++) {

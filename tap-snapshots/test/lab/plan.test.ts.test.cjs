@@ -265,7 +265,7 @@ afcd8dffd09f58390927b41a82f1b51f331f8e1fcc8be529f1495db13fc59d1f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-09861d155db46a480eb444962b4520e0e9659babfddd1a965eae2313ded7f31a
+672ed80e9bd370c4a0f70566fd7eddd2deee6899b344daaf247cce8e6d5e300e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
