@@ -81,8 +81,10 @@ function diffProcesses(before: Census, after: Census, members: ReadonlySet<numbe
   const known = new Set(before.processes.map(keyOf))
   for (const entry of after.processes) {
     if (known.has(keyOf(entry)) || entry.pid === ours.pid) continue
-    const state = entry.state === 'Z' ? ', a zombie' : ''
-    tell(members.has(entry.pid), `process ${entry.pid} (${entry.comm}${state})`)
+    const isZombie = entry.state === 'Z'
+    // An orphan that has ended holds nothing; when its entry goes is up to the process that inherited it (init).
+    const isInherited = isZombie && entry.parent_pid !== ours.pid && !members.has(entry.parent_pid)
+    tell(members.has(entry.pid) && !isInherited, `process ${entry.pid} (${entry.comm}${isZombie ? ', a zombie' : ''})`)
   }
 }
 

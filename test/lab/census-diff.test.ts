@@ -96,6 +96,7 @@ t.test('processes are ours by run id, by having been seen, and by descent', asyn
   const at = (...entries: ProcessEntry[]): Partial<Census> => ({ processes: [...empty.processes, ...entries] })
   t.same(counts(at(entry(200, { run_id: RUN }))), [1, 0])
   t.same(counts(at(entry(200, { parent_pid: SELF, state: 'Z' }))), [1, 0], 'a zombie child')
+  t.same(counts(at(entry(200, { run_id: RUN, state: 'Z' }))), [0, 1], 'a zombie that init has not reaped yet')
   t.same(counts(at(entry(200, { run_id: RUN }), entry(201, { parent_pid: 200 }))), [2, 0], 'its child too')
   t.same(
     counts(at(entry(200)), { processes: [{ pid: 200, start_ticks: 2000 }] }),

@@ -56,7 +56,7 @@ t.test('the rows of the nodes are in the database while the run holds', async t 
   const nslab = startRun(t, ['ring', '--nodes', '10', '--set', 'run.hold=5s'])
   await nslab.inPhase('hold')
   const socket = join(nslab.folder, 'db')
-  const asked = await run('psql', ['-h', socket, '-U', 'nslab', '-d', 'nextmini', '-tAc', 'SELECT COUNT(*) FROM nodes'])
+  const asked = await run('psql', ['-h', socket, '-U', 'pgusr', '-d', 'nextmini', '-tAc', 'SELECT COUNT(*) FROM nodes'])
   const connect = readFileSync(join(nslab.folder, 'events.ndjson'), 'utf8')
   t.match(connect, /"store":"postgres"/)
   t.equal(asked.stdout.trim(), '10', asked.stderr + connect)
