@@ -34,7 +34,9 @@ export function addControllerCommand(program: Command): void {
   const command = program
     .command('controller')
     .summary('the control server')
-    .description('Knows topology, routes, flows and link rates, and brings nodes together; keeps its state in PostgreSQL.')
+    .description(
+      'Knows topology, routes, flows and link rates, and brings nodes together; keeps its state in PostgreSQL.',
+    )
     .option('--config <file>', 'TOML file with the published keys of a controller')
     .option('--token <token>', 'what a node must show; needed unless only loopback is listened on (key: token)')
     .option('--deadline <seconds>', 'give up, naming the missing ids, when not all nodes are wired by then')

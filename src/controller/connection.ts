@@ -78,7 +78,10 @@ export class Connection implements Port {
 
   /** Asks the peer whether it lives; one that has not answered since the last call is dropped. */
   ping(): void {
-    if (!this.#isAnswering) return this.#drop('does not answer')
+    if (!this.#isAnswering) {
+      this.#drop('does not answer')
+      return
+    }
     this.#isAnswering = false
     if (this.#peer.readyState === this.#peer.OPEN) this.#peer.ping()
   }
@@ -90,13 +93,17 @@ export class Connection implements Port {
 
   #receive(data: RawData, isBinary: boolean): void {
     this.#isAnswering = true
-    if (isBinary) return this.#core.refuse(this.#session, 'malformed', 'a binary frame; messages are JSON text')
     // `ws` gives one Buffer for a message unless told otherwise.
     const bytes = data as Buffer
-    if (bytes.length > NODE_MESSAGE_BYTES_MAX) return this.#refuseOversized()
-    const parsed = parseNodeMessage(bytes.toString('utf8'))
-    if (parsed.ok) this.#core.receive(this.#session, parsed.message)
-    else this.#core.refuse(this.#session, 'malformed', parsed.reason)
+    if (isBinary) {
+      this.#core.refuse(this.#session, 'malformed', 'a binary frame; messages are JSON text')
+    } else if (bytes.length > NODE_MESSAGE_BYTES_MAX) {
+      this.#refuseOversized()
+    } else {
+      const parsed = parseNodeMessage(bytes.toString('utf8'))
+      if (parsed.ok) this.#core.receive(this.#session, parsed.message)
+      else this.#core.refuse(this.#session, 'malformed', parsed.reason)
+    }
   }
 
   #refuseOversized(): void {

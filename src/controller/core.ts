@@ -8,8 +8,8 @@ import { distanceFormula } from '../topology/distance.ts'
 import { neighboursOf } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
 import { Barrier, type Missing } from './barrier.ts'
-import { Directory, type Identity, addressBetween } from './directory.ts'
-import { type Flow, FlowBook, endsOf, flowEntry } from './flows.ts'
+import { addressBetween, Directory, type Identity } from './directory.ts'
+import { endsOf, type Flow, FlowBook, flowEntry } from './flows.ts'
 import { nextHopRuns } from './next-hops.ts'
 import { RouteBook, type RouteEdges, RouteInvalid } from './routes.ts'
 import { type Port, Session } from './session.ts'
@@ -180,39 +180,39 @@ export class Core {
   }
 
   #join(session: Session, message: Extract<NodeMessage, { type: 'StartUp' }>): void {
-    const identity: Identity = {
-      nodeId: message.node_id,
-      incarnation: message.incarnation,
-      privateNetworkName: message.private_network_name,
-      privateNetworkAddr: message.private_network_addr,
-      publicNetworkAddr: message.public_network_addr,
-    }
-    const { nodeId } = identity
-    if (this.#ending) return this.refuse(session, 'ending', 'the controller is ending', nodeId)
-    if (this.#options.token !== null && message.token !== this.#options.token) {
-      const reason = message.token === undefined ? 'a token is required' : 'the token is wrong'
-      return this.refuse(session, 'token_required', reason, nodeId)
-    }
-    if (!this.#isInPlan(nodeId)) {
-      return this.refuse(session, 'unknown_id', `node ${nodeId} is not in the plan of ${this.#topology.nodesCount}`, nodeId)
-    }
-    const older = this.#directory.get(nodeId)
-    if (older !== undefined && identity.incarnation <= older.identity.incarnation) {
-      const { incarnation, publicNetworkAddr } = older.identity
-      const reason =
-        `node ${nodeId} (incarnation ${incarnation}, ${publicNetworkAddr}) is connected; ` +
-        `refused incarnation ${identity.incarnation} at ${identity.publicNetworkAddr}`
-      return this.refuse(session, 'id_taken', reason, nodeId)
-    }
-    const conflict = this.#directory.conflict(identity)
-    if (conflict !== null) {
-      const reason = `address ${conflict.address} of node ${nodeId} belongs to node ${conflict.nodeId}`
-      return this.refuse(session, 'address_taken', reason, nodeId)
+    const identity = identityOf(message)
+    const older = this.#directory.get(identity.nodeId)
+    const objection = this.#objectionTo(identity, message.token, older?.identity)
+    if (objection !== null) {
+      this.refuse(session, objection.code, objection.reason, identity.nodeId)
+      return
     }
     if (older !== undefined) {
-      this.refuse(older, 'replaced', `incarnation ${identity.incarnation} of node ${nodeId} took its place`)
+      this.refuse(older, 'replaced', `incarnation ${identity.incarnation} of node ${identity.nodeId} took its place`)
     }
     this.#welcome(session, identity)
+  }
+
+  /** Why a node may not join; null when it may. `older` is who is connected under its id. */
+  #objectionTo(identity: Identity, token: string | undefined, older: Identity | undefined): Objection | null {
+    const { nodeId, incarnation, publicNetworkAddr } = identity
+    if (this.#ending) return { code: 'ending', reason: 'the controller is ending' }
+    if (this.#options.token !== null && token !== this.#options.token) {
+      return { code: 'token_required', reason: token === undefined ? 'a token is required' : 'the token is wrong' }
+    }
+    if (!this.#isInPlan(nodeId)) {
+      return { code: 'unknown_id', reason: `node ${nodeId} is not in the plan of ${this.#topology.nodesCount}` }
+    }
+    if (older !== undefined && incarnation <= older.incarnation) {
+      const taken = `node ${nodeId} (incarnation ${older.incarnation}, ${older.publicNetworkAddr}) is connected`
+      return { code: 'id_taken', reason: `${taken}; refused incarnation ${incarnation} at ${publicNetworkAddr}` }
+    }
+    const conflict = this.#directory.conflict(identity)
+    if (conflict === null) return null
+    return {
+      code: 'address_taken',
+      reason: `address ${conflict.address} of node ${nodeId} belongs to node ${conflict.nodeId}`,
+    }
   }
 
   #welcome(session: Session, identity: Identity): void {
@@ -346,3 +346,18 @@ export class Core {
 }
 
 const noNeighbours = new Uint32Array(0)
+
+interface Objection {
+  readonly code: RefusalCode
+  readonly reason: string
+}
+
+function identityOf(message: Extract<NodeMessage, { type: 'StartUp' }>): Identity {
+  return {
+    nodeId: message.node_id,
+    incarnation: message.incarnation,
+    privateNetworkName: message.private_network_name,
+    privateNetworkAddr: message.private_network_addr,
+    publicNetworkAddr: message.public_network_addr,
+  }
+}

@@ -163,7 +163,11 @@ class Controller {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       const where = `${config.listen}:${config.port} in the fabric root`
-      throw new NslabError('KERNEL_REFUSED', { operation: 'listen', where, errno: code, reason: message }, { cause: error })
+      throw new NslabError(
+        'KERNEL_REFUSED',
+        { operation: 'listen', where, errno: code, reason: message },
+        { cause: error },
+      )
     }
     await this.#server.listen({ fd })
     this.#emit({ kind: 'listening', address: config.listen, port: config.port })
@@ -175,7 +179,15 @@ class Controller {
     this.#deadline = setTimeout(() => {
       const { notConnected, notReady } = this.#core.missing()
       const missing = [...notConnected, ...notReady].sort((a, b) => a - b)
-      this.#fail(new NslabError('DEADLINE', { waitingFor: 'all nodes wired', limitS: deadlineS, missing, notConnected, notReady }))
+      this.#fail(
+        new NslabError('DEADLINE', {
+          waitingFor: 'all nodes wired',
+          limitS: deadlineS,
+          missing,
+          notConnected,
+          notReady,
+        }),
+      )
     }, deadlineS * 1000)
   }
 

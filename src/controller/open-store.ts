@@ -61,7 +61,13 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
 
 async function openPostgres(
   options: StoreOptions,
-  target: { readonly user: string; readonly password: string; readonly host: string; readonly port: number; readonly database: string },
+  target: {
+    readonly user: string
+    readonly password: string
+    readonly host: string
+    readonly port: number
+    readonly database: string
+  },
   connect: string,
   server?: PrivatePostgres,
 ): Promise<OpenStore> {

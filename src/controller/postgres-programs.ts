@@ -1,6 +1,6 @@
 // Where PostgreSQL's programs are on this machine, and how they are started: in namespaces that end with the controller.
 
-import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -47,7 +47,15 @@ export interface Enclosure {
  * controller, and the IPC namespace takes the server's System V segment with it.
  */
 export function encloseFor(folder: string, launcher = launcherPath): Enclosure {
-  const death = ['--parent-death', String(osConstants.signals.SIGKILL), String(process.pid), '--close-fds-except', '', '--pid', '--ipc']
+  const death = [
+    '--parent-death',
+    String(osConstants.signals.SIGKILL),
+    String(process.pid),
+    '--close-fds-except',
+    '',
+    '--pid',
+    '--ipc',
+  ]
   if (!isRealRoot()) {
     // Making the other namespaces takes a user namespace in which one is root.
     const user = process.geteuid?.() === 0 ? [] : ['--user']

@@ -5,7 +5,7 @@ import { NslabError } from '../base/errors.ts'
 import type { NodeState } from './core.ts'
 import type { Flow } from './flows.ts'
 import { PgLink, type PgTarget } from './pg-link.ts'
-import { type FlowRow, type RouteRow, edgesOf, flowOf, flowQuery, flowValues, routeColumns } from './pg-rows.ts'
+import { edgesOf, type FlowRow, flowOf, flowQuery, flowValues, type RouteRow, routeColumns } from './pg-rows.ts'
 import type { RouteEdges } from './routes.ts'
 import { channels, migrations, tables } from './schema.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
@@ -82,7 +82,8 @@ export class PostgresStore implements Store {
     let timer: NodeJS.Timeout | undefined
     const written = new Promise<void>(resolve => this.#flushed.push(resolve))
     const late = new Promise<never>((_, reject) => {
-      const reason = (): Error => new Error(`${this.unwrittenCount} rows could not be written within ${deadlineMs / 1000} s`)
+      const reason = (): Error =>
+        new Error(`${this.unwrittenCount} rows could not be written within ${deadlineMs / 1000} s`)
       timer = setTimeout(() => reject(this.#link.refusal(reason())), deadlineMs)
     })
     try {
@@ -129,7 +130,10 @@ export class PostgresStore implements Store {
   }
 
   async deleteFlow(id: number): Promise<void> {
-    await this.#link.query('WITH gone AS (DELETE FROM flow_routes WHERE flow_id = $1) DELETE FROM flows WHERE id = $1', [id])
+    await this.#link.query(
+      'WITH gone AS (DELETE FROM flow_routes WHERE flow_id = $1) DELETE FROM flows WHERE id = $1',
+      [id],
+    )
   }
 
   async close(): Promise<void> {
@@ -140,8 +144,12 @@ export class PostgresStore implements Store {
   }
 
   async #migrate(): Promise<void> {
-    await this.#link.query('CREATE TABLE IF NOT EXISTS nslab_migrations (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())')
-    const { rows } = await this.#link.query<{ version: number }>('SELECT COALESCE(MAX(version), 0) AS version FROM nslab_migrations')
+    await this.#link.query(
+      'CREATE TABLE IF NOT EXISTS nslab_migrations (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())',
+    )
+    const { rows } = await this.#link.query<{ version: number }>(
+      'SELECT COALESCE(MAX(version), 0) AS version FROM nslab_migrations',
+    )
     const version = rows[0]?.version ?? 0
     if (version > migrations.length) {
       throw this.#link.refusal(new Error(`its schema is version ${version}; this nslab knows ${migrations.length}`))
@@ -190,13 +198,15 @@ export class PostgresStore implements Store {
 
   #edges(row: RouteRow): RouteEdges | null {
     const edges = edgesOf(row.edges)
-    if (edges === null) this.#options.listener.onInvalid(`route ${row.route_id} of the database has edges that are none; it is ignored`)
+    if (edges === null)
+      this.#options.listener.onInvalid(`route ${row.route_id} of the database has edges that are none; it is ignored`)
     return edges
   }
 
   #flow(row: FlowRow): Flow | null {
     const flow = flowOf(row, this.#options.flowTransport)
-    if (flow === null) this.#options.listener.onInvalid(`flow ${row.id} of the database has no valid length or rate; it is ignored`)
+    if (flow === null)
+      this.#options.listener.onInvalid(`flow ${row.id} of the database has no valid length or rate; it is ignored`)
     return flow
   }
 

@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
 import type { PgTarget } from './pg-link.ts'
-import { type Enclosure, type PostgresPrograms, encloseFor } from './postgres-programs.ts'
+import { type Enclosure, encloseFor, type PostgresPrograms } from './postgres-programs.ts'
 
 /** Longest path of a unix socket, without the final NUL. Source: unix(7). */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -145,14 +145,18 @@ export class PrivatePostgres {
   /** Resolves when the server says that it takes connections. */
   #run(): Promise<void> {
     const folder = this.#enclosure.folder
-    const options = Object.entries({ ...settings, unix_socket_directories: folder }).flatMap(([key, value]) => ['-c', `${key}=${value}`])
+    const options = Object.entries({ ...settings, unix_socket_directories: folder }).flatMap(([key, value]) => [
+      '-c',
+      `${key}=${value}`,
+    ])
     const server = this.#spawn(this.#options.programs.postgres, ['-D', `${folder}/data`, ...options], line => {
       if (line.includes('database system is ready to accept connections')) server.emit('ready')
     })
     this.#server = server
     return new Promise((resolve, reject) => {
       server.once('ready', () => {
-        if (this.#restarts > 0) this.#options.onWarning(`the private database server runs again as process ${server.pid}`)
+        if (this.#restarts > 0)
+          this.#options.onWarning(`the private database server runs again as process ${server.pid}`)
         resolve()
       })
       server.once('close', (code: number | null, signal: string | null) => {
@@ -165,7 +169,8 @@ export class PrivatePostgres {
   #onDeath(server: ChildProcess, status: number | string | null): void {
     if (this.#isStopping || this.#server !== server) return
     if (++this.#restarts > RESTARTS_MAX) {
-      return this.#options.onWarning(`the private database server died ${RESTARTS_MAX} times; it stays away`)
+      this.#options.onWarning(`the private database server died ${RESTARTS_MAX} times; it stays away`)
+      return
     }
     this.#options.onWarning(`the private database server died (${status}); it is started again on the same data`)
     const pauseMs = Math.min(RESTART_PAUSE_MS.last, RESTART_PAUSE_MS.first * 2 ** (this.#restarts - 1))

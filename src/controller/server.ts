@@ -1,6 +1,6 @@
 // The thin shell around the core: an http server, WebSockets, one sweep timer. All meaning is in core.ts.
 
-import { type Server, createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -124,7 +124,9 @@ export class ControlServer {
     // A peer that resets its connection before it asked for anything was not refused.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return
     const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-    const reason = isLate ? 'connected and asked for nothing' : `not a WebSocket request (${error.code ?? error.message})`
+    const reason = isLate
+      ? 'connected and asked for nothing'
+      : `not a WebSocket request (${error.code ?? error.message})`
     this.#options.onEvent({ kind: 'refused', code: isLate ? 'silent' : 'malformed', reason })
   }
 }

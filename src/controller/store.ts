@@ -62,7 +62,11 @@ export function seedOf(config: ControllerConfig, reset: boolean): Seed {
   return {
     reset,
     routes: config.routes,
-    flows: config.flows.map(({ srcNodeId, dstNodeId, spec }) => ({ srcNodeId, dstNodeId, spec: withTransport(spec, config) })),
+    flows: config.flows.map(({ srcNodeId, dstNodeId, spec }) => ({
+      srcNodeId,
+      dstNodeId,
+      spec: withTransport(spec, config),
+    })),
   }
 }
 

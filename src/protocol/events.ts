@@ -4,7 +4,14 @@
 export type RunEvent = { readonly t_s: number; readonly from: string } & (
   | { readonly kind: 'phase_started' | 'phase_ended'; readonly phase: PhaseName }
   | { readonly kind: 'warning' | 'error'; readonly message: string; readonly code?: string }
-  | { readonly kind: 'database_ready'; readonly store: 'postgres' | 'memory'; readonly persisted: boolean; readonly reason?: string; readonly connect?: string; readonly pid?: number }
+  | {
+      readonly kind: 'database_ready'
+      readonly store: 'postgres' | 'memory'
+      readonly persisted: boolean
+      readonly reason?: string
+      readonly connect?: string
+      readonly pid?: number
+    }
   | { readonly kind: 'listening'; readonly address: string; readonly port: number }
   | { readonly kind: 'fabric_started' | 'fabric_ended' }
   | { readonly kind: 'node_up'; readonly node_id: number }

@@ -36,7 +36,12 @@ export type NodeMessage =
     }
   | { readonly type: 'NodeTopologyReady'; readonly node_id: number }
   /** Addition: a link of a ready node went down or came back (`links_up` of `links_expected`). */
-  | { readonly type: 'LinksChanged'; readonly node_id: number; readonly links_up: number; readonly links_expected: number }
+  | {
+      readonly type: 'LinksChanged'
+      readonly node_id: number
+      readonly links_up: number
+      readonly links_expected: number
+    }
   /** Addition: the node leaves on purpose. */
   | { readonly type: 'Leave'; readonly node_id: number; readonly reason: string }
 

@@ -6,7 +6,9 @@ import { CoreBench, runId, startUp } from '../fixtures/controller.ts'
 t.test('the later of two neighbours dials, so every edge is dialled once', async t => {
   const bench = new CoreBench()
   const peers = [2, 1, 3].map(id => bench.join(id).port)
-  const dials = peers.map(port => port.take().flatMap(message => (message.type === 'AddNode' ? [message.remote_node_id] : [])))
+  const dials = peers.map(port =>
+    port.take().flatMap(message => (message.type === 'AddNode' ? [message.remote_node_id] : [])),
+  )
   t.same(dials, [[], [2], [1, 2]])
 })
 
@@ -50,7 +52,13 @@ t.test('neighbours of one private network meet at private addresses, others at p
 t.test('the barrier passes: events in order, then readiness for everybody', async t => {
   const bench = new CoreBench()
   const peers = [1, 2, 3].map(id => bench.join(id))
-  t.same(bench.takeEvents(), ['node_connected 1', 'node_connected 2', 'node_connected 3', 'all_connected', 'flows_sent'])
+  t.same(bench.takeEvents(), [
+    'node_connected 1',
+    'node_connected 2',
+    'node_connected 3',
+    'all_connected',
+    'flows_sent',
+  ])
   for (const { port } of peers) port.take()
   for (const { session } of peers) bench.ready(session)
   t.same(bench.takeEvents(), ['node_ready 1', 'node_ready 2', 'node_ready 3', 'all_wired'])
@@ -79,7 +87,10 @@ t.test('link rates and flows reach both ends when all are connected', async t =>
   const flows = [{ controller_id: 9, src_node_id: 1, dst_node_id: 3, route_id: 4, flow_spec: spec }]
   const tails = peers.map(port => port.take().filter(message => /^(SetLinkRate|AddFlows)$/.test(message.type)))
   t.same(tails, [
-    [{ type: 'SetLinkRate', node_id: 2, rate }, { type: 'AddFlows', flows }],
+    [
+      { type: 'SetLinkRate', node_id: 2, rate },
+      { type: 'AddFlows', flows },
+    ],
     [],
     [{ type: 'AddFlows', flows }],
   ])
@@ -172,7 +183,15 @@ t.test('a StartUp that does not fit is refused with its code, naming both sides 
     [{ type: 'Refused', code: 'address_taken', reason: /172\.16\.8\.2:8080 of node 2 .* node 1$/ }],
     [{ type: 'Refused', code: 'address_taken' }],
   ])
-  t.same(bench.takeEvents().slice(1), ['refused 4', 'refused 2', 'refused 2', 'refused 1', 'refused 1', 'refused 2', 'refused 2'])
+  t.same(bench.takeEvents().slice(1), [
+    'refused 4',
+    'refused 2',
+    'refused 2',
+    'refused 1',
+    'refused 1',
+    'refused 2',
+    'refused 2',
+  ])
   t.equal(bench.core.connectedCount, 1, 'those who are in are not touched')
 })
 
@@ -219,11 +238,20 @@ t.test('at the end sessions are closed, neighbours are not told, and nobody join
 })
 
 t.test('in max mode neighbours learn where flows are taken, again when one of them comes back', async t => {
-  const bench = new CoreBench({ nodes: [{ nodeId: 2, operatingMode: 'max' }], topology: { preset: { type: 'line', nNodes: 2 }, edges: [] } })
-  const [first, second] = [1, 2].map(id => bench.join(id)) as [ReturnType<CoreBench['join']>, ReturnType<CoreBench['join']>]
+  const bench = new CoreBench({
+    nodes: [{ nodeId: 2, operatingMode: 'max' }],
+    topology: { preset: { type: 'line', nNodes: 2 }, edges: [] },
+  })
+  const [first, second] = [1, 2].map(id => bench.join(id)) as [
+    ReturnType<CoreBench['join']>,
+    ReturnType<CoreBench['join']>,
+  ]
   t.match(second.port.sent[0], { node_spec: { operating_mode: 'max' } })
-  const addresses = (port: typeof first.port) => port.take().flatMap(message => (message.type === 'AddNodeAddress' ? [message] : []))
-  t.same(addresses(first.port), [{ type: 'AddNodeAddress', remote_node_id: 2, remote_max_server_addr: '172.16.8.3:8081' }])
+  const addresses = (port: typeof first.port) =>
+    port.take().flatMap(message => (message.type === 'AddNodeAddress' ? [message] : []))
+  t.same(addresses(first.port), [
+    { type: 'AddNodeAddress', remote_node_id: 2, remote_max_server_addr: '172.16.8.3:8081' },
+  ])
   t.equal(addresses(second.port).length, 1)
   bench.core.closed(second.session, 'gone')
   const back = bench.join(2, { incarnation: 2, private_network_addr: '172.16.8.9:8080' })

@@ -2,30 +2,48 @@
 
 import t from 'tap'
 
-import { type Flow } from '../../src/controller/flows.ts'
+import type { Flow } from '../../src/controller/flows.ts'
 import { CoreBench, type RecordingPort } from '../fixtures/controller.ts'
 
 const line = (nNodes: number) => ({ topology: { preset: { type: 'line', nNodes }, edges: [] } }) as const
 const take = (ports: readonly RecordingPort[]) => ports.map(port => port.take())
-const flow = (changes: Partial<Flow> = {}): Flow => ({ id: 1, srcNodeId: 1, dstNodeId: 3, spec: { flow_len: { Duration: 2 } }, ...changes })
+const flow = (changes: Partial<Flow> = {}): Flow => ({
+  id: 1,
+  srcNodeId: 1,
+  dstNodeId: 3,
+  spec: { flow_len: { Duration: 2 } },
+  ...changes,
+})
 
 t.test('a changed route reaches the nodes on it, old and new, and nobody else', async t => {
   const bench = new CoreBench(line(4))
   bench.core.setRoute(1, [[1, 2]])
   const ports = [1, 2, 3, 4].map(id => bench.join(id).port)
-  const entry = (next_hops: number[], dst_node_id = 2) => ({ route_id: 1, next_hops, src_node_id: 1, dst_node_id, forward_mode: 'unicast' })
+  const entry = (next_hops: number[], dst_node_id = 2) => ({
+    route_id: 1,
+    next_hops,
+    src_node_id: 1,
+    dst_node_id,
+    forward_mode: 'unicast',
+  })
   t.same(
     ports.map(port => port.take().flatMap(message => (message.type === 'InstallRoutes' ? message.routes : []))),
     [[entry([2])], [entry([2])], [], []],
   )
-  bench.core.setRoute(1, [[1, 2], [2, 3]])
+  bench.core.setRoute(1, [
+    [1, 2],
+    [2, 3],
+  ])
   t.same(take(ports), [
     [{ type: 'InstallRoutes', routes: [entry([2], 3)] }],
     [{ type: 'InstallRoutes', routes: [entry([3], 3)] }],
     [{ type: 'InstallRoutes', routes: [entry([3], 3)] }],
     [],
   ])
-  bench.core.setRoute(1, [[1, 2], [2, 3]])
+  bench.core.setRoute(1, [
+    [1, 2],
+    [2, 3],
+  ])
   t.same(take(ports), [[], [], [], []], 'an equal route changes nothing')
   bench.core.replaceRoutes(new Map())
   t.same(
@@ -36,11 +54,18 @@ t.test('a changed route reaches the nodes on it, old and new, and nobody else', 
 
 t.test('only nodes whose entry differs hear of a change', async t => {
   const bench = new CoreBench(line(4))
-  bench.core.setRoute(1, [[1, 2], [2, 3], [2, 4]])
+  bench.core.setRoute(1, [
+    [1, 2],
+    [2, 3],
+    [2, 4],
+  ])
   const ports = [1, 2, 3, 4].map(id => bench.join(id).port)
   take(ports)
   bench.core.setRoute(2, [[4, 3]])
-  t.same(ports.map(port => port.takeTypes()), [[], [], ['InstallRoutes'], ['InstallRoutes']])
+  t.same(
+    ports.map(port => port.takeTypes()),
+    [[], [], ['InstallRoutes'], ['InstallRoutes']],
+  )
 })
 
 t.test('a route that can be none is ignored with a warning, and the old one stays', async t => {
@@ -48,7 +73,29 @@ t.test('a route that can be none is ignored with a warning, and the old one stay
   bench.core.setRoute(1, [[1, 2]])
   const { port } = bench.join(1)
   port.take()
-  for (const edges of [[], [[1, 1]], [[1, 9]], [[0, 1]], [[1, 2], [2, 1]], [[1, 3], [2, 3]], [[1, 2], [2, 3], [3, 2]], [[1, 2], [2, 2]]]) {
+  for (const edges of [
+    [],
+    [[1, 1]],
+    [[1, 9]],
+    [[0, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
+    [
+      [1, 3],
+      [2, 3],
+    ],
+    [
+      [1, 2],
+      [2, 3],
+      [3, 2],
+    ],
+    [
+      [1, 2],
+      [2, 2],
+    ],
+  ]) {
     bench.events.length = 0
     bench.core.setRoute(1, edges as [number, number][])
     t.same(bench.takeEvents(), ['warning'], JSON.stringify(edges))
@@ -58,7 +105,12 @@ t.test('a route that can be none is ignored with a warning, and the old one stay
 
 t.test('several sinks make a route multicast, and a repeated edge counts once', async t => {
   const bench = new CoreBench(line(4))
-  bench.core.setRoute(7, [[1, 2], [2, 3], [2, 4], [2, 3]])
+  bench.core.setRoute(7, [
+    [1, 2],
+    [2, 3],
+    [2, 4],
+    [2, 3],
+  ])
   t.match(bench.join(2).port.sent.at(-1), {
     routes: [{ route_id: 7, next_hops: [3, 4], src_node_id: 1, dst_node_id: 3, forward_mode: 'multicast' }],
   })
@@ -69,16 +121,27 @@ t.test('flows inserted, changed and deleted after the barrier reach their two en
   const ports = [1, 2, 3].map(id => bench.join(id).port)
   take(ports)
   bench.core.setFlow(1, flow())
-  t.same(ports.map(port => port.takeTypes()), [['AddFlows'], [], ['AddFlows']])
+  t.same(
+    ports.map(port => port.takeTypes()),
+    [['AddFlows'], [], ['AddFlows']],
+  )
   bench.core.setFlow(1, flow())
   t.same(take(ports), [[], [], []])
   bench.core.setFlow(1, flow({ dstNodeId: 2 }))
-  t.same(ports.map(port => port.takeTypes()), [['RemoveFlows', 'AddFlows'], ['AddFlows'], ['RemoveFlows']])
+  t.same(
+    ports.map(port => port.takeTypes()),
+    [['RemoveFlows', 'AddFlows'], ['AddFlows'], ['RemoveFlows']],
+  )
   bench.core.replaceFlows(new Map([[2, flow({ id: 2, srcNodeId: 3 })]]))
   t.same(take(ports), [
     [{ type: 'RemoveFlows', controller_ids: [1] }],
     [{ type: 'RemoveFlows', controller_ids: [1] }],
-    [{ type: 'AddFlows', flows: [{ controller_id: 2, src_node_id: 3, dst_node_id: 3, flow_spec: { flow_len: { Duration: 2 } } }] }],
+    [
+      {
+        type: 'AddFlows',
+        flows: [{ controller_id: 2, src_node_id: 3, dst_node_id: 3, flow_spec: { flow_len: { Duration: 2 } } }],
+      },
+    ],
   ])
 })
 

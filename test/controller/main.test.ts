@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { type Socket, connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 
 import t from 'tap'
@@ -43,7 +43,11 @@ async function start(t: Teardown, changes: Partial<ControllerConfig> = {}, deadl
   const folder = join(temporaryFolder(t), 'db')
   const [near, far] = await socketPair()
   const notices: Notice[] = []
-  const channel = new Channel<Command, Notice>(near, notice => notices.push(notice), () => {})
+  const channel = new Channel<Command, Notice>(
+    near,
+    notice => notices.push(notice),
+    () => {},
+  )
   const stop = new AbortController()
   const end = runController({
     config: controllerConfig(changes),
@@ -72,7 +76,12 @@ async function start(t: Teardown, changes: Partial<ControllerConfig> = {}, deadl
     end,
     folder,
     event: kind =>
-      find(() => notices.flatMap(notice => (notice.is === 'event' && notice.event.kind === kind ? [notice.event] : []))[0] as never),
+      find(
+        () =>
+          notices.flatMap(notice =>
+            notice.is === 'event' && notice.event.kind === kind ? [notice.event] : [],
+          )[0] as never,
+      ),
     notice: is => find(() => notices.find(notice => notice.is === is) as never),
   }
 }
@@ -116,19 +125,23 @@ t.test('a deadline names the ids that are missing', { skip: skipReason }, async 
   t.match(await bench.notice('failed'), { code: 'DEADLINE', exit_code: 4 })
 })
 
-t.test('a channel that ends stops the controller, and a port in use ends it before it is ready', { skip: skipReason }, async t => {
-  const { server } = privatePostgres(t)
-  await server.start()
-  const db = { mode: 'external', ...server.target } as const
-  const first = await start(t, { db })
-  const { port } = await first.event('listening')
-  const second = await start(t, { db, port })
-  t.match(await second.end, { code: 'KERNEL_REFUSED', facts: { errno: 'EADDRINUSE' } })
-  t.match(await second.notice('failed'), { exit_code: 6 })
-  t.notOk(second.notices.some(notice => notice.is === 'ready'))
-  await first.channel.close()
-  t.match(await first.end, { remaining: [] })
-})
+t.test(
+  'a channel that ends stops the controller, and a port in use ends it before it is ready',
+  { skip: skipReason },
+  async t => {
+    const { server } = privatePostgres(t)
+    await server.start()
+    const db = { mode: 'external', ...server.target } as const
+    const first = await start(t, { db })
+    const { port } = await first.event('listening')
+    const second = await start(t, { db, port })
+    t.match(await second.end, { code: 'KERNEL_REFUSED', facts: { errno: 'EADDRINUSE' } })
+    t.match(await second.notice('failed'), { exit_code: 6 })
+    t.notOk(second.notices.some(notice => notice.is === 'ready'))
+    await first.channel.close()
+    t.match(await first.end, { remaining: [] })
+  },
+)
 
 t.test('CONTROLLER_RESET_DB resets where it is unset or says so', async t => {
   for (const value of [undefined, '1', 'true', 'YES']) t.equal(isResetAsked(value), true)

@@ -25,14 +25,26 @@ t.test('another graph gives each node its own next hops, as runs', async t => {
 })
 
 t.test('what can not be reached has hop 0', async t => {
-  t.same(joinOne({ nNodes: 5, edges: [[1, 2], [4, 5]] }).runs, [1, 1, 1, 2, 3, 0])
+  t.same(
+    joinOne({
+      nNodes: 5,
+      edges: [
+        [1, 2],
+        [4, 5],
+      ],
+    }).runs,
+    [1, 1, 1, 2, 3, 0],
+  )
 })
 
 t.test('runs expand to true shortest next hops on random graphs', async t => {
   const random = new Random(7)
   for (let round = 0; round < 20; round++) {
     const nNodes = 2 + random.below(30)
-    const edges = Array.from({ length: nNodes }, () => [1 + random.below(nNodes), 1 + random.below(nNodes)] as const).filter(([a, b]) => a !== b)
+    const edges = Array.from(
+      { length: nNodes },
+      () => [1 + random.below(nNodes), 1 + random.below(nNodes)] as const,
+    ).filter(([a, b]) => a !== b)
     const distance = floydWarshall(nNodes, edges)
     for (let id = 1; id <= nNodes; id++) {
       const runs = nextHopRuns(makeTopology({ nNodes, edges }), id)
@@ -48,8 +60,13 @@ t.test('runs expand to true shortest next hops on random graphs', async t => {
   }
 })
 
-function floydWarshall(nNodes: number, edges: readonly (readonly [number, number])[]): (x: number, y: number) => number {
-  const steps = Array.from({ length: nNodes + 1 }, (_, x) => Array.from({ length: nNodes + 1 }, (_, y) => (x === y ? 0 : Infinity)))
+function floydWarshall(
+  nNodes: number,
+  edges: readonly (readonly [number, number])[],
+): (x: number, y: number) => number {
+  const steps = Array.from({ length: nNodes + 1 }, (_, x) =>
+    Array.from({ length: nNodes + 1 }, (_, y) => (x === y ? 0 : Infinity)),
+  )
   const row = (x: number): number[] => steps[x] as number[]
   for (const [x, y] of edges) row(x)[y] = row(y)[x] = 1
   for (let via = 1; via <= nNodes; via++)

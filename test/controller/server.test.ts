@@ -106,7 +106,10 @@ t.test('a port in use is an error that names it', async t => {
   const server = new ControlServer({ core: new CoreBench().core, onEvent: () => {} })
   const error = await server.listen({ host: '127.0.0.1', port }).catch((error: unknown) => error)
   t.ok(error instanceof NslabError)
-  t.match(error, { code: 'KERNEL_REFUSED', facts: { operation: 'listen', where: `127.0.0.1:${port}`, errno: 'EADDRINUSE' } })
+  t.match(error, {
+    code: 'KERNEL_REFUSED',
+    facts: { operation: 'listen', where: `127.0.0.1:${port}`, errno: 'EADDRINUSE' },
+  })
 })
 
 t.test('closing ends every session with "going away", joined or not', async t => {

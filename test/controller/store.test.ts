@@ -1,11 +1,10 @@
 // Both stores, held to one behaviour.
 
 import tap, { type Test } from 'tap'
-
-import { MemoryStore } from '../../src/controller/memory-store.ts'
-import { PostgresStore } from '../../src/controller/postgres-store.ts'
 import type { NodeState } from '../../src/controller/core.ts'
 import type { Flow } from '../../src/controller/flows.ts'
+import { MemoryStore } from '../../src/controller/memory-store.ts'
+import { PostgresStore } from '../../src/controller/postgres-store.ts'
 import type { Contents, Store, StoreListener } from '../../src/controller/store.ts'
 import { until } from '../fixtures/control-client.ts'
 import { privatePostgres, skipReason } from '../fixtures/private-postgres.ts'
@@ -43,7 +42,17 @@ const flow = (srcNodeId: number): Omit<Flow, 'id'> => ({
   spec: { transport: 'tcp', flow_len: { Bytes: 5_000_000_000 }, flow_rate: 6_000_000_000, flow_weight: 3 },
 })
 
-const seed = { reset: true, routes: [[[1, 2], [2, 3]], [[3, 1]]], flows: [flow(1), flow(3)] } as const
+const seed = {
+  reset: true,
+  routes: [
+    [
+      [1, 2],
+      [2, 3],
+    ],
+    [[3, 1]],
+  ],
+  flows: [flow(1), flow(3)],
+} as const
 
 tap.test('memory', async t => suite(t, () => Promise.resolve((listener: Listener) => new MemoryStore(listener))))
 
@@ -57,16 +66,41 @@ tap.test('postgres', { skip: skipReason }, async t => {
   t.test('rows that make no sense are left out with a warning, and live changes by SQL are heard', async t => {
     const { listener, store } = await opened(t, make, { reset: true, routes: [], flows: [] })
     const pg = await sql(t, target)
-    await pg('INSERT INTO routes (src_node_id, dst_node_id, edges) VALUES (1, 2, \'"none"\'), (1, 3, \'[1,2,3]\')')
+    await pg("INSERT INTO routes (src_node_id, dst_node_id, edges) VALUES (1, 2, '\"none\"'), (1, 3, '[1,2,3]')")
     await until(() => listener.heard.length === 2)
-    t.same(listener.heard, [['route', 1, null], ['route', 2, [[1, 2], [2, 3]]]], 'a path is read as edges')
+    t.same(
+      listener.heard,
+      [
+        ['route', 1, null],
+        [
+          'route',
+          2,
+          [
+            [1, 2],
+            [2, 3],
+          ],
+        ],
+      ],
+      'a path is read as edges',
+    )
     t.equal(listener.invalid.length, 1)
-    await pg(`INSERT INTO flows (src_node_id, dst_node_id, flow_len_type, flow_len_bytes) VALUES (1, 2, 'bytes', NULL), (1, 2, 'bytes', 9223372036854775807)`)
+    await pg(
+      `INSERT INTO flows (src_node_id, dst_node_id, flow_len_type, flow_len_bytes) VALUES (1, 2, 'bytes', NULL), (1, 2, 'bytes', 9223372036854775807)`,
+    )
     await until(() => listener.heard.length === 4)
-    t.same(listener.heard.slice(2), [['flow', 1, null], ['flow', 2, null]])
-    await pg(`UPDATE flows SET is_finished = TRUE, finish_time = 1; INSERT INTO flow_routes VALUES (1, 2); UPDATE flows SET flow_len_bytes = 7 WHERE id = 1`)
+    t.same(listener.heard.slice(2), [
+      ['flow', 1, null],
+      ['flow', 2, null],
+    ])
+    await pg(
+      `UPDATE flows SET is_finished = TRUE, finish_time = 1; INSERT INTO flow_routes VALUES (1, 2); UPDATE flows SET flow_len_bytes = 7 WHERE id = 1`,
+    )
     await until(() => listener.heard.length === 5)
-    t.match(listener.heard[4], ['flow', 1, { routeId: 2, spec: { flow_len: { Bytes: 7 } } }], 'a pin is part of the flow; its end is not')
+    t.match(
+      listener.heard[4],
+      ['flow', 1, { routeId: 2, spec: { flow_len: { Bytes: 7 } } }],
+      'a pin is part of the flow; its end is not',
+    )
     await pg('NOTIFY sync_routes')
     await until(() => listener.contents.length === 1)
     await pg('TRUNCATE routes')
@@ -103,7 +137,9 @@ tap.test('postgres', { skip: skipReason }, async t => {
   t.test('the published tables are widened in place, and a newer schema is refused', async t => {
     const pg = await sql(t, target)
     await pg('DROP TABLE nodes, flows, nslab_migrations CASCADE')
-    await pg('CREATE TABLE nodes (id INTEGER PRIMARY KEY, private_network_name TEXT, private_network_addr TEXT, public_network_addr TEXT)')
+    await pg(
+      'CREATE TABLE nodes (id INTEGER PRIMARY KEY, private_network_name TEXT, private_network_addr TEXT, public_network_addr TEXT)',
+    )
     await pg(`CREATE TABLE flows (id SERIAL PRIMARY KEY, src_node_id INTEGER, dst_node_id INTEGER, flow_len_type TEXT, flow_len_bytes INTEGER,
       flow_len_duration INTEGER, flow_rate INTEGER, flow_weight INTEGER, start_time BIGINT, finish_time BIGINT, is_finished BOOLEAN)`)
     const { contents, store } = await opened(t, make, { ...seed, reset: false })
@@ -120,7 +156,13 @@ async function suite(t: Test, prepare: () => Promise<(listener: Listener) => Sto
   t.test('an empty store is seeded, and says what it holds', async t => {
     const { contents } = await opened(t, make, seed)
     t.same(contents.routes, new Map(seed.routes.map((edges, at) => [at + 1, edges])))
-    t.same(contents.flows, new Map([[1, { ...flow(1), id: 1 }], [2, { ...flow(3), id: 2 }]]))
+    t.same(
+      contents.flows,
+      new Map([
+        [1, { ...flow(1), id: 1 }],
+        [2, { ...flow(3), id: 2 }],
+      ]),
+    )
   })
 
   t.test('nodes are counted by id, however often they come and go', async t => {
@@ -153,7 +195,12 @@ async function suite(t: Test, prepare: () => Promise<(listener: Listener) => Sto
     await heard(['flow', 1, changed])
     await store.deleteFlow(2)
     await heard(['flow', 2, null])
-    await Promise.all([store.deleteRoute(99), store.deleteFlow(99), store.updateRoute(99, [[1, 2]]), store.updateFlow({ ...changed, id: 99 })])
+    await Promise.all([
+      store.deleteRoute(99),
+      store.deleteFlow(99),
+      store.updateRoute(99, [[1, 2]]),
+      store.updateFlow({ ...changed, id: 99 }),
+    ])
     await store.deleteRoute(1)
     await heard(['route', 1, null])
   })

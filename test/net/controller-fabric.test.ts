@@ -1,7 +1,7 @@
 // The controller's port lives in the fabric root and nowhere else.
 
-import { Socket, connect } from 'node:net'
 import { once } from 'node:events'
+import { connect, Socket } from 'node:net'
 
 import t from 'tap'
 import { WebSocket } from 'ws'
@@ -39,7 +39,10 @@ t.test('nodes reach the controller inside the fabric root, the machine does not'
   })
   await until(() => events.some(event => event.kind === 'listening'))
   const fd = await root.openSocket({ connect: { address: '127.0.0.1', port: PORT, timeoutMs: 5_000 } })
-  const client = new WebSocket(`ws://127.0.0.1:${PORT}`, { createConnection: () => new Socket({ fd }), perMessageDeflate: false })
+  const client = new WebSocket(`ws://127.0.0.1:${PORT}`, {
+    createConnection: () => new Socket({ fd }),
+    perMessageDeflate: false,
+  })
   await once(client, 'open')
   client.send(JSON.stringify(startUp(1)))
   await until(() => events.some(event => event.kind === 'all_connected'))
@@ -65,5 +68,8 @@ t.test('a port in use in the fabric root is named', async t => {
     resetDatabase: true,
     signal: new AbortController().signal,
   })
-  await t.rejects(end, { code: 'KERNEL_REFUSED', facts: { where: `0.0.0.0:${PORT} in the fabric root`, errno: 'EADDRINUSE' } })
+  await t.rejects(end, {
+    code: 'KERNEL_REFUSED',
+    facts: { where: `0.0.0.0:${PORT} in the fabric root`, errno: 'EADDRINUSE' },
+  })
 })
