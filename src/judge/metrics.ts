@@ -2,6 +2,7 @@
 // whose sources contradict each other, says why and has no value.
 
 import type { Plan } from '../lab/plan-types.ts'
+import { heldMemoryNoise } from './noise.ts'
 import { rssAtWired, threadsMost } from './process-metrics.ts'
 import { readTimeline, type Timeline } from './timeline.ts'
 import type { History } from './types.ts'
@@ -221,7 +222,10 @@ function fabricS(facts: Facts): Metric {
   return span('fabric_started', fabricStartedS(facts), 'fabric_ended', Math.max(...ends))
 }
 
-/** The whole system's growth by nodes, without a database server of the run, whose own figure is apart. */
+/**
+ * The whole system's growth by nodes, without a database server of the run, whose own figure is apart. What memory moved
+ * by while the run only held is kept as other readings: a limit within it proves nothing.
+ */
 function memoryPerNode(facts: Facts): Metric {
   const before = facts.measured('memory_before_bytes')
   const after = facts.measured('memory_after_bytes')
@@ -235,7 +239,15 @@ function memoryPerNode(facts: Facts): Metric {
   const grownBytes = after.value - before.value - databaseBytes
   if (grownBytes <= 0) return unknown(`memory in use fell by ${-grownBytes} bytes: the machine was too noisy`)
   const less = databaseBytes > 0 ? ', less database_rss_bytes,' : ''
-  return known(grownBytes / nodes.value, `memory_after_bytes less memory_before_bytes${less} by ${nodes.value} nodes`)
+  const evidence = `memory_after_bytes less memory_before_bytes${less} by ${nodes.value} nodes`
+  const noiseBytes = heldMemoryNoise(facts.history) ?? 0
+  const noisy = `the noise: memory moved by ±${Math.round(noiseBytes)} bytes while the run only held`
+  const others = noiseBytes === 0 ? [] : [-noiseBytes, noiseBytes]
+  return known(
+    grownBytes / nodes.value,
+    evidence,
+    others.map(bytes => ({ value: (grownBytes + bytes) / nodes.value, evidence: noisy })),
+  )
 }
 
 /** Zero is proven only by a census that was taken, and its count and its list must be of one length. */

@@ -6,7 +6,7 @@ import type { History } from './types.ts'
 
 /** Share of time, in percent, that something waited for a processor before the run had begun to work. */
 const BUSY_CPU_PERCENT = 20
-const NAMES_MAX = 10
+const NAMES_MAX = 5
 
 /** Notes of the run itself first, then those that follow from its data; each once. */
 export function notesOf(history: History, time: Timeline, openPhases: readonly string[]): string[] {

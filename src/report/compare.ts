@@ -1,5 +1,6 @@
 // Two runs, or two sets of repeated runs, side by side: each metric with its ratio and what is known of its noise.
 
+import { heldMemoryNoise } from '../judge/noise.ts'
 import type { History, Report } from '../judge/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
 
@@ -102,14 +103,8 @@ function rangeOf({ median, least, most, noise }: Spread): [number, number] {
 function noiseOf({ report, history }: Run, name: string): number | null {
   const memory = name === 'memory_before_bytes' || name === 'memory_after_bytes'
   if (!memory && name !== 'memory_per_node_bytes') return null
-  const hold = report.phases.find(phase => phase.name === 'hold')
-  if (!hold) return null
-  const used = history.samples
-    .filter(sample => sample.t_s >= hold.start_s && sample.t_s <= hold.start_s + hold.duration_s)
-    .map(sample => sample.memory_total_bytes - sample.memory_available_bytes)
-  if (used.length < 3) return null
-  const width = used.reduce((x, y) => Math.max(x, y)) - used.reduce((x, y) => Math.min(x, y))
-  return memory ? width / 2 : width / 2 / Math.max(1, report.metrics.nodes_count ?? 1)
+  const noise = heldMemoryNoise(history)
+  return noise === null || memory ? noise : noise / Math.max(1, report.metrics.nodes_count ?? 1)
 }
 
 function differences(a: readonly Run[], b: readonly Run[], facts: (run: Run) => Record<string, string>): Difference[] {

@@ -108,3 +108,15 @@ t.test('corruption makes the run unknown, never a pass', async t => {
 t.test('a run without a gate that applies is unknown', async t => {
   t.match(judge(historyOf(ringRun({ gates: [] }))), { verdict: 'unknown', exit_code: 5, gates: [] })
 })
+
+t.test('a memory limit within what memory moved by on its own proves nothing', async t => {
+  const verdict = (limit: number) => {
+    const gates = [{ name: 'memory', metric: 'memory_per_node_bytes', operator: '<=', limit }] as const
+    return judge(historyOf(ringRun({ gates }))).gates[0]?.verdict
+  }
+  const { memory_per_node_bytes: perNode = 0 } = judge(historyOf(ringRun())).metrics
+  t.equal(verdict(perNode + 1000), 'unknown')
+  t.equal(verdict(perNode - 1000), 'unknown')
+  t.equal(verdict(perNode * 2), 'pass')
+  t.equal(verdict(perNode / 2), 'fail')
+})
