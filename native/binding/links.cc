@@ -1,7 +1,9 @@
 // Links for JavaScript: commands go in as they come, events and answers come out in batches, one call at a time.
 #include <napi.h>
 
-#include <cmath>
+#include <algorithm>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,20 +11,13 @@
 #include <vector>
 
 #include "binding/addon.h"
+#include "binding/arguments.h"
 #include "binding/errors.h"
 #include "binding/netns.h"
 #include "engine/links.h"
 
 namespace nslab::binding {
 namespace {
-
-/** A whole number from `min` to `max`, or nothing. */
-std::optional<uint64_t> whole_number(Napi::Value value, uint64_t min, uint64_t max) {
-  if (!value.IsNumber()) return {};
-  const double number = value.As<Napi::Number>().DoubleValue();
-  if (!(number >= static_cast<double>(min) && number <= static_cast<double>(max)) || number != std::floor(number)) return {};
-  return static_cast<uint64_t>(number);
-}
 
 std::optional<uint32_t> node_id(Napi::Value value) {
   const auto id = whole_number(value, 1, UINT32_MAX);
@@ -43,9 +38,9 @@ std::optional<std::vector<uint32_t>> node_ids(Napi::Value value) {
 
 std::optional<netns::Endpoint> endpoint(Napi::Value address, Napi::Value port) {
   const auto number = whole_number(port, 1, UINT16_MAX);
-  if (!number || !address.IsString()) return {};
-  auto parsed = netns::Endpoint::parse(address.As<Napi::String>().Utf8Value(), static_cast<uint16_t>(*number));
-  return parsed ? std::optional(*parsed) : std::nullopt;
+  const auto dotted = ipv4(address);
+  if (!number || !dotted) return {};
+  return netns::Endpoint{*dotted, static_cast<uint16_t>(*number)};
 }
 
 const char* kind_name(engine::EventKind kind) {
@@ -114,14 +109,6 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
   ~LinksObject() override;
 
  private:
-  /** Outlives the object by the calls that are still queued; empty then. */
-  struct Channel {
-    LinksObject* object;
-  };
-
-  static void on_tell(napi_env env, napi_value, void* context, void*);
-  static void on_environment_end(void* object);
-
   Napi::Value add_node(const Napi::CallbackInfo& info);
   void set_peers(const Napi::CallbackInfo& info);
   void dial(const Napi::CallbackInfo& info);
@@ -143,8 +130,11 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
   };
 
   std::unique_ptr<engine::Links> engine_;
-  Channel* channel_ = nullptr;
-  napi_threadsafe_function tell_ = nullptr;
+  std::shared_ptr<Mailbox> mailbox_;
+  /** For letters, which may come after the object: null then. Read and written on the JavaScript thread. */
+  std::shared_ptr<LinksObject*> self_ = std::make_shared<LinksObject*>(this);
+  /** How the environment's end ends the engine; in place while there is one. */
+  std::list<std::function<void()>>::iterator stopper_;
   Napi::FunctionReference on_events_;
   std::map<uint64_t, Pending> pending_;
   uint64_t last_reply_ = 0;
@@ -166,55 +156,31 @@ LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   std::copy_n(info[0].As<Napi::Uint8Array>().Data(), run_id.size(), run_id.begin());
   on_events_ = Napi::Persistent(info[1].As<Napi::Function>());
 
-  channel_ = new Channel{this};
-  // Called when the function is gone: after the object's release, or before it at the environment's end.
-  const auto forget = [](napi_env, void* data, void*) {
-    const std::unique_ptr<Channel> channel(static_cast<Channel*>(data));
-    if (channel->object) channel->object->channel_ = nullptr;
+  AddonState& state = state_of(env);
+  mailbox_ = state.mailbox;
+  const auto tell = [self = self_, mailbox = mailbox_] {
+    mailbox->post([self](Napi::Env env) {
+      if (*self && (*self)->engine_) (*self)->collect(env);
+    });
   };
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "nslab.Links"), 0, 1, channel_, forget,
-                                      channel_, on_tell, &tell_) != napi_ok) {
-    delete std::exchange(channel_, nullptr);
-    throw_argument(env, "Links: the environment takes no more thread-safe functions");
-    return;
-  }
-  (void)napi_unref_threadsafe_function(env, tell_);
-
-  // Never blocks, and after the environment's end only fails: nothing to do then.
-  const auto tell = [tell = tell_] { (void)napi_call_threadsafe_function(tell, nullptr, napi_tsfn_nonblocking); };
-  auto engine = std::make_unique<engine::Links>(run_id, state_of(env).switch_log, tell);
+  auto engine = std::make_unique<engine::Links>(run_id, state.switch_log, tell);
   if (const Status started = engine->start(); !started) {
     to_js(env, started.error()).ThrowAsJavaScriptException();
     return;
   }
   engine_ = std::move(engine);
-  (void)napi_add_env_cleanup_hook(env, on_environment_end, this);
+  stopper_ = state.stoppers.insert(state.stoppers.end(), [this] { engine_.reset(); });
 }
 
 LinksObject::~LinksObject() {
-  if (engine_) (void)napi_remove_env_cleanup_hook(Env(), on_environment_end, this);
-  engine_.reset();
-  if (!channel_) return;
-  channel_->object = nullptr;
-  (void)napi_release_threadsafe_function(tell_, napi_tsfn_abort);
-}
-
-/** process.exit() or a worker's end with a live engine: its thread must not outlive what it calls. */
-void LinksObject::on_environment_end(void* object) {
-  auto* self = static_cast<LinksObject*>(object);
-  self->engine_.reset();
-}
-
-void LinksObject::on_tell(napi_env env, napi_value, void* context, void*) {
-  LinksObject* object = static_cast<Channel*>(context)->object;
-  if (!env || !object || !object->engine_) return;
-  const Napi::HandleScope scope(env);
-  // Held while it works: its last node's end makes it collectable. Empty where it has been collected already.
-  const Napi::Object self = object->Value();
-  if (!self.IsEmpty()) object->collect(env);
+  *self_ = nullptr;
+  if (engine_) state_of(Env()).stoppers.erase(stopper_);
 }
 
 void LinksObject::collect(Napi::Env env) {
+  // Held while it works, since its last node's end makes it collectable. Empty where it has been collected already.
+  const Napi::Object held = Value();
+  if (held.IsEmpty()) return;
   engine::Outbox outbox = engine_->collect();
   for (const engine::Reply& reply : outbox.replies) {
     const auto found = pending_.find(reply.id);
@@ -233,13 +199,11 @@ void LinksObject::collect(Napi::Env env) {
   if (outbox.ended) finish(env);
   else hold(env);
   if (outbox.events.empty()) return;
-  (void)on_events_.Call({events_to_js(env, outbox.events)});
-  // Node.js only warns of what a thread-safe function throws.
-  if (env.IsExceptionPending()) (void)napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  call_user(env, on_events_.Value(), {events_to_js(env, outbox.events)});
 }
 
 void LinksObject::finish(Napi::Env env) {
-  (void)napi_remove_env_cleanup_hook(env, on_environment_end, this);
+  state_of(env).stoppers.erase(stopper_);
   engine_.reset();
   nodes_.clear();
   hold(env);
@@ -251,14 +215,14 @@ void LinksObject::finish(Napi::Env env) {
 }
 
 void LinksObject::hold(Napi::Env env) {
-  const bool needed = engine_ && (!nodes_.empty() || stopping_);
+  const bool needed = engine_ && (!nodes_.empty() || !pending_.empty() || stopping_);
   if (needed == held_) return;
   held_ = needed;
   if (needed) {
     Ref();
-    (void)napi_ref_threadsafe_function(env, tell_);
+    mailbox_->hold(env);
   } else {
-    (void)napi_unref_threadsafe_function(env, tell_);
+    mailbox_->release(env);
     Unref();
   }
 }

@@ -45,9 +45,24 @@ void Mailbox::release(Napi::Env env) {
   if (--holds_ == 0) (void)napi_unref_threadsafe_function(env, function_);
 }
 
+namespace {
+
+/**
+ * False while an environment ends: its loop turns once more, with calls that were on their way, but JavaScript can't run, and
+ * node-addon-api ends the process where a call fails then. There is no question for it: any call that could run some tells.
+ */
+bool can_run_javascript(Napi::Env env) {
+  const Napi::HandleScope scope(env);
+  napi_value global = nullptr;
+  bool found = false;
+  return napi_get_global(env, &global) == napi_ok && napi_has_named_property(env, global, "Object", &found) == napi_ok;
+}
+
+}  // namespace
+
 void Mailbox::deliver(napi_env env, napi_value, void* context, void*) {
-  // No environment: it is ending, and the letters are dropped with the mailbox.
-  if (env == nullptr) return;
+  // No environment, or one that is ending: the letters are dropped with the mailbox.
+  if (env == nullptr || !can_run_javascript(env)) return;
   const std::shared_ptr<Mailbox> mailbox = *static_cast<std::shared_ptr<Mailbox>*>(context);
   std::vector<Letter> letters;
   {

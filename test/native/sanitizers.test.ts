@@ -1,0 +1,41 @@
+// The link engine under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer: a ring through random changes.
+
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+
+const run = promisify(execFile)
+const native = fileURLToPath(new URL('../../native', import.meta.url))
+const seed = process.env.NSLAB_SEED ?? '1'
+const folders = ['stress', 'engine', 'netns', 'base']
+const filesOf = (folder: string): string[] => readdirSync(join(native, folder)).map(name => join(native, folder, name))
+const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+
+/** Builds what is not current. Warnings are the addon's build's business; instrumented code has more of them, and false ones. */
+async function build(sanitizers: string): Promise<string> {
+  const program = join(native, 'build', 'sanitizers', `links-stress-${sanitizers}`)
+  const files = folders.flatMap(filesOf)
+  if (files.some(file => modified(file) >= modified(program))) {
+    mkdirSync(dirname(program), { recursive: true })
+    const sources = files.filter(file => file.endsWith('.cc'))
+    await run('g++', ['-std=gnu++20', '-O1', '-g1', '-w', '-pthread', `-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all', '-I', native, ...sources, '-o', program])
+  }
+  return program
+}
+
+for (const sanitizers of ['address,undefined', 'thread']) {
+  t.test(`a ring through random changes is clean under ${sanitizers}`, { timeout: 240_000 }, async t => {
+    t.comment(`seed ${seed}`)
+    const program = await build(sanitizers)
+    // Under nslab-launch a user without privileges can make the namespace too.
+    const launcher = join(native, 'build', 'Release', 'nslab-launch')
+    const options = process.getuid?.() === 0 ? [] : ['--user']
+    const { stdout } = await run(launcher, [...options, '--', program, '30', '1500', seed])
+    const facts = JSON.parse(stdout) as { up: number; down: number; refused: number; dial_failed: number }
+    t.ok(facts.up >= 60, 'the ring was whole in the end')
+    t.ok(facts.down > 0 && facts.dial_failed > 0, 'and was not left in peace')
+  })
+}
