@@ -9,6 +9,14 @@ import { exitCode, root, SetupError } from './root.mjs'
 /** Lines of a failed tool's output that are shown. */
 const LINES_SHOWN = 60
 
+/** @type {number | undefined} */
+let sharedFd
+
+/** @param {number | undefined} fd what tools inherit as their descriptor 3 */
+export const shareWithTools = fd => {
+  sharedFd = fd
+}
+
 /**
  * Runs a tool and keeps its output for the case that it fails.
  * @param {string} command @param {readonly string[]} args @param {{ env?: NodeJS.ProcessEnv, cwd?: string }} [options]
@@ -16,11 +24,11 @@ const LINES_SHOWN = 60
  */
 export const runTool = (command, args, { env = process.env, cwd = root } = {}) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe', sharedFd ?? 'ignore'] })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8')
-      stream.on('data', text => {
+      stream?.setEncoding('utf8')
+      stream?.on('data', text => {
         output += text
       })
     }

@@ -1,10 +1,10 @@
 // @ts-check
-// One set-up at a time in a clone. flock(1) holds the lock: the kernel drops it when the holder is gone, whatever ended it,
-// so nothing stale can remain.
+// One set-up at a time in a clone. The kernel holds the lock on an open file (flock), so nothing stale can remain: it ends
+// when this process and every tool that it started are gone, whatever ended them.
 
-import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { inRoot, say } from './root.mjs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { runTool, shareWithTools } from './child.mjs'
+import { exitCode, inRoot, SetupError, say } from './root.mjs'
 
 /**
  * Runs `work` while no other set-up runs in this clone.
@@ -13,26 +13,18 @@ import { inRoot, say } from './root.mjs'
  */
 export const withLock = async work => {
   mkdirSync(inRoot('dist'), { recursive: true })
-  const path = inRoot('dist/.setup.lock')
-  // The holder lives until our end of its input closes, which a kill of this process does as well.
-  const holder = spawn('flock', ['--exclusive', path, 'sh', '-c', 'echo held; exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const fd = openSync(inRoot('dist/.setup.lock'), 'a')
+  // Tools inherit the open file as descriptor 3. flock(1) locks it and ends; the lock stays, being the open file's.
+  shareWithTools(fd)
   const waiting = setTimeout(() => say('another set-up is at work in this clone: waiting for it …'), 300)
   try {
-    await new Promise((resolve, reject) => {
-      holder.stdout.once('data', resolve)
-      holder.once('error', reject)
-      holder.once('exit', code => reject(new Error(`flock ended with ${code}`)))
-    })
-  } finally {
+    const { status, output } = await runTool('flock', ['--exclusive', '3'])
+    if (status !== 0) throw new SetupError(exitCode.notFit, `flock (of util-linux) is needed and failed: ${output}`)
     clearTimeout(waiting)
-  }
-  const released = new Promise(resolve => holder.once('close', resolve))
-  try {
     return await work()
   } finally {
-    holder.stdin.end()
-    await released
+    clearTimeout(waiting)
+    shareWithTools(undefined)
+    closeSync(fd)
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Finds npm's own files, and installs what package-lock.json says.
 
-import { existsSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -79,6 +79,7 @@ const installedAsLocked = () => {
 /** `npm ci` links the bins of dependencies and not the package's own; npx looks there. */
 const linkOwnBin = () => {
   const link = inRoot('node_modules/.bin/nslab')
+  mkdirSync(dirname(link), { recursive: true })
   rmSync(link, { force: true })
   symlinkSync('../../src/setup/nslab.mjs', link)
 }

@@ -52,53 +52,72 @@ export const testNeeds = [
   { name: 'chromium', why: 'opens the report', packages: ['chromium'], isThere: () => anyInPath('chromium') },
 ]
 
-const isDebian = () => existsSync('/etc/debian_version') && anyInPath('apt-get')
+/** What decides whether this may install: tests give their own. */
+const thisMachine = () => ({
+  isRoot: process.geteuid?.() === 0,
+  isDebian: existsSync('/etc/debian_version') && anyInPath('apt-get'),
+  createClusterConf: '/etc/postgresql-common/createcluster.conf',
+})
 
 /**
  * Makes sure of every need.
- * @param {readonly Need[]} needs
+ * @param {readonly Need[]} needs @param {ReturnType<typeof thisMachine>} [machine]
  * @throws {SetupError} 3 where something is missing and may not be installed, with nothing changed
  */
-export const ensureSystem = async needs => {
+export const ensureSystem = async (needs, machine = thisMachine()) => {
   const missing = needs.filter(need => !need.isThere())
   if (missing.length === 0) return
   const packages = missing.flatMap(need => need.packages)
-  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages]
   const list = missing.map(need => `${need.name} (${need.why})`).join(', ')
-  if (process.geteuid?.() !== 0 || !isDebian()) {
-    const how = isDebian()
-      ? `run as root:\n  ${install.join(' ')}`
-      : `install, by Debian's names: ${packages.join(' ')}`
-    throw new SetupError(exitCode.notFit, `missing: ${list}\nNothing was changed. To go on, ${how}`)
+  if (!machine.isRoot || !machine.isDebian) {
+    const how = machine.isDebian
+      ? 'run as root:'
+      : 'install the like of these, which are the names and commands of Debian:'
+    const commands = commandsFor(packages, machine.createClusterConf).map(command => `  ${command}`)
+    throw new SetupError(
+      exitCode.notFit,
+      `missing: ${list}\nNothing was changed. To go on, ${how}\n${commands.join('\n')}`,
+    )
   }
   say(`missing: ${list}`)
   say(`will be installed by apt: ${packages.join(' ')}`)
-  await step(install.join(' '), () => aptInstall(packages))
+  await step('apt-get install', () => aptInstall(packages, machine.createClusterConf))
   const still = missing.filter(need => !need.isThere())
   if (still.length > 0)
     throw new SetupError(exitCode.notFit, `still missing: ${still.map(need => need.name).join(', ')}`)
 }
 
-/** @param {readonly string[]} packages */
-const aptInstall = async packages => {
+const INSTALL = ['install', '-y', '--no-install-recommends']
+
+/**
+ * What to type for what `aptInstall` does.
+ * @param {readonly string[]} packages @param {string} createClusterConf
+ */
+const commandsFor = (packages, createClusterConf) => {
+  const install = (/** @type {readonly string[]} */ names) => ['apt-get', ...INSTALL, ...names].join(' ')
+  if (!packages.includes('postgresql')) return [install(packages)]
+  const setting = `sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' ${createClusterConf}`
+  return [install(['postgresql-common']), setting, install(packages)]
+}
+
+/** @param {readonly string[]} packages @param {string} createClusterConf */
+const aptInstall = async (packages, createClusterConf) => {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const args = (/** @type {readonly string[]} */ names) => ['install', '-y', '--no-install-recommends', ...names]
   const install = (/** @type {readonly string[]} */ names) =>
-    mustRun('apt-get install', 'apt-get', args(names), { env })
+    mustRun('apt-get install', 'apt-get', [...INSTALL, ...names], { env })
   // Package lists may be absent or old, which only trying tells.
-  if ((await runTool('apt-get', ['--simulate', ...args(packages)], { env })).status !== 0) {
+  if ((await runTool('apt-get', ['--simulate', ...INSTALL, ...packages], { env })).status !== 0) {
     await mustRun('apt-get update', 'apt-get', ['update'], { env })
   }
   if (packages.includes('postgresql')) {
     await install(['postgresql-common'])
-    keepClustersAway()
+    keepClustersAway(createClusterConf)
   }
   await install(packages)
 }
 
-/** Debian makes and starts a database cluster when a server is installed; only its programs are wanted here. */
-const keepClustersAway = () => {
-  const path = '/etc/postgresql-common/createcluster.conf'
+/** Debian makes and starts a database cluster when a server is installed; only its programs are wanted here. @param {string} path */
+const keepClustersAway = path => {
   say(`${path}: create_main_cluster = false, so that no database is started on this machine`)
   const text = readFileSync(path, 'utf8')
   writeFileSync(path, text.replace(/^#?\s*create_main_cluster\s*=.*$/m, 'create_main_cluster = false'))

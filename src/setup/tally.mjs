@@ -41,13 +41,19 @@ export const tally = (stream, print) =>
       print(`${ok ? 'ok    ' : 'not ok'} ${result.name}: ${file.passed} passed${failed}${time}`)
     })
     parser.on('bailout', reason => counts.problems.push(`bailed out: ${reason}`))
-    parser.on('complete', () => resolve(counts))
+    parser.on('complete', results => {
+      // A plan that was not kept is no assertion, and has failed all the same.
+      if (!results.ok && counts.failed + counts.problems.length === 0) {
+        counts.problems.push(`the output of tap is not whole: ${JSON.stringify(results.failures)}`)
+      }
+      resolve(counts)
+    })
     stream.on('error', reject)
     stream.pipe(parser)
   })
 
 /** @param {{ fullname: string, name: string }} result */
-const titleOf = result => (result.fullname === '' ? result.name : `${result.fullname} > ${result.name}`)
+const titleOf = result => (result.fullname === '' ? result.name : result.fullname)
 
 /** @param {unknown} diag @returns {string} as indented lines, what matters only */
 const diagnosticsOf = diag => {
