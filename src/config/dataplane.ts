@@ -130,7 +130,7 @@ function controllerAddrOf(table: DataplaneTable, path: Path, problems: Problems,
   }
   if (!isLoopback(address.host))
     warnings.push(
-      `controller_addr = "${table.controller_addr}" is not dialled: the lab's own controller takes port ${address.port}`,
+      `controller_addr = "${table.controller_addr}" is not dialled: it stands for the lab's own controller`,
     )
   return `127.0.0.1:${address.port}`
 }

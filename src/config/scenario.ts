@@ -124,12 +124,7 @@ function spreadNodes(
   delete dataplane.n_nodes
 }
 
-function checkCounts(
-  dataplane: DataplaneConfig,
-  nodesCount: number,
-  hostsCount: number,
-  problems: Problems,
-): void {
+function checkCounts(dataplane: DataplaneConfig, nodesCount: number, hostsCount: number, problems: Problems): void {
   if (nodesCount === 0) {
     problems.add({ path: ['controller', 'topology'], problem: 'has no nodes: give it a type, n_nodes or edges' })
     return
