@@ -129,9 +129,7 @@ function controllerAddrOf(table: DataplaneTable, path: Path, problems: Problems,
     return CONTROLLER_ADDR_DEFAULT
   }
   if (!isLoopback(address.host))
-    warnings.push(
-      `controller_addr = "${table.controller_addr}" is not dialled: it stands for the lab's own controller`,
-    )
+    warnings.push(`controller_addr = "${table.controller_addr}" is not dialled: it stands for the lab's own controller`)
   return `127.0.0.1:${address.port}`
 }
 
