@@ -83,8 +83,7 @@ Status Fabric::build_all(BuildTimings& timings) {
 }
 
 Status Fabric::prepare_root() {
-  if (!wake_) wake_ = UniqueFd(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
-  if (!wake_) return Status::from_errno("eventfd", "fabric");
+  if (Status wake = open_wake(); !wake) return wake;
   if (Status entered = netns::enter(*root_); !entered) return entered;
   auto watch = Watch::open(spec_.bridges.size(), spec_.nodes.size());
   if (!watch) return watch.take_status();
@@ -188,7 +187,7 @@ Status Fabric::await_ready() {
     if (now_ns() >= deadline)
       return Status::failed(ETIMEDOUT, "carrier", "fabric root",
                             std::to_string(spec_.nodes.size() - ready_count_) + " nodes did not become ready");
-    if (Status waited = wait_for_news(deadline); !waited) return waited;
+    if (Status waited = wait(deadline); !waited) return waited;
     if (Status news = watch_->drain(); !news) return news;
     report_changes();
     if (ready_count_ > before) deadline = now_ns() + kCarrierStallNs;
@@ -196,13 +195,28 @@ Status Fabric::await_ready() {
   return {};
 }
 
-Status Fabric::wait_for_news(int64_t deadline_ns) {
+Status Fabric::open_wake() {
+  UniqueFd fd(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
+  if (!fd) return Status::from_errno("eventfd", "fabric");
+  const std::lock_guard lock(wake_mutex_);
+  wake_ = std::move(fd);
+  return {};
+}
+
+void Fabric::ring() {
+  const uint64_t one = 1;
+  const std::lock_guard lock(wake_mutex_);
+  // A counter that is full wakes as well.
+  if (wake_) [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+}
+
+Status Fabric::wait(std::optional<int64_t> deadline_ns) {
   pollfd fds[] = {{watch_->fd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
-  const int64_t left_ns = std::max<int64_t>(deadline_ns - now_ns(), 0);
+  int timeout_ms = -1;
+  if (deadline_ns) timeout_ms = static_cast<int>(std::max<int64_t>(*deadline_ns - now_ns(), 0) / 1'000'000) + 1;
   // Not through sys::call: a retry after EINTR would begin the whole time again; callers loop anyway.
   if (const int injected = sys::count_call(); injected != 0) return Status::failed(injected, "poll", "fabric");
-  if (::poll(fds, 2, static_cast<int>(left_ns / 1'000'000) + 1) < 0 && errno != EINTR)
-    return Status::from_errno("poll", "fabric");
+  if (::poll(fds, 2, timeout_ms) < 0 && errno != EINTR) return Status::from_errno("poll", "fabric");
   // Emptied, or the next wait would not wait.
   uint64_t count = 0;
   if ((fds[1].revents & POLLIN) != 0) [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);

@@ -2,8 +2,6 @@
 #include "fabric/fabric.h"
 
 #include <linux/if_link.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -23,16 +21,13 @@ Status canceled(const char* operation) { return Status::failed(ECANCELED, operat
 
 Fabric::Fabric(std::shared_ptr<const netns::Netns> root, Spec spec, Options options, std::shared_ptr<netns::SwitchLog> log)
     : root_(std::move(root)), spec_(std::move(spec)), options_(std::move(options)), log_(std::move(log)),
-      meter_(options_.fail_call, options_.fail_errno), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      nodes_(spec_.nodes.size()) {}
+      meter_(options_.fail_call, options_.fail_errno), nodes_(spec_.nodes.size()) {}
 
 Fabric::~Fabric() { abandon(); }
 
 void Fabric::cancel() {
   cancelled_ = true;
-  const uint64_t one = 1;
-  // An eventfd that is full already wakes as well.
-  if (wake_) [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  ring();
 }
 
 std::shared_ptr<const netns::Netns> Fabric::netns(uint32_t node) const {
@@ -185,7 +180,7 @@ bool Fabric::await_gone(int64_t deadline_ns) {
     if (!watch_->drain().ok()) return false;
     report_changes();
     if (watch_->all_gone()) return true;
-    if (now_ns() >= deadline_ns || !wait_for_news(deadline_ns).ok()) return false;
+    if (now_ns() >= deadline_ns || !wait(deadline_ns).ok()) return false;
   }
 }
 
@@ -194,6 +189,8 @@ void Fabric::close_sockets() {
   root_socket_.reset();
   ready_count_ = 0;
   built_ = false;
+  const std::lock_guard lock(wake_mutex_);
+  wake_.reset();
 }
 
 Result<TeardownTimings> Fabric::teardown(int64_t deadline_ns) {

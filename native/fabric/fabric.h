@@ -73,8 +73,12 @@ class Fabric {
   /** Lets go of everything without waiting for the kernel. Open operations end with ECANCELED. */
   void abandon();
 
-  /** Readable when handle_news has something to do; -1: nothing is watched now. */
-  [[nodiscard]] int news_fd() const { return watch_ ? watch_->fd() : -1; }
+  /** From any thread: ends wait() before its time. Nothing waits while nothing is made. */
+  void ring();
+  /** Whether there is anything to watch or to undo. */
+  [[nodiscard]] bool active() const { return watch_.has_value(); }
+  /** While active: waits for the kernel's news, a ring or the deadline. */
+  Status wait(std::optional<int64_t> deadline_ns);
   void handle_news();
   /** Ends operations whose time is over; returns the earliest deadline left, if any. */
   std::optional<int64_t> handle_deadlines();
@@ -103,8 +107,7 @@ class Fabric {
   Status link_node(uint32_t node, MadeNetns made);
   Status configure_node(uint32_t node, UniqueFd netlink);
   void put_neighbours(rtnl::Batch& batch, uint32_t node) const;
-  /** Waits for news or a cancel until the deadline. */
-  Status wait_for_news(int64_t deadline_ns);
+  Status open_wake();
 
   void release();
   void delete_bridges();
@@ -124,8 +127,9 @@ class Fabric {
   const std::shared_ptr<netns::SwitchLog> log_;
   sys::CallMeter meter_;
   std::atomic<bool> cancelled_{false};
-  /** eventfd: ends wait_for_news. */
+  /** eventfd: ends wait(). Open while active, so that an idle fabric holds no descriptor. */
   UniqueFd wake_;
+  std::mutex wake_mutex_;
 
   bool built_ = false;
   bool has_ipv6_ = true;

@@ -1,20 +1,15 @@
 // The fabric's thread.
 #include "fabric/service.h"
 
-#include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace nslab::fabric {
 
 FabricService::FabricService(std::shared_ptr<const netns::Netns> root, Spec spec, Options options,
                              std::shared_ptr<netns::SwitchLog> log)
-    : fabric_(std::move(root), std::move(spec), std::move(options), log), log_(std::move(log)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : fabric_(std::move(root), std::move(spec), std::move(options), log), log_(std::move(log)) {}
 
 FabricService::~FabricService() { stop(); }
 
@@ -23,10 +18,13 @@ void FabricService::post(std::function<void(Fabric&)> job) {
     const std::lock_guard lock(mutex_);
     if (stop_) return;
     jobs_.push_back(std::move(job));
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    if (!std::exchange(running_, true)) {
+      // One that ran out of work has nothing left to do but return.
+      if (thread_.joinable()) thread_.join();
+      thread_ = std::thread([this] { run(); });
+    }
   }
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  fabric_.ring();
 }
 
 void FabricService::stop() {
@@ -36,36 +34,28 @@ void FabricService::stop() {
     jobs_.clear();
   }
   fabric_.cancel();
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   if (thread_.joinable()) thread_.join();
+}
+
+bool FabricService::take(std::deque<std::function<void(Fabric&)>>& jobs) {
+  const std::lock_guard lock(mutex_);
+  jobs.swap(jobs_);
+  running_ = !stop_ && (!jobs.empty() || fabric_.active());
+  return running_;
 }
 
 void FabricService::run() {
   ::pthread_setname_np(::pthread_self(), "nslab-fabric");
   const netns::RecordSwitches recorded(log_);
-  for (;;) {
-    std::deque<std::function<void(Fabric&)>> jobs;
-    {
-      const std::lock_guard lock(mutex_);
-      if (stop_) break;
-      jobs.swap(jobs_);
-    }
+  for (std::deque<std::function<void(Fabric&)>> jobs; take(jobs);) {
     for (auto& job : jobs) job(fabric_);
+    jobs.clear();
     fabric_.handle_news();
-    wait(fabric_.handle_deadlines());
+    const auto deadline = fabric_.handle_deadlines();
+    // Should waiting itself fail, the next turn tries again.
+    if (fabric_.active()) [[maybe_unused]] const Status waited = fabric_.wait(deadline);
   }
-  fabric_.abandon();
-}
-
-void FabricService::wait(std::optional<int64_t> deadline_ns) {
-  // poll ignores negative descriptors: nothing is watched before a build.
-  pollfd fds[] = {{wake_.get(), POLLIN, 0}, {fabric_.news_fd(), POLLIN, 0}};
-  int timeout_ms = -1;
-  if (deadline_ns) timeout_ms = static_cast<int>(std::max<int64_t>(*deadline_ns - now_ns(), 0) / 1'000'000) + 1;
-  if (::poll(fds, 2, timeout_ms) <= 0) return;
-  uint64_t count = 0;
-  if ((fds[0].revents & POLLIN) != 0) [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+  if (fabric_.active()) fabric_.abandon();
 }
 
 }  // namespace nslab::fabric

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <thread>
 
-#include "base/fd.h"
 #include "fabric/fabric.h"
 
 namespace nslab::fabric {
@@ -33,16 +32,16 @@ class FabricService {
 
  private:
   void run();
-  /** Jobs come, the kernel speaks, or an operation's time is over. */
-  void wait(std::optional<int64_t> deadline_ns);
+  /** Takes what is to be done; false: the thread ends, because of stop() or because there is nothing to watch. */
+  bool take(std::deque<std::function<void(Fabric&)>>& jobs);
 
   Fabric fabric_;
   std::shared_ptr<netns::SwitchLog> log_;
-  UniqueFd wake_;
   std::mutex mutex_;
   std::deque<std::function<void(Fabric&)>> jobs_;
   bool stop_ = false;
-  /** Started by the first job. */
+  /** The thread lives while there is something to do or to watch: an idle fabric costs neither thread nor descriptor. */
+  bool running_ = false;
   std::thread thread_;
 };
 

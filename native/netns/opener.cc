@@ -118,6 +118,8 @@ void Opener::run() {
       jobs.swap(jobs_);
     }
     for (auto& job : jobs) job();
+    // Now, not after the wait: they keep namespaces alive.
+    jobs.clear();
     come_back();
     const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms());
     for (int i = 0; i < count; ++i) {

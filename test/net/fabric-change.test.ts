@@ -1,0 +1,124 @@
+// One node of a fabric removed, made again, lost; and a build that is cancelled before, while and after it runs.
+
+import { closeSync } from 'node:fs'
+import t from 'tap'
+import { native } from '../../src/native.ts'
+import { addresses, builtFabric, fabricRoot, ipDo, linkNames, permanentNeighbours, ringSpec } from '../fixtures/fabric.ts'
+
+/** Collects what a callback says, and lets a test wait for the next. */
+function losses() {
+  const seen: (readonly [number, string])[] = []
+  let wake = (): void => {}
+  const first = new Promise<void>(resolve => {
+    wake = resolve
+  })
+  return { seen, first, onLost: (index: number, reason: string) => (seen.push([index, reason]), wake()) }
+}
+
+t.test('a removed node is gone from the kernel, and no loss is reported', async t => {
+  const root = await fabricRoot(t)
+  const { seen, onLost } = losses()
+  const fabric = await builtFabric(t, root, ringSpec(3), { onLost })
+  const handle = fabric.netns(1)
+  await fabric.removeNode(1, 20_000)
+  t.strictSame(linkNames(root), ['isobr0', 'lo', 'veth0a', 'veth2a'])
+  t.throws(() => fabric.netns(1), { code: 'ENONET' })
+  t.equal(handle.fd, -1, 'a handle to it is as good as closed')
+  await t.rejects(handle.openSocket({ connect: { address: '127.0.0.1', port: 1, timeoutMs: 100 } }), { code: 'EBADF' })
+  await fabric.removeNode(1, 20_000)
+  t.strictSame(seen, [])
+})
+
+t.test('removing reports a namespace that something still holds, and it can be removed once let go', async t => {
+  const root = await fabricRoot(t)
+  const fabric = await builtFabric(t, root, ringSpec(2))
+  const fd = await fabric.netns(0).openSocket({ listen: { address: '127.0.0.1', port: 7010, backlog: 1 } })
+  const removal = t.rejects(fabric.removeNode(0, 200), { code: 'ETIMEDOUT', where: 'node 1' })
+  await t.rejects(fabric.rebuildNode(0), { code: 'EBUSY' }, 'one operation on a node at a time')
+  await removal
+  closeSync(fd)
+  await fabric.removeNode(0, 20_000)
+  t.strictSame(linkNames(root), ['isobr0', 'lo', 'veth1a'])
+})
+
+t.test('a node is made again on the same names and addresses, in another namespace', async t => {
+  const root = await fabricRoot(t)
+  const spec = ringSpec(3)
+  const fabric = await builtFabric(t, root, spec)
+  const before = fabric.netns(1).identity
+  const neighbours = permanentNeighbours(fabric.netns(1))
+  await fabric.rebuildNode(1)
+  const after = fabric.netns(1)
+  t.not(after.identity.cookie, before.cookie)
+  t.strictSame(permanentNeighbours(after), neighbours)
+  t.match(addresses(after)[1]?.addr_info, [{ local: spec.nodes[1]?.address }])
+  t.strictSame(linkNames(root), ['isobr0', 'lo', 'veth0a', 'veth1a', 'veth2a'])
+  await fabric.removeNode(2, 20_000)
+  await fabric.rebuildNode(2)
+  t.ok(fabric.netns(2).fd >= 0, 'also one that was removed')
+})
+
+t.test('many nodes are removed and made again at the same time', async t => {
+  const root = await fabricRoot(t)
+  const fabric = await builtFabric(t, root, ringSpec(12))
+  const all = [...Array(12).keys()]
+  await Promise.all(all.map(index => (index % 2 === 0 ? fabric.rebuildNode(index) : fabric.removeNode(index, 20_000))))
+  const even = all.filter(index => index % 2 === 0)
+  t.strictSame(linkNames(root), ['isobr0', 'lo', ...even.map(index => `veth${index}a`)].sort())
+})
+
+for (const [end, name, reason] of [['node', 'veth1b', 'link down'], ['host', 'veth1a', 'link removed']] as const) {
+  t.test(`a complete node whose ${end} end fails is reported lost, and can be made again`, async t => {
+    const root = await fabricRoot(t)
+    const { seen, first, onLost } = losses()
+    const fabric = await builtFabric(t, root, ringSpec(2), { onLost })
+    if (end === 'node') ipDo(fabric.netns(1), 'link', 'set', name, 'down')
+    else ipDo(root, 'link', 'delete', name)
+    await first
+    t.strictSame(seen, [[1, reason]])
+    t.throws(() => fabric.netns(1), { code: 'ENONET' })
+    await fabric.rebuildNode(1)
+    t.ok(fabric.netns(1).fd >= 0)
+  })
+}
+
+t.test('a build cancelled before it begins or while it runs undoes itself; cancelled after, it stands', async t => {
+  const root = await fabricRoot(t)
+  let fabric = new native.Fabric(root, ringSpec(3))
+  const before = fabric.build()
+  fabric.cancel()
+  await t.rejects(before, { code: 'ECANCELED' })
+  t.strictSame(linkNames(root), ['lo'])
+
+  fabric = new native.Fabric(root, ringSpec(60), { onReady: () => fabric.cancel() })
+  await t.rejects(fabric.build(), { code: 'ECANCELED' })
+  t.strictSame(linkNames(root), ['lo'])
+
+  fabric = new native.Fabric(root, ringSpec(3))
+  await fabric.build()
+  fabric.cancel()
+  await fabric.rebuildNode(0)
+  t.equal(linkNames(root).length, 5)
+  await t.rejects(fabric.build(), { code: 'EALREADY' })
+  await fabric.teardown(20_000)
+})
+
+t.test('a teardown during a build cancels it first', async t => {
+  const root = await fabricRoot(t)
+  const fabric = new native.Fabric(root, ringSpec(60))
+  const building = t.rejects(fabric.build(), { code: 'ECANCELED' })
+  t.strictSame((await fabric.teardown(20_000)).remaining, [])
+  await building
+  t.strictSame(linkNames(root), ['lo'])
+})
+
+t.test('operations on what was never built say so', async t => {
+  const root = await fabricRoot(t)
+  const fabric = new native.Fabric(root, ringSpec(2))
+  await t.rejects(fabric.rebuildNode(0), { code: 'ECANCELED' })
+  await t.rejects(fabric.removeNode(0, 100), { code: 'ECANCELED' })
+  await t.rejects(fabric.addNeighbours(0, ['172.16.8.9']), { code: 'ENONET', where: 'node 1' })
+  t.throws(() => fabric.netns(2), { code: 'EINVAL' })
+  t.throws(() => fabric.addNeighbours(0, ['nowhere']), { code: 'EINVAL' })
+  t.strictSame((await fabric.teardown(100)).remaining, [])
+})
