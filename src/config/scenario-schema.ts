@@ -32,7 +32,7 @@ export const shellSchema = v.object({
       hold: v.optional(duration, '2s'),
       deadline: v.optional(duration, '60s'),
       teardown_deadline: v.optional(duration, '30s'),
-      sample_interval: v.optional(duration, '1s'),
+      sample_interval: v.optional(duration, '250ms'),
       out: v.optional(text(4096)),
       keep: v.optional(flag, false),
     }),

@@ -169,7 +169,7 @@ async function prepare(context: RunContext, holdings: Holdings, options: RunOpti
     if (options.hurried.aborted) kill()
     holdings.sampler = startSampler({
       intervalMs: context.plan.scenario.run.sampleIntervalS * 1000,
-      processes: () => all,
+      processes: () => [{ name: 'run', pid: process.pid }, ...all],
       onSample: sample => context.folder.samples.append(sample),
       clock: context.clock,
       originNs: context.originNs,

@@ -29,7 +29,7 @@ t.test('what is not said has a default', t => {
     hosts: { count: 1, on: 'auto', accel: 'auto', memoryMib: 1024, vcpus: 2 },
     controller: { listen: '0.0.0.0', topology: { preset: { type: 'ring', nNodes: 5 } } },
     dataplane: { nNodes: 5, controllerAddr: '127.0.0.1:3000' },
-    run: { holdS: 2, deadlineS: 60, teardownDeadlineS: 30, sampleIntervalS: 1, keep: false },
+    run: { holdS: 2, deadlineS: 60, teardownDeadlineS: 30, sampleIntervalS: 0.25, keep: false },
     gates: [],
     warnings: [],
   })

@@ -50,7 +50,13 @@ async function killOnce(t: Test, phase: keyof typeof moments, victim: Victim, de
     await run.ended
     return false
   }
-  process.kill(pid, 'SIGKILL')
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself meanwhile: the blow came too late for its phase.
+    await run.ended
+    return false
+  }
   const ended = await run.ended
   await exec?.ended
   t.same((await untilEmpty(() => processesOf(run), 5000)).map(entry => entry.comm), [], `no process of ${victim} in ${hitPhase}`)
@@ -71,6 +77,7 @@ function victimPid(run: NslabProcess, exec: NslabProcess | null, victim: Victim)
 /** The run outlived the kill: its report must say what happened, and that nothing is left. */
 function judgeSurvivor(t: Test, run: NslabProcess, victim: Victim, code: number | null): void {
   const report = run.report()
+  t.same(run.outcome().residue, [], 'residue')
   t.equal(report.metrics.residue_count, 0, 'residue_count')
   t.equal(code, report.exit_code)
   if (victim === 'exec') t.equal(code, 0)

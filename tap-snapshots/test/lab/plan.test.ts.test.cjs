@@ -105,7 +105,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
   ],
   "hosts": { "accel": "auto", "count": 1, "memoryMib": 1024, "on": "auto", "vcpus": 2 },
   "name": "ring",
-  "run": { "deadlineS": 60, "holdS": 2, "keep": false, "sampleIntervalS": 1, "teardownDeadlineS": 30 },
+  "run": { "deadlineS": 60, "holdS": 2, "keep": false, "sampleIntervalS": 0.25, "teardownDeadlineS": 30 },
   "seed": 1,
   "summary": "Wires a ring of namespaces and says how long it took and what it cost.",
   "warnings": []
@@ -249,7 +249,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
   ],
   "hosts": { "accel": "auto", "count": 2, "memoryMib": 1024, "on": "auto", "vcpus": 2 },
   "name": "ring",
-  "run": { "deadlineS": 60, "holdS": 2, "keep": false, "sampleIntervalS": 1, "teardownDeadlineS": 30 },
+  "run": { "deadlineS": 60, "holdS": 2, "keep": false, "sampleIntervalS": 0.25, "teardownDeadlineS": 30 },
   "seed": 1,
   "summary": "Wires a ring of namespaces and says how long it took and what it cost.",
   "warnings": []
@@ -261,21 +261,21 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-afcd8dffd09f58390927b41a82f1b51f331f8e1fcc8be529f1495db13fc59d1f
+fae85c82e46eec8b3b7e80123f96ecdd92e5d8af877b18820d863d06aa3b66a8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-672ed80e9bd370c4a0f70566fd7eddd2deee6899b344daaf247cce8e6d5e300e
+6a883a7feb33fb98abc7cbb5558197f1c6c132db7e90164188c238f402c8c112
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-557e49a038e0da64e478a5f391c818fa624df5658110022fe5a7adf767b9ab81
+289f80020b1107bbccd0d4b777b7bdc89fdb0294b0b69405924e950c43944d73
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-702e7b6c413ae337e7c5976576cc6c70285862ec9dc6710ea0a012f983323752
+5dd5794fdfa71635f2813cfcedb73dab8d8fbb2e7c9ae8710abad6c406158cb3
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-12e9c06ef4b8e6aa1e84d57522319b8a5a86a6a4870bc842b1b75b88df931f3a
+caec3b12ca32c63910e5a4f5b0772758e6ddac1b20069de46436b38daa7c830f
 `
