@@ -30,7 +30,9 @@ export function addDataplaneCommand(program: Command): void {
   const command = program
     .command('dataplane')
     .summary('a fleet of nodes')
-    .description('Makes a fleet: a network namespace a node, each joined to the controller and wired to its neighbours.')
+    .description(
+      'Makes a fleet: a network namespace a node, each joined to the controller and wired to its neighbours.',
+    )
     .argument('[controller-addr]', 'where the controller listens, host:port (key: controller_addr)')
     .option('--config <file>', 'TOML file with the published keys of a dataplane')
     .option('--n-nodes <n>', 'how many nodes (key: n_nodes)')
@@ -42,7 +44,8 @@ export function addDataplaneCommand(program: Command): void {
     const stop = new AbortController()
     const unhook = hookSignals(stop)
     try {
-      const made = flags.plan === undefined ? () => byHand(controllerAddr, flags) : () => ofRun(flags.plan as string, flags)
+      const made =
+        flags.plan === undefined ? () => byHand(controllerAddr, flags) : () => ofRun(flags.plan as string, flags)
       const parts = made()
       // Loaded after the configuration was read: a wrong key is answered without the addon.
       const [{ native }, { runDataplane }] = await Promise.all([import('../native.ts'), import('../dataplane/main.ts')])
@@ -60,7 +63,11 @@ type Parts = Omit<DataplaneOptions, 'native' | 'signal' | 'clock'>
 function byHand(controllerAddr: string | undefined, flags: Flags): Parts {
   const text = flags.config === undefined ? '' : readText(flags.config)
   const { nNodes, nodeIdOffset } = flags
-  const config = parseDataplaneConfig(text, flags.config ?? 'the command line', { controllerAddr, nNodes, nodeIdOffset })
+  const config = parseDataplaneConfig(text, flags.config ?? 'the command line', {
+    controllerAddr,
+    nNodes,
+    nodeIdOffset,
+  })
   for (const warning of config.warnings) process.stderr.write(`nslab: warning: ${warning}\n`)
   const nowS = Math.floor(systemClock.wallDate().getTime() / 1000)
   return {
@@ -104,7 +111,9 @@ function inherit(native: Addon, flags: Flags): Pick<DataplaneOptions, 'root' | '
   native.closeOnExec([])
   return {
     ...(fabricFd === undefined ? undefined : { root: native.Netns.fromFd(fabricFd) }),
-    ...(channelFd === undefined ? undefined : { steering: new Socket({ fd: channelFd, readable: true, writable: true }) }),
+    ...(channelFd === undefined
+      ? undefined
+      : { steering: new Socket({ fd: channelFd, readable: true, writable: true }) }),
   }
 }
 

@@ -11,7 +11,10 @@ const isObject = (value: unknown): value is Fields => typeof value === 'object' 
 /** What each message must hold for the fleet to act on it; a message of another type is passed on as it is. */
 const checks: Readonly<Record<string, (m: Fields) => boolean>> = {
   StartUp: m =>
-    isId(m.node_id) && /^[0-9a-f]{32}$/.test(String(m.run_id)) && Array.isArray(m.neighbours) && m.neighbours.every(isId),
+    isId(m.node_id) &&
+    /^[0-9a-f]{32}$/.test(String(m.run_id)) &&
+    Array.isArray(m.neighbours) &&
+    m.neighbours.every(isId),
   AddNode: m => isId(m.remote_node_id) && isText(m.remote_addr),
   RemoveNode: m => isId(m.remote_node_id),
   InstallRoutes: m => Array.isArray(m.routes),

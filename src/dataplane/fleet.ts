@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 import { isLoopback } from '../config/host.ts'
 import type { DataplaneConfig } from '../config/types.ts'
 import type { Addon, Fabric, FabricOptions, FabricSpec, FabricTimings, Netns } from '../native.ts'
+import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { Alarms } from './alarms.ts'
 import { FleetNode } from './fleet-node.ts'
@@ -127,7 +128,7 @@ export class Fleet {
     try {
       this.#timings = await this.#building
     } catch (error) {
-      throw this.#ending === null ? kernelRefused(error) : new NslabError('INTERRUPTED', { signal: 'stop' })
+      throw this.#ending === null ? (kernelError(error) ?? error) : new NslabError('INTERRUPTED', { signal: 'stop' })
     }
     this.#options.emit({ kind: 'fabric_ended' }, this.#timings.endedNs)
   }
@@ -135,7 +136,8 @@ export class Fleet {
   /** Where a node's namespace is: a descriptor of this process. Null when the id is not of this fleet or the node has none. */
   whereIs(nodeId: number): { readonly fd: number; readonly address: string; readonly cookie: bigint } | null {
     const node = this.#nodes[nodeId - this.firstId]
-    if (node === undefined || this.#ending !== null || node.stage === 'absent' || node.stage === 'rebuilding') return null
+    if (node === undefined || this.#ending !== null || node.stage === 'absent' || node.stage === 'rebuilding')
+      return null
     try {
       const netns = this.#fabric.netns(node.index)
       return { fd: netns.fd, address: node.spec.address, cookie: netns.identity.cookie }
@@ -227,11 +229,4 @@ export class Fleet {
     const phases = Object.entries(this.#timings?.phasesNs ?? {})
     return Object.fromEntries(phases.map(([name, ns]) => [`fabric_${name}_s`, ns / 1e9]))
   }
-}
-
-/** The addon's error as one of the table, its own words kept. */
-export function kernelRefused(error: unknown): NslabError {
-  const { code, operation, where, message } = error as Error & { code?: string; operation?: string; where?: string }
-  const facts = { operation: operation ?? 'fabric', where: where ?? 'the fabric', errno: code ?? 'unknown', reason: message }
-  return new NslabError('KERNEL_REFUSED', facts, { cause: error })
 }

@@ -21,7 +21,8 @@ export class KeepAlive {
   #sweep(): void {
     for (let index = this.#step; index < this.#nodes.length; index += KEEP_ALIVE_STEPS) {
       const node = this.#nodes[index] as FleetNode
-      if (node.stage === 'joined' && node.connection?.probe() === false) node.connection.close('the controller is silent')
+      if (node.stage === 'joined' && node.connection?.probe() === false)
+        node.connection.close('the controller is silent')
     }
     this.#step = (this.#step + 1) % KEEP_ALIVE_STEPS
   }

@@ -8,9 +8,10 @@ import type { Random } from '../base/random.ts'
 import { isLoopback, parseControllerAddr } from '../config/host.ts'
 import type { DataplaneConfig } from '../config/types.ts'
 import type { Addon, FabricSpec, Netns } from '../native.ts'
+import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import type { Command, Notice } from '../protocol/steering.ts'
-import { Fleet, type FleetEnd, kernelRefused } from './fleet.ts'
+import { Fleet, type FleetEnd } from './fleet.ts'
 import { Relay } from './relay.ts'
 import { Whereabouts } from './whereabouts.ts'
 
@@ -111,7 +112,9 @@ class Dataplane {
     const controller = parseControllerAddr(controllerAddr)
     const isOwnRoot = this.#options.root === undefined
     if (controller === null || (isOwnRoot && !isLoopback(controller.host))) {
-      const problems = [`controller_addr = ${JSON.stringify(controllerAddr)}: must be host:port of this machine's loopback`]
+      const problems = [
+        `controller_addr = ${JSON.stringify(controllerAddr)}: must be host:port of this machine's loopback`,
+      ]
       throw new NslabError('CONFIG_INVALID', { source: 'the dataplane', problems })
     }
     try {
@@ -136,7 +139,7 @@ class Dataplane {
       })
       if (runFolder !== undefined) this.#whereabouts = await Whereabouts.open(runFolder, this.#fleet)
     } catch (error) {
-      throw error instanceof NslabError ? error : kernelRefused(error)
+      throw kernelError(error) ?? error
     }
   }
 
@@ -147,9 +150,11 @@ class Dataplane {
   #obey(command: Command): void {
     switch (command.do) {
       case 'build':
-        return this.#build()
+        this.#build()
+        return
       case 'stop':
-        return this.#stop(command.deadline_s * 1000)
+        this.#stop(command.deadline_s * 1000)
+        return
       case 'netns': {
         // A node without a namespace has no descriptor.
         const fd = this.#fleet?.whereIs(command.node_id)?.fd ?? -1
@@ -161,7 +166,10 @@ class Dataplane {
     }
   }
 
-  #emit(event: Parameters<ConstructorParameters<typeof Fleet>[0]['emit']>[0], atNs = this.#options.clock.nowNs()): void {
+  #emit(
+    event: Parameters<ConstructorParameters<typeof Fleet>[0]['emit']>[0],
+    atNs = this.#options.clock.nowNs(),
+  ): void {
     const t_s = Number(atNs - this.#options.originNs) / 1e9
     const stamped = { t_s, from: this.#options.name, ...event } as RunEvent
     this.#channel?.send({ is: 'event', event: stamped })

@@ -144,7 +144,10 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   opened(node: FleetNode): void {
     if (node.stage !== 'joining') return
     if (node.greeted) node.incarnation++
-    if (this.#options.peersOf === undefined) return this.#greet(node)
+    if (this.#options.peersOf === undefined) {
+      this.#greet(node)
+      return
+    }
     const attempt = node.attempt
     this.#listen(node).then(
       () => {
@@ -165,7 +168,10 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   closed(node: FleetNode, reason: string): void {
     node.connection = null
-    if (node.stage === 'joining') return this.#fail(node, new Error(reason))
+    if (node.stage === 'joining') {
+      this.#fail(node, new Error(reason))
+      return
+    }
     if (node.stage !== 'joined') return
     node.agent.disconnected()
     this.#events.parted(node, reason)
@@ -271,7 +277,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     if (this.#runId !== reply.run_id) {
       if (this.#options.runId !== undefined) {
         const facts = { expected: this.#options.runId, given: reply.run_id }
-        return this.#fail(node, new NslabError('FOREIGN_RUN', { nodeId: node.nodeId, ...facts }))
+        this.#fail(node, new NslabError('FOREIGN_RUN', { nodeId: node.nodeId, ...facts }))
+        return
       }
       if (this.#runId === null) this.#startLinks(reply.run_id)
       else this.#changeRun(reply.run_id, node)
@@ -324,7 +331,10 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   dial(agent: NodeAgent, peerId: number, address: string, port: number): void {
     const node = this.#node(agent)
-    if (node.preparing === null) return this.#links?.dial(agent.nodeId, peerId, address, port)
+    if (node.preparing === null) {
+      this.#links?.dial(agent.nodeId, peerId, address, port)
+      return
+    }
     const attempt = node.attempt
     node.preparing.then(
       () => {
@@ -352,4 +362,3 @@ function sameIds(a: readonly number[], b: readonly number[]): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }
-

@@ -146,12 +146,22 @@ export class NodeAgent {
   }
 
   receive(message: ControllerMessage): void {
-    if (message.type === 'Refused') return this.#effects.refused(this, message.code, message.reason)
-    if (message.type === 'StartUp') return this.#receiveStartUp(message)
-    if (!this.#joined) return this.#effects.broken(this, `${message.type} before StartUp`)
+    if (message.type === 'Refused') {
+      this.#effects.refused(this, message.code, message.reason)
+      return
+    }
+    if (message.type === 'StartUp') {
+      this.#receiveStartUp(message)
+      return
+    }
+    if (!this.#joined) {
+      this.#effects.broken(this, `${message.type} before StartUp`)
+      return
+    }
     switch (message.type) {
       case 'AddNode':
-        return this.#receiveAddNode(message.remote_node_id, message.remote_addr)
+        this.#receiveAddNode(message.remote_node_id, message.remote_addr)
+        return
       case 'RemoveNode':
         if (this.#dials.delete(message.remote_node_id)) this.#effects.cancelDial(this, message.remote_node_id)
         return
@@ -159,7 +169,8 @@ export class NodeAgent {
         this.#routes = message.routes.length === 0 ? NO_ROUTES : message.routes
         this.#nextHopRuns = message.next_hop_runs
         this.#hasRoutes = true
-        return this.#sayWhenReady()
+        this.#sayWhenReady()
+        return
       case 'SetLinkRate':
         this.linkRates.set(message.node_id, message.rate)
         return
@@ -194,8 +205,14 @@ export class NodeAgent {
   }
 
   #receiveStartUp(reply: StartUpReply): void {
-    if (this.#joined) return this.#effects.broken(this, 'a second StartUp')
-    if (reply.node_id !== this.nodeId) return this.#effects.broken(this, `StartUp for node ${reply.node_id}`)
+    if (this.#joined) {
+      this.#effects.broken(this, 'a second StartUp')
+      return
+    }
+    if (reply.node_id !== this.nodeId) {
+      this.#effects.broken(this, `StartUp for node ${reply.node_id}`)
+      return
+    }
     this.#joined = true
     for (const peer of reply.neighbours) this.#expect(peer)
     this.#effects.joined(this, reply)
@@ -203,7 +220,8 @@ export class NodeAgent {
 
   #receiveAddNode(peerId: number, address: string): void {
     if (peerId === this.nodeId || parseControllerAddr(address) === null) {
-      return this.#effects.broken(this, `AddNode of ${peerId} at ${JSON.stringify(address)}`)
+      this.#effects.broken(this, `AddNode of ${peerId} at ${JSON.stringify(address)}`)
+      return
     }
     if (!this.#expected.has(peerId)) {
       this.#expect(peerId)
@@ -226,7 +244,10 @@ export class NodeAgent {
 
   #linksMoved(by: number): void {
     this.#linksUp += by
-    if (!this.#saidReady) return this.#sayWhenReady()
+    if (!this.#saidReady) {
+      this.#sayWhenReady()
+      return
+    }
     this.#effects.send(this, {
       type: 'LinksChanged',
       node_id: this.nodeId,

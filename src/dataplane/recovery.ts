@@ -76,13 +76,20 @@ export class Recovery implements MembershipEvents {
   joinFailed(node: FleetNode, error: Error): void {
     if (!this.#open) return
     const code = (error as { code?: unknown }).code
-    if (code === 'FOREIGN_RUN') return this.#lose(node, error.message)
-    if (NAMESPACE_ERRORS.has(String(code))) return this.#restart(node, error.message)
+    if (code === 'FOREIGN_RUN') {
+      this.#lose(node, error.message)
+      return
+    }
+    if (NAMESPACE_ERRORS.has(String(code))) {
+      this.#restart(node, error.message)
+      return
+    }
     const nowMs = Number(this.#options.clock.nowNs() / 1_000_000n)
     if (node.failures === 0) node.failingSinceMs = nowMs
     node.failures++
     if (nowMs - node.failingSinceMs > CONTROLLER_PATIENCE_MS) {
-      return this.#lose(node, `the controller can't be reached: ${error.message}`)
+      this.#lose(node, `the controller can't be reached: ${error.message}`)
+      return
     }
     this.#options.alarms.set(node, this.#pauseMs(node.failures))
   }
@@ -107,12 +114,15 @@ export class Recovery implements MembershipEvents {
     if (!this.#open || node.stage === 'lost' || node.stage === 'left' || node.stage === 'rebuilding') return
     switch (this.#options.onNodeDeath) {
       case 'restart':
-        return this.#restart(node, reason)
+        this.#restart(node, reason)
+        return
       case 'report':
-        return this.#lose(node, reason)
+        this.#lose(node, reason)
+        return
       case 'fatal':
         this.#lose(node, reason)
-        return this.#events.fatal(new NslabError('NODE_LOST', { nodeId: node.nodeId, reason }))
+        this.#events.fatal(new NslabError('NODE_LOST', { nodeId: node.nodeId, reason }))
+        return
     }
   }
 
@@ -158,7 +168,10 @@ export class Recovery implements MembershipEvents {
   }
 
   #rebuild(node: FleetNode, reason: string): void {
-    if (node.rebuilds++ >= NODE_TRIES) return this.#lose(node, `made again ${NODE_TRIES} times, still: ${reason}`)
+    if (node.rebuilds++ >= NODE_TRIES) {
+      this.#lose(node, `made again ${NODE_TRIES} times, still: ${reason}`)
+      return
+    }
     this.#options.fabric.rebuildNode(node.index).then(
       () => {
         if (!this.#open || node.stage !== 'rebuilding') return

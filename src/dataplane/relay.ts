@@ -1,7 +1,7 @@
 // Nodes of a fleet started by hand reach the machine's own controller through their gateway: a listener inside the fabric
 // root whose connections are piped to loopback. Not used under `nslab run`, where the controller listens in the root itself.
 
-import { createServer, connect, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Netns } from '../native.ts'
 import { RELAY_BACKLOG } from './limits.ts'
 

@@ -33,7 +33,9 @@ export function makeKey(): string {
 
 /** What a server that understood `key` answers with. */
 export function acceptOf(key: string): string {
-  return createHash('sha1').update(key + ACCEPT_GUID).digest('base64')
+  return createHash('sha1')
+    .update(key + ACCEPT_GUID)
+    .digest('base64')
 }
 
 /** One unfragmented, masked frame. `payload` is UTF-8 text, or bytes as they came. */
@@ -51,19 +53,9 @@ export function encodeFrame(opcode: number, payload: string | Buffer): Buffer {
   pool.copy(frame, start - MASK_BYTES, mask, mask + MASK_BYTES)
   if (isText) frame.write(payload, start, length, 'utf8')
   else payload.copy(frame, start)
-  const m0 = pool[mask] as number
-  const m1 = pool[mask + 1] as number
-  const m2 = pool[mask + 2] as number
-  const m3 = pool[mask + 3] as number
-  const end = start + length
-  let at = start
-  for (; at + 3 < end; at += 4) {
-    frame[at]! ^= m0
-    frame[at + 1]! ^= m1
-    frame[at + 2]! ^= m2
-    frame[at + 3]! ^= m3
+  for (let at = start, end = start + length; at < end; at++) {
+    frame[at] = (frame[at] as number) ^ (pool[mask + ((at - start) & 3)] as number)
   }
-  for (; at < end; at++) frame[at]! ^= pool[mask + ((at - start) & 3)] as number
   return frame
 }
 
@@ -127,7 +119,8 @@ export class FrameReader {
       return (first & 0x80) === 0 || length > 125 ? 'a control frame that is long or in parts' : null
     }
     if (opcode === Opcode.continuation) return this.#fragments === null ? 'a continuation of nothing' : null
-    if (opcode !== Opcode.text) return opcode === Opcode.binary ? 'a binary message' : `a frame of unknown kind ${opcode}`
+    if (opcode !== Opcode.text)
+      return opcode === Opcode.binary ? 'a binary message' : `a frame of unknown kind ${opcode}`
     return this.#fragments === null ? null : 'a message inside another'
   }
 

@@ -1,7 +1,7 @@
 // The WebSocket client against the controller's own kind of server, and against servers that misbehave.
 
-import { createServer, type Server, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import t from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ControlConnection } from '../../src/dataplane/control-connection.ts'
@@ -53,7 +53,10 @@ async function serve(t: Teardown): Promise<{ port: number; peer: Promise<WebSock
     for (const client of server.clients) client.terminate()
     server.close()
   })
-  return { port: (server.address() as AddressInfo).port, peer: new Promise(resolve => server.once('connection', resolve)) }
+  return {
+    port: (server.address() as AddressInfo).port,
+    peer: new Promise(resolve => server.once('connection', resolve)),
+  }
 }
 
 /** A server of bytes: answers whatever comes with `answer`. */

@@ -25,7 +25,11 @@ function startUp(neighbours: readonly number[], nodeId = 5): ControllerMessage {
 }
 
 const routes: ControllerMessage = { type: 'InstallRoutes', routes: [] }
-const addNode = (id: number): ControllerMessage => ({ type: 'AddNode', remote_node_id: id, remote_addr: `172.16.8.${id + 1}:8080` })
+const addNode = (id: number): ControllerMessage => ({
+  type: 'AddNode',
+  remote_node_id: id,
+  remote_addr: `172.16.8.${id + 1}:8080`,
+})
 const removeNode = (id: number): ControllerMessage => ({ type: 'RemoveNode', remote_node_id: id, reason: 'left' })
 const flow = (id: number) =>
   ({ controller_id: id, src_node_id: 5, dst_node_id: 9, flow_spec: { flow_len: { Bytes: 1 } } }) as const
@@ -43,7 +47,13 @@ function setUp(token?: string) {
     broken: (_, reason) => did.push(`broken ${reason}`),
   }
   const agent = new NodeAgent(
-    { nodeId: 5, address: '172.16.8.6', port: 8080, privateNetworkName: 'a', ...(token === undefined ? undefined : { token }) },
+    {
+      nodeId: 5,
+      address: '172.16.8.6',
+      port: 8080,
+      privateNetworkName: 'a',
+      ...(token === undefined ? undefined : { token }),
+    },
     effects,
   )
   /** What was done since the last call. */
@@ -255,7 +265,10 @@ t.test('routes, next hops and rates are kept as last told and forgotten with the
   const route = { route_id: 1, next_hops: [6], src_node_id: 5, dst_node_id: 9, forward_mode: 'unicast' } as const
   agent.receive({ type: 'InstallRoutes', routes: [route], next_hop_runs: [9, 6] })
   agent.receive({ type: 'SetLinkRate', node_id: 6, rate: { rate: 10, bucket_size: 20 } })
-  t.strictSame([agent.routes, agent.nextHopRuns, [...agent.linkRates]], [[route], [9, 6], [[6, { rate: 10, bucket_size: 20 }]]])
+  t.strictSame(
+    [agent.routes, agent.nextHopRuns, [...agent.linkRates]],
+    [[route], [9, 6], [[6, { rate: 10, bucket_size: 20 }]]],
+  )
   agent.receive(routes)
   t.strictSame([agent.routes, agent.nextHopRuns], [[], undefined])
   agent.disconnected()

@@ -9,7 +9,11 @@ import { acceptOf, encodeFrame, FrameReader, makeKey, Opcode } from '../../src/d
 function serverFrame(first: number, payload: Buffer, second = 0): Buffer {
   const n = payload.length
   const length =
-    n < 126 ? [second | n] : n < 65_536 ? [second | 126, n >> 8, n & 255] : [second | 127, 0, 0, 0, 0, 0, n >> 16, (n >> 8) & 255, n & 255]
+    n < 126
+      ? [second | n]
+      : n < 65_536
+        ? [second | 126, n >> 8, n & 255]
+        : [second | 127, 0, 0, 0, 0, 0, n >> 16, (n >> 8) & 255, n & 255]
   return Buffer.concat([Buffer.from([first, ...length]), payload])
 }
 
@@ -52,7 +56,12 @@ t.test('frames of every length are masked and come back', t => {
     t.equal(frame[0], 0x81)
     t.equal((frame[1] as number) & 0x80, 0x80, 'masked')
     t.equal(frame.length, 2 + lengthBytes + 4 + length)
-    const said = lengthBytes === 0 ? (frame[1] as number) & 0x7f : lengthBytes === 2 ? frame.readUInt16BE(2) : Number(frame.readBigUInt64BE(2))
+    const said =
+      lengthBytes === 0
+        ? (frame[1] as number) & 0x7f
+        : lengthBytes === 2
+          ? frame.readUInt16BE(2)
+          : Number(frame.readBigUInt64BE(2))
     t.equal(said, length)
     const mask = frame.subarray(2 + lengthBytes, 6 + lengthBytes)
     const plain = Buffer.from(frame.subarray(6 + lengthBytes).map((byte, at) => byte ^ (mask[at % 4] as number)))
@@ -130,7 +139,11 @@ t.test('names what is wrong with a frame', t => {
     ['continuation of nothing', [text('a', 0x80)], 'a continuation of nothing'],
     ['message inside another', [text('a', 0x01), text('b')], 'a message inside another'],
     ['too long', [serverFrame(0x81, Buffer.alloc(1001))], 'a message of more than 1000 bytes'],
-    ['too long in parts', [serverFrame(0x01, Buffer.alloc(600)), serverFrame(0x80, Buffer.alloc(600))], 'a message of more than 1000 bytes'],
+    [
+      'too long in parts',
+      [serverFrame(0x01, Buffer.alloc(600)), serverFrame(0x80, Buffer.alloc(600))],
+      'a message of more than 1000 bytes',
+    ],
   ]
   for (const [name, chunks, problem] of cases) t.equal(read(chunks, 1000).problem, problem, name)
   t.end()

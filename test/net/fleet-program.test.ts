@@ -142,8 +142,8 @@ t.test('a steered fleet that can not go on says so', async t => {
   const root = await native.Netns.create()
   t.teardown(() => root.close())
   const base = options(CONTROL_PORT, new Recorder(), new AbortController())
-  // The second of a name is refused by the kernel.
-  const spec = { ...base.spec, nodes: base.spec.nodes.map(node => ({ ...node, hostInterface: 'same' })) }
+  // A multicast address, which the kernel gives to no interface.
+  const spec = { ...base.spec, nodes: base.spec.nodes.map(node => ({ ...node, mac: '03:00:00:00:00:01' })) }
   const ended = t.rejects(runDataplane({ ...base, spec, runId, root, steering }), { code: 'KERNEL_REFUSED' })
   await until('ready')
   channel.send({ do: 'build' })
@@ -152,32 +152,35 @@ t.test('a steered fleet that can not go on says so', async t => {
 })
 
 for (const depth of [0, 3]) {
-  t.test(`the run folder's socket says where nodes are, ${depth === 0 ? 'and lives as long as the fleet' : 'however long its path'}`, async t => {
-    const folder = mkdtempSync(join(tmpdir(), `nslab-${'x'.repeat(depth * 40)}-`))
-    t.teardown(() => rmSync(folder, { recursive: true }))
-    const recorder = new Recorder()
-    const stop = new AbortController()
-    const port = await startController(t, recorder)
-    const ended = runDataplane({ ...options(port, recorder, stop), runFolder: folder })
-    await recorder.until('all_wired')
-    process.chdir(folder)
-    t.teardown(() => process.chdir('/'))
-    const client = connect('./fleet.sock')
-    const answers = createInterface({ input: client })[Symbol.asyncIterator]()
-    const ask = async (question: string): Promise<unknown> => {
-      client.write(`${question}\n`)
-      return JSON.parse((await answers.next()).value as string)
-    }
-    t.match(await ask('{"node_id":2}'), { pid: process.pid, address: '172.16.8.3', fd: Number, cookie: String })
-    t.match(await ask('{"node_id":9}'), { error: String, known: '1-4' })
-    t.match(await ask('{"node_id":"2"}'), { error: String, known: '1-4' })
-    t.match(await ask('nonsense'), { error: 'not JSON' })
-    t.match(await ask('null'), { error: String })
-    const closed = new Promise(resolve => client.once('close', resolve))
-    stop.abort()
-    await ended
-    await closed
-    const refused = new Promise<NodeJS.ErrnoException>(resolve => connect('./fleet.sock').once('error', resolve))
-    t.match(await refused, { code: 'ENOENT' })
-  })
+  t.test(
+    `the run folder's socket says where nodes are, ${depth === 0 ? 'and lives as long as the fleet' : 'however long its path'}`,
+    async t => {
+      const folder = mkdtempSync(join(tmpdir(), `nslab-${'x'.repeat(depth * 40)}-`))
+      t.teardown(() => rmSync(folder, { recursive: true }))
+      const recorder = new Recorder()
+      const stop = new AbortController()
+      const port = await startController(t, recorder)
+      const ended = runDataplane({ ...options(port, recorder, stop), runFolder: folder })
+      await recorder.until('all_wired')
+      process.chdir(folder)
+      t.teardown(() => process.chdir('/'))
+      const client = connect('./fleet.sock')
+      const answers = createInterface({ input: client })[Symbol.asyncIterator]()
+      const ask = async (question: string): Promise<unknown> => {
+        client.write(`${question}\n`)
+        return JSON.parse((await answers.next()).value as string)
+      }
+      t.match(await ask('{"node_id":2}'), { pid: process.pid, address: '172.16.8.3', fd: Number, cookie: String })
+      t.match(await ask('{"node_id":9}'), { error: String, known: '1-4' })
+      t.match(await ask('{"node_id":"2"}'), { error: String, known: '1-4' })
+      t.match(await ask('nonsense'), { error: 'not JSON' })
+      t.match(await ask('null'), { error: String })
+      const closed = new Promise(resolve => client.once('close', resolve))
+      stop.abort()
+      await ended
+      await closed
+      const refused = new Promise<NodeJS.ErrnoException>(resolve => connect('./fleet.sock').once('error', resolve))
+      t.match(await refused, { code: 'ENOENT' })
+    },
+  )
 }

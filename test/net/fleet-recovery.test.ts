@@ -36,7 +36,10 @@ t.test('two neighbours that die together come back together', async t => {
   const lab = await Lab.open(t)
   await lab.wire()
   const from = lab.recorder.events.length
-  await Promise.all([inNode(lab, 3, 'ip', 'link', 'set', 'veth2b', 'down'), inNode(lab, 4, 'ip', 'link', 'del', 'veth3b')])
+  await Promise.all([
+    inNode(lab, 3, 'ip', 'link', 'set', 'veth2b', 'down'),
+    inNode(lab, 4, 'ip', 'link', 'del', 'veth3b'),
+  ])
   await Promise.all([lab.recorder.until('node_restarted 3', from), lab.recorder.until('node_restarted 4', from)])
   while (lab.fleet.facts().nodes_ready_count !== 6) await lab.recorder.until('node_ready', lab.recorder.events.length)
   t.equal(lab.fleet.facts().links_up_count, 12)
