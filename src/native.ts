@@ -124,7 +124,13 @@ export interface FabricConstructor {
   new (root: Netns, spec: FabricSpec, options?: FabricOptions): Fabric
 }
 
-/** What happened to a link end. `peerId` is 0 where the other side never proved one. */
+/**
+ * What happened to a link end. `peerId` is 0 where the other side never proved one; on the dialling side it is the id dialled.
+ * `reason`: of refused, a reject reason of src/protocol/link-handshake.ts (or EMFILE and the like: accepting pauses);
+ * of dial_failed, an errno name, `closed` or `unknown_peer` (given up); of down, an errno name, `closed`, `replaced` (an up
+ * follows), `peer_removed`, `peer_dropped` or `protocol_error`. Duplicates of a link are closed without an event. A dial
+ * reports its 1st, 2nd, 4th, … failure in a row.
+ */
 export interface LinkEvent {
   readonly kind: 'up' | 'down' | 'refused' | 'dial_failed'
   readonly nodeId: number
@@ -155,12 +161,12 @@ export interface Links {
     readonly incarnation: number
     readonly peers: readonly number[]
   }): Promise<void>
-  /** Replaces the set of ids the node accepts and keeps links with; links to others are closed. */
+  /** Replaces the set of ids the node accepts, dials and keeps links with; links to others are closed. */
   setPeers(nodeId: number, peers: readonly number[]): void
   /** Dials until the link is up, `cancelDial` or removal; growing pauses from 50 ms to 1 s. Reports by event. */
   dial(nodeId: number, peerId: number, address: string, port: number): void
   cancelDial(nodeId: number, peerId: number): void
-  /** Closes the listener and every link of the node. */
+  /** Closes the listener and every link of the node, without events for it; its peers of this fleet get theirs at once. */
   removeNode(nodeId: number): void
   /** Links up now, counted at their ends: two for a link inside the fleet. */
   readonly endsUp: number
