@@ -4,7 +4,7 @@ import { parseControllerConfig } from '../../src/config/controller.ts'
 import { issuesOf, keysOf, nslabErrorOf } from '../fixtures/issues.ts'
 
 const parse = (text: string) => parseControllerConfig(text, 'c.toml')
-const published = (path: string) => readFileSync(new URL(`../fixtures/nextmini/${path}`, import.meta.url), 'utf8')
+const nextmini = (path: string) => readFileSync(new URL(`../fixtures/nextmini/${path}`, import.meta.url), 'utf8')
 
 t.test('an empty file has the published defaults', t => {
   t.match(parse(''), {
@@ -27,7 +27,7 @@ t.test('an empty file has the published defaults', t => {
 })
 
 t.test('the published example is taken unchanged, and says what becomes of its database', t => {
-  const config = parse(published('namespace/controller-config.toml'))
+  const config = parse(nextmini('namespace/controller-config.toml'))
   t.same(config.topology, { preset: { type: 'ring', nNodes: 600 }, edges: [] })
   t.same(config.db, {
     mode: 'private',
@@ -41,9 +41,9 @@ t.test('the published example is taken unchanged, and says what becomes of its d
   t.end()
 })
 
-t.test('the published profiles for 10,000 nodes and for several hosts are taken unchanged', t => {
-  t.same(parse(published('namespace-10k/controller-config.toml')).topology, { edges: [], nNodes: 10_000 })
-  t.match(parse(published('ns-public/controller-config.toml')), {
+t.test('controller files rebuilt from the profiles for 10,000 nodes and for several hosts are taken', t => {
+  t.same(parse(nextmini('namespace-10k/controller-config.toml')).topology, { edges: [], nNodes: 10_000 })
+  t.match(parse(nextmini('ns-public/controller-config.toml')), {
     topology: { preset: { nNodes: 10 } },
     db: { mode: 'private', host: 'postgres' },
   })

@@ -4,7 +4,7 @@ import { type DataplaneFlags, parseDataplaneConfig } from '../../src/config/data
 import { issuesOf, keysOf } from '../fixtures/issues.ts'
 
 const parse = (text: string, flags: DataplaneFlags = {}) => parseDataplaneConfig(text, 'd.toml', flags)
-const published = (path: string) => readFileSync(new URL(`../fixtures/nextmini/${path}`, import.meta.url), 'utf8')
+const nextmini = (path: string) => readFileSync(new URL(`../fixtures/nextmini/${path}`, import.meta.url), 'utf8')
 
 t.test('an empty file has the published defaults', t => {
   t.same(parse(''), {
@@ -26,8 +26,8 @@ t.test('an empty file has the published defaults', t => {
   t.end()
 })
 
-t.test('the published files are taken unchanged, and each key without effect is named', t => {
-  const example = parse(published('namespace/config.toml'))
+t.test('files rebuilt from the published profiles are taken, and each key without effect is named', t => {
+  const example = parse(nextmini('namespace/config.toml'))
   t.match(example, { nNodes: 600, controllerAddr: '127.0.0.1:3000' })
   t.same(example.unsupported, [
     'num_tun_queues',
@@ -42,14 +42,14 @@ t.test('the published files are taken unchanged, and each key without effect is 
       key,
     )
 
-  const large = parse(published('namespace-10k/config.toml'))
+  const large = parse(nextmini('namespace-10k/config.toml'))
   t.match(large, { nNodes: 10_000, controllerConnectTimeoutMs: 30_000 })
   t.equal(large.unsupported.length, 9)
   t.end()
 })
 
-t.test('the published files for two hosts are taken unchanged; the public address is never dialled', t => {
-  const [first, second] = [parse(published('ns-public/VM1-config.toml')), parse(published('ns-public/VM2-config.toml'))]
+t.test('rebuilt files for two hosts are taken; the public address is never dialled', t => {
+  const [first, second] = [parse(nextmini('ns-public/VM1-config.toml')), parse(nextmini('ns-public/VM2-config.toml'))]
   t.match(first, { nNodes: 5, nodeIdOffset: 0, privateNetworkName: 'vm1-private', controllerAddr: '127.0.0.1:3000' })
   t.match(second, { nNodes: 5, nodeIdOffset: 5, privateNetworkName: 'vm2-private' })
   t.ok(first.warnings.some(warning => warning.includes('206.12.95.232')))

@@ -265,7 +265,7 @@ fae85c82e46eec8b3b7e80123f96ecdd92e5d8af877b18820d863d06aa3b66a8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-6a883a7feb33fb98abc7cbb5558197f1c6c132db7e90164188c238f402c8c112
+208c1d0eba2335481083a1b6f921b2707f59d095e04deb21f5b1d4067523bb6d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
