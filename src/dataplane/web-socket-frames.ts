@@ -68,8 +68,11 @@ export interface FrameSink {
 /** Reads a server's frames from chunks of any size. Keeps nothing of a chunk that ended with a frame. */
 export class FrameReader {
   readonly #bytesMax: number
-  /** Bytes of a frame that has not come in whole. */
+  /** Holds the bytes of a frame that has not come in whole, with room for more. */
   #rest: Buffer | null = null
+  #restBytes = 0
+  /** How many bytes that frame is known to have. */
+  #restNeeds = 0
   /** Payloads of a message that has not come in whole. */
   #fragments: Buffer[] | null = null
   #fragmentBytes = 0
@@ -81,8 +84,10 @@ export class FrameReader {
 
   /** Takes `chunk` in; it may be overwritten afterwards. Returns what is wrong with it, or null. */
   read(chunk: Buffer, sink: FrameSink): string | null {
-    const bytes = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk])
+    const bytes = this.#rest === null ? chunk : this.#append(chunk)
+    if (bytes.length < this.#restNeeds) return null
     this.#rest = null
+    this.#restNeeds = 0
     let at = 0
     while (bytes.length - at >= 2) {
       const first = bytes[at] as number
@@ -101,12 +106,35 @@ export class FrameReader {
       const problem = this.#problemOf(first, bytes[at + 1] as number, length)
       if (problem !== null) return problem
       const end = start + length
-      if (bytes.length < end) break
+      if (bytes.length < end) {
+        this.#restNeeds = end - at
+        break
+      }
       if (!this.#take(opcode, (first & 0x80) !== 0, bytes, start, end, sink)) return null
       at = end
     }
-    if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at))
+    if (at < bytes.length) this.#keep(bytes.subarray(at))
     return null
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#rest = Buffer.from(bytes)
+    this.#restBytes = bytes.length
+  }
+
+  /** Adds to what is kept and returns all of it; doubles the room, so that a long message is copied a few times at most. */
+  #append(chunk: Buffer): Buffer {
+    const before = this.#rest as Buffer
+    const length = this.#restBytes + chunk.length
+    if (length > before.length) {
+      const room = Buffer.allocUnsafeSlow(Math.max(length, 2 * before.length))
+      before.copy(room, 0, 0, this.#restBytes)
+      this.#rest = room
+    }
+    const rest = this.#rest as Buffer
+    chunk.copy(rest, this.#restBytes)
+    this.#restBytes = length
+    return rest.subarray(0, length)
   }
 
   #problemOf(first: number, second: number, length: number): string | null {
