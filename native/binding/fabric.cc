@@ -57,6 +57,8 @@ class FabricObject : public Napi::ObjectWrap<FabricObject> {
   std::optional<int64_t> deadline_of(Napi::Env env, Napi::Value value) const;
 
   std::unique_ptr<fabric::FabricService> service_;
+  /** Not collected before the fabric, but its close() counts. */
+  Napi::ObjectReference root_;
   /** Place in the environment's list of what to stop. */
   std::optional<std::list<std::function<void()>>::iterator> stopper_;
   /** Builds asked for and not settled. */
@@ -102,6 +104,7 @@ FabricObject::FabricObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   fabric::Options options = read_options(env, info[2]);
   if (env.IsExceptionPending()) return;
   AddonState& state = state_of(env);
+  root_ = Napi::Persistent(info[0].As<Napi::Object>());
   service_ = std::make_unique<fabric::FabricService>(root, std::move(*spec), std::move(options), state.switch_log);
   stopper_ = state.stoppers.insert(state.stoppers.end(), [this] {
     stopper_.reset();

@@ -84,7 +84,9 @@ Status Fabric::build_all(BuildTimings& timings) {
 
 Status Fabric::prepare_root() {
   if (Status wake = open_wake(); !wake) return wake;
-  if (Status entered = netns::enter(*root_); !entered) return entered;
+  const auto root = root_.lock();
+  if (!root) return Status::failed(EBADF, "build", "fabric", "its root namespace was closed");
+  if (Status entered = netns::enter(*root); !entered) return entered;
   auto watch = Watch::open(spec_.bridges.size(), spec_.nodes.size());
   if (!watch) return watch.take_status();
   watch_ = std::move(*watch);

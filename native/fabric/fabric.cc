@@ -19,7 +19,7 @@ Status canceled(const char* operation) { return Status::failed(ECANCELED, operat
 
 }  // namespace
 
-Fabric::Fabric(std::shared_ptr<const netns::Netns> root, Spec spec, Options options, std::shared_ptr<netns::SwitchLog> log)
+Fabric::Fabric(std::weak_ptr<const netns::Netns> root, Spec spec, Options options, std::shared_ptr<netns::SwitchLog> log)
     : root_(std::move(root)), spec_(std::move(spec)), options_(std::move(options)), log_(std::move(log)),
       meter_(options_.fail_call, options_.fail_errno), nodes_(spec_.nodes.size()) {}
 

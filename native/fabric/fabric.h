@@ -51,7 +51,7 @@ using Done = std::function<void(Status)>;
 
 class Fabric {
  public:
-  Fabric(std::shared_ptr<const netns::Netns> root, Spec spec, Options options, std::shared_ptr<netns::SwitchLog> log);
+  Fabric(std::weak_ptr<const netns::Netns> root, Spec spec, Options options, std::shared_ptr<netns::SwitchLog> log);
   ~Fabric();
   Fabric(const Fabric&) = delete;
   Fabric& operator=(const Fabric&) = delete;
@@ -121,7 +121,8 @@ class Fabric {
   [[nodiscard]] bool busy(uint32_t node) const;
   [[nodiscard]] rtnl::Mac mac_for(uint32_t node, in_addr address) const;
 
-  const std::shared_ptr<const netns::Netns> root_;
+  /** Borrowed: once built, the sockets made in it keep it. */
+  const std::weak_ptr<const netns::Netns> root_;
   const Spec spec_;
   const Options options_;
   const std::shared_ptr<netns::SwitchLog> log_;

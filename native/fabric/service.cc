@@ -7,7 +7,7 @@
 
 namespace nslab::fabric {
 
-FabricService::FabricService(std::shared_ptr<const netns::Netns> root, Spec spec, Options options,
+FabricService::FabricService(std::weak_ptr<const netns::Netns> root, Spec spec, Options options,
                              std::shared_ptr<netns::SwitchLog> log)
     : fabric_(std::move(root), std::move(spec), std::move(options), log), log_(std::move(log)) {}
 

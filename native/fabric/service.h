@@ -14,7 +14,7 @@ namespace nslab::fabric {
 
 class FabricService {
  public:
-  FabricService(std::shared_ptr<const netns::Netns> root, Spec spec, Options options,
+  FabricService(std::weak_ptr<const netns::Netns> root, Spec spec, Options options,
                 std::shared_ptr<netns::SwitchLog> log);
   /** stop() */
   ~FabricService();

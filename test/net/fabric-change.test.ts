@@ -67,7 +67,7 @@ t.test('many nodes are removed and made again at the same time', async t => {
   t.strictSame(linkNames(root), ['isobr0', 'lo', ...even.map(index => `veth${index}a`)].sort())
 })
 
-for (const [end, name, reason] of [['node', 'veth1b', 'link down'], ['host', 'veth1a', 'link removed']] as const) {
+for (const [end, name] of [['node', 'veth1b'], ['host', 'veth1a']] as const) {
   t.test(`a complete node whose ${end} end fails is reported lost, and can be made again`, async t => {
     const root = await fabricRoot(t)
     const { seen, first, onLost } = losses()
@@ -75,7 +75,8 @@ for (const [end, name, reason] of [['node', 'veth1b', 'link down'], ['host', 've
     if (end === 'node') ipDo(fabric.netns(1), 'link', 'set', name, 'down')
     else ipDo(root, 'link', 'delete', name)
     await first
-    t.strictSame(seen, [[1, reason]])
+    // One that is deleted goes down first.
+    t.strictSame(seen, [[1, 'link down']])
     t.throws(() => fabric.netns(1), { code: 'ENONET' })
     await fabric.rebuildNode(1)
     t.ok(fabric.netns(1).fd >= 0)

@@ -147,6 +147,13 @@ t.test('a name that is taken is refused with the kernel’s words, and everythin
   t.strictSame((await first.teardown(20_000)).remaining, [])
 })
 
+t.test('a root that was closed is refused', async t => {
+  const root = await native.Netns.create()
+  const fabric = new native.Fabric(root, ringSpec(1))
+  root.close()
+  await t.rejects(fabric.build(), { code: 'EBADF', where: 'fabric' })
+})
+
 t.test('what no kernel would take is refused before anything is made', async t => {
   const root = await fabricRoot(t)
   const spec = ringSpec(2)
