@@ -31,14 +31,25 @@ export const buildAddon = async () => {
   if (rebuild) rmSync(inRoot('native/build'), { recursive: true, force: true })
   mkdirSync(inRoot('native/build'), { recursive: true })
   writeFileSync(inRoot(AT_WORK), '')
-  const args = [nodeGypProgram(), 'configure', 'build', '--directory=native', `--jobs=${availableParallelism()}`]
+  const args = [
+    nodeGypProgram(),
+    'configure',
+    'build',
+    '--directory=native',
+    '--loglevel=warn',
+    `--jobs=${availableParallelism()}`,
+  ]
   // Headers come from the running Node's own prefix where it has them; else node-gyp fetches them into devdir, which is
   // in the build folder because HOME may be empty.
   args.push(`--devdir=${inRoot('native/build/headers')}`)
   const prefix = dirname(dirname(process.execPath))
   if (hasHeaders(prefix)) args.push(`--nodedir=${prefix}`)
-  await mustRun('the build of the addon', process.execPath, args)
-  rmSync(inRoot(AT_WORK), { force: true })
+  try {
+    await mustRun('the build of the addon', process.execPath, args)
+  } finally {
+    // A compiler that says no leaves nothing half-made behind; only one that was killed does.
+    rmSync(inRoot(AT_WORK), { force: true })
+  }
   writeStamp(STAMP, made)
 }
 

@@ -62,12 +62,13 @@ const signalNumber = signal => (signal === null ? 0 : constants.signals[signal])
  */
 export const runInstead = (command, args, env = process.env) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env, stdio: 'inherit' })
     /** @type {NodeJS.Signals[]} */
     const passedOn = inForeground() ? ['SIGTERM', 'SIGHUP'] : ['SIGTERM', 'SIGHUP', 'SIGINT']
+    // Before the program starts: a signal may come as soon as it runs.
     for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.on(signal, () => passedOn.includes(signal) && child.kill(signal))
     }
+    const child = spawn(command, args, { env, stdio: 'inherit' })
     child.on('error', reject)
     child.on('exit', (code, signal) => resolve(code ?? 128 + signalNumber(signal)))
   })

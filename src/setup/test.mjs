@@ -27,14 +27,14 @@ const main = async args => {
   const mode = coverage ? ['--config-file=.taprc-coverage'] : []
   const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...mode, ...files]
   const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
+  // tap ends its children when it is told to end, and says what was running.
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.on(signal, () => child.kill(signal))
   const child = spawn(command, commandArgs, {
     cwd: root,
     env: isRoot() ? process.env : rootlessEnv(),
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  // tap ends its children when it is told to end, and says what was running.
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
-    process.on(signal, () => child.kill(signal))
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
