@@ -4,11 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { Random } from '../../src/base/random.ts'
-import { asNobody, firstLine, launcher, markGone, processesMarked } from '../fixtures/launch.ts'
+import { asNobody, firstLine, isRoot, launcher, markGone, processesMarked } from '../fixtures/launch.ts'
 
 const seed = Number(process.env.NSLAB_SEED ?? 1)
 const random = new Random(seed)
-const isRoot = process.getuid?.() === 0
 let marks = 0
 
 interface Tree {
@@ -23,7 +22,10 @@ function startTree(t: Test, options: string, prefix: readonly string[] = []): Tr
   const line = `"$0" --parent-death 9 $$ ${options} -- sh -c '${program}'; true`
   const [first, ...rest] = [...prefix, 'sh', '-c', line, launcher]
   const [name, value] = mark.split('=') as [string, string]
-  const parent = spawn(first as string, rest, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, [name]: value } })
+  const parent = spawn(first as string, rest, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, [name]: value },
+  })
   t.teardown(() => {
     for (const pid of processesMarked(mark)) process.kill(pid, 'SIGKILL')
   })

@@ -5,9 +5,8 @@ import { mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { asNobody, ended, firstLine, launch, launcher } from '../fixtures/launch.ts'
+import { asNobody, ended, firstLine, isRoot, launch, launcher } from '../fixtures/launch.ts'
 
-const isRoot = process.getuid?.() === 0
 const rootOnly = isRoot ? false : 'needs root: makes namespaces without a user namespace'
 const ownNamespace = (kind: string): string => readlinkSync(`/proc/self/ns/${kind}`)
 const kinds = ['user', 'net', 'pid', 'ipc', 'mnt'] as const
@@ -36,7 +35,10 @@ t.test('each namespace option changes that namespace and no other', { skip: root
 t.test('an unprivileged user is root in a user namespace and may make the others in it', async t => {
   const options = ['--user', '--net', '--pid', '--ipc', '--mount']
   t.same(await differing(t, options, isRoot ? asNobody : []), [...kinds])
-  const { out } = await launch([...options, '--', 'sh', '-c', 'id -u; id -g; cat /proc/self/setgroups'], isRoot ? asNobody : [])
+  const { out } = await launch(
+    [...options, '--', 'sh', '-c', 'id -u; id -g; cat /proc/self/setgroups'],
+    isRoot ? asNobody : [],
+  )
   t.same(out.split('\n'), ['0', '0', 'deny'])
 })
 
@@ -49,7 +51,10 @@ t.test('without a user namespace an unprivileged user is refused by the kernel',
 
 t.test('a program that refuses root runs under another id in a nested user namespace', async t => {
   const prefix = isRoot ? asNobody : []
-  const { out, code } = await launch(['--user', '--pid', '--user-as', '1000', '--', 'sh', '-c', 'id -u; id -g; cat /proc/self/uid_map'], prefix)
+  const { out, code } = await launch(
+    ['--user', '--pid', '--user-as', '1000', '--', 'sh', '-c', 'id -u; id -g; cat /proc/self/uid_map'],
+    prefix,
+  )
   t.equal(code, 0)
   const [uid, gid, map] = out.split('\n')
   t.same([uid, gid, map?.trim().split(/ +/)], ['1000', '1000', ['1000', '0', '1']])
@@ -76,9 +81,24 @@ t.test('a bind mount shows inside and not outside', async t => {
 })
 
 t.test('a program can give up root, its groups and all capabilities', { skip: rootOnly }, async t => {
-  const { out } = await launch(['--uid', '65534', '--gid', '65533', '--', 'grep', '-E', '^(Uid|Gid|Groups|CapEff)', '/proc/self/status'])
+  const { out } = await launch([
+    '--uid',
+    '65534',
+    '--gid',
+    '65533',
+    '--',
+    'grep',
+    '-E',
+    '^(Uid|Gid|Groups|CapEff)',
+    '/proc/self/status',
+  ])
   const facts = Object.fromEntries(out.split('\n').map(line => line.split(':').map(part => part.trim())))
-  t.match(facts, { Uid: /^65534\s65534\s65534\s65534$/, Gid: /^65533\s65533\s65533\s65533$/, Groups: '', CapEff: /^0+$/ })
+  t.match(facts, {
+    Uid: /^65534\s65534\s65534\s65534$/,
+    Gid: /^65533\s65533\s65533\s65533$/,
+    Groups: '',
+    CapEff: /^0+$/,
+  })
 })
 
 t.test('a program starts in the directory named, and a missing one is refused', async t => {
@@ -88,29 +108,55 @@ t.test('a program starts in the directory named, and a missing one is refused', 
 
 t.test('namespaces of a living process are joined, the user namespace first', async t => {
   const prefix = isRoot ? asNobody : []
-  const [program, ...rest] = [...prefix, launcher, '--user', '--net', '--', 'sh', '-c', 'echo $$; readlink /proc/self/ns/net; read line']
+  const [program, ...rest] = [
+    ...prefix,
+    launcher,
+    '--user',
+    '--net',
+    '--',
+    'sh',
+    '-c',
+    'echo $$; readlink /proc/self/ns/net; read line',
+  ]
   const holder = spawn(program as string, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
   t.teardown(() => holder.stdin?.end())
   const pid = await firstLine(holder.stdout as NodeJS.ReadableStream)
   const { out, code } = await launch(
-    ['--join-user', `/proc/${pid}/ns/user`, '--join-net', `/proc/${pid}/ns/net`, '--', 'readlink', '/proc/self/ns/user', '/proc/self/ns/net'],
+    [
+      '--join-user',
+      `/proc/${pid}/ns/user`,
+      '--join-net',
+      `/proc/${pid}/ns/net`,
+      '--',
+      'readlink',
+      '/proc/self/ns/user',
+      '/proc/self/ns/net',
+    ],
     prefix,
   )
   t.equal(code, 0)
   t.same(out.split('\n'), [readlinkSync(`/proc/${pid}/ns/user`), readlinkSync(`/proc/${pid}/ns/net`)])
 })
 
-t.test('a network namespace is joined by an inherited descriptor, and the one it is in already too', { skip: rootOnly }, async t => {
-  const fd = openSync('/proc/self/ns/net', 'r')
-  const child = spawn(launcher, ['--join-net', '3', '--close-fds-except', '', '--', 'sh', '-c', 'readlink /proc/self/ns/net; ls /proc/self/fd'], {
-    stdio: ['ignore', 'pipe', 'inherit', fd],
-  })
-  const { out, code } = await ended(child)
-  t.equal(code, 0)
-  const [namespace, ...fds] = out.split('\n')
-  t.equal(namespace, ownNamespace('net'))
-  t.same(fds, ['0', '1', '2', '3'], 'only the one that ls itself opened is above 2')
-})
+t.test(
+  'a network namespace is joined by an inherited descriptor, and the one it is in already too',
+  { skip: rootOnly },
+  async t => {
+    const fd = openSync('/proc/self/ns/net', 'r')
+    const child = spawn(
+      launcher,
+      ['--join-net', '3', '--close-fds-except', '', '--', 'sh', '-c', 'readlink /proc/self/ns/net; ls /proc/self/fd'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit', fd],
+      },
+    )
+    const { out, code } = await ended(child)
+    t.equal(code, 0)
+    const [namespace, ...fds] = out.split('\n')
+    t.equal(namespace, ownNamespace('net'))
+    t.same(fds, ['0', '1', '2', '3'], 'only the one that ls itself opened is above 2')
+  },
+)
 
 t.test('descriptors are closed but those named', async t => {
   const fd = openSync('/dev/null', 'r')
@@ -138,8 +184,20 @@ t.test('death by a signal is told as 128 + n by a pid namespace, and is the own 
 })
 
 t.test('signals sent to the launcher reach the program, also one without a handler', async t => {
-  for (const [signal, number] of [['SIGTERM', 15], ['SIGINT', 2], ['SIGQUIT', 3], ['SIGHUP', 1]] as const) {
-    const handling = spawn(launcher, ['--user', '--pid', '--', 'sh', '-c', `trap 'exit ${40 + number}' ${number}; echo on; sleep 1000 & wait`])
+  for (const [signal, number] of [
+    ['SIGTERM', 15],
+    ['SIGINT', 2],
+    ['SIGQUIT', 3],
+    ['SIGHUP', 1],
+  ] as const) {
+    const handling = spawn(launcher, [
+      '--user',
+      '--pid',
+      '--',
+      'sh',
+      '-c',
+      `trap 'exit ${40 + number}' ${number}; echo on; sleep 1000 & wait`,
+    ])
     await firstLine(handling.stdout)
     handling.kill(signal)
     t.equal((await ended(handling)).code, 40 + number)
@@ -156,11 +214,25 @@ t.test('what a program leaves running ends with it', async t => {
   t.same([code, out], [0, 'on'], 'its output is closed: nobody holds it')
 })
 
-t.test('the parent-death signal is set for the program, also after a change of credentials', { skip: rootOnly }, async t => {
-  const script = 'import ctypes; s = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(s)); print(s.value)'
-  const options = ['--uid', '65534', '--gid', '65534', '--user-as', '1000', '--parent-death', '12', String(process.pid)]
-  t.equal((await launch([...options, '--', 'python3', '-c', script])).out, '12')
-})
+t.test(
+  'the parent-death signal is set for the program, also after a change of credentials',
+  { skip: rootOnly },
+  async t => {
+    const script = 'import ctypes; s = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(s)); print(s.value)'
+    const options = [
+      '--uid',
+      '65534',
+      '--gid',
+      '65534',
+      '--user-as',
+      '1000',
+      '--parent-death',
+      '12',
+      String(process.pid),
+    ]
+    t.equal((await launch([...options, '--', 'python3', '-c', script])).out, '12')
+  },
+)
 
 t.test('a launcher whose parent is another than told gives up', async t => {
   const { code, out } = await launch(['--parent-death', '9', '1', '--', 'echo', 'started'])
@@ -169,9 +241,19 @@ t.test('a launcher whose parent is another than told gives up', async t => {
 
 t.test('a senseless command line ends with 2 and starts nothing', async t => {
   const lines = [
-    [], ['--'], ['--nothing', '--', 'true'], ['--uid', 'x', '--', 'true'], ['--uid', '-1', '--', 'true'], ['--uid'],
-    ['--bind', 'a', '--', 'true'], ['--bind', ':b', '--', 'true'], ['--parent-death', '9'], ['--parent-death', '0', '5', '--', 'true'],
-    ['--parent-death', '99', '5', '--', 'true'], ['--net', '--join-net', '3', '--', 'true'], ['--close-fds-except', '3,x', '--', 'true'],
+    [],
+    ['--'],
+    ['--nothing', '--', 'true'],
+    ['--uid', 'x', '--', 'true'],
+    ['--uid', '-1', '--', 'true'],
+    ['--uid'],
+    ['--bind', 'a', '--', 'true'],
+    ['--bind', ':b', '--', 'true'],
+    ['--parent-death', '9'],
+    ['--parent-death', '0', '5', '--', 'true'],
+    ['--parent-death', '99', '5', '--', 'true'],
+    ['--net', '--join-net', '3', '--', 'true'],
+    ['--close-fds-except', '3,x', '--', 'true'],
     ['--close-fds-except', Array.from({ length: 65 }, (_, i) => i).join(), '--', 'true'],
     [...Array.from({ length: 17 }, () => ['--bind', 'a:b']).flat(), '--', 'true'],
   ]

@@ -12,7 +12,10 @@ const mark = `NSLAB_TEST_MARK=${process.pid}.process`
 const addonUrl = new URL('../../src/native.ts', import.meta.url).href
 
 /** A Node.js process that runs `script` with the addon at hand. */
-function startNode(script: string, stdio: ('ignore' | 'pipe' | 'inherit' | number)[] = ['ignore', 'pipe', 'pipe']): ChildProcess {
+function startNode(
+  script: string,
+  stdio: ('ignore' | 'pipe' | 'inherit' | number)[] = ['ignore', 'pipe', 'pipe'],
+): ChildProcess {
   const env = { ...process.env, NSLAB_TEST_MARK: mark.split('=')[1] }
   const prelude = `const { native } = await import(${JSON.stringify(addonUrl)});`
   return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', prelude + script], { stdio, env })
@@ -62,7 +65,10 @@ t.test('a thread other than the main one is refused', async t => {
 })
 
 t.test('arguments that make no sense are refused', async t => {
-  const loose = native as unknown as { setParentDeathSignal(...args: unknown[]): void; closeOnExec(...args: unknown[]): void }
+  const loose = native as unknown as {
+    setParentDeathSignal(...args: unknown[]): void
+    closeOnExec(...args: unknown[]): void
+  }
   for (const args of [[], [9], ['9', 1], [0, 1], [65, 1], [-1, 1]])
     t.throws(() => loose.setParentDeathSignal(...args), { code: 'EINVAL' })
   for (const args of [[], [3], [[-1]], [['3']]]) t.throws(() => loose.closeOnExec(...args), { code: 'EINVAL' })

@@ -29,26 +29,33 @@ t.test('a hello that proves the wrong thing is rejected with the reason', async 
   t.equal(engine.links.endsUp, 0)
 })
 
-t.test('a dialled peer that proves the wrong thing is rejected, and the dial goes on until the right one answers', async t => {
-  const netns = await loopbackNamespace(t)
-  const engine = new Engine(t, netns)
-  const answers = [{ runId: otherRunId }, { sender: 3 }, { intended: 4 }, {}] as const
-  const reasons = ['wrong_run', 'wrong_peer', 'wrong_peer'] as const
-  const said: unknown[] = []
-  let count = 0
-  await rawListener(t, netns, 2, async peer => {
-    t.match(await peer.next(), frame({ sender: 1, intended: 2 }))
-    const answer = frame({ sender: 2, intended: 1, ...answers[count++] })
-    peer.send(answer, { ...answer, kind: 'ready' })
-    said.push(await peer.next())
-  })
-  await engine.add(1, [2])
-  engine.dial(1, 2)
-  await engine.seen({ kind: 'up', nodeId: 1, peerId: 2 })
-  for (let i = 0; said.length < 4 && i < 1000; i++) await new Promise(resolve => setImmediate(resolve))
-  t.match(said, [...reasons.map(reason => ({ kind: 'reject', reason })), { kind: 'ready' }])
-  t.same(engine.matching({ kind: 'refused' }).map(event => event.reason), reasons.slice(0, 2), 'the 1st and 2nd in a row are told')
-})
+t.test(
+  'a dialled peer that proves the wrong thing is rejected, and the dial goes on until the right one answers',
+  async t => {
+    const netns = await loopbackNamespace(t)
+    const engine = new Engine(t, netns)
+    const answers = [{ runId: otherRunId }, { sender: 3 }, { intended: 4 }, {}] as const
+    const reasons = ['wrong_run', 'wrong_peer', 'wrong_peer'] as const
+    const said: unknown[] = []
+    let count = 0
+    await rawListener(t, netns, 2, async peer => {
+      t.match(await peer.next(), frame({ sender: 1, intended: 2 }))
+      const answer = frame({ sender: 2, intended: 1, ...answers[count++] })
+      peer.send(answer, { ...answer, kind: 'ready' })
+      said.push(await peer.next())
+    })
+    await engine.add(1, [2])
+    engine.dial(1, 2)
+    await engine.seen({ kind: 'up', nodeId: 1, peerId: 2 })
+    for (let i = 0; said.length < 4 && i < 1000; i++) await new Promise(resolve => setImmediate(resolve))
+    t.match(said, [...reasons.map(reason => ({ kind: 'reject', reason })), { kind: 'ready' }])
+    t.same(
+      engine.matching({ kind: 'refused' }).map(event => event.reason),
+      reasons.slice(0, 2),
+      'the 1st and 2nd in a row are told',
+    )
+  },
+)
 
 t.test('a rejection by the peer is told on the dialling side', async t => {
   const netns = await loopbackNamespace(t)
@@ -82,7 +89,12 @@ t.test('malformed, oversized, truncated and future frames are rejected', async t
     ['another magic', changed(0, 0), false, 'malformed'],
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), false, 'malformed'],
     ['a later version', changed(4, 2), false, 'wrong_version'],
-    ['the version alone', hello.slice(0, 4).length === 4 ? Buffer.concat([hello.slice(0, 4), Buffer.from([9])]) : hello, false, 'wrong_version'],
+    [
+      'the version alone',
+      hello.slice(0, 4).length === 4 ? Buffer.concat([hello.slice(0, 4), Buffer.from([9])]) : hello,
+      false,
+      'wrong_version',
+    ],
     ['an unknown kind', changed(5, 4), false, 'malformed'],
     ['a hello with a reason', changed(6, 1), false, 'malformed'],
     ['an unknown reason', changed(6, 200), false, 'malformed'],
@@ -106,7 +118,13 @@ t.test('a ready that says something else than the hello is malformed', async t =
   const netns = await loopbackNamespace(t)
   const engine = new Engine(t, netns)
   await engine.add(1, [2])
-  for (const fields of [{ sender: 3 }, { intended: 2 }, { incarnation: 9 }, { runId: otherRunId }, { kind: 'hello' }] as const) {
+  for (const fields of [
+    { sender: 3 },
+    { intended: 2 },
+    { incarnation: 9 },
+    { runId: otherRunId },
+    { kind: 'hello' },
+  ] as const) {
     const peer = await RawPeer.connect(t, netns, 1)
     peer.send(frame({}))
     await peer.next()
@@ -136,7 +154,8 @@ t.test('a frame in single bytes is a frame', async t => {
   await engine.add(1, [2])
   const peer = await RawPeer.connect(t, netns, 1)
   peer.socket.setNoDelay(true)
-  for (const byte of encodeHandshake(frame({}))) await new Promise<void>(resolve => peer.socket.write(Buffer.from([byte]), () => resolve()))
+  for (const byte of encodeHandshake(frame({})))
+    await new Promise<void>(resolve => peer.socket.write(Buffer.from([byte]), () => resolve()))
   t.match(await peer.next(), { kind: 'hello', sender: 1, intended: 2 })
   t.match(await peer.next(), { kind: 'ready', sender: 1, intended: 2 })
   peer.send(frame({ kind: 'ready' }))
@@ -156,7 +175,8 @@ t.test('random bytes never make a link, and honest nodes are not disturbed', asy
     const bytes = Buffer.concat([hello, hello])
     if (kind === 0) for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256)
     if (kind === 1) bytes[random.below(HANDSHAKE_FRAME_BYTES)] = random.below(256)
-    const length = kind === 2 ? random.below(HANDSHAKE_FRAME_BYTES) : kind === 3 ? 2 * HANDSHAKE_FRAME_BYTES : HANDSHAKE_FRAME_BYTES
+    const length =
+      kind === 2 ? random.below(HANDSHAKE_FRAME_BYTES) : kind === 3 ? 2 * HANDSHAKE_FRAME_BYTES : HANDSHAKE_FRAME_BYTES
     peer.send(bytes.subarray(0, length))
     if (random.below(4) === 0) peer.socket.resetAndDestroy()
     else peer.socket.end()

@@ -5,8 +5,8 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { type Netns, native } from '../../src/native.ts'
-import { addressOf, Engine, frame, linkPort, loopbackNamespace, RawPeer, runId } from '../fixtures/links.ts'
 import { ended, firstLine } from '../fixtures/launch.ts'
+import { addressOf, Engine, linkPort, loopbackNamespace, runId } from '../fixtures/links.ts'
 
 // The addon itself: a TypeScript loader in each process would take longer than the tests.
 const addonPath = fileURLToPath(new URL('../../native/build/Release/nslab.node', import.meta.url))
@@ -15,9 +15,13 @@ const threads = (): string[] => readdirSync('/proc/self/task')
 
 /** A bash inside the namespace that carries out the lines it is given, and answers each with a line. */
 function shellInside(t: Test, netns: Netns): (line: string) => Promise<string> {
-  const shell = spawn('nsenter', [`--net=/proc/${process.pid}/fd/${netns.fd}`, 'bash', '-c', 'while read -r line; do eval "$line"; echo; done'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const shell = spawn(
+    'nsenter',
+    [`--net=/proc/${process.pid}/fd/${netns.fd}`, 'bash', '-c', 'while read -r line; do eval "$line"; echo; done'],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   t.teardown(() => shell.stdin.end())
   return async line => {
     const answer = firstLine(shell.stdout)
@@ -34,7 +38,9 @@ t.test('without a free descriptor accepting pauses, is told of once, and goes on
   await run('true')
   // Lower than any descriptor that is free: every new one fails with EMFILE.
   t.teardown(() => run(`prlimit --pid ${process.pid} --nofile=$old:`))
-  await run(`old=$(prlimit --pid ${process.pid} --nofile --output SOFT --noheadings); prlimit --pid ${process.pid} --nofile=3:`)
+  await run(
+    `old=$(prlimit --pid ${process.pid} --nofile --output SOFT --noheadings); prlimit --pid ${process.pid} --nofile=3:`,
+  )
   await run(`exec 5<>/dev/tcp/${addressOf(1)}/${linkPort}`)
   await engine.seen({ kind: 'refused', nodeId: 1, peerId: 0, reason: 'EMFILE' })
   engine.dial(1, 2)
@@ -92,7 +98,8 @@ t.test('close while busy ends everything, and calls after it are refused', async
   t.throws(() => engine.dial(1, 2), { code: 'EBADF' })
   await closing
   await engine.links.close()
-  for (const outcome of await Promise.allSettled(adding)) t.ok(outcome.status === 'fulfilled' || outcome.reason.code === 'ECANCELED')
+  for (const outcome of await Promise.allSettled(adding))
+    t.ok(outcome.status === 'fulfilled' || outcome.reason.code === 'ECANCELED')
   t.equal(engine.links.endsUp, 0)
   t.equal(descriptors(), before)
   t.equal(threads().length, threadsBefore)
@@ -145,16 +152,30 @@ function runScript(script: string, flags: readonly string[] = []) {
 
 t.test('a process ends with a live engine, in whatever way', async t => {
   t.match(await runScript(`await linked(); process.exit(7)`), { code: 7, signal: null, err: '' })
-  t.match(await runScript(`add(1, 2); for (let i = 0; i < 50; i++) links.dial(1, 2, '127.1.0.2', 4000); process.exit(8)`), { code: 8, err: '' })
-  t.match(await runScript(`await linked(); setImmediate(() => { throw new Error('on purpose') })`), { code: 1, err: /on purpose/ })
+  t.match(
+    await runScript(`add(1, 2); for (let i = 0; i < 50; i++) links.dial(1, 2, '127.1.0.2', 4000); process.exit(8)`),
+    { code: 8, err: '' },
+  )
+  t.match(await runScript(`await linked(); setImmediate(() => { throw new Error('on purpose') })`), {
+    code: 1,
+    err: /on purpose/,
+  })
 })
 
 t.test('an engine with nodes keeps its process alive, one without does not', async t => {
-  t.match(await runScript(`await linked(); links.removeNode(1); links.removeNode(2); console.log('end')`), { code: 0, out: 'end' })
-  t.match(await runScript(`await linked(); process.once('SIGTERM', async () => { await links.close(); console.log('closed') }); process.kill(process.pid)`), {
+  t.match(await runScript(`await linked(); links.removeNode(1); links.removeNode(2); console.log('end')`), {
     code: 0,
-    out: 'closed',
+    out: 'end',
   })
+  t.match(
+    await runScript(
+      `await linked(); process.once('SIGTERM', async () => { await links.close(); console.log('closed') }); process.kill(process.pid)`,
+    ),
+    {
+      code: 0,
+      out: 'closed',
+    },
+  )
 })
 
 t.test('an engine that nobody holds any more is collected, and its thread ends', async t => {
@@ -182,7 +203,9 @@ t.test('an engine with nodes is not collected, though nobody holds it', async t 
 })
 
 t.test('an error thrown by the listener is an uncaught exception, not a warning', async t => {
-  const result = await runScript(`onEvent = () => { throw new Error('on purpose') }; await add(1, 2); links.dial(1, 3, '127.1.0.3', 4000)`)
+  const result = await runScript(
+    `onEvent = () => { throw new Error('on purpose') }; await add(1, 2); links.dial(1, 3, '127.1.0.3', 4000)`,
+  )
   t.match(result, { code: 1, err: /on purpose/ })
 })
 

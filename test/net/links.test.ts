@@ -14,7 +14,8 @@ t.test('a dialled link is up on both ends, once', async t => {
   await engine.seen({ kind: 'up' }, 2)
   t.same(engine.history().sort(), ['up 1 2', 'up 2 1'])
   t.equal(engine.links.endsUp, 2)
-  for (const event of engine.events) t.ok(event.atNs >= before && event.atNs <= process.hrtime.bigint(), 'CLOCK_MONOTONIC')
+  for (const event of engine.events)
+    t.ok(event.atNs >= before && event.atNs <= process.hrtime.bigint(), 'CLOCK_MONOTONIC')
 })
 
 t.test('a dial meets a node that comes later', async t => {
@@ -67,8 +68,14 @@ t.test('when both dial at once there is one link, and nothing flaps', async t =>
     for (let spin = random.below(4) * random.below(20_000); spin > 0; spin--);
     dials[1]?.()
     await Promise.all(engines.map(engine => engine.seen({ kind: 'up' })))
-    t.same(engines.map(engine => engine.links.endsUp), [1, 1])
-    t.same(engines.map(engine => engine.history()), [[`up ${ids[0]} ${ids[1]}`], [`up ${ids[1]} ${ids[0]}`]])
+    t.same(
+      engines.map(engine => engine.links.endsUp),
+      [1, 1],
+    )
+    t.same(
+      engines.map(engine => engine.history()),
+      [[`up ${ids[0]} ${ids[1]}`], [`up ${ids[1]} ${ids[0]}`]],
+    )
     engines[0].links.removeNode(ids[0])
     await engines[1].seen({ kind: 'down' })
     engines[1].links.removeNode(ids[1])
@@ -211,9 +218,18 @@ t.test('an address in use, a taken id and an address that is not there are clear
   const engine = new Engine(t, netns)
   await engine.add(1, [])
   const node = { netns, port: 4000, incarnation: 1, peers: [] }
-  await t.rejects(engine.links.addNode({ ...node, nodeId: 7, address: '127.1.0.1' }), { code: 'EADDRINUSE', where: 'node 7' })
-  await t.rejects(engine.links.addNode({ ...node, nodeId: 1, address: '127.1.0.9' }), { code: 'EEXIST', where: 'node 1' })
-  await t.rejects(engine.links.addNode({ ...node, nodeId: 8, address: '172.16.8.2' }), { code: 'EADDRNOTAVAIL', where: 'node 8' })
+  await t.rejects(engine.links.addNode({ ...node, nodeId: 7, address: '127.1.0.1' }), {
+    code: 'EADDRINUSE',
+    where: 'node 7',
+  })
+  await t.rejects(engine.links.addNode({ ...node, nodeId: 1, address: '127.1.0.9' }), {
+    code: 'EEXIST',
+    where: 'node 1',
+  })
+  await t.rejects(engine.links.addNode({ ...node, nodeId: 8, address: '172.16.8.2' }), {
+    code: 'EADDRNOTAVAIL',
+    where: 'node 8',
+  })
   await engine.add(7, [])
 })
 
@@ -221,9 +237,25 @@ t.test('arguments that make no sense are refused', async t => {
   const netns = await loopbackNamespace(t)
   const { links } = new Engine(t, netns)
   const good = { nodeId: 1, netns, address: '127.0.0.1', port: 4000, incarnation: 1, peers: [2] }
-  const wrong = [{ nodeId: 0 }, { nodeId: 1.5 }, { nodeId: '1' }, { nodeId: 2 ** 32 }, { port: 0 }, { port: 65536 }, { address: 'localhost' }, { address: 1 },
-    { incarnation: -1 }, { incarnation: 2 ** 53 }, { peers: [0] }, { peers: 2 }, { peers: ['2'] }, { netns: {} }, { netns: undefined }]
-  for (const change of wrong) t.throws(() => links.addNode({ ...good, ...change } as never), TypeError, JSON.stringify(change))
+  const wrong = [
+    { nodeId: 0 },
+    { nodeId: 1.5 },
+    { nodeId: '1' },
+    { nodeId: 2 ** 32 },
+    { port: 0 },
+    { port: 65536 },
+    { address: 'localhost' },
+    { address: 1 },
+    { incarnation: -1 },
+    { incarnation: 2 ** 53 },
+    { peers: [0] },
+    { peers: 2 },
+    { peers: ['2'] },
+    { netns: {} },
+    { netns: undefined },
+  ]
+  for (const change of wrong)
+    t.throws(() => links.addNode({ ...good, ...change } as never), TypeError, JSON.stringify(change))
   t.throws(() => links.dial(1, 1, '127.0.0.1', 4000), { code: 'EINVAL' })
   t.throws(() => links.dial(1, 2, 'here', 4000), { code: 'EINVAL' })
   t.throws(() => (links as unknown as { dial(): void }).dial(), { code: 'EINVAL' })

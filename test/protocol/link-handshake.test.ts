@@ -17,8 +17,13 @@ const runId = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 const hello: HandshakeFrame = { kind: 'hello', reason: 'none', runId, sender: 17, intended: 18, incarnation: 2 }
 
 t.test('a frame has the documented layout', async t => {
-  const bytes = Buffer.from(encodeHandshake({ ...hello, kind: 'reject', reason: 'wrong_run', incarnation: 2 ** 40 + 1 }))
-  t.equal(bytes.toString('hex'), '4e534c4b01030300' + '0102030405060708090a0b0c0d0e0f10' + '00000011' + '00000012' + '0000010000000001')
+  const bytes = Buffer.from(
+    encodeHandshake({ ...hello, kind: 'reject', reason: 'wrong_run', incarnation: 2 ** 40 + 1 }),
+  )
+  t.equal(
+    bytes.toString('hex'),
+    '4e534c4b01030300' + '0102030405060708090a0b0c0d0e0f10' + '00000011' + '00000012' + '0000010000000001',
+  )
 })
 
 t.test('every frame survives a round trip', async t => {
@@ -41,7 +46,8 @@ t.test('every frame survives a round trip', async t => {
 })
 
 t.test('what is no frame is told', async t => {
-  const changed = (at: number, value: number): Uint8Array => encodeHandshake(hello).map((byte, i) => (i === at ? value : byte))
+  const changed = (at: number, value: number): Uint8Array =>
+    encodeHandshake(hello).map((byte, i) => (i === at ? value : byte))
   t.equal(decodeHandshake(new Uint8Array()), 'malformed')
   t.equal(decodeHandshake(encodeHandshake(hello).subarray(1)), 'malformed')
   t.equal(decodeHandshake(new Uint8Array(HANDSHAKE_FRAME_BYTES + 1)), 'malformed')
