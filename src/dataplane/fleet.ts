@@ -214,7 +214,9 @@ export class Fleet {
     if (this.#ending !== null) return
     for (const index of indexes) {
       const node = this.#nodes[index] as FleetNode
-      this.#options.emit({ kind: 'node_up', node_id: node.nodeId })
+      const { inode, cookie } = this.#fabric.netns(index).identity
+      const netns = { netns_inode: Number(inode), netns_cookie: String(cookie) }
+      this.#options.emit({ kind: 'node_up', node_id: node.nodeId, ...netns })
       if (node.stage === 'absent') this.#membership.enqueue(node)
     }
   }

@@ -5,6 +5,7 @@ import { LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
 import { readOrNull } from './proc.ts'
 import {
   descendants,
+  linkText,
   type NamespaceHolder,
   namesIn,
   ownDescriptors,
@@ -66,6 +67,9 @@ export function parseLinks(text: string): string[] {
   return text.split('\n').flatMap(line => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
 }
 
+/** Stands for the cookie of a namespace whose holder let go of it while the census looked: nobody's any more. */
+const LET_GO = 'let go'
+
 function proveCookies(namespaces: readonly NamespaceHolder[], options: CensusOptions): Record<number, string> {
   const cookies: Record<number, string> = {}
   if (options.cookieOf === undefined || options.known === undefined) return cookies
@@ -73,6 +77,7 @@ function proveCookies(namespaces: readonly NamespaceHolder[], options: CensusOpt
     if (!options.known.has(inode) || how === 'mount' || cookies[inode] !== undefined) continue
     const cookie = options.cookieOf(where)
     if (cookie !== null) cookies[inode] = cookie
+    else if (linkText(where) === null) cookies[inode] = LET_GO
   }
   return cookies
 }

@@ -98,7 +98,7 @@ export function mergeObjects(objects: readonly RunObjects[]): RunObjects {
 export interface ResidueFacts {
   readonly before: Census
   readonly objects: RunObjects
-  /** Fabric root's identity. */
+  /** Of every namespace that the run made: inode → cookie. */
   readonly cookies: ReadonlyMap<number, string>
   readonly raised: Readonly<Record<string, number>>
   /** What a dataplane reported as not removed by its deadline. */
@@ -108,7 +108,7 @@ export interface ResidueFacts {
 /** Waits for the kernel to finish, then compares the machine with what it was. */
 export async function verify(context: RunContext, facts: ResidueFacts): Promise<CensusDifference> {
   const waitedS = await quiesce(QUIESCE_LIMIT_MS)
-  if (waitedS !== null) context.metrics.netns_gone_s = waitedS
+  if (waitedS !== null) context.metrics.cleanup_wait_s = waitedS
   const after = takeCensus({ known: facts.cookies, cookieOf: cookieAt })
   const difference = diffCensus(facts.before, after, {
     ...facts.objects,

@@ -128,7 +128,7 @@ function netInode(text: string | null): number | null {
   return text?.startsWith('net:[') ? Number(text.slice(5, -1)) : null
 }
 
-function linkText(path: string): string | null {
+export function linkText(path: string): string | null {
   try {
     return readlinkSync(path)
   } catch {

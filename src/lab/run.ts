@@ -154,30 +154,31 @@ async function drive(context: RunContext, holdings: Holdings, options: RunOption
 }
 
 async function prepare(context: RunContext, holdings: Holdings, options: RunOptions): Promise<Programs> {
-  const watch = context.watch(event => {
+  context.watch(event => {
     if (event.kind === 'database_ready') holdings.databasePid = event.pid ?? null
-  })
-  try {
-    const programs = await startPrograms(context, { keep: context.plan.scenario.run.keep }, holdings.started)
-    const all = [programs.controller, ...programs.dataplanes]
-    const { inode, cookie } = identityFacts(programs.root)
-    holdings.cookies.set(Number(inode), String(cookie))
-    const kill = (): void => {
-      for (const program of all) program.kill()
+    if (event.kind === 'node_up') {
+      const { node_id, netns_inode, netns_cookie } = event
+      holdings.cookies.set(netns_inode, netns_cookie)
+      context.folder.ledger.done('netns_create', { node_id, inode: String(netns_inode), cookie: netns_cookie })
     }
-    options.hurried.addEventListener('abort', kill, { once: true })
-    if (options.hurried.aborted) kill()
-    holdings.sampler = startSampler({
-      intervalMs: context.plan.scenario.run.sampleIntervalS * 1000,
-      processes: () => [{ name: 'run', pid: process.pid }, ...all],
-      onSample: sample => context.folder.samples.append(sample),
-      clock: context.clock,
-      originNs: context.originNs,
-    })
-    return programs
-  } finally {
-    watch()
+  })
+  const programs = await startPrograms(context, { keep: context.plan.scenario.run.keep }, holdings.started)
+  const all = [programs.controller, ...programs.dataplanes]
+  const { inode, cookie } = identityFacts(programs.root)
+  holdings.cookies.set(Number(inode), String(cookie))
+  const kill = (): void => {
+    for (const program of all) program.kill()
   }
+  options.hurried.addEventListener('abort', kill, { once: true })
+  if (options.hurried.aborted) kill()
+  holdings.sampler = startSampler({
+    intervalMs: context.plan.scenario.run.sampleIntervalS * 1000,
+    processes: () => [{ name: 'run', pid: process.pid }, ...all],
+    onSample: sample => context.folder.samples.append(sample),
+    clock: context.clock,
+    originNs: context.originNs,
+  })
+  return programs
 }
 
 /** Gives everything back and counts the machine again. Each step is taken whatever became of the one before. */

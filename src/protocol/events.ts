@@ -14,7 +14,8 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
     }
   | { readonly kind: 'listening'; readonly address: string; readonly port: number }
   | { readonly kind: 'fabric_started' | 'fabric_ended' }
-  | { readonly kind: 'node_up'; readonly node_id: number }
+  /** The node's namespace is complete. A node that is made again is up again, in another namespace. */
+  | { readonly kind: 'node_up'; readonly node_id: number; readonly netns_inode: number; readonly netns_cookie: string }
   | { readonly kind: 'node_connected'; readonly node_id: number; readonly incarnation: number }
   | { readonly kind: 'all_connected' | 'flows_sent' | 'all_wired' }
   | { readonly kind: 'node_ready'; readonly node_id: number }
