@@ -1,3 +1,5 @@
+// The kernel calls of nslab-launch, in their one order.
+
 #include "enter.h"
 
 #include "fail.h"

@@ -1,3 +1,5 @@
+// Reads the command line of nslab-launch, and its help.
+
 #include "options.h"
 
 #include "fail.h"

@@ -1,3 +1,5 @@
+// Launcher and init of --pid: they wait, reap, pass signals on and die together.
+
 #include "supervise.h"
 
 #include "fail.h"
