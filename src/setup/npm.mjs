@@ -1,9 +1,20 @@
 // @ts-check
 // Finds npm's own files, and installs what package-lock.json says.
 
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { mustRun } from './child.mjs'
 import { exitCode, inRoot, SetupError } from './root.mjs'
@@ -50,14 +61,38 @@ export const installModules = async () => {
 }
 
 const npmCi = async () => {
-  const env = { ...process.env }
-  // With an empty HOME npm would keep its cache in a folder named "~" in the clone.
-  const ownCache = process.env.HOME === '' ? join(tmpdir(), `nslab-npm-${process.pid}`) : undefined
-  if (ownCache !== undefined) env.npm_config_cache = ownCache
+  const ownCache = cacheIsUsable() ? undefined : mkdtempSync(join(tmpdir(), 'nslab-npm-'))
+  const env = ownCache === undefined ? process.env : { ...process.env, npm_config_cache: ownCache }
   try {
     await mustRun('npm ci', process.execPath, [npmProgram(), 'ci', '--no-progress'], { env })
   } finally {
     if (ownCache !== undefined) rmSync(ownCache, { recursive: true, force: true })
+  }
+}
+
+/** Whether npm can keep its cache where it would: with an empty HOME that is a folder named "~" in the clone. */
+const cacheIsUsable = () => {
+  if (process.env.HOME === '') return false
+  let folder = process.env.npm_config_cache ?? join(homedir(), '.npm')
+  while (!existsSync(folder)) folder = dirname(folder)
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** With an empty HOME the npm that started us has made the folder `~/.npm/_logs` in the clone; nothing else is touched. */
+export const removeStrayLogs = () => {
+  if (process.env.HOME !== '') return
+  rmSync(inRoot('~/.npm/_logs'), { recursive: true, force: true })
+  for (const folder of ['~/.npm', '~']) {
+    try {
+      rmdirSync(inRoot(folder))
+    } catch {
+      // It holds something else, or was never made.
+    }
   }
 }
 

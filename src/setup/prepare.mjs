@@ -5,7 +5,7 @@
 import { addonIsCurrent, buildAddon } from './addon.mjs'
 import { compile, distIsCurrent } from './compile.mjs'
 import { withLock } from './lock.mjs'
-import { installModules, modulesAreCurrent } from './npm.mjs'
+import { installModules, modulesAreCurrent, removeStrayLogs } from './npm.mjs'
 import { exitCode, SetupError, say, step } from './root.mjs'
 import { buildNeeds, ensureSystem, testNeeds } from './system.mjs'
 import { tapIsCurrent, trimTap } from './tap-plugins.mjs'
@@ -21,6 +21,7 @@ export const prepare = async ({ forTests = false, tolerant = false, modulesOnly 
   if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN) {
     throw new SetupError(exitCode.notFit, `Node.js ${NODE_MAJOR_MIN} or newer is needed; this is ${process.version}`)
   }
+  removeStrayLogs()
   const steps = [{ title: 'npm ci', isCurrent: modulesAreCurrent, work: installModules }]
   if (!modulesOnly) {
     steps.push(

@@ -11,7 +11,7 @@ const [install, addon, compile] = ['npm ci', 'addon (node-gyp)', 'dist (tsc)']
 
 t.test('a bare clone is set up once, and again only as far as something changed', async t => {
   t.setTimeout(240_000)
-  const { folder, start, write, remove } = makeSmallClone(t)
+  const { folder, start, startAsNobody, write, remove } = makeSmallClone(t)
   // HOME is empty as in a container's; npm then looks for its cache beside us.
   const env = { PATH: process.env.PATH, HOME: '' }
 
@@ -25,6 +25,11 @@ t.test('a bare clone is set up once, and again only as far as something changed'
   await t.test('the second does nothing; without arguments the ring is run', async t => {
     const { stdout, stderr } = await start([], env)
     t.same([stdout, stderr], ['[["run","ring"],null]\n', ''])
+  })
+
+  await t.test('without root the launcher starts what makes kernel objects, and nothing else', async t => {
+    t.match(await startAsNobody(['list'], env), { stdout: '[["list"],null]\n', stderr: '' })
+    t.match(await startAsNobody([], env), { stdout: '[["run","ring"],"1"]\n', stderr: '' })
   })
 
   await t.test('a changed source is compiled, and what its source left behind is removed', async t => {
@@ -58,6 +63,12 @@ t.test('a bare clone is set up once, and again only as far as something changed'
     t.match(failed.stderr, 'nothing')
     write('native/launch.c', 'int main(void) { return 1; }\n')
     t.same(stepsOf((await start(['x'], env)).stderr), [addon])
+  })
+
+  await t.test('a kernel that refuses user namespaces is told, with the remedy, and the exit is 3', async t => {
+    const { stdout, stderr, code } = await startAsNobody(['run', 'ring'], env)
+    t.same([stdout, code], ['', 3])
+    t.match(stderr, 'sysctl -w user.max_user_namespaces')
   })
 
   await t.test('dependencies that went missing are installed again', async t => {
