@@ -19,16 +19,20 @@ export interface FloorFigures {
   readonly teardown_s: number
 }
 
-/** Compiles a native bench program of this folder where it is older than its source. Returns its path. */
-export async function compiled(name: string): Promise<string> {
-  const source = fileURLToPath(new URL(`${name}/${name}.cc`, import.meta.url))
-  const folder = fileURLToPath(new URL('../native/build/bench', import.meta.url))
-  const program = `${folder}/${name}`
-  mkdirSync(folder, { recursive: true })
+/** Native sources of the addon that a bench program may be made with. */
+const withNative = ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc']
+
+/** Compiles a native bench program where it is older than a source of its. Returns its path. */
+export async function compiled(name: 'floor' | 'setns'): Promise<string> {
+  const native = fileURLToPath(new URL('../native', import.meta.url))
+  const own = fileURLToPath(new URL(`${name}/${name}.cc`, import.meta.url))
+  const sources = name === 'floor' ? [own] : [own, ...withNative.map(source => `${native}/${source}`)]
+  const program = `${native}/build/bench/${name}`
+  mkdirSync(`${native}/build/bench`, { recursive: true })
   const ageOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  if (ageOf(program) < ageOf(source)) {
-    const options = ['-O2', '-std=gnu++20', '-pthread', '-Wall', '-Wextra', '-Wno-restrict']
-    await execFileAsync(process.env.CXX ?? 'c++', [...options, '-o', program, source])
+  if (ageOf(program) < Math.max(...sources.map(ageOf))) {
+    const options = ['-O2', '-std=gnu++20', '-pthread', '-Wall', '-Wextra', '-Wno-restrict', '-I', native]
+    await execFileAsync(process.env.CXX ?? 'c++', [...options, '-o', program, ...sources])
   }
   return program
 }

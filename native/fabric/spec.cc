@@ -1,7 +1,7 @@
 // Checks and address rules of a fabric.
 #include "fabric/spec.h"
 
-#include <linux/if.h>
+#include <net/if.h>
 
 #include <cstring>
 #include <string_view>
