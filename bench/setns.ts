@@ -5,9 +5,9 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { planFleet } from '../src/addressing/fleet.ts'
 import { type LinkEvent, native, type SwitchTrace } from '../src/native.ts'
-import type { BenchOptions } from './main.ts'
 import { type Result, spreadOf } from './figures.ts'
 import { compiled } from './floor.ts'
+import type { BenchOptions } from './main.ts'
 
 const execFileAsync = promisify(execFile)
 
@@ -73,7 +73,13 @@ function savedOf(trace: SwitchTrace) {
 async function recordRing(nodesCount: number): Promise<SwitchTrace> {
   const before = native.switchTrace()
   const edges = Array.from({ length: nodesCount }, (_, i) => [i, (i + 1) % nodesCount] as const)
-  const spec = planFleet({ nNodes: nodesCount, nodeIdOffset: 0, bridgeIp: '172.16.8.1', bridgeName: 'isobr0', mtu: 1500 })
+  const spec = planFleet({
+    nNodes: nodesCount,
+    nodeIdOffset: 0,
+    bridgeIp: '172.16.8.1',
+    bridgeName: 'isobr0',
+    mtu: 1500,
+  })
   const root = await native.Netns.create()
   const fabric = new native.Fabric(root, spec)
   let settle: () => void = () => {}

@@ -27,7 +27,10 @@ export interface ConnectRequest {
 export interface Netns {
   readonly fd: number
   readonly identity: NetnsIdentity
-  /** Opens a TCP socket inside the namespace (non-blocking, close-on-exec). The caller owns the descriptor. */
+  /**
+   * Opens a TCP socket inside the namespace (non-blocking, close-on-exec). The caller owns the descriptor, which keeps the
+   * namespace from being removed. Rejects with the errno name: ECONNREFUSED, ENETUNREACH, ETIMEDOUT, EBADF (closed), …
+   */
   openSocket(request: ListenRequest | ConnectRequest): Promise<number>
   close(): void
 }
@@ -73,9 +76,12 @@ export interface FabricSpec {
 }
 
 export interface FabricOptions {
-  /** Native threads that build; default 1 per core, at most 2. */
+  /** Native threads that build; default 1 per core, at most 2: one links, the other makes namespaces ahead of it. */
   readonly threads?: number
-  /** Called with indexes of nodes that are complete: carrier seen, port forwarding, addresses and routes in place. */
+  /**
+   * Called during build() with indexes of nodes that are complete: carrier seen, port forwarding, addresses and routes in
+   * place. Each index once; a rebuilt node is told by its promise instead.
+   */
   readonly onReady?: (indexes: readonly number[]) => void
   /** Called when a complete node's link goes down or vanishes, or its namespace can't be used any more. */
   readonly onLost?: (index: number, reason: string) => void
@@ -87,6 +93,7 @@ export interface FabricTimings {
   /** CLOCK_MONOTONIC ns of the first and after the last kernel call. */
   readonly startedNs: bigint
   readonly endedNs: bigint
+  /** System calls and the requests within them, up to the end of this build. */
   readonly kernelCalls: number
   readonly phasesNs: Readonly<Record<string, number>>
 }
@@ -107,11 +114,17 @@ export interface Fabric {
   build(): Promise<FabricTimings>
   /** Makes a running build() reject with code ECANCELED after undoing. Does nothing otherwise. */
   cancel(): void
-  /** The namespace of a node that is complete. Owned by the fabric. */
+  /**
+   * The namespace of a node that is complete; throws ENONET otherwise. Owned by the fabric: the handle does not keep it alive,
+   * and is as good as closed (fd -1) once the node is removed.
+   */
   netns(index: number): Netns
   /** Makes one node again from nothing, on the same names and addresses. */
   rebuildNode(index: number): Promise<void>
-  /** Removes one node: its namespace, and its veth with it. Resolves when the kernel says gone. */
+  /**
+   * Removes one node: its namespace, and its veth with it. Resolves when the kernel says gone; rejects with ETIMEDOUT when
+   * something still holds it (a socket, a link), with EBUSY while another operation on the node runs.
+   */
   removeNode(index: number, deadlineMs: number): Promise<void>
   /** Adds permanent neighbour entries (address → the MAC that the address rule gives it) to a complete node. */
   addNeighbours(index: number, addresses: readonly string[]): Promise<void>
@@ -120,7 +133,10 @@ export interface Fabric {
 }
 
 export interface FabricConstructor {
-  /** `root`: namespace for bridges and host veth ends. Borrowed: must outlive the fabric. */
+  /**
+   * `root`: namespace for bridges and host veth ends. Borrowed: must outlive the fabric. Its forwarding is switched on and its
+   * IPv6 off, for good. Throws EINVAL naming the first field that no kernel would take.
+   */
   new (root: Netns, spec: FabricSpec, options?: FabricOptions): Fabric
 }
 

@@ -13,8 +13,7 @@ void stop_all(AddonState* state) {
   [[maybe_unused]] const ssize_t written = ::write(state->stopping.get(), &one, sizeof one);
   for (auto& stop : state->stoppers) stop();
   state->stoppers.clear();
-  for (std::thread& task : state->tasks) task.join();
-  state->tasks.clear();
+  state->tasks.join();
   state->opener.stop();
   state->mailbox->close();
 }

@@ -3,10 +3,12 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/fd.h"
 #include "binding/mailbox.h"
@@ -14,6 +16,36 @@
 #include "netns/switch_log.h"
 
 namespace nslab::binding {
+
+/** Threads of one task each. Used on the JavaScript thread. */
+class Tasks {
+ public:
+  void run(std::function<void()> task) {
+    // Those that have ended are joined now: an unjoined thread keeps its stack.
+    tasks_.remove_if([](Task& ended) {
+      if (!ended.done->load()) return false;
+      ended.thread.join();
+      return true;
+    });
+    auto done = std::make_shared<std::atomic<bool>>(false);
+    tasks_.push_back({std::thread([task = std::move(task), done] {
+                        task();
+                        done->store(true);
+                      }),
+                      done});
+  }
+  void join() {
+    for (Task& task : tasks_) task.thread.join();
+    tasks_.clear();
+  }
+
+ private:
+  struct Task {
+    std::thread thread;
+    std::shared_ptr<std::atomic<bool>> done;
+  };
+  std::list<Task> tasks_;
+};
 
 /** State of one environment: never a static, so that several live in one process. */
 struct AddonState {
@@ -25,8 +57,8 @@ struct AddonState {
 
   /** Called once at the environment's end, before its handles go: ends native threads. Take out what was stopped before. */
   std::list<std::function<void()>> stoppers;
-  /** Threads of one task each; they end soon after `stopping` (an eventfd) becomes readable. */
-  std::list<std::thread> tasks;
+  /** They end soon after `stopping` (an eventfd) becomes readable. */
+  Tasks tasks;
   UniqueFd stopping;
 };
 

@@ -96,12 +96,13 @@ Result<netns::Netns> make_with_loopback() {
 Napi::Value NetnsObject::create(const Napi::CallbackInfo& info) {
   AddonState& state = state_of(info.Env());
   const Settler settler(info.Env(), state.mailbox);
-  state.opener.post([settler] {
+  Status posted = state.opener.post([settler] {
     auto made = make_with_loopback();
     if (!made) return settler.reject(made.take_status().take_error());
     auto shared = std::make_shared<const netns::Netns>(std::move(*made));
     settler.resolve([shared](Napi::Env env) { return make(env, {shared, {}}); });
   });
+  if (!posted) settler.reject(posted.take_error());
   return settler.promise();
 }
 
@@ -186,7 +187,7 @@ Napi::Value await_netns_cleanup(const Napi::CallbackInfo& info) {
   }
   AddonState& state = state_of(env);
   const Settler settler(env, state.mailbox);
-  state.tasks.emplace_back([settler, deadline_ms, stop_fd = state.stopping.get()] {
+  state.tasks.run([settler, deadline_ms, stop_fd = state.stopping.get()] {
     auto waited = netns::await_cleanup(static_cast<int64_t>(*deadline_ms), stop_fd);
     if (!waited) return settler.reject(waited.take_status().take_error());
     settler.resolve([ns = *waited](Napi::Env to) { return Napi::Number::New(to, static_cast<double>(ns) / 1e9); });

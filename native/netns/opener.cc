@@ -35,17 +35,15 @@ Status Opener::start() {
   return {};
 }
 
-void Opener::post(std::function<void()> job) {
+Status Opener::post(std::function<void()> job) {
   const std::lock_guard lock(mutex_);
-  if (stop_) return;
+  if (stop_) return {};
+  if (!thread_.joinable())
+    if (Status started = start(); !started) return started;
   jobs_.push_back(std::move(job));
-  if (!thread_.joinable() && !start().ok()) {
-    // No thread, no callback to tell by: out of descriptors before anything was opened. Jobs are run by the caller's
-    // thread never, so that no Node.js thread switches; the next call tries again.
-    return;
-  }
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  return {};
 }
 
 void Opener::stop() {
@@ -60,15 +58,15 @@ void Opener::stop() {
 }
 
 void Opener::listen(std::shared_ptr<const Netns> where, Endpoint at, int backlog, Opened opened) {
-  post([where = std::move(where), at, backlog, opened = std::move(opened)] {
-    opened(open_tcp_listener(*where, at, backlog));
-  });
+  Status posted = post([where = std::move(where), at, backlog, opened] { opened(open_tcp_listener(*where, at, backlog)); });
+  if (!posted) opened(std::move(posted));
 }
 
 void Opener::connect(std::shared_ptr<const Netns> where, Endpoint to, int64_t timeout_ms, Opened opened) {
-  post([this, where = std::move(where), to, timeout_ms, opened = std::move(opened)] {
+  Status posted = post([this, where = std::move(where), to, timeout_ms, opened] {
     begin_connect(*where, to, timeout_ms, opened);
   });
+  if (!posted) opened(std::move(posted));
 }
 
 void Opener::begin_connect(const Netns& where, const Endpoint& to, int64_t timeout_ms, Opened opened) {

@@ -32,8 +32,8 @@ class Opener {
   void listen(std::shared_ptr<const Netns> where, Endpoint at, int backlog, Opened opened);
   /** ETIMEDOUT when the connection is not there in time. */
   void connect(std::shared_ptr<const Netns> where, Endpoint to, int64_t timeout_ms, Opened opened);
-  /** Anything short; the thread is brought back afterwards. */
-  void post(std::function<void()> job);
+  /** Anything short; the thread is brought back afterwards. Fails where the thread cannot be started. */
+  Status post(std::function<void()> job);
 
   /** Ends the thread and closes what was being connected. Idempotent. */
   void stop();

@@ -3,7 +3,15 @@
 import { closeSync } from 'node:fs'
 import t from 'tap'
 import { native } from '../../src/native.ts'
-import { addresses, builtFabric, fabricRoot, ipDo, linkNames, permanentNeighbours, ringSpec } from '../fixtures/fabric.ts'
+import {
+  addresses,
+  builtFabric,
+  fabricRoot,
+  ipDo,
+  linkNames,
+  permanentNeighbours,
+  ringSpec,
+} from '../fixtures/fabric.ts'
 
 /** Collects what a callback says, and lets a test wait for the next. */
 function losses() {
@@ -12,7 +20,11 @@ function losses() {
   const first = new Promise<void>(resolve => {
     wake = resolve
   })
-  return { seen, first, onLost: (index: number, reason: string) => (seen.push([index, reason]), wake()) }
+  const onLost = (index: number, reason: string): void => {
+    seen.push([index, reason])
+    wake()
+  }
+  return { seen, first, onLost }
 }
 
 t.test('a removed node is gone from the kernel, and no loss is reported', async t => {
@@ -67,7 +79,10 @@ t.test('many nodes are removed and made again at the same time', async t => {
   t.strictSame(linkNames(root), ['isobr0', 'lo', ...even.map(index => `veth${index}a`)].sort())
 })
 
-for (const [end, name] of [['node', 'veth1b'], ['host', 'veth1a']] as const) {
+for (const [end, name] of [
+  ['node', 'veth1b'],
+  ['host', 'veth1a'],
+] as const) {
   t.test(`a complete node whose ${end} end fails is reported lost, and can be made again`, async t => {
     const root = await fabricRoot(t)
     const { seen, first, onLost } = losses()

@@ -16,7 +16,9 @@ interface Ended {
 
 /** Runs the program to its end. */
 function run(how: string): Promise<Ended> {
-  const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', program, how], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', program, how], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   let errors = ''
   child.stdout.on('data', chunk => {
@@ -27,13 +29,19 @@ function run(how: string): Promise<Ended> {
   })
   return new Promise(resolve =>
     child.on('close', (code, signal) => {
-      const said = output.split('\n').filter(line => line !== '').map(line => JSON.parse(line))
+      const said = output
+        .split('\n')
+        .filter(line => line !== '')
+        .map(line => JSON.parse(line))
       resolve({ code, signal, said, errors })
     }),
   )
 }
 
-for (const [how, links] of [['exit', 5], ['drain', 5]] as const) {
+for (const [how, links] of [
+  ['exit', 5],
+  ['drain', 5],
+] as const) {
   t.test(`a process that ends by "${how}" with a live fabric ends cleanly`, async t => {
     const ended = await run(how)
     t.match(ended, { code: 0, signal: null, errors: '' })

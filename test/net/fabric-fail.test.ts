@@ -26,18 +26,24 @@ async function buildFailingAt(t: Tap, root: Netns, call: number, threads: number
 type Tap = typeof t
 
 // Two threads make their calls in no fixed order, so every third is enough to meet all of them in time.
-for (const [threads, step] of [[1, 1], [2, 3]] as const) {
-  t.test(`with ${threads} building thread(s), the failure of any kernel call is reported and leaves nothing`, async t => {
-    const root = await fabricRoot(t)
-    // What is opened once and kept (the opener's thread, a first fabric's) is there before counting.
-    await buildFailingAt(t as Tap, root, 1e6, threads)
-    const before = descriptors()
-    let call = 1
-    while (call <= (await buildFailingAt(t as Tap, root, call, threads))) call += step
-    t.ok(call > 100, `up to call ${call - step}`)
-    const fabric = new native.Fabric(root, twoBridgeSpec(), { threads })
-    await fabric.build()
-    await fabric.teardown(20_000)
-    t.strictSame(descriptors(), before)
-  })
+for (const [threads, step] of [
+  [1, 1],
+  [2, 3],
+] as const) {
+  t.test(
+    `with ${threads} building thread(s), the failure of any kernel call is reported and leaves nothing`,
+    async t => {
+      const root = await fabricRoot(t)
+      // What is opened once and kept (the opener's thread, a first fabric's) is there before counting.
+      await buildFailingAt(t as Tap, root, 1e6, threads)
+      const before = descriptors()
+      let call = 1
+      while (call <= (await buildFailingAt(t as Tap, root, call, threads))) call += step
+      t.ok(call > 100, `up to call ${call - step}`)
+      const fabric = new native.Fabric(root, twoBridgeSpec(), { threads })
+      await fabric.build()
+      await fabric.teardown(20_000)
+      t.strictSame(descriptors(), before)
+    },
+  )
 }

@@ -24,15 +24,21 @@ t.test('the root holds bridges and host ends as specified', async t => {
   const spec = { ...twoBridgeSpec(), mtu: 1400 }
   await builtFabric(t, root, spec)
   t.strictSame(linkNames(root), ['isobr0', 'isobr1', 'lo', 'veth0a', 'veth1a', 'veth2a'])
-  for (const link of links(root)) t.ok(link.flags.includes('UP') && link.flags.includes('LOWER_UP'), `${link.ifname} is up`)
+  for (const link of links(root))
+    t.ok(link.flags.includes('UP') && link.flags.includes('LOWER_UP'), `${link.ifname} is up`)
   for (const [index, bridge] of spec.bridges.entries()) {
     const link = links(root).find(({ ifname }) => ifname === bridge.name)
     t.match(link, { address: bridge.mac, mtu: 1400 })
     const ports = spec.nodes.filter(node => node.bridge === index).map(node => node.hostInterface)
     const masters = links(root).filter(({ master }) => master === bridge.name)
-    t.strictSame(masters.map(({ ifname }) => ifname), ports)
+    t.strictSame(
+      masters.map(({ ifname }) => ifname),
+      ports,
+    )
   }
-  const inet = addresses(root).flatMap(({ addr_info }) => addr_info.filter(a => a.family === 'inet' && a.prefixlen === 22))
+  const inet = addresses(root).flatMap(({ addr_info }) =>
+    addr_info.filter(a => a.family === 'inet' && a.prefixlen === 22),
+  )
   t.strictSame(inet.map(({ local }) => local).sort(), ['172.16.12.1', '172.16.8.1'])
   const nodes = spec.nodes.map(node => `${node.address} ${node.mac}`).sort()
   t.strictSame(permanentNeighbours(root), nodes)
@@ -49,9 +55,14 @@ t.test('a node holds its address, its route, permanent neighbours, and nothing o
     const [, link] = addresses(netns)
     t.match(link?.addr_info, [{ family: 'inet', local: node.address, prefixlen: 22 }])
     const routes = ip<{ dst: string; gateway?: string }>(netns, 'route', 'show')
-    t.strictSame(routes.map(({ dst }) => dst), ['default', '172.16.8.0/22'])
+    t.strictSame(
+      routes.map(({ dst }) => dst),
+      ['default', '172.16.8.0/22'],
+    )
     t.equal(routes[0]?.gateway, node.gateway)
-    const expected = (spec.neighbours[index] ?? []).map(i => spec.nodes[i]).map(other => `${other?.address} ${other?.mac}`)
+    const expected = (spec.neighbours[index] ?? [])
+      .map(i => spec.nodes[i])
+      .map(other => `${other?.address} ${other?.mac}`)
     t.strictSame(permanentNeighbours(netns), [`172.16.8.1 ${spec.bridges[0]?.mac}`, ...expected].sort())
   }
 })
@@ -77,13 +88,21 @@ t.test('each node is reported ready once, and can be reached the moment it is', 
         // A SYN that is lost is sent again after 1 s only.
         const connect = { address: '172.16.8.1', port: 9, timeoutMs: 900 }
         const code = (error: { code: string }): string => error.code
-        outcomes.push(fabric.netns(index).openSocket({ connect }).then(() => 'connected', code))
+        outcomes.push(
+          fabric
+            .netns(index)
+            .openSocket({ connect })
+            .then(() => 'connected', code),
+        )
       }
     },
   })
   t.teardown(() => fabric.teardown(20_000))
   await fabric.build()
-  t.strictSame([...ready].sort((a, b) => a - b), [...spec.nodes.keys()])
+  t.strictSame(
+    [...ready].sort((a, b) => a - b),
+    [...spec.nodes.keys()],
+  )
   t.strictSame(new Set(await Promise.all(outcomes)), new Set(['ECONNREFUSED']), 'the gateway answers: nobody listens')
 })
 
@@ -91,7 +110,11 @@ t.test('nodes reach the gateway, each other, and the other bridge through the ro
   const root = await fabricRoot(t)
   const spec = twoBridgeSpec()
   const fabric = await builtFabric(t, root, spec)
-  for (const [from, to] of [[0, 1], [1, 2], [2, 0]] as const) {
+  for (const [from, to] of [
+    [0, 1],
+    [1, 2],
+    [2, 0],
+  ] as const) {
     const address = spec.nodes[to]?.address ?? ''
     const fd = await fabric.netns(to).openSocket({ listen: { address, port: 7001, backlog: 4 } })
     const server = createServer(socket => socket.end(String(socket.remoteAddress)))
@@ -166,7 +189,10 @@ t.test('what no kernel would take is refused before anything is made', async t =
     [{ nodes: [{ ...first, mac: '02:6e' }, second] }, 'nodes[0].mac'],
     [{ nodes: [{ ...first, bridge: 1 }, second] }, 'bridge of node 1'],
     [{ nodes: [first, { ...second, hostInterface: 'veth0a' }] }, "host interface 'veth0a' of node 2"],
-    [{ nodes: [first, { ...second, hostInterface: 'a-name-of-16-byt' }] }, "host interface 'a-name-of-16-byt' of node 2"],
+    [
+      { nodes: [first, { ...second, hostInterface: 'a-name-of-16-byt' }] },
+      "host interface 'a-name-of-16-byt' of node 2",
+    ],
     [{ nodes: [first, { ...second, nodeInterface: '' }] }, "node interface '' of node 2"],
     [{ bridges: [{ ...spec.bridges[0], name: 'a/b' }] }, "bridge name 'a/b'"],
   ]

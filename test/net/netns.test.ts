@@ -83,7 +83,9 @@ t.test('a refused, an unreachable and a silent address are told apart', async t 
   const full = await netns.openSocket({ listen: { address: '127.0.0.1', port: 7102, backlog: 1 } })
   t.teardown(() => closeSync(full))
   // A listener that nobody accepts from goes silent once its queue is full.
-  const fill = Array.from({ length: 8 }, () => netns.openSocket({ connect: { ...connect, port: 7102, timeoutMs: 300 } }))
+  const fill = Array.from({ length: 8 }, () =>
+    netns.openSocket({ connect: { ...connect, port: 7102, timeoutMs: 300 } }),
+  )
   const outcomes = await Promise.allSettled(fill)
   for (const outcome of outcomes) if (outcome.status === 'fulfilled') closeSync(outcome.value)
   const codes = outcomes.map(outcome => (outcome.status === 'rejected' ? outcome.reason.code : 'open'))
@@ -92,7 +94,13 @@ t.test('a refused, an unreachable and a silent address are told apart', async t 
 
 t.test('requests that make no sense are refused at once', async t => {
   const netns = await fabricRoot(t)
-  const bad = [{}, { listen: {} }, { connect: { address: 'here', port: 1, timeoutMs: 1 } }, null, { connect: { address: '1.2.3.4', port: 0, timeoutMs: 1 } }]
+  const bad = [
+    {},
+    { listen: {} },
+    { connect: { address: 'here', port: 1, timeoutMs: 1 } },
+    null,
+    { connect: { address: '1.2.3.4', port: 0, timeoutMs: 1 } },
+  ]
   for (const request of bad) t.throws(() => netns.openSocket(request as never), { code: 'EINVAL' })
 })
 
