@@ -4,7 +4,7 @@
 
 import { pathToFileURL } from 'node:url'
 import { inForeground, runInstead } from './child.mjs'
-import { inUserNamespace, isRoot, rootlessEnv } from './namespace.mjs'
+import { inUserNamespace, isRoot, rootlessEnv, rootlessLimits } from './namespace.mjs'
 import { prepare } from './prepare.mjs'
 import { endWith, inRoot } from './root.mjs'
 
@@ -33,6 +33,7 @@ export const enter = async args => {
     await prepare()
     if (!isRoot() && KERNEL_COMMANDS.includes(args[0] ?? '')) {
       const [command, commandArgs] = await inUserNamespace([process.execPath, program, ...args])
+      for (const line of rootlessLimits()) process.stderr.write(`nslab: ${line}\n`)
       process.exit(await runInstead(command, commandArgs, rootlessEnv()))
     }
   } catch (error) {

@@ -19,15 +19,18 @@ const REFUSALS = [
   { path: '/proc/sys/user/max_user_namespaces', refusing: '0', remedy: 'user.max_user_namespaces=10000' },
 ]
 
+/** The way back to a network namespace that another user namespace owns is closed (setns: EPERM), so a run gets its own. */
+const OPTIONS = ['--user', '--net']
+
 /**
- * The command line that runs `command` as root of a user namespace, in a network namespace of its own parentage.
+ * The command line that runs `command` as root of a user namespace, in a network namespace that belongs to it.
  * @param {readonly string[]} command @returns {Promise<readonly [string, readonly string[]]>}
  * @throws {SetupError} 3 where user namespaces are refused, naming what to set
  */
 export const inUserNamespace = async command => {
   const launcher = inRoot('native/build/Release/nslab-launch')
-  const probe = await runTool(launcher, ['--user', '--', 'true'])
-  if (probe.status === 0) return [launcher, ['--user', '--', ...command]]
+  const probe = await runTool(launcher, [...OPTIONS, '--', 'true'])
+  if (probe.status === 0) return [launcher, [...OPTIONS, '--', ...command]]
   const refusals = REFUSALS.filter(({ path, refusing }) => readText(path)?.trim() === refusing)
   const remedies = (refusals.length > 0 ? refusals : REFUSALS).map(({ remedy }) => `  sysctl -w ${remedy}`).join('\n')
   throw new SetupError(
@@ -39,3 +42,16 @@ export const inUserNamespace = async command => {
 
 /** What a program finds in its environment when it runs in such a namespace. */
 export const rootlessEnv = () => ({ ...process.env, NSLAB_ROOTLESS: '1' })
+
+/** What a run without root has to do with, as lines to read. */
+export const rootlessLimits = () => {
+  const openFiles = /^Max open files +\S+ +(\S+)/m.exec(readText('/proc/self/limits') ?? '')?.[1] ?? 'unknown'
+  const namespaces = readText('/proc/sys/user/max_net_namespaces')?.trim() ?? 'unknown'
+  return [
+    'without root this runs in a user namespace, where these limits apply:',
+    `  open files: ${openFiles} at most (about 5 a node)`,
+    `  network namespaces: ${namespaces} at most (user.max_net_namespaces)`,
+    "  neighbour tables: the machine's limits can't be raised",
+    "  network: the machine's own is out of reach, and so is a database on it",
+  ]
+}

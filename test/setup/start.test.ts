@@ -29,7 +29,9 @@ t.test('a bare clone is set up once, and again only as far as something changed'
 
   await t.test('without root the launcher starts what makes kernel objects, and nothing else', async t => {
     t.match(await startAsNobody(['list'], env), { stdout: '[["list"],null]\n', stderr: '' })
-    t.match(await startAsNobody([], env), { stdout: '[["run","ring"],"1"]\n', stderr: '' })
+    const { stdout, stderr } = await startAsNobody([], env)
+    t.equal(stdout, '[["run","ring"],"1"]\n')
+    t.match(stderr, /user namespace.*\n.*open files: \d+/, 'the limits are told')
   })
 
   await t.test('a changed source is compiled, and what its source left behind is removed', async t => {
