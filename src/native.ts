@@ -144,7 +144,8 @@ export interface FabricConstructor {
  * What happened to a link end. `peerId` is 0 where the other side never proved one; on the dialling side it is the id dialled.
  * `reason`: of refused, a reject reason of src/protocol/link-handshake.ts (or EMFILE and the like: accepting pauses);
  * of dial_failed, an errno name, `closed` or `unknown_peer` (given up); of down, an errno name, `closed`, `replaced` (an up
- * follows), `peer_removed`, `peer_dropped` or `protocol_error`. Duplicates of a link are closed without an event. A dial
+ * follows), `peer_removed`, `peer_dropped`, `protocol_error`, or with peer 0
+ * `listener_gone` (the node accepts no more links). Duplicates of a link are closed without an event. A dial
  * reports its 1st, 2nd, 4th, … failure in a row.
  */
 export interface LinkEvent {

@@ -48,7 +48,12 @@ void LinkLoop::accept_all(LinkNode& node) {
     UniqueFd fd(sys::call([&] { return ::accept4(node.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }));
     if (!fd) {
       // Everything but "nobody there" and want of resources is a connection that ended before it was accepted: accept(2).
-      if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EBADF || errno == EINVAL) return;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+      // No longer listening: somebody destroyed the socket (ss --kill). It stays readable, so it must not be watched on.
+      if (errno == EINVAL || errno == EBADF) {
+        node.listener.reset();
+        return report(EventKind::down, node, 0, "listener_gone");
+      }
       if (out_of_resources(errno)) return pause_accept(node, errno);
       continue;
     }

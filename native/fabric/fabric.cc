@@ -42,7 +42,7 @@ void Fabric::report_changes() {
     const std::lock_guard lock(nodes_mutex_);
     // One that was dropped meanwhile is not complete, whatever was on its way.
     const auto dropped = [this](uint32_t node) { return nodes_[node].netns == nullptr; };
-    ready_count_ += changes.ready.size();
+    for (const uint32_t node : changes.ready) ready_count_ += !std::exchange(nodes_[node].was_ready, true);
     std::erase_if(changes.ready, dropped);
     for (const uint32_t node : changes.ready) nodes_[node].complete = true;
     for (const auto& [node, reason] : changes.lost) {
@@ -50,7 +50,6 @@ void Fabric::report_changes() {
       nodes_[node].complete = false;
     }
   }
-  ready_count_ -= changes.lost.size();
   if (!built_ && !changes.ready.empty() && options_.on_ready) options_.on_ready(std::move(changes.ready));
   for (const auto& [node, reason] : lost)
     if (options_.on_lost) options_.on_lost(node, reason);

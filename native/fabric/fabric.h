@@ -96,6 +96,8 @@ class Fabric {
     bool complete = false;
     /** Being removed on purpose: its end is no loss. */
     bool expected_gone = false;
+    /** A node lost again while others are being made does not keep build() from its end: its owner was told. */
+    bool was_ready = false;
   };
 
   Status build_all(BuildTimings& timings);
@@ -136,6 +138,7 @@ class Fabric {
   bool has_ipv6_ = true;
   std::optional<rtnl::Socket> root_socket_;
   std::optional<Watch> watch_;
+  /** Nodes that have been ready, now or before. */
   size_t ready_count_ = 0;
   std::vector<Waiter> waiters_;
 

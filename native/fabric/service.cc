@@ -44,6 +44,11 @@ bool FabricService::take(std::deque<std::function<void(Fabric&)>>& jobs) {
   return running_;
 }
 
+bool FabricService::has_jobs() {
+  const std::lock_guard lock(mutex_);
+  return stop_ || !jobs_.empty();
+}
+
 void FabricService::run() {
   ::pthread_setname_np(::pthread_self(), "nslab-fabric");
   const netns::RecordSwitches recorded(log_);
@@ -52,8 +57,9 @@ void FabricService::run() {
     jobs.clear();
     fabric_.handle_news();
     const auto deadline = fabric_.handle_deadlines();
+    // A ring for a job that came meanwhile may have been heard by the job before it, which waits too.
     // Should waiting itself fail, the next turn tries again.
-    if (fabric_.active()) [[maybe_unused]] const Status waited = fabric_.wait(deadline);
+    if (fabric_.active() && !has_jobs()) [[maybe_unused]] const Status waited = fabric_.wait(deadline);
   }
   if (fabric_.active()) fabric_.abandon();
 }

@@ -34,6 +34,7 @@ class FabricService {
   void run();
   /** Takes what is to be done; false: the thread ends, because of stop() or because there is nothing to watch. */
   bool take(std::deque<std::function<void(Fabric&)>>& jobs);
+  bool has_jobs();
 
   Fabric fabric_;
   std::shared_ptr<netns::SwitchLog> log_;

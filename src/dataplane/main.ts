@@ -172,7 +172,7 @@ class Dataplane {
   ): void {
     const t_s = Number(atNs - this.#options.originNs) / 1e9
     const stamped = { t_s, from: this.#options.name, ...event } as RunEvent
-    this.#channel?.send({ is: 'event', event: stamped })
+    this.#channel?.post({ is: 'event', event: stamped })
     this.#options.onEvent?.(stamped)
   }
 

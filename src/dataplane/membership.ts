@@ -1,7 +1,7 @@
 // How nodes of a fleet become members of the controller's network, and how they leave it again:
 // control connection, link listener, greeting, dials. What a failure means is decided in recovery.ts.
 
-import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native.ts'
@@ -131,7 +131,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
       if (this.#options.peersOf !== undefined) this.#listen(node)
       netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs } }).then(
         fd => {
-          if (node.attempt !== attempt) closeSync(fd)
+          // As in ControlConnection.close: a FIN that nobody answers would keep the namespace.
+          if (node.attempt !== attempt) new Socket({ fd }).resetAndDestroy()
           else node.connection = new ControlConnection(fd, `${address}:${controllerPort}`, node, this)
         },
         error => this.#failAttempt(node, attempt, error),

@@ -138,7 +138,9 @@ export class Recovery implements MembershipEvents {
           node.agent.linkUp(event.peerId)
           break
         case 'down':
-          node.agent.linkDown(event.peerId)
+          if (event.peerId === 0) this.died(node, 'its link listener is gone')
+          // The replacement is up already: its event follows, and dialling again would make a third.
+          else if (event.reason !== 'replaced') node.agent.linkDown(event.peerId)
           break
         case 'refused':
           if (this.counts.linksRefused++ < LINK_REFUSALS_TOLD) this.#events.linkRefused(event)

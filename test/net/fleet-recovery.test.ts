@@ -32,6 +32,18 @@ t.test('a node whose interface is deleted is made again on the same id and addre
   t.strictSame([links_up_count, node_restarts_count], [12, 1])
 })
 
+t.test('a node lost while others are still being made does not stop them, and is made again', async t => {
+  const lab = await Lab.open(t, { topology: { preset: { type: 'ring', nNodes: 60 }, edges: [] } })
+  await lab.startController()
+  const built = lab.fleet.build()
+  await lab.recorder.until('node_up 3')
+  await inNode(lab, 3, 'ip', 'link', 'del', 'veth2b')
+  await built
+  await lab.recorder.until('node_restarted 3')
+  await lab.recorder.until('all_wired')
+  while (lab.fleet.facts().links_up_count !== 120) await lab.recorder.until('node_ready', lab.recorder.events.length)
+})
+
 t.test('two neighbours that die together come back together', async t => {
   const lab = await Lab.open(t)
   await lab.wire()
@@ -117,4 +129,55 @@ t.test('a stranger on a link is refused by name and harms nobody', async t => {
   stranger.destroy()
   const { links_up_count, links_refused_count } = lab.fleet.facts()
   t.strictSame([links_up_count, links_refused_count], [12, 1])
+})
+
+t.test('a node whose link listener is gone is made again', async t => {
+  const lab = await Lab.open(t)
+  await lab.wire()
+  const from = lab.recorder.events.length
+  await inNode(lab, 3, 'ss', '--kill', '--tcp', '--listening')
+  t.match(await lab.recorder.until('node_restarted 3', from), { reason: /listener/ })
+  await lab.recorder.until('all_wired', from)
+  while (lab.fleet.facts().links_up_count !== 12) await lab.recorder.until('node_ready', lab.recorder.events.length)
+})
+
+t.test('a control connection that is cut is made again, and costs no link', async t => {
+  const lab = await Lab.open(t)
+  await lab.wire()
+  const from = lab.recorder.events.length
+  await inNode(lab, 3, 'ss', '--kill', '--tcp', 'state', 'established', 'dport', '=', ':3000')
+  await lab.recorder.until('all_wired', from)
+  t.match(await lab.recorder.until('node_connected 3', from), { incarnation: 2 })
+  const { links_up_count, control_reconnects_count, node_restarts_count } = lab.fleet.facts()
+  t.strictSame([links_up_count, control_reconnects_count, node_restarts_count], [12, 1, 0])
+})
+
+t.test('a link that is cut is made again by the node that dialled it', async t => {
+  const lab = await Lab.open(t)
+  await lab.wire()
+  const from = lab.recorder.events.length
+  await inNode(
+    lab,
+    3,
+    'ss',
+    '--kill',
+    '--tcp',
+    'state',
+    'established',
+    '(',
+    'dport',
+    '=',
+    ':8080',
+    'or',
+    'sport',
+    '=',
+    ':8080',
+    ')',
+  )
+  await lab.recorder.until('all_wired', from)
+  t.strictSame(
+    lab.recorder.kinds(from).filter(kind => /connected|restarted|lost/.test(kind)),
+    [],
+  )
+  t.equal(lab.fleet.facts().links_up_count, 12)
 })
