@@ -6,12 +6,17 @@ import type { Duplex } from 'node:stream'
 /** Largest line accepted; a peer that sends more is broken. */
 const LINE_BYTES_MAX = 16 * 1024 * 1024
 
-/** Sends and receives JSON lines. Writes of one turn of the event loop leave in one write. */
+/** How long a posted message may wait for company: a write and a wake-up of the other side cost more than the message. */
+const LINGER_MS = 20
+
+/** Sends and receives JSON lines, in order. */
 export class Channel<Out, In> {
   readonly #stream: Duplex
   readonly #onMessage: (message: In) => void
   #rest = ''
   #pending: string[] = []
+  #soon: NodeJS.Immediate | null = null
+  #later: NodeJS.Timeout | null = null
 
   /** `onEnd` is called once, with an error when the stream broke or a line was not JSON. */
   constructor(stream: Duplex, onMessage: (message: In) => void, onEnd: (error?: Error) => void) {
@@ -36,13 +41,24 @@ export class Channel<Out, In> {
     stream.on('close', () => end())
   }
 
+  /** Leaves at the end of this turn of the event loop, with everything before it. */
   send(message: Out): void {
     this.#pending.push(JSON.stringify(message))
-    if (this.#pending.length === 1) setImmediate(() => this.flush())
+    if (this.#soon === null) this.#soon = setImmediate(() => this.flush())
+  }
+
+  /** For messages that say when they were made and that nobody waits for: they leave together, LINGER_MS later at most. */
+  post(message: Out): void {
+    this.#pending.push(JSON.stringify(message))
+    this.#later ??= setTimeout(() => this.flush(), LINGER_MS)
   }
 
   /** Hands everything sent so far to the stream now. */
   flush(): void {
+    if (this.#soon !== null) clearImmediate(this.#soon)
+    if (this.#later !== null) clearTimeout(this.#later)
+    this.#soon = null
+    this.#later = null
     if (this.#pending.length === 0 || this.#stream.destroyed) return
     const lines = `${this.#pending.join('\n')}\n`
     this.#pending = []

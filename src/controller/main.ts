@@ -219,7 +219,7 @@ class Controller {
   #emit(event: CoreEvent): void {
     const { clock, originNs, onEvent } = this.#options
     const stamped: RunEvent = { t_s: secondsSince(clock, originNs), from: 'controller', ...event }
-    this.#channel?.send({ is: 'event', event: stamped })
+    this.#channel?.post({ is: 'event', event: stamped })
     onEvent?.(stamped)
   }
 }
