@@ -75,7 +75,15 @@ export class Fleet {
     const nodes: FleetNode[] = []
     this.#nodes = nodes
     this.#recovery = new Recovery(
-      { nodes, fabric: this.#fabric, alarms: this.#alarms, clock, random, onNodeDeath: config.onNodeDeath },
+      {
+        nodes,
+        fabric: this.#fabric,
+        alarms: this.#alarms,
+        clock,
+        random,
+        onNodeDeath: config.onNodeDeath,
+        controllerOnLink: isLoopback(controller.host),
+      },
       {
         lost: (node, reason) => options.emit({ kind: 'node_lost', node_id: node.nodeId, reason }),
         restarted: (node, reason) => options.emit({ kind: 'node_restarted', node_id: node.nodeId, reason }),

@@ -25,6 +25,8 @@ export interface RecoveryOptions {
   readonly clock: Clock
   readonly random: Random
   readonly onNodeDeath: DataplaneConfig['onNodeDeath']
+  /** Whether nodes dial their gateway, not a host behind it. */
+  readonly controllerOnLink: boolean
 }
 
 export interface RecoveryEvents {
@@ -35,8 +37,12 @@ export interface RecoveryEvents {
   fatal(error: NslabError): void
 }
 
-/** Errors of a socket call that say the namespace, not the controller, is at fault: no interface, no address, no route, no namespace. */
-const NAMESPACE_ERRORS = new Set(['ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL', 'ENODEV', 'EBADF', 'EINVAL', 'ENOENT'])
+/** Errors that say the namespace, not who was dialled, is at fault: no interface, no address, no namespace. */
+const NAMESPACE_ERRORS = new Set(['ENETDOWN', 'EADDRNOTAVAIL', 'ENODEV', 'EBADF', 'EINVAL', 'ENOENT', 'ENONET'])
+
+/** The same where the target is on the node's own link; a router on the way may say it of itself, too. */
+const isNamespaceError = (code: string, onLink: boolean): boolean =>
+  NAMESPACE_ERRORS.has(code) || (onLink && code === 'ENETUNREACH')
 
 /** Refusals that pass: the node may be welcome in a moment, to this controller or to the next one at its address. */
 const PASSING_REFUSALS: ReadonlySet<RefusalCode> = new Set(['silent', 'ending'])
@@ -80,7 +86,7 @@ export class Recovery implements MembershipEvents {
       this.#lose(node, error.message)
       return
     }
-    if (NAMESPACE_ERRORS.has(String(code))) {
+    if (isNamespaceError(String(code), this.#options.controllerOnLink)) {
       this.#restart(node, error.message)
       return
     }
@@ -159,7 +165,7 @@ export class Recovery implements MembershipEvents {
     if (code === 'ECONNREFUSED' && peer?.stage === 'joined' && ++peer.refusedDials >= LISTENER_GONE_DIALS) {
       peer.refusedDials = 0
       this.died(peer, 'its link listener is gone')
-    } else if (NAMESPACE_ERRORS.has(code) && node.stage === 'joined') {
+    } else if (node.stage === 'joined' && isNamespaceError(code, peer?.spec.bridge === node.spec.bridge)) {
       this.died(node, `dialling fails: ${reason}`)
     }
   }

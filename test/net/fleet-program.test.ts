@@ -1,7 +1,7 @@
 // The dataplane as a program: steered over a channel, or by hand with a relay to the machine's own controller.
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -27,7 +27,7 @@ interface Teardown {
 }
 
 /** A controller on loopback, on the machine's own network. */
-async function startController(t: Teardown, recorder: Recorder): Promise<number> {
+async function startController(t: Teardown, recorder: Recorder, at = 0): Promise<number> {
   const core = new Core({
     config: controllerConfig({ topology: ring }),
     topology: makeTopology(ring),
@@ -37,7 +37,7 @@ async function startController(t: Teardown, recorder: Recorder): Promise<number>
     onEvent: recorder.see,
   })
   const server = new ControlServer({ core, onEvent: recorder.see })
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = await server.listen({ host: '127.0.0.1', port: at })
   t.teardown(() => {
     core.end()
     return server.close()
@@ -97,6 +97,21 @@ t.test('a fleet by hand reaches the controller on loopback and ends when it is t
   t.equal(facts.links_up_count, 8)
   t.strictSame(remaining, [])
   t.equal(recorder.kinds().at(-1)?.startsWith('node_left') || recorder.kinds().includes('stopped'), true)
+})
+
+t.test('a fleet by hand waits for a controller that is late', async t => {
+  const recorder = new Recorder()
+  const stop = new AbortController()
+  const reserved = createServer()
+  await new Promise<void>(resolve => reserved.listen(0, '127.0.0.1', resolve))
+  const { port } = reserved.address() as AddressInfo
+  await new Promise(resolve => reserved.close(resolve))
+  const ended = runDataplane(options(port, recorder, stop))
+  await recorder.until('fabric_ended')
+  await startController(t, recorder, port)
+  await recorder.until('all_wired')
+  stop.abort()
+  t.strictSame((await ended).remaining, [])
 })
 
 t.test('an address that is not loopback is refused when the fleet is on its own', async t => {
