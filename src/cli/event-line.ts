@@ -4,6 +4,8 @@ import type { RunEvent } from '../protocol/events.ts'
 
 export function formatEvent(event: RunEvent): string {
   const { t_s, from, kind, ...facts } = event
-  const fields = Object.entries(facts).map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const fields = Object.entries(facts).map(
+    ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
   return `${t_s.toFixed(3)} ${from}: ${kind}${fields.join('')}`
 }
