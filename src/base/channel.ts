@@ -73,7 +73,7 @@ export class Channel<Out, In> {
 
   #receive(chunk: string): void {
     const lines = (this.#rest + chunk).split('\n')
-    this.#rest = lines.pop() ?? ''
+    this.#rest = lines.pop() as string
     if (this.#rest.length > LINE_BYTES_MAX) throw new Error(`channel: a line of over ${LINE_BYTES_MAX} bytes`)
     for (const line of lines) if (line !== '') this.#onMessage(JSON.parse(line) as In)
   }

@@ -67,11 +67,9 @@ export async function run(command: string, args: readonly string[], options: Exe
     options.timeoutMs ?? 2 ** 31 - 1,
   )
   options.abort?.addEventListener('abort', kill)
-  try {
-    const { stdout, stderr, exitCode, signal } = await child
-    return { stdout, stderr, code: notStarted ?? (signal === null ? exitCode : null), signal, timedOut }
-  } finally {
+  const { stdout, stderr, exitCode, signal } = await child.finally(() => {
     clearTimeout(timer)
     options.abort?.removeEventListener('abort', kill)
-  }
+  })
+  return { stdout, stderr, code: notStarted ?? (signal === null ? exitCode : null), signal, timedOut }
 }

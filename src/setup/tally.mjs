@@ -40,6 +40,8 @@ export const tally = (stream, print) =>
       const time = result.time === null ? '' : ` (${(result.time / 1000).toFixed(1)} s)`
       print(`${ok ? 'ok    ' : 'not ok'} ${result.name}: ${file.passed} passed${failed}${time}`)
     })
+    // What is no TAP at the top is tap's own, such as the table of coverage; what tests print is further in.
+    parser.on('extra', text => print(text.trimEnd()))
     parser.on('bailout', reason => counts.problems.push(`bailed out: ${reason}`))
     parser.on('complete', results => {
       // A plan that was not kept is no assertion, and has failed all the same.

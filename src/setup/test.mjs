@@ -24,15 +24,14 @@ const main = async args => {
   const coverage = args.includes('--coverage')
   const files = args.filter(arg => !arg.startsWith('--')).flatMap(testFiles)
   await prepare({ forTests: true, tolerant: files.length > 0 })
-  const mode = coverage ? ['--config-file=.taprc-coverage'] : []
-  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...mode, ...files]
+  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...files]
   const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
   // tap ends its children when it is told to end, and says what was running.
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
     process.on(signal, () => child.kill(signal))
   const child = spawn(command, commandArgs, {
     cwd: root,
-    env: isRoot() ? process.env : rootlessEnv(),
+    env: { ...(isRoot() ? process.env : rootlessEnv()), ...(coverage ? { TAP_RCFILE: '.taprc-coverage' } : {}) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise((resolve, reject) => {

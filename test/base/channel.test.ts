@@ -11,6 +11,7 @@ const makeChannel = (t: Test) => {
     read: () => {},
     write: (chunk, _encoding, done) => {
       sent.push(String(chunk))
+      stream.emit('sent')
       done()
     },
   })
@@ -30,6 +31,25 @@ t.test('messages of one turn leave in one write, each on its line', async t => {
   channel.send(['b', 'with\nbreak'])
   await new Promise(resolve => setImmediate(resolve))
   t.same(sent, ['{"a":1}\n["b","with\\nbreak"]\n'])
+})
+
+t.test('posted messages wait for company, and leave with the next that is sent', async t => {
+  const { channel, sent } = makeChannel(t)
+  channel.post(1)
+  channel.post(2)
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(sent, [])
+  channel.send(3)
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(sent, ['1\n2\n3\n'])
+})
+
+t.test('a posted message without company leaves by itself', async t => {
+  const { channel, stream, sent } = makeChannel(t)
+  const written = new Promise(resolve => stream.once('sent', resolve))
+  channel.post(1)
+  await written
+  t.same(sent, ['1\n'])
 })
 
 t.test('messages arrive whole, whatever the pieces they come in', async t => {

@@ -58,6 +58,15 @@ t.test('messages render lists and what is not text', async t => {
   t.match(error.message, '4, 17')
 })
 
+t.test('facts that may be absent change the words', async t => {
+  const message = (code: ErrorCode, facts: object): string => new NslabError(code, { ...facts }).message
+  t.match(message('PROCESS_ENDED', { process: 'p', status: 's', lastWords: 'alas' }), 'alas')
+  t.notMatch(message('PROCESS_ENDED', { process: 'p', status: 's' }), 'alas')
+  t.not(message('RUN_UNFINISHED', { damaged: true }), message('RUN_UNFINISHED', {}))
+  t.equal(new NslabError('USAGE', { problem: 'x', hint: 'so' }).hint, 'so')
+  t.match(new NslabError('USAGE', { problem: 'x' }).hint, '--help')
+})
+
 t.test('whatever is not an expected error is a bug', async t => {
   t.equal(exitCodeOf(new TypeError('x')), ExitCode.bug)
   t.equal(exitCodeOf('text'), ExitCode.bug)
