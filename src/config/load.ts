@@ -1,6 +1,6 @@
 // Scenario files on disk: by name under soak/scenarios, or by path.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
@@ -21,12 +21,35 @@ export interface LoadedScenario {
   readonly text: string
 }
 
-/** Reads a text file. Throws FILE_UNREADABLE {path, reason}. */
+/** Room for a million explicit edges; what is larger was not meant (an image, a device). */
+const TEXT_BYTES_MAX = 32 * 1024 * 1024
+const PIECE_BYTES = 64 * 1024
+
+/** Reads a text file, or what a pipe gives. Throws FILE_UNREADABLE {path, reason}. */
 export function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readBounded(path)
   } catch (error) {
+    if (error instanceof NslabError) throw error
     throw new NslabError('FILE_UNREADABLE', { path, reason: (error as NodeJS.ErrnoException).code }, { cause: error })
+  }
+}
+
+/** A file's size may be unknown (pipes) or endless (devices): the bytes are counted as they come. */
+function readBounded(path: string): string {
+  const fd = openSync(path, 'r')
+  try {
+    const pieces: Buffer[] = []
+    for (let bytes = 0; ; ) {
+      const piece = Buffer.allocUnsafe(PIECE_BYTES)
+      const count = readSync(fd, piece)
+      if (count === 0) return Buffer.concat(pieces).toString('utf8')
+      bytes += count
+      if (bytes > TEXT_BYTES_MAX) throw new NslabError('FILE_UNREADABLE', { path, reason: `more than ${TEXT_BYTES_MAX} bytes` })
+      pieces.push(piece.subarray(0, count))
+    }
+  } finally {
+    closeSync(fd)
   }
 }
 

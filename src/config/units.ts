@@ -11,7 +11,10 @@ const BYTES: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
 }
 
-export const DURATION_LIMIT = 'a duration such as "500ms", "2s" or "1h30m"'
+/** Longest time to wait for: what waits is a timer of Node.js, which ends at 2^31 ms (24.8 days), with room for a grace. */
+export const DURATION_S_MAX = 20 * 86_400
+
+export const DURATION_LIMIT = 'a duration such as "500ms", "2s" or "1h30m", at most "20d"'
 
 /** Seconds; null for anything that is not a duration. Parts go from large to small, each unit once. */
 export function parseDuration(text: string): number | null {

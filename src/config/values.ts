@@ -3,9 +3,12 @@
 import * as v from 'valibot'
 import { parseIpv4 } from '../base/ipv4.ts'
 import { INTERFACE_NAME_BYTES_MAX, NODE_ID_MAX, SHARD_ADDRESSES_COUNT } from '../base/limits.ts'
-import { DURATION_LIMIT, parseDuration } from './units.ts'
+import { DURATION_LIMIT, DURATION_S_MAX, parseDuration } from './units.ts'
 
 const leaf = <T>(limit: string, ok: (value: unknown) => boolean) => v.custom<T>(ok, limit)
+
+/** First bytes of "this network" and loopback, and of multicast. Source: RFC 6890, RFC 5771. */
+const UNROUTED_BLOCKS: ReadonlySet<number> = new Set([0, 127, ...Array.from({ length: 16 }, (_, index) => 224 + index)])
 
 const isInt = (value: unknown): value is number => Number.isSafeInteger(value)
 
@@ -38,12 +41,15 @@ export const oneOf = <const T extends readonly string[]>(...words: T) =>
 
 export const ipv4 = leaf<string>('an IPv4 address', value => typeof value === 'string' && parseIpv4(value) !== null)
 
-/** Gateway of the first shard: neither the first nor the last address of its /22 (facts/nextmini.md 3.1). */
+/**
+ * Gateway of the first shard: neither the first nor the last address of its /22 (facts/nextmini.md 3.1), of a range whose
+ * addresses the kernel routes: not 0/8, 127/8, nor multicast.
+ */
 export const bridgeAddress = leaf<string>(
-  'an IPv4 address that is neither the first nor the last of its /22',
+  'an IPv4 unicast address that is neither the first nor the last of its /22',
   value => {
     const address = typeof value === 'string' ? parseIpv4(value) : null
-    if (address === null) return false
+    if (address === null || UNROUTED_BLOCKS.has(address >>> 24)) return false
     const offset = address % SHARD_ADDRESSES_COUNT
     return offset !== 0 && offset !== SHARD_ADDRESSES_COUNT - 1
   },
@@ -88,7 +94,7 @@ export const scenarioName = leaf<string>(
 /** A duration; stays text here, see `secondsOf`. */
 export const duration = leaf<string>(
   DURATION_LIMIT,
-  value => typeof value === 'string' && parseDuration(value) !== null,
+  value => typeof value === 'string' && (parseDuration(value) ?? Infinity) <= DURATION_S_MAX,
 )
 
 /** Seconds of a checked duration. */

@@ -91,6 +91,11 @@ t.test('an unreadable file is an error with its path and reason', t => {
     { code: 'FILE_UNREADABLE', facts: { reason: 'EISDIR' } },
   )
   t.match(
+    nslabErrorOf(() => readText('/dev/zero')),
+    { code: 'FILE_UNREADABLE', facts: { path: '/dev/zero', reason: /^more than/ } },
+    'a device without an end',
+  )
+  t.match(
     nslabErrorOf(() => loadScenario(join(folder, 'x.toml'))),
     { code: 'FILE_UNREADABLE', facts: { path: join(folder, 'absent.toml') } },
   )

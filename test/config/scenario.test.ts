@@ -260,3 +260,11 @@ t.test('what is wrong in such a file is told there', t => {
   t.same(keysOf(() => parse('[controller]\nfile = 3\ntopology = { n_nodes = 2 }')).slice(0, 1), ['controller.file'])
   t.end()
 })
+
+t.test('no time is longer than a timer can wait', t => {
+  const parse21 = (key: string): unknown => issuesOf(() => parse(ring(3), [override(key, '21d')]))
+  for (const key of ['run.hold', 'run.deadline', 'run.teardown_deadline', 'run.sample_interval'])
+    t.match(parse21(key), [{ key }], key)
+  t.match(parse(ring(3), [override('run.hold', '20d')]), { run: { holdS: 1_728_000 } })
+  t.end()
+})
