@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<void> {
     .configureOutput({ outputError: () => {} })
     .addHelpText(
       'after',
-      '\nExit codes: 0 pass, 1 a gate failed, 2 usage, 3 machine not fit, 4 deadline, 5 unknown, 6 refused, 70 bug.',
+      '\nExit codes: 0 pass, 1 a gate failed, 2 usage, 3 machine not fit, 4 deadline, 5 unknown, 6 refused, 70 bug, 130 interrupted.',
     )
   const asked = commands[args[0] ?? '']
   for (const load of asked === undefined ? Object.values(commands) : [asked]) (await load())(program)
@@ -65,7 +65,14 @@ function endWith(error: unknown): never {
   process.exit(exitCodeOf(error))
 }
 
+/** `nslab list | head -1`: the reader has what it wanted; the command goes on and its exit code stands. */
+function onOutputRefused(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE' || error.code === 'EIO') return
+  endWith(new NslabError('DISK_REFUSED', { path: 'standard output', reason: error.code ?? error.message, errno: error.code }))
+}
+
 process.on('uncaughtException', endWith)
-// `nslab list | head -1`: the reader has what it wanted.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? process.exit() : endWith(error)))
+process.stdout.on('error', onOutputRefused)
+// A run goes on, and is ended in order, when nobody can hear of it any more: `2>&1 | head -1`, a full disk, a lost terminal.
+process.stderr.on('error', () => {})
 await main(process.argv.slice(2)).catch(endWith)

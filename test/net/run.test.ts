@@ -85,6 +85,15 @@ t.test('a second interrupt ends at once and still counts the machine', async t =
   t.equal(nslab.report().metrics.residue_count, 0)
 })
 
+t.test('a run that nobody reads any more ends in order, with its verdict', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '3', '--set', 'run.hold=0s'])
+  await nslab.inPhase('prepare')
+  nslab.stopReading()
+  t.match(await nslab.ended, { code: 0, signal: null })
+  t.equal(nslab.report().verdict, 'pass')
+  t.same(processesOf(nslab), [])
+})
+
 t.test('a deadline that passes names the missing ids', async t => {
   const nslab = startRun(t, ['ring', '--nodes', '200', '--set', 'run.deadline=50ms'])
   const ended = await nslab.ended
