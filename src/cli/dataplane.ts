@@ -1,7 +1,5 @@
 // nslab dataplane [CONTROLLER_ADDR]: a fleet of nodes, by hand or as a program of `nslab run`.
 
-import { readFileSync } from 'node:fs'
-import { Socket } from 'node:net'
 import type { Command } from 'commander'
 import { planFleet } from '../addressing/fleet.ts'
 import { systemClock } from '../base/clock.ts'
@@ -9,21 +7,14 @@ import { NslabError } from '../base/errors.ts'
 import { Random } from '../base/random.ts'
 import { parseDataplaneConfig } from '../config/dataplane.ts'
 import type { DataplaneOptions } from '../dataplane/main.ts'
-import type { Plan } from '../lab/plan-types.ts'
-import type { Addon } from '../native.ts'
 import { formatEvent } from './event-line.ts'
+import { addSteeredFlags, hookSignals, inherit, readPlan, readText, type SteeredFlags } from './steered-flags.ts'
 
-interface Flags {
+interface Flags extends SteeredFlags {
   readonly config?: string
   readonly nNodes?: string
   readonly nodeIdOffset?: string
-  readonly plan?: string
   readonly fleet?: string
-  readonly fabricFd?: string
-  readonly channelFd?: string
-  readonly runId?: string
-  readonly originNs?: string
-  readonly runFolder?: string
 }
 
 export function addDataplaneCommand(program: Command): void {
@@ -37,19 +28,15 @@ export function addDataplaneCommand(program: Command): void {
     .option('--config <file>', 'TOML file with the published keys of a dataplane')
     .option('--n-nodes <n>', 'how many nodes (key: n_nodes)')
     .option('--node-id-offset <k>', 'ids start at K + 1 (key: node_id_offset)')
-  for (const flag of ['plan', 'fleet', 'fabric-fd', 'channel-fd', 'run-id', 'origin-ns', 'run-folder']) {
-    command.addOption(command.createOption(`--${flag} <value>`, 'set by nslab run').hideHelp())
-  }
+  addSteeredFlags(command, ['fleet'])
   command.action(async (controllerAddr: string | undefined, flags: Flags) => {
     const stop = new AbortController()
     const unhook = hookSignals(stop)
     try {
-      const made =
-        flags.plan === undefined ? () => byHand(controllerAddr, flags) : () => ofRun(flags.plan as string, flags)
-      const parts = made()
+      const parts = flags.plan === undefined ? byHand(controllerAddr, flags) : ofRun(flags.plan, flags)
       // Loaded after the configuration was read: a wrong key is answered without the addon.
       const [{ native }, { runDataplane }] = await Promise.all([import('../native.ts'), import('../dataplane/main.ts')])
-      const inherited = flags.fabricFd === undefined && flags.channelFd === undefined ? {} : inherit(native, flags)
+      const inherited = await inherit(flags)
       await runDataplane({ ...parts, ...inherited, native, signal: stop.signal, clock: systemClock })
     } finally {
       unhook()
@@ -85,7 +72,7 @@ function byHand(controllerAddr: string | undefined, flags: Flags): Parts {
 
 /** A fleet of `nslab run`: everything comes from the plan. */
 function ofRun(planPath: string, flags: Flags): Parts {
-  const plan = JSON.parse(readText(planPath)) as Plan
+  const plan = readPlan(planPath)
   const fleet = plan.fleets[Number(flags.fleet ?? 0)]
   if (fleet === undefined) throw new NslabError('USAGE', { problem: `the plan has no fleet ${flags.fleet}` })
   return {
@@ -99,21 +86,6 @@ function ofRun(planPath: string, flags: Flags): Parts {
     peersOf: peersOf(plan.topology.edges),
     ...(flags.runId === undefined ? undefined : { runId: flags.runId }),
     ...(flags.runFolder === undefined ? undefined : { runFolder: flags.runFolder }),
-  }
-}
-
-/** What `nslab run` hands over: its end of the channel, the fabric root, and its own death. */
-function inherit(native: Addon, flags: Flags): Pick<DataplaneOptions, 'root' | 'steering'> {
-  const parentPid = process.env.NSLAB_PARENT_PID
-  if (parentPid !== undefined) native.setParentDeathSignal(9, Number(parentPid))
-  const fabricFd = flags.fabricFd === undefined ? undefined : Number(flags.fabricFd)
-  const channelFd = flags.channelFd === undefined ? undefined : Number(flags.channelFd)
-  native.closeOnExec([])
-  return {
-    ...(fabricFd === undefined ? undefined : { root: native.Netns.fromFd(fabricFd) }),
-    ...(channelFd === undefined
-      ? undefined
-      : { steering: new Socket({ fd: channelFd, readable: true, writable: true }) }),
   }
 }
 
@@ -132,22 +104,4 @@ function peersOf(edges: readonly (readonly [number, number])[]): (nodeId: number
   }
   for (const known of peers.values()) known.sort((a, b) => a - b)
   return id => peers.get(id) ?? none
-}
-
-/** The first signal ends the fleet in order, the second ends the process: the kernel then removes what is left. */
-function hookSignals(stop: AbortController): () => void {
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-  }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new NslabError('FILE_UNREADABLE', { path, reason: (error as Error).message }, { cause: error })
-  }
 }

@@ -3,20 +3,17 @@
 
 import type { Duplex } from 'node:stream'
 
-import { Channel } from '../base/channel.ts'
 import { type Clock, secondsSince } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/types.ts'
 import type { Netns } from '../native.ts'
+import { isNativeError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import type { Command, Notice } from '../protocol/steering.ts'
+import { type OwnCommand, type ProgramEnd, Steered } from '../protocol/steered.ts'
 import { makeTopology } from '../topology/make.ts'
 import { Core, type CoreEvent } from './core.ts'
 import { type OpenStore, openStore } from './open-store.ts'
 import { ControlServer } from './server.ts'
-
-/** How long a controller that nobody can tell a deadline may take to end, s. */
-const STOP_DEADLINE_S = 10
 
 export interface ControllerOptions {
   readonly config: ControllerConfig
@@ -41,51 +38,29 @@ export interface ControllerOptions {
   readonly deadlineS?: number
 }
 
-/** How a controller ended. */
-export interface ControllerEnd {
-  readonly facts: Readonly<Record<string, number>>
-  readonly remaining: readonly string[]
-}
-
 /**
  * Runs a controller until it is told to stop. Throws KERNEL_REFUSED where it can't listen, DATABASE_REFUSED where a named
  * database can't be had, and DEADLINE with the missing ids; whatever it started has ended then.
  */
-export async function runController(options: ControllerOptions): Promise<ControllerEnd> {
-  const controller = new Controller(options)
-  try {
-    return await controller.run()
-  } finally {
-    await controller.close()
-  }
+export function runController(options: ControllerOptions): Promise<ProgramEnd> {
+  return new Controller(options).run()
 }
 
 class Controller {
   readonly #options: ControllerOptions
-  readonly #channel: Channel<Notice, Command> | null
+  readonly #steered: Steered
   readonly #core: Core
   readonly #server: ControlServer
-  /** Settles once: with a deadline in s when the controller shall stop, with an error when it can't go on. */
-  readonly #done: Promise<number>
-  #stop: (deadlineS: number) => void = () => {}
-  #fail: (error: unknown) => void = () => {}
   #store: OpenStore | undefined
   #deadline: NodeJS.Timeout | undefined
 
   constructor(options: ControllerOptions) {
     this.#options = options
-    this.#done = new Promise((resolve, reject) => {
-      this.#stop = resolve
-      this.#fail = reject
+    this.#steered = new Steered({
+      stream: options.steering,
+      signal: options.signal,
+      obey: command => this.#obey(command),
     })
-    this.#done.catch(() => {})
-    const stop = (): void => this.#stop(STOP_DEADLINE_S)
-    if (options.signal.aborted) stop()
-    else options.signal.addEventListener('abort', stop, { once: true })
-    this.#channel =
-      options.steering === undefined
-        ? null
-        : new Channel<Notice, Command>(options.steering, command => this.#obey(command), stop)
     const { config, runId } = options
     const onEvent = (event: CoreEvent): void => {
       if (event.kind === 'all_wired') clearTimeout(this.#deadline)
@@ -102,26 +77,19 @@ class Controller {
     this.#server = new ControlServer({ core: this.#core, onEvent })
   }
 
-  async run(): Promise<ControllerEnd> {
-    try {
-      await this.#openStore()
-      await this.#listen()
-      this.#channel?.send({ is: 'ready', pid: process.pid })
-      this.#watchDeadline()
-      const end = await this.#end(await this.#done)
-      this.#emit({ kind: 'stopped' })
-      this.#channel?.send({ is: 'stopped', ...end })
-      return end
-    } catch (error) {
-      await this.#end(STOP_DEADLINE_S).catch(() => {})
-      if (error instanceof NslabError) this.#channel?.send(failed(error))
-      throw error
-    }
+  run(): Promise<ProgramEnd> {
+    return this.#steered.live({
+      begin: () => this.#begin(),
+      end: deadlineS => this.#end(deadlineS),
+      ended: () => this.#emit({ kind: 'stopped' }),
+    })
   }
 
-  async close(): Promise<void> {
-    await this.#channel?.close()
-    this.#options.steering?.destroy()
+  async #begin(): Promise<void> {
+    await this.#openStore()
+    await this.#listen()
+    this.#steered.send({ is: 'ready', pid: process.pid })
+    this.#watchDeadline()
   }
 
   async #openStore(): Promise<void> {
@@ -157,20 +125,15 @@ class Controller {
       this.#emit({ kind: 'listening', ...(await this.#server.listen({ host: config.listen, port: config.port })) })
       return
     }
-    let fd: number
-    try {
-      fd = await fabric.openSocket({ listen: { address: config.listen, port: config.port, backlog: 4096 } })
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      const where = `${config.listen}:${config.port} in the fabric root`
-      throw new NslabError(
-        'KERNEL_REFUSED',
-        { operation: 'listen', where, errno: code, reason: message },
-        { cause: error },
-      )
-    }
+    const { listen: address, port } = config
+    const fd = await fabric.openSocket({ listen: { address, port, backlog: 4096 } }).catch((error: unknown) => {
+      if (!isNativeError(error)) throw error
+      const where = `${address}:${port} in the fabric root`
+      const facts = { operation: 'listen', where, errno: error.code, reason: error.reason }
+      throw new NslabError('KERNEL_REFUSED', facts, { cause: error })
+    })
     await this.#server.listen({ fd })
-    this.#emit({ kind: 'listening', address: config.listen, port: config.port })
+    this.#emit({ kind: 'listening', address, port })
   }
 
   #watchDeadline(): void {
@@ -179,7 +142,7 @@ class Controller {
     this.#deadline = setTimeout(() => {
       const { notConnected, notReady } = this.#core.missing()
       const missing = [...notConnected, ...notReady].sort((a, b) => a - b)
-      this.#fail(
+      this.#steered.fail(
         new NslabError('DEADLINE', {
           waitingFor: 'all nodes wired',
           limitS: deadlineS,
@@ -192,7 +155,7 @@ class Controller {
   }
 
   /** Sessions first, then their last rows, then the database. Safe at any time, also twice. */
-  async #end(deadlineS: number): Promise<ControllerEnd> {
+  async #end(deadlineS: number): Promise<ProgramEnd> {
     clearTimeout(this.#deadline)
     const store = this.#store
     this.#core.end()
@@ -208,23 +171,16 @@ class Controller {
     return { facts, remaining: [] }
   }
 
-  #obey(command: Command): void {
-    if (command.do === 'stop') this.#stop(command.deadline_s)
-    if (command.do === 'missing') {
-      const { notConnected, notReady } = this.#core.missing()
-      this.#channel?.send({ is: 'missing', not_connected: notConnected, not_ready: notReady })
-    }
+  #obey(command: OwnCommand): void {
+    if (command.do !== 'missing') return
+    const { notConnected, notReady } = this.#core.missing()
+    this.#steered.send({ is: 'missing', not_connected: notConnected, not_ready: notReady })
   }
 
   #emit(event: CoreEvent): void {
     const { clock, originNs, onEvent } = this.#options
     const stamped: RunEvent = { t_s: secondsSince(clock, originNs), from: 'controller', ...event }
-    this.#channel?.post({ is: 'event', event: stamped })
+    this.#steered.post(stamped)
     onEvent?.(stamped)
   }
-}
-
-function failed(error: NslabError): Notice {
-  const { code, message, hint, exitCode } = error
-  return { is: 'failed', code, message, ...(hint === undefined ? {} : { hint }), exit_code: exitCode }
 }

@@ -1,7 +1,6 @@
 // `nslab dataplane`: a fleet, steered over a channel by `nslab run`, or on its own until it is told to end.
 
 import type { Duplex } from 'node:stream'
-import { Channel } from '../base/channel.ts'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
@@ -10,13 +9,10 @@ import type { DataplaneConfig } from '../config/types.ts'
 import type { Addon, FabricSpec, Netns } from '../native.ts'
 import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import type { Command, Notice } from '../protocol/steering.ts'
+import { type OwnCommand, Steered } from '../protocol/steered.ts'
 import { Fleet, type FleetEnd } from './fleet.ts'
 import { Relay } from './relay.ts'
 import { Whereabouts } from './whereabouts.ts'
-
-/** How long a fleet that nobody can tell a deadline may take to end, ms. */
-const TEARDOWN_MS = 10_000
 
 export interface DataplaneOptions {
   readonly native: Addon
@@ -48,22 +44,13 @@ export interface DataplaneOptions {
  * Runs a fleet until it is told to stop. Resolves with how it ended; throws what made it unable to go on, after
  * everything it made is gone.
  */
-export async function runDataplane(options: DataplaneOptions): Promise<FleetEnd> {
-  const dataplane = new Dataplane(options)
-  try {
-    return await dataplane.run()
-  } finally {
-    await dataplane.close()
-  }
+export function runDataplane(options: DataplaneOptions): Promise<FleetEnd> {
+  return new Dataplane(options).run()
 }
 
 class Dataplane {
   readonly #options: DataplaneOptions
-  readonly #channel: Channel<Notice, Command> | null
-  /** Settles once: with a deadline in ms when the fleet shall stop, with an error when it can't go on. */
-  readonly #done: Promise<number>
-  #stop: (deadlineMs: number) => void = () => {}
-  #fail: (error: unknown) => void = () => {}
+  readonly #steered: Steered
   #fleet: Fleet | null = null
   #relay: Relay | null = null
   #whereabouts: Whereabouts | null = null
@@ -71,40 +58,25 @@ class Dataplane {
 
   constructor(options: DataplaneOptions) {
     this.#options = options
-    this.#done = new Promise((resolve, reject) => {
-      this.#stop = resolve
-      this.#fail = reject
+    this.#steered = new Steered({
+      stream: options.steering,
+      signal: options.signal,
+      obey: command => this.#obey(command),
     })
-    this.#done.catch(() => {})
-    const stop = (): void => this.#stop(TEARDOWN_MS)
-    if (options.signal.aborted) stop()
-    else options.signal.addEventListener('abort', stop, { once: true })
-    this.#channel =
-      options.steering === undefined
-        ? null
-        : new Channel<Notice, Command>(options.steering, command => this.#obey(command), stop)
   }
 
-  async run(): Promise<FleetEnd> {
-    try {
-      await this.#prepare()
-      if (this.#channel === null) this.#build()
-      else this.#channel.send({ is: 'ready', pid: process.pid })
-      const deadlineMs = await this.#done
-      const end = await this.#end(deadlineMs)
-      this.#emit({ kind: 'stopped' })
-      this.#channel?.send({ is: 'stopped', ...end })
-      return end
-    } catch (error) {
-      await this.#end(TEARDOWN_MS).catch(() => {})
-      if (error instanceof NslabError) this.#channel?.send(failed(error))
-      throw error
-    }
+  run(): Promise<FleetEnd> {
+    return this.#steered.live({
+      begin: () => this.#begin(),
+      end: deadlineS => this.#end(deadlineS * 1000),
+      ended: () => this.#emit({ kind: 'stopped' }),
+    })
   }
 
-  async close(): Promise<void> {
-    await this.#channel?.close()
-    this.#options.steering?.destroy()
+  async #begin(): Promise<void> {
+    await this.#prepare()
+    if (this.#steered.isSteered) this.#steered.send({ is: 'ready', pid: process.pid })
+    else this.#build()
   }
 
   async #prepare(): Promise<void> {
@@ -133,7 +105,7 @@ class Dataplane {
         random,
         firstIncarnation: this.#options.firstIncarnation,
         emit: (event, atNs) => this.#emit(event, atNs),
-        onFatal: error => this.#fail(error),
+        onFatal: error => this.#steered.fail(error),
         ...(this.#options.runId === undefined ? undefined : { runId: this.#options.runId }),
         ...(this.#options.peersOf === undefined ? undefined : { peersOf: this.#options.peersOf }),
       })
@@ -144,21 +116,18 @@ class Dataplane {
   }
 
   #build(): void {
-    this.#fleet?.build().catch(this.#fail)
+    this.#fleet?.build().catch(error => this.#steered.fail(error))
   }
 
-  #obey(command: Command): void {
+  #obey(command: OwnCommand): void {
     switch (command.do) {
       case 'build':
         this.#build()
         return
-      case 'stop':
-        this.#stop(command.deadline_s * 1000)
-        return
       case 'netns': {
         // A node without a namespace has no descriptor.
         const fd = this.#fleet?.whereIs(command.node_id)?.fd ?? -1
-        this.#channel?.send({ is: 'netns', node_id: command.node_id, pid: process.pid, fd })
+        this.#steered.send({ is: 'netns', node_id: command.node_id, pid: process.pid, fd })
         return
       }
       case 'missing':
@@ -172,7 +141,7 @@ class Dataplane {
   ): void {
     const t_s = Number(atNs - this.#options.originNs) / 1e9
     const stamped = { t_s, from: this.#options.name, ...event } as RunEvent
-    this.#channel?.post({ is: 'event', event: stamped })
+    this.#steered.post(stamped)
     this.#options.onEvent?.(stamped)
   }
 
@@ -187,9 +156,4 @@ class Dataplane {
     this.#ownRoot = null
     return end
   }
-}
-
-function failed(error: NslabError): Notice {
-  const { code, message, hint, exitCode } = error
-  return { is: 'failed', code, message, exit_code: exitCode, ...(hint === undefined ? undefined : { hint }) }
 }

@@ -10,9 +10,10 @@ import t from 'tap'
 import { Channel } from '../../src/base/channel.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { ControllerConfig } from '../../src/config/types.ts'
-import { type ControllerEnd, runController } from '../../src/controller/main.ts'
+import { runController } from '../../src/controller/main.ts'
 import { isResetAsked } from '../../src/controller/store.ts'
 import type { RunEvent } from '../../src/protocol/events.ts'
+import type { ProgramEnd } from '../../src/protocol/steered.ts'
 import type { Command, Notice } from '../../src/protocol/steering.ts'
 import { ControlClient, until } from '../fixtures/control-client.ts'
 import { controllerConfig, runId, startUp } from '../fixtures/controller.ts'
@@ -33,7 +34,7 @@ async function socketPair(): Promise<readonly [Socket, Socket]> {
 interface Bench {
   readonly channel: Channel<Command, Notice>
   readonly notices: Notice[]
-  readonly end: Promise<ControllerEnd | Error>
+  readonly end: Promise<ProgramEnd | Error>
   readonly folder: string
   event<K extends RunEvent['kind']>(kind: K): Promise<Extract<RunEvent, { kind: K }>>
   notice<I extends Notice['is']>(is: I): Promise<Extract<Notice, { is: I }>>

@@ -1,0 +1,72 @@
+// What the programs of a run (controller, dataplane) have in common on the command line: the flags that `nslab run` sets, what
+// it hands over with them, and signals.
+
+import { readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Command } from 'commander'
+import { NslabError } from '../base/errors.ts'
+import type { Plan } from '../lab/plan-types.ts'
+import type { Netns } from '../native.ts'
+
+export interface SteeredFlags {
+  readonly plan?: string
+  readonly fabricFd?: string
+  readonly channelFd?: string
+  readonly runId?: string
+  readonly originNs?: string
+  readonly runFolder?: string
+}
+
+/** The flags of SteeredFlags and `others`, which take a value too; none of them is in the help. */
+export function addSteeredFlags(command: Command, others: readonly string[] = []): void {
+  for (const flag of ['plan', 'fabric-fd', 'channel-fd', 'run-id', 'origin-ns', 'run-folder', ...others]) {
+    command.addOption(command.createOption(`--${flag} <value>`, 'set by nslab run').hideHelp())
+  }
+}
+
+export interface Inheritance {
+  /** The fabric root. */
+  readonly root?: Netns
+  /** Our end of the channel. */
+  readonly steering?: Duplex
+}
+
+/** Takes over what `nslab run` handed down: its end of the channel, the fabric root, and its own death. */
+export async function inherit(flags: SteeredFlags): Promise<Inheritance> {
+  const { fabricFd, channelFd } = flags
+  const parentPid = process.env.NSLAB_PARENT_PID
+  if (fabricFd === undefined && channelFd === undefined && parentPid === undefined) return {}
+  const { native } = await import('../native.ts')
+  if (parentPid !== undefined) native.setParentDeathSignal(9, Number(parentPid))
+  native.closeOnExec([])
+  return {
+    ...(fabricFd === undefined ? {} : { root: native.Netns.fromFd(Number(fabricFd)) }),
+    ...(channelFd === undefined
+      ? {}
+      : { steering: new Socket({ fd: Number(channelFd), readable: true, writable: true }) }),
+  }
+}
+
+/** The first signal ends the program in order, the second the process: the kernel then removes what is left. */
+export function hookSignals(stop: AbortController): () => void {
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+}
+
+export function readPlan(path: string): Plan {
+  return JSON.parse(readText(path)) as Plan
+}
+
+/** Throws FILE_UNREADABLE. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new NslabError('FILE_UNREADABLE', { path, reason: (error as Error).message }, { cause: error })
+  }
+}

@@ -1,0 +1,114 @@
+// The shell of a program that `nslab run` steers over a channel, or that ends by a signal where nobody steers it:
+// when it shall stop, why it can't go on, and how that is told. What the program does in between is its own.
+
+import type { Duplex } from 'node:stream'
+import { Channel } from '../base/channel.ts'
+import { NslabError } from '../base/errors.ts'
+import { ExitCode } from '../base/exit-codes.ts'
+import type { RunEvent } from './events.ts'
+import type { Command, Notice } from './steering.ts'
+
+/** How long a program that nobody can tell a deadline may take to end. */
+const STOP_DEADLINE_S = 10
+
+/** How a program ended: numbers for the outcome, and names of what it could not remove. */
+export interface ProgramEnd {
+  readonly facts: Readonly<Record<string, number>>
+  readonly remaining: readonly string[]
+}
+
+/** What is left to do once `stop` is dealt with. */
+export type OwnCommand = Exclude<Command, { do: 'stop' }>
+
+export interface SteeredOptions {
+  /** The channel to `nslab run`; absent: the program is on its own. */
+  readonly stream: Duplex | undefined
+  /** Ends the program in order. */
+  readonly signal: AbortSignal
+  readonly obey: (command: OwnCommand) => void
+}
+
+export interface SteeredLife {
+  readonly begin: () => Promise<void>
+  /** Ends what was begun, however far that came; called again where the first time threw. */
+  readonly end: (deadlineS: number) => Promise<ProgramEnd>
+  /** All has ended in order; events may still be sent. */
+  readonly ended: () => void
+}
+
+export class Steered {
+  readonly #stream: Duplex | undefined
+  readonly #channel: Channel<Notice, Command> | null
+  /** Settles once: with a deadline in s when the program shall stop, with an error when it can't go on. */
+  readonly #done: Promise<number>
+  #stop: (deadlineS: number) => void = () => {}
+  #fail: (error: unknown) => void = () => {}
+
+  constructor({ stream, signal, obey }: SteeredOptions) {
+    this.#stream = stream
+    this.#done = new Promise((resolve, reject) => {
+      this.#stop = resolve
+      this.#fail = reject
+    })
+    this.#done.catch(() => {})
+    const stop = (): void => this.#stop(STOP_DEADLINE_S)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+    const onCommand = (command: Command): void => {
+      if (command.do === 'stop') this.#stop(command.deadline_s)
+      else obey(command)
+    }
+    const onEnd = (error?: Error): void => (isFault(error) ? this.#fail(error) : stop())
+    this.#channel = stream === undefined ? null : new Channel<Notice, Command>(stream, onCommand, onEnd)
+  }
+
+  get isSteered(): boolean {
+    return this.#channel !== null
+  }
+
+  /** The program can't go on. Only the first call, of this or of what makes it stop, counts. */
+  fail(error: unknown): void {
+    this.#fail(error)
+  }
+
+  send(notice: Notice): void {
+    this.#channel?.send(notice)
+  }
+
+  /** An event: it says itself when it was, so it may wait for company. */
+  post(event: RunEvent): void {
+    this.#channel?.post({ is: 'event', event })
+  }
+
+  /** Begins, waits to be told to stop, ends. Throws what made the program unable to go on, after it has ended and told so. */
+  async live({ begin, end, ended }: SteeredLife): Promise<ProgramEnd> {
+    try {
+      await begin()
+      const how = await end(await this.#done)
+      ended()
+      this.send({ is: 'stopped', ...how })
+      return how
+    } catch (error) {
+      await end(STOP_DEADLINE_S).catch(() => {})
+      this.send(failureOf(error))
+      throw error
+    } finally {
+      await this.#channel?.close()
+      this.#stream?.destroy()
+    }
+  }
+}
+
+/** Whether a channel ended for what was said in it (a bug of either side), and not because the other side went away. */
+export function isFault(error: Error | undefined): error is Error {
+  return error !== undefined && (error instanceof NslabError || (error as NodeJS.ErrnoException).code === undefined)
+}
+
+function failureOf(error: unknown): Notice {
+  if (!(error instanceof NslabError)) {
+    const message = `a bug in nslab: ${error instanceof Error ? error.stack : String(error)}`
+    return { is: 'failed', code: 'BUG', message, exit_code: ExitCode.bug }
+  }
+  const { code, message, hint, exitCode } = error
+  return { is: 'failed', code, message, ...(hint === undefined ? {} : { hint }), exit_code: exitCode }
+}
