@@ -6,7 +6,9 @@ import type { Duplex } from 'node:stream'
 /** Largest line accepted; a peer that sends more is broken. */
 const LINE_BYTES_MAX = 16 * 1024 * 1024
 
-/** How long a posted message may wait for company: a write and a wake-up of the other side cost more than the message. */
+/**
+ * How long a posted message may wait for company: a write and a wake-up of the other side cost more than the message.
+ */
 const LINGER_MS = 20
 
 /** Sends and receives JSON lines, in order. */
@@ -47,7 +49,9 @@ export class Channel<Out, In> {
     if (this.#soon === null) this.#soon = setImmediate(() => this.flush())
   }
 
-  /** For messages that say when they were made and that nobody waits for: they leave together, LINGER_MS later at most. */
+  /**
+   * For messages that say when they were made and that nobody waits for: they leave together, LINGER_MS later at most.
+   */
   post(message: Out): void {
     this.#pending.push(JSON.stringify(message))
     this.#later ??= setTimeout(() => this.flush(), LINGER_MS)

@@ -12,7 +12,9 @@ export interface LogSink {
 /** Terminal colours (ECMA-48 SGR): red, yellow, none, grey. */
 const COLOURS: Readonly<Record<LogLevel, string>> = { error: '31', warning: '33', info: '', debug: '90' }
 
-/** Writes a line for each message up to `level`: `nslab: text`, or `nslab: level: text` where the level is not `info`. */
+/**
+ * Writes a line for each message up to `level`: `nslab: text`, or `nslab: level: text` where the level is not `info`.
+ */
 export class Log {
   readonly #sink: LogSink
   readonly #levels: readonly LogLevel[]

@@ -1,6 +1,9 @@
 // A seeded pseudo-random number generator for plans and tests. Not for secrets.
 
-/** xoshiro128**, seeded through splitmix32. Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators". */
+/**
+ * xoshiro128**, seeded through splitmix32. Source: Blackman and Vigna, "Scrambled linear pseudorandom number
+ * generators".
+ */
 export class Random {
   #s0: number
   #s1: number

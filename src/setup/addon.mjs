@@ -10,7 +10,10 @@ import { inRoot } from './root.mjs'
 import { digestOf, filesUnder, isStamped, removeStamp, writeStamp } from './stamp.mjs'
 
 const STAMP = 'native/build/.built'
-/** Exists while a build is at work: an object file that a killed compiler left behind must not be taken for a finished one. */
+/**
+ * Exists while a build is at work: an object file that a killed compiler left behind must not be taken for a finished
+ * one.
+ */
 const AT_WORK = 'native/build/.at-work'
 
 const digest = () => {

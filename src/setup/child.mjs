@@ -58,7 +58,8 @@ const signalNumber = signal => (signal === null ? 0 : constants.signals[signal])
 /**
  * Runs a program with our input, output and signals, and ends as it ended. A terminal sends SIGINT to its whole
  * foreground group, the program included, so it is passed on only where no terminal has done so.
- * @param {string} command @param {readonly string[]} args @param {NodeJS.ProcessEnv} [env] @returns {Promise<number>} its exit code
+ * @param {string} command @param {readonly string[]} args @param {NodeJS.ProcessEnv} [env]
+ * @returns {Promise<number>} its exit code
  */
 export const runInstead = (command, args, env = process.env) =>
   new Promise((resolve, reject) => {

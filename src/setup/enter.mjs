@@ -14,7 +14,10 @@ const KERNEL_COMMANDS = ['run', 'dataplane', 'selfcheck']
 /** A terminal's SIGINT and npm's copy of it arrive within some milliseconds; a second Ctrl-C by hand takes longer. */
 const ECHO_MS = 300
 
-/** Ctrl-C under npm comes twice: from the terminal, and passed on by npm. The second would count as the user's impatience. */
+/**
+ * Ctrl-C under npm comes twice: from the terminal, and passed on by npm. The second would count as the user's
+ * impatience.
+ */
 const dropEchoOfNpm = () => {
   if (process.env.npm_lifecycle_event === undefined || !inForeground()) return
   const emit = process.emit

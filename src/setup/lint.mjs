@@ -1,6 +1,6 @@
 // @ts-check
-// `npm run lint` (Biome and types), `npm run typecheck` (types alone), `npm run format` (Biome writes). On a fresh clone,
-// too: dependencies are installed first.
+// `npm run lint` (Biome and types), `npm run typecheck` (types alone), `npm run format` (Biome writes). On a fresh
+// clone, too: dependencies are installed first.
 
 import { runInstead } from './child.mjs'
 import { prepare } from './prepare.mjs'

@@ -1,6 +1,6 @@
 // @ts-check
-// One set-up at a time in a clone. The kernel holds the lock on an open file (flock), so nothing stale can remain: it ends
-// when this process and every tool that it started are gone, whatever ended them.
+// One set-up at a time in a clone. The kernel holds the lock on an open file (flock), so nothing stale can remain: it
+// ends when this process and every tool that it started are gone, whatever ended them.
 
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { runTool, shareWithTools } from './child.mjs'

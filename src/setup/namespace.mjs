@@ -19,7 +19,9 @@ const REFUSALS = [
   { path: '/proc/sys/user/max_user_namespaces', refusing: '0', remedy: 'user.max_user_namespaces=10000' },
 ]
 
-/** The way back to a network namespace that another user namespace owns is closed (setns: EPERM), so a run gets its own. */
+/**
+ * The way back to a network namespace that another user namespace owns is closed (setns: EPERM), so a run gets its own.
+ */
 const OPTIONS = ['--user', '--net']
 
 /**

@@ -50,7 +50,9 @@ const digest = () => digestOf(['package.json', 'package-lock.json', '.npmrc'], [
 
 export const modulesAreCurrent = () => isStamped(STAMP, digest())
 
-/** Installs with `npm ci`. Removes node_modules first, as npm does; an interrupted call leaves no stamp and is repeated. */
+/**
+ * Installs with `npm ci`. Removes node_modules first, as npm does; an interrupted call leaves no stamp and is repeated.
+ */
 export const installModules = async () => {
   if (!installedAsLocked()) {
     removeStamp(STAMP)
@@ -83,7 +85,9 @@ const cacheIsUsable = () => {
   }
 }
 
-/** With an empty HOME the npm that started us has made the folder `~/.npm/_logs` in the clone; nothing else is touched. */
+/**
+ * With an empty HOME the npm that started us has made the folder `~/.npm/_logs` in the clone; nothing else is touched.
+ */
 export const removeStrayLogs = () => {
   if (process.env.HOME !== '') return
   rmSync(inRoot('~/.npm/_logs'), { recursive: true, force: true })

@@ -1,6 +1,7 @@
 // @ts-check
 // Brings the clone up to date: what the machine needs, dependencies, addon, dist/. When all is current it only compares
-// digests, in some tens of milliseconds; otherwise it works step by step under the lock, each step's stamp written last.
+// digests, in some tens of milliseconds; otherwise it works step by step under the lock, each step's stamp written
+// last.
 
 import { addonIsCurrent, buildAddon } from './addon.mjs'
 import { compile, distIsCurrent } from './compile.mjs'

@@ -9,7 +9,8 @@ import { inRoot, readText } from './root.mjs'
 
 /**
  * The files under a folder whose names match, sorted, as paths inside the clone.
- * @param {string} folder @param {RegExp} names @param {readonly string[]} [without] folder names left out @returns {string[]}
+ * @param {string} folder @param {RegExp} names @param {readonly string[]} [without] folder names left out
+ * @returns {string[]}
  */
 export const filesUnder = (folder, names, without = []) => {
   /** @type {string[]} */

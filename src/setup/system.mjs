@@ -116,7 +116,10 @@ const aptInstall = async (packages, createClusterConf) => {
   await install(packages)
 }
 
-/** Debian makes and starts a database cluster when a server is installed; only its programs are wanted here. @param {string} path */
+/**
+ * Debian makes and starts a database cluster when a server is installed; only its programs are wanted here.
+ * @param {string} path
+ */
 const keepClustersAway = path => {
   say(`${path}: create_main_cluster = false, so that no database is started on this machine`)
   const text = readFileSync(path, 'utf8')

@@ -8,7 +8,8 @@ const NOISE = ['stdio', 'cwd', 'externalID', 'command', 'args', 'jobId', 'buffer
 
 /**
  * @param {NodeJS.ReadableStream} stream TAP @param {(line: string) => void} print
- * @returns {Promise<{ passed: number, failed: number, problems: readonly string[] }>} assertions; problems: failures outside of any
+ * @returns {Promise<{ passed: number, failed: number, problems: readonly string[] }>} assertions; problems: failures
+ * outside of any
  */
 export const tally = (stream, print) =>
   new Promise((resolve, reject) => {

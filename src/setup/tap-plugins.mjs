@@ -1,6 +1,7 @@
 // @ts-check
 // tap's test class, rebuilt once after each install without the plugin that .taprc leaves out: TypeScript is loaded by
-// tsx, which takes half the time for a file (0.9 s rather than 1.7 s on two shared cores). tap would do the same at its first run.
+// tsx, which takes half the time for a file (0.9 s rather than 1.7 s on two shared cores). tap would do the same at its
+// first run.
 
 import { mustRun } from './child.mjs'
 import { inRoot } from './root.mjs'

@@ -1,6 +1,7 @@
 // @ts-check
-// `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, prints one line a file, the diagnostics of failures,
-// and `N passed, N failed` as its last line. Skipped and planned tests count as failures. `--coverage`: with the coverage gate.
+// `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, prints one line a file, the diagnostics of
+// failures, and `N passed, N failed` as its last line. Skipped and planned tests count as failures. `--coverage`: with
+// the coverage gate.
 
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
