@@ -145,12 +145,12 @@ class Dataplane {
     this.#options.onEvent?.(stamped)
   }
 
-  /** Ends what was begun, in the reverse order. */
+  /** Ends what was begun, in the reverse order: commands of `nslab exec` first, since they hold their node's namespace. */
   async #end(deadlineMs: number): Promise<FleetEnd> {
-    const end = (await this.#fleet?.stop(deadlineMs)) ?? { facts: {}, remaining: [] }
     await this.#whereabouts?.close()
-    await this.#relay?.close()
     this.#whereabouts = null
+    const end = (await this.#fleet?.stop(deadlineMs)) ?? { facts: {}, remaining: [] }
+    await this.#relay?.close()
     this.#relay = null
     this.#ownRoot?.close()
     this.#ownRoot = null

@@ -187,8 +187,9 @@ async function runAt(place: NodePlace, lifeLine: Socket, request: ExecRequest): 
       env: { ...process.env, [RUN_VARIABLE]: request.run.run_id },
     })
     request.onStart?.(launcher)
-    return await supervise(launcher, lifeLine)
+    return supervise(launcher, lifeLine)
   } finally {
+    // The launcher has its own: the namespace is not to be held from here.
     closeSync(netnsFd)
   }
 }

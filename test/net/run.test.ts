@@ -94,6 +94,18 @@ t.test('a run that nobody reads any more ends in order, with its verdict', async
   t.same(processesOf(nslab), [])
 })
 
+t.test('a command in a node ends with the run, which need not wait for it', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '3', '--set', 'run.hold=60s', '--set', 'run.teardown_deadline=5s'])
+  await nslab.inPhase('hold')
+  const command = new NslabProcess(['exec', '--run', nslab.folder, '2', '--', 'sh', '-c', 'echo up >&2; exec sleep 1000'])
+  await command.says(/^up$/m)
+  nslab.kill('SIGINT')
+  t.match(await command.ended, { code: 143 })
+  t.match(await nslab.ended, { code: 130 })
+  t.equal(nslab.report().metrics.residue_count, 0)
+  t.same(processesOf(nslab), [])
+})
+
 t.test('a deadline that passes names the missing ids', async t => {
   const nslab = startRun(t, ['ring', '--nodes', '200', '--set', 'run.deadline=50ms'])
   const ended = await nslab.ended
