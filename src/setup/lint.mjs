@@ -14,8 +14,10 @@ try {
   await prepare({ modulesOnly: true })
   /** @type {Array<readonly [string, readonly string[]]>} */
   const commands = []
-  if (mode === '--write') commands.push([biome, ['check', '--write', '.']])
-  else if (mode === undefined) commands.push([biome, ['ci', '.']])
+  // Under CI Biome colours whatever it writes to.
+  const colours = process.stdout.isTTY ? [] : ['--colors=off']
+  if (mode === '--write') commands.push([biome, ['check', '--write', ...colours, '.']])
+  else if (mode === undefined) commands.push([biome, ['ci', ...colours, '.']])
   if (mode !== '--write') {
     for (const project of ['tsconfig.json', 'tsconfig.test.json', 'tsconfig.setup.json']) {
       commands.push([process.execPath, [tsc, '--noEmit', '-p', inRoot(project)]])
