@@ -50,12 +50,19 @@ async function judgeAndTell({ folder, diskError, bug }: RunResult): Promise<Exit
     import('../report/terminal.ts'),
   ])
   const judged = judgeFolder(folder)
-  const writeError = diskError ?? refusalOf(() => writeReports(folder, judged))
+  // A disk that was full during the run has room for the report: the reserve, and what the database had taken.
+  const refusal = refusalOf(() => writeReports(folder, judged))
+  const writeError = diskError ?? refusal
   process.stdout.write(renderTerminal(judged.report, judged.history, { color: process.stdout.isTTY, folder }))
   if (bug !== null) process.stderr.write(`nslab: a bug in nslab: ${bug instanceof Error ? bug.stack : String(bug)}\n`)
-  if (writeError === null) return judged.report.exit_code as ExitCode
-  process.stderr.write(`nslab: ${writeError.message}\n${writeError.hint === undefined ? '' : `nslab: ${writeError.hint}\n`}`)
-  return judged.report.exit_code === ExitCode.pass ? writeError.exitCode : (judged.report.exit_code as ExitCode)
+  const exitCode = bug === null ? (judged.report.exit_code as ExitCode) : ExitCode.bug
+  if (writeError === null) return exitCode
+  process.stderr.write(
+    `nslab: ${writeError.message}\n${writeError.hint === undefined ? '' : `nslab: ${writeError.hint}\n`}`,
+  )
+  // Without an outcome the report can only say that the run did not end; why is known here.
+  const isBetterKnownHere = bug === null && (exitCode === ExitCode.pass || judged.history.outcome === null)
+  return isBetterKnownHere ? writeError.exitCode : exitCode
 }
 
 /** What the disk said to `work`; null when it was done. The verdict stands either way. */

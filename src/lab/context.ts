@@ -1,7 +1,7 @@
 // What every phase of a run shares: the plan, the folder, the clock, who is alive, and how the run is made to end.
 
 import { type Clock, secondsSince } from '../base/clock.ts'
-import { NslabError } from '../base/errors.ts'
+import type { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { PhaseName, RunEvent } from '../protocol/events.ts'
 import type { Plan } from './plan-types.ts'
@@ -11,6 +11,8 @@ import { Wiring } from './wiring.ts'
 
 /** An event without what the context adds. */
 type OwnEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 't_s' | 'from'> : never) : never
+
+type Wait = (done: () => void, fail: (error: unknown) => void) => () => void
 
 export class RunContext {
   readonly plan: Plan
@@ -22,7 +24,7 @@ export class RunContext {
   readonly wiring = new Wiring()
   readonly metrics: Record<string, number> = {}
   readonly notes: string[] = []
-  /** Aborted with an NslabError as its reason when the run can't go on: interrupt, a program's end, a full disk. */
+  /** Aborted, with the error as its reason, when the run can't go on: interrupt, a program's end, a full disk, a bug. */
   readonly aborted: AbortSignal
   readonly #abort = new AbortController()
   readonly #onProgress: (progress: Progress) => void
@@ -61,13 +63,18 @@ export class RunContext {
   }
 
   /** Ends the run early, in order. The first reason is the one that counts. */
-  abort(error: NslabError): void {
+  abort(error: unknown): void {
     if (!this.aborted.aborted) this.#abort.abort(error)
   }
 
   /** Why the run was aborted; null while it was not. */
-  get abortError(): NslabError | null {
-    return this.aborted.aborted ? (this.aborted.reason as NslabError) : null
+  get abortError(): unknown {
+    return this.aborted.aborted ? this.aborted.reason : null
+  }
+
+  /** Throws why the run was aborted, if it was: before a step that would only be undone again. */
+  requireGoingOn(): void {
+    this.aborted.throwIfAborted()
   }
 
   /** Takes in an event of any process: saved, counted, handed to who waits. */
@@ -124,18 +131,16 @@ export class RunContext {
 
   /** Resolves after `durationS`; rejects at abort. */
   hold(durationS: number): Promise<void> {
-    return this.until(
-      done => {
-        const timer = setTimeout(done, durationS * 1000)
-        return () => clearTimeout(timer)
-      },
-      durationS + 3600,
-      () => new NslabError('DEADLINE', { waitingFor: 'the hold', limitS: durationS, missing: 'its timer' }),
-    )
+    return this.#settle(done => {
+      const timer = setTimeout(done, durationS * 1000)
+      return () => clearTimeout(timer)
+    })
   }
 
   /** Resolves or rejects with `promise`; rejects at abort, or with `onDeadline()` after `limitS`. */
   async awaiting<T>(promise: Promise<T>, limitS: number, onDeadline: () => NslabError): Promise<T> {
+    // Nobody may be waiting for it any more when it rejects.
+    promise.catch(() => {})
     await this.until(
       (done, fail) => {
         promise.then(done, fail)
@@ -147,29 +152,34 @@ export class RunContext {
     return promise
   }
 
-  /** The one place that waits: `start` gets the ways to settle and returns how to stop listening. */
-  until(
-    start: (done: () => void, fail: (error: unknown) => void) => () => void,
-    limitS: number,
-    onDeadline: () => NslabError,
-  ): Promise<void> {
+  /** Waits for what `start` sets off, at most `limitS`; `start` gets the ways to settle and returns how to stop listening. */
+  until(start: Wait, limitS: number, onDeadline: () => NslabError): Promise<void> {
+    return this.#settle((done, fail) => {
+      const stop = start(done, fail)
+      const timer = setTimeout(() => fail(onDeadline()), limitS * 1000)
+      return () => {
+        clearTimeout(timer)
+        stop()
+      }
+    })
+  }
+
+  /** The one place that waits: until `start` settles it (later, never at once), or abort. */
+  #settle(start: Wait): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.abortError !== null) {
+      if (this.aborted.aborted) {
         reject(this.abortError)
         return
       }
-      let stop = (): void => {}
       const end = (settle: () => void): void => {
-        clearTimeout(timer)
         this.aborted.removeEventListener('abort', onAbort)
         stop()
         settle()
       }
       const fail = (error: unknown): void => end(() => reject(error))
-      const onAbort = (): void => fail(this.aborted.reason)
-      const timer = setTimeout(() => fail(onDeadline()), limitS * 1000)
+      const onAbort = (): void => fail(this.abortError)
       this.aborted.addEventListener('abort', onAbort)
-      stop = start(() => end(resolve), fail)
+      const stop = start(() => end(resolve), fail)
     })
   }
 }

@@ -22,10 +22,12 @@ export function processCost(pid: number): { readonly rssBytes: number; readonly 
   return parseStatus(readOrNull(`/proc/${pid}/status`) ?? '')
 }
 
-/** Proportional memory of a process and its descendants: pages they share are counted once. */
-export function treePssBytes(rootPid: number): number {
-  return [...descendants(readProcesses(), [rootPid])].reduce(
-    (sum, pid) => sum + parseSmapsRollupPss(readOrNull(`/proc/${pid}/smaps_rollup`) ?? ''),
-    0,
-  )
+/**
+ * Proportional memory of a process' descendants: pages they share are counted once. Null where it has none. The controller's are its
+ * private database server, whichever process that is by now.
+ */
+export function descendantsPssBytes(pid: number): number | null {
+  const pids = [...descendants(readProcesses(), [pid])].filter(each => each !== pid)
+  if (pids.length === 0) return null
+  return pids.reduce((sum, each) => sum + parseSmapsRollupPss(readOrNull(`/proc/${each}/smaps_rollup`) ?? ''), 0)
 }

@@ -2,12 +2,12 @@
 
 import { NslabError } from '../base/errors.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import { type CensusDifference, diffCensus } from './census-diff.ts'
 import { type Census, observeRun, type RunObjects, takeCensus } from './census.ts'
+import { type CensusDifference, diffCensus } from './census-diff.ts'
 import type { RunContext } from './context.ts'
 import { leaseHoldersOf } from './leases.ts'
 import { listRuns } from './live-runs.ts'
-import { processCost, settledMemoryBytes, treePssBytes } from './measure.ts'
+import { descendantsPssBytes, processCost, settledMemoryBytes } from './measure.ts'
 import type { Programs } from './programs.ts'
 import { cookieAt, quiesce } from './quiesce.ts'
 import { formatIds } from './wiring.ts'
@@ -68,7 +68,7 @@ function missingMembers(context: RunContext, limitS: number): NslabError {
 }
 
 /** What the wired fleet costs, and which kernel objects belong to the run. */
-export async function measure(context: RunContext, programs: Programs, databasePid: number | null): Promise<RunObjects> {
+export async function measure(context: RunContext, programs: Programs): Promise<RunObjects> {
   const { metrics } = context
   metrics.memory_after_bytes = await settledMemoryBytes()
   const controller = processCost(programs.controller.pid)
@@ -77,7 +77,8 @@ export async function measure(context: RunContext, programs: Programs, databaseP
   metrics.threads_count = Math.max(...dataplanes.map(cost => cost.threads))
   metrics.controller_rss_bytes = controller.rssBytes
   metrics.controller_threads_count = controller.threads
-  if (databasePid !== null) metrics.database_rss_bytes = treePssBytes(databasePid)
+  const databaseBytes = descendantsPssBytes(programs.controller.pid)
+  if (databaseBytes !== null) metrics.database_rss_bytes = databaseBytes
   return observe([programs.controller.pid, ...programs.dataplanes.map(program => program.pid)])
 }
 
@@ -124,7 +125,10 @@ export async function verify(context: RunContext, facts: ResidueFacts): Promise<
     otherRunPids: listRuns().live.flatMap(run => (run.run_id === context.runId ? [] : run.pid)),
     keptFolders: [context.folder.path],
   })
-  const residue = [...facts.remaining.map(name => `${name} in the fabric, not removed by the deadline`), ...difference.residue]
+  const residue = [
+    ...facts.remaining.map(name => `${name} in the fabric, not removed by the deadline`),
+    ...difference.residue,
+  ]
   context.metrics.residue_count = residue.length
   return { residue, foreign: difference.foreign }
 }

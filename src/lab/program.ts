@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Channel } from '../base/channel.ts'
 import { NslabError } from '../base/errors.ts'
+import { ExitCode } from '../base/exit-codes.ts'
 import type { RunEvent } from '../protocol/events.ts'
+import { isFault } from '../protocol/steered.ts'
 import type { Command, Notice } from '../protocol/steering.ts'
 
 /** What the program measured while it stopped. */
@@ -19,10 +21,12 @@ export interface ProgramOptions {
   readonly fabricFd: number
   /** Descriptor that takes standard output and error. */
   readonly consoleFd: number
+  /** What it said there last; asked when it has ended and did not say why. */
+  readonly lastWords: () => string
   readonly env: Readonly<Record<string, string>>
   readonly onEvent: (event: RunEvent) => void
-  /** Called once when the program ends before it was told to stop. */
-  readonly onFailure: (error: NslabError) => void
+  /** Called when the program ends before it was told to stop, or can't be understood; what follows the first call is its consequence. */
+  readonly onFailure: (error: unknown) => void
 }
 
 const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
@@ -33,6 +37,7 @@ const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
  */
 export class Program {
   readonly name: string
+  /** 0 where the process could not be started. */
   readonly pid: number
   /** Resolves when the program says it is ready; rejects when it ends before. */
   readonly ready: Promise<void>
@@ -40,31 +45,24 @@ export class Program {
   readonly exited: Promise<string>
   readonly #child: ChildProcess
   readonly #channel: Channel<Command, Notice>
-  readonly #onFailure: (error: NslabError) => void
+  readonly #options: ProgramOptions
   #ending = false
   #failure: Extract<Notice, { is: 'failed' }> | null = null
   #stopped: Stopped | null = null
 
   constructor(options: ProgramOptions) {
     this.name = options.name
-    this.#onFailure = options.onFailure
-    this.#child = spawn(
-      process.execPath,
-      [
-        ...options.nodeFlags,
-        cliPath,
-        options.name,
-        ...options.args,
-        '--fabric-fd',
-        '3',
-        '--channel-fd',
-        '4',
-      ],
-      {
-        stdio: ['ignore', options.consoleFd, options.consoleFd, options.fabricFd, 'pipe'],
-        env: { ...process.env, ...options.env, NSLAB_PARENT_PID: String(process.pid) },
-        detached: true,
-      },
+    this.#options = options
+    this.#child = started(options.name, () =>
+      spawn(
+        process.execPath,
+        [...options.nodeFlags, cliPath, options.name, ...options.args, '--fabric-fd', '3', '--channel-fd', '4'],
+        {
+          stdio: ['ignore', options.consoleFd, options.consoleFd, options.fabricFd, 'pipe'],
+          env: { ...process.env, ...options.env, NSLAB_PARENT_PID: String(process.pid) },
+          detached: true,
+        },
+      ),
     )
     this.pid = this.#child.pid ?? 0
     let ready = (): void => {}
@@ -82,16 +80,21 @@ export class Program {
         else if (notice.is === 'failed') this.#failure = notice
         else if (notice.is === 'stopped') this.#stopped = notice
       },
-      () => {},
+      error => {
+        if (isFault(error)) options.onFailure(error)
+      },
     )
     this.exited = new Promise(resolve => {
       const ended = (status: string): void => {
         notReady(this.#endError(status))
-        if (!this.#ending) this.#onFailure(this.#endError(status))
+        if (!this.#ending) options.onFailure(this.#endError(status))
         this.#ending = true
         resolve(status)
       }
-      this.#child.on('error', error => ended(error.message))
+      this.#child.on('error', error => {
+        // Only when it did not start: later errors are of signals that found it gone.
+        if (this.pid === 0) ended(error.message)
+      })
       // 'close' comes after the channel's last line was read, 'exit' may come before.
       this.#child.on('close', (code, signal) => ended(signal === null ? `exit ${code}` : `killed by ${signal}`))
     })
@@ -118,8 +121,31 @@ export class Program {
   }
 
   #endError(status: string): NslabError {
-    const failure = this.#failure
-    if (failure === null) return new NslabError('PROCESS_ENDED', { process: this.name, status, pid: this.pid })
-    return new NslabError('PROGRAM_FAILED', { process: this.name, status, failure })
+    const { name, pid } = this
+    if (this.#failure !== null)
+      return new NslabError('PROGRAM_FAILED', { process: name, status, failure: this.#failure })
+    const lastWords = this.#options.lastWords()
+    if (this.#child.exitCode !== ExitCode.bug)
+      return new NslabError('PROCESS_ENDED', { process: name, status, pid, lastWords })
+    const failure = { code: 'BUG', message: lastWords, exit_code: ExitCode.bug }
+    return new NslabError('PROGRAM_FAILED', { process: name, status, failure })
   }
+}
+
+/** Node throws some of the kernel's refusals (ENOMEM), and with no descriptor left returns a child without streams. */
+function started(name: string, start: () => ChildProcess): ChildProcess {
+  const refused = (errno: string, cause?: unknown): NslabError => {
+    const facts = { operation: 'spawn', where: name, errno, reason: 'the process could not be started' }
+    return new NslabError('KERNEL_REFUSED', facts, { cause })
+  }
+  let child: ChildProcess
+  try {
+    child = start()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? refused(code, error) : error
+  }
+  if (child.stdio?.[4] !== undefined) return child
+  child.on('error', () => {})
+  throw refused('EMFILE')
 }

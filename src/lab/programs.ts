@@ -23,7 +23,11 @@ export interface ProgramFlags {
 }
 
 /** Makes the fabric root and starts controller and dataplane; resolves when all are ready. */
-export async function startPrograms(context: RunContext, flags: ProgramFlags, started: Partial<MutablePrograms>): Promise<Programs> {
+export async function startPrograms(
+  context: RunContext,
+  flags: ProgramFlags,
+  started: Partial<MutablePrograms>,
+): Promise<Programs> {
   const { folder, runId } = context
   folder.ledger.intent('netns_create', { what: 'fabric root' })
   const root = await native.Netns.create()
@@ -50,6 +54,7 @@ export async function startPrograms(context: RunContext, flags: ProgramFlags, st
         ],
         fabricFd: root.fd,
         consoleFd,
+        lastWords: () => folder.lastLines(`console/${name}.log`),
         env: { NSLAB_RUN: runId },
         onEvent: event => context.see(event),
         onFailure: error => context.abort(error),
@@ -65,7 +70,11 @@ export async function startPrograms(context: RunContext, flags: ProgramFlags, st
   const programs = { root, controller: started.controller, dataplanes: started.dataplanes }
   const all = [programs.controller, ...programs.dataplanes]
   await context.awaiting(Promise.all(all.map(program => program.ready)), READY_LIMIT_S, () => {
-    return new NslabError('DEADLINE', { waitingFor: 'controller and dataplane ready', limitS: READY_LIMIT_S, missing: 'one of them' })
+    return new NslabError('DEADLINE', {
+      waitingFor: 'controller and dataplane ready',
+      limitS: READY_LIMIT_S,
+      missing: 'one of them',
+    })
   })
   return programs
 }

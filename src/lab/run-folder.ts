@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -27,6 +28,9 @@ import { Ledger } from './ledger.ts'
  * Outcome, report.json and the page of a run of 800 nodes are about 0.5 MB together.
  */
 const RESERVE_BYTES = 1024 * 1024
+/** A stack and what was said before it. */
+const LAST_LINES = 20
+
 export const RESERVE_NAME = '.reserve'
 
 export interface RunFolderRequest {
@@ -117,9 +121,9 @@ export class RunFolder {
   }
 
   /** Writes a file as a whole. Throws DISK_REFUSED, or remembers it after tolerateFailures(). */
-  writeText(name: string, text: string): void {
+  writeText(name: string, text: string, mode = 0o644): void {
     try {
-      this.#writeText(name, text)
+      this.#writeText(name, text, mode)
     } catch (error) {
       if (!this.#tolerant) throw error
     }
@@ -141,6 +145,21 @@ export class RunFolder {
     }
   }
 
+  /** The end of a text file, whole lines; empty where there is none. */
+  lastLines(name: string, bytesMax = 4096): string {
+    try {
+      return readFileSync(this.file(name))
+        .subarray(-bytesMax)
+        .toString('utf8')
+        .trim()
+        .split('\n')
+        .slice(-LAST_LINES)
+        .join('\n')
+    } catch {
+      return ''
+    }
+  }
+
   /** Everything appended so far is with the kernel. Refusals go to `failure`. */
   flush(): void {
     for (const lines of [this.#ledgerLines, this.events, this.samples]) {
@@ -159,15 +178,15 @@ export class RunFolder {
     for (const lines of [this.#ledgerLines, this.events, this.samples]) lines.close()
   }
 
-  #writeText(name: string, text: string): void {
+  #writeText(name: string, text: string, mode: number): void {
     const hadFailed = this.#failure !== null
     try {
-      writeFileAtomic(this.file(name), text)
+      writeFileAtomic(this.file(name), text, mode)
     } catch (error) {
       if (!(error instanceof NslabError)) throw error
       this.#refused(error)
       if (hadFailed) throw error
-      writeFileAtomic(this.file(name), text)
+      writeFileAtomic(this.file(name), text, mode)
     }
   }
 

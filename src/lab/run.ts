@@ -7,7 +7,7 @@ import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Level, Scenario } from '../config/types.ts'
 import type { Outcome, Report } from '../judge/types.ts'
-import { kernelError } from '../native-error.ts'
+import { Attempts } from './attempts.ts'
 import type { RunObjects } from './census.ts'
 import type { CensusDifference } from './census-diff.ts'
 import { RunContext } from './context.ts'
@@ -15,9 +15,10 @@ import { readEnvironment } from './environment.ts'
 import { requireFitness } from './fitness.ts'
 import type { Lease } from './leases.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
-import { type Baseline, measure, mergeObjects, observe, takeBaseline, verify, wire } from './phases.ts'
 import { leaseNeighbours } from './neighbour-lease.ts'
+import { type Baseline, measure, mergeObjects, observe, takeBaseline, verify, wire } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
+import type { Program } from './program.ts'
 import { endPrograms, identityFacts, type MutablePrograms, type Programs, startPrograms } from './programs.ts'
 import type { Progress } from './progress.ts'
 import { createRunFolder } from './run-folder.ts'
@@ -56,7 +57,6 @@ interface Holdings {
   lease: Lease | null
   registration: LiveRegistration | null
   sampler: Sampler | null
-  databasePid: number | null
 }
 
 /**
@@ -70,15 +70,18 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const plan = makePlan(scenario)
   const { level, note } = chooseLevel(scenario)
   const limits = await requireFitness(plan.needs, scenario.run.out ?? options.base)
-  const folder = createRunFolder({ base: options.base, scenario: scenario.name, seed: scenario.seed, out: scenario.run.out, clock, originNs })
+  const folder = createRunFolder({
+    base: options.base,
+    scenario: scenario.name,
+    seed: scenario.seed,
+    out: scenario.run.out,
+    clock,
+    originNs,
+  })
   options.onFolder(folder.path)
   const runId = randomBytes(16).toString('hex')
   const { onProgress, onWarning } = options
   const context = new RunContext({ plan, folder, clock, runId, level, onProgress, onWarning })
-  const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: options.interrupted.reason }))
-  options.interrupted.addEventListener('abort', onInterrupt)
-  if (options.interrupted.aborted) onInterrupt()
-
   const holdings: Holdings = {
     started: {},
     objects: [],
@@ -87,18 +90,16 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     lease: null,
     registration: null,
     sampler: null,
-    databasePid: null,
   }
-  const failure = await attempt(() => drive(context, holdings, options, [...(note === null ? [] : [note]), ...limits]))
+  const unhook = hook(context, holdings, options)
+  const attempts = new Attempts()
+  await attempts.take(() => drive(context, holdings, options, [...(note === null ? [] : [note]), ...limits]), undefined)
   const failedPhase = context.phase
   folder.tolerateFailures()
-  let difference: CensusDifference = { residue: [], foreign: [] }
-  const endFailure = await attempt(async () => {
-    difference = await finish(context, holdings, options)
-  })
-  options.interrupted.removeEventListener('abort', onInterrupt)
+  const difference = await finish(context, holdings, options, attempts)
+  unhook()
 
-  const error = failure ?? endFailure ?? context.abortError ?? folder.failure
+  const error = attempts.failure ?? context.abortError ?? folder.failure
   const outcome: Outcome = {
     metrics: context.metrics,
     ...difference,
@@ -112,21 +113,36 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   return { folder: folder.path, diskError: folder.failure, bug }
 }
 
-/** What a step threw, as an expected error where it is one; null when it ended well. */
-async function attempt(work: () => Promise<void>): Promise<unknown> {
-  try {
-    await work()
-    return null
-  } catch (error) {
-    return error instanceof NslabError ? error : (kernelError(error) ?? error)
+/** The first signal ends the run in order; the second ends its programs at once, in whatever phase. */
+function hook(context: RunContext, holdings: Holdings, { interrupted, hurried }: RunOptions): () => void {
+  const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: interrupted.reason }))
+  const onHurry = (): void => {
+    for (const program of programsOf(holdings)) program.kill()
+  }
+  interrupted.addEventListener('abort', onInterrupt)
+  hurried.addEventListener('abort', onHurry)
+  if (interrupted.aborted) onInterrupt()
+  return () => {
+    interrupted.removeEventListener('abort', onInterrupt)
+    hurried.removeEventListener('abort', onHurry)
   }
 }
 
+function programsOf({ started }: Holdings): Program[] {
+  return [started.controller ?? [], started.dataplanes ?? []].flat()
+}
+
 /** From nothing to a wired fleet, held for as long as the scenario says. */
-async function drive(context: RunContext, holdings: Holdings, options: RunOptions, notes: readonly string[]): Promise<void> {
+async function drive(
+  context: RunContext,
+  holdings: Holdings,
+  options: RunOptions,
+  notes: readonly string[],
+): Promise<void> {
   const { folder, plan } = context
-  folder.writeText('scenario.toml', options.scenarioText)
-  folder.writeText('plan.json', planToJson(plan))
+  // Both may hold a token or a password.
+  folder.writeText('scenario.toml', options.scenarioText, 0o600)
+  folder.writeText('plan.json', planToJson(plan), 0o600)
   const { runId, level, clock } = context
   const environment = await readEnvironment({ runId, level, accelerator: 'none', clock })
   folder.writeJson('environment.json', environment)
@@ -137,25 +153,34 @@ async function drive(context: RunContext, holdings: Holdings, options: RunOption
       path: folder.file('fleet.sock'),
       node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
     }))
-    const facts = { run_id: runId, folder: folder.path, scenario: plan.scenario.name, started_at: environment.started_at }
-    holdings.registration = registerLiveRun({ ...facts, sockets, temporary: ['fleet.sock', ...(plan.scenario.run.keep ? [] : ['db'])] })
+    const facts = {
+      run_id: runId,
+      folder: folder.path,
+      scenario: plan.scenario.name,
+      started_at: environment.started_at,
+    }
+    holdings.registration = registerLiveRun({
+      ...facts,
+      sockets,
+      temporary: ['fleet.sock', ...(plan.scenario.run.keep ? [] : ['db'])],
+    })
   })
   await context.inPhase('census', async () => {
     holdings.baseline = await takeBaseline(context)
     holdings.lease = await leaseNeighbours(context, plan.needs.neighbours_count)
   })
-  const programs = await context.inPhase('prepare', () => prepare(context, holdings, options))
+  context.requireGoingOn()
+  const programs = await context.inPhase('prepare', () => prepare(context, holdings))
   await context.inPhase('wire', () => wire(context, programs))
   await context.inPhase('measure', async () => {
     holdings.sampler?.sampleNow()
-    holdings.objects.push(await measure(context, programs, holdings.databasePid))
+    holdings.objects.push(await measure(context, programs))
   })
   await context.inPhase('hold', () => context.hold(plan.scenario.run.holdS))
 }
 
-async function prepare(context: RunContext, holdings: Holdings, options: RunOptions): Promise<Programs> {
+async function prepare(context: RunContext, holdings: Holdings): Promise<Programs> {
   context.watch(event => {
-    if (event.kind === 'database_ready') holdings.databasePid = event.pid ?? null
     if (event.kind === 'node_up') {
       const { node_id, netns_inode, netns_cookie } = event
       holdings.cookies.set(netns_inode, netns_cookie)
@@ -163,17 +188,11 @@ async function prepare(context: RunContext, holdings: Holdings, options: RunOpti
     }
   })
   const programs = await startPrograms(context, { keep: context.plan.scenario.run.keep }, holdings.started)
-  const all = [programs.controller, ...programs.dataplanes]
   const { inode, cookie } = identityFacts(programs.root)
   holdings.cookies.set(Number(inode), String(cookie))
-  const kill = (): void => {
-    for (const program of all) program.kill()
-  }
-  options.hurried.addEventListener('abort', kill, { once: true })
-  if (options.hurried.aborted) kill()
   holdings.sampler = startSampler({
     intervalMs: context.plan.scenario.run.sampleIntervalS * 1000,
-    processes: () => [{ name: 'run', pid: process.pid }, ...all],
+    processes: () => [{ name: 'run', pid: process.pid }, ...programsOf(holdings)],
     onSample: sample => context.folder.samples.append(sample),
     clock: context.clock,
     originNs: context.originNs,
@@ -182,26 +201,40 @@ async function prepare(context: RunContext, holdings: Holdings, options: RunOpti
 }
 
 /** Gives everything back and counts the machine again. Each step is taken whatever became of the one before. */
-async function finish(context: RunContext, holdings: Holdings, options: RunOptions): Promise<CensusDifference> {
-  const { started, baseline } = holdings
+async function finish(
+  context: RunContext,
+  holdings: Holdings,
+  options: RunOptions,
+  attempts: Attempts,
+): Promise<CensusDifference> {
+  const { baseline, lease } = holdings
   const deadlineS = options.hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS
-  const pids = [started.controller, ...(started.dataplanes ?? [])].flatMap(program => program?.pid ?? [])
-  if (pids.length > 0) holdings.objects.push(observe(pids))
-  const remaining = await context.inPhase('teardown', async () => {
-    const ended = await endPrograms(started, deadlineS)
-    Object.assign(context.metrics, ended.facts)
-    holdings.sampler?.stop()
-    return ended.remaining
+  // A program that could not be started has no pid.
+  const pids = programsOf(holdings).flatMap(program => (program.pid > 0 ? program.pid : []))
+  const seen = await attempts.take(() => (pids.length > 0 ? [observe(pids)] : []), [])
+  holdings.objects.push(...seen)
+  const ended = await attempts.take(() => context.inPhase('teardown', () => endPrograms(holdings.started, deadlineS)), {
+    facts: {},
+    remaining: [],
   })
-  return context.inPhase('verify', async () => {
-    const raised = holdings.lease?.values ?? {}
-    const released = await holdings.lease?.release()
-    for (const name of released?.changedByOthers ?? []) context.warn(`${name} was changed by another program: left as it is`)
-    holdings.registration?.close()
-    if (baseline === null) return { residue: [], foreign: [] }
-    const objects = mergeObjects(holdings.objects)
-    return verify(context, { before: baseline.census, objects, cookies: holdings.cookies, raised, remaining })
-  })
+  Object.assign(context.metrics, ended.facts)
+  holdings.sampler?.stop()
+  const nothing: CensusDifference = { residue: [], foreign: [] }
+  return attempts.take(
+    () =>
+      context.inPhase('verify', async () => {
+        const raised = lease?.values ?? {}
+        const released = await attempts.take(async () => lease?.release(), undefined)
+        for (const name of released?.changedByOthers ?? [])
+          context.warn(`${name} was changed by another program: left as it is`)
+        await attempts.take(() => holdings.registration?.close(), undefined)
+        if (baseline === null) return nothing
+        const objects = mergeObjects(holdings.objects)
+        const { cookies } = holdings
+        return verify(context, { before: baseline.census, objects, cookies, raised, remaining: ended.remaining })
+      }),
+    nothing,
+  )
 }
 
 /** Where the fleets run. MicroVMs are not part of this version, which "auto" says loudly and "vm" refuses. */
@@ -214,7 +247,10 @@ function chooseLevel(scenario: Scenario): { readonly level: Level; readonly note
       hint: 'Use --on host and one host.',
     })
   }
-  return { level: 'host', note: on === 'auto' ? 'runs on this machine itself, not in a microVM (hosts.on = "auto")' : null }
+  return {
+    level: 'host',
+    note: on === 'auto' ? 'runs on this machine itself, not in a microVM (hosts.on = "auto")' : null,
+  }
 }
 
 function describeError(error: unknown, phase: string): NonNullable<Report['error']> {
