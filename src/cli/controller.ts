@@ -10,10 +10,12 @@ import type { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { parseControllerConfig } from '../config/controller.ts'
+import { readText } from '../config/load.ts'
+import { DURATION_S_MAX } from '../config/units.ts'
 import type { ControllerOptions } from '../controller/main.ts'
 import { isResetAsked } from '../controller/store.ts'
 import { formatEvent } from './event-line.ts'
-import { addSteeredFlags, hookSignals, inherit, readPlan, readText, type SteeredFlags } from './steered-flags.ts'
+import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {
   readonly config?: string
@@ -37,7 +39,7 @@ export function addControllerCommand(program: Command): void {
   command.action(async (flags: Flags) => {
     const stop = new AbortController()
     const unhook = hookSignals(stop)
-    const ownFolder = flags.runFolder === undefined ? mkdtempSync(join(tmpdir(), 'nslab-controller-')) : undefined
+    const ownFolder = flags.runFolder === undefined ? makeOwnFolder() : undefined
     try {
       const config = flags.plan === undefined ? byHand(flags) : readPlan(flags.plan).scenario.controller
       // Loaded after the configuration was read: a wrong key is answered without the database client and the addon.
@@ -64,6 +66,17 @@ export function addControllerCommand(program: Command): void {
   })
 }
 
+/** For the private database of a controller started by hand. */
+function makeOwnFolder(): string {
+  const path = join(tmpdir(), 'nslab-controller-')
+  try {
+    return mkdtempSync(path)
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).code
+    throw new NslabError('DISK_REFUSED', { path: `${path}…`, reason: `${errno}; see TMPDIR`, errno }, { cause: error })
+  }
+}
+
 /** A controller started by hand. */
 function byHand(flags: Flags): ControllerOptions['config'] {
   const text = flags.config === undefined ? '' : readText(flags.config)
@@ -74,6 +87,7 @@ function byHand(flags: Flags): ControllerOptions['config'] {
 
 function secondsOf(text: string): number {
   const value = Number(text)
-  if (Number.isFinite(value) && value > 0) return value
-  throw new NslabError('USAGE', { problem: `--deadline ${text}: must be a number of seconds above 0` })
+  if (value > 0 && value <= DURATION_S_MAX) return value
+  const problem = `--deadline ${text}: must be a number of seconds above 0, at most ${DURATION_S_MAX}`
+  throw new NslabError('USAGE', { problem })
 }

@@ -6,9 +6,10 @@ import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { Random } from '../base/random.ts'
 import { parseDataplaneConfig } from '../config/dataplane.ts'
+import { readText } from '../config/load.ts'
 import type { DataplaneOptions } from '../dataplane/main.ts'
 import { formatEvent } from './event-line.ts'
-import { addSteeredFlags, hookSignals, inherit, readPlan, readText, type SteeredFlags } from './steered-flags.ts'
+import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {
   readonly config?: string

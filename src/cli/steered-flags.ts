@@ -1,11 +1,11 @@
 // What the programs of a run (controller, dataplane) have in common on the command line: the flags that `nslab run` sets, what
 // it hands over with them, and signals.
 
-import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
+import { readText } from '../config/load.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import type { Netns } from '../native.ts'
 
@@ -58,15 +58,12 @@ export function hookSignals(stop: AbortController): () => void {
   return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
 }
 
-export function readPlan(path: string): Plan {
-  return JSON.parse(readText(path)) as Plan
-}
-
 /** Throws FILE_UNREADABLE. */
-export function readText(path: string): string {
+export function readPlan(path: string): Plan {
+  const text = readText(path)
   try {
-    return readFileSync(path, 'utf8')
+    return JSON.parse(text) as Plan
   } catch (error) {
-    throw new NslabError('FILE_UNREADABLE', { path, reason: (error as Error).message }, { cause: error })
+    throw new NslabError('FILE_UNREADABLE', { path, reason: 'it is not a plan (JSON)' }, { cause: error })
   }
 }

@@ -1,9 +1,13 @@
 // A run folder on a disk that fills up: a real file system of 3 MiB, in a mount namespace of its own.
 
+import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Report } from '../../src/judge/types.ts'
 import { startChild } from '../fixtures/lab/child.ts'
+import { ended } from '../fixtures/launch.ts'
+import { cliPath } from '../fixtures/nslab-process.ts'
 
 t.test('a full disk is said once, leaves whole lines, and the report still fits', async t => {
   const disk = join(t.testdir(), 'disk')
@@ -25,4 +29,29 @@ t.test('a full disk is said once, leaves whole lines, and the report still fits'
     noSpaceAtStart: ['DISK_REFUSED', 'ENOSPC'],
   })
   t.equal(await child.ended, 0)
+})
+
+/** A run on a disk of its own, filled when a line arrives; its report is what is left to read. */
+const runAndFill = `
+  mount -t tmpfs -o size=100m tmpfs "$0" && cd "$0" || exit 1
+  "$@" >&2 </dev/null & run=$!
+  read -r line
+  cat /dev/zero > ballast 2>/dev/null
+  wait $run; code=$?
+  cat run/report.json; exit $code`
+
+t.test('a run whose disk fills up ends in order, and writes its report', { skip: process.getuid?.() !== 0 }, async t => {
+  const disk = join(t.testdir(), 'disk')
+  mkdirSync(disk)
+  const args = ['run', 'ring', '--nodes', '3', '--set', 'run.hold=120s', '--out', 'run']
+  const child = spawn('unshare', ['--mount', 'sh', '-c', runAndFill, disk, process.execPath, cliPath, ...args])
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+    if (/^nslab: hold$/m.test(said) && child.stdin.writable) child.stdin.end('fill\n')
+  })
+  const { code, out } = await ended(child)
+  t.equal(code, 6, said)
+  const { exit_code, error, metrics } = JSON.parse(out.slice(out.indexOf('{\n'))) as Report
+  t.match({ exit_code, error, metrics }, { exit_code: 6, error: { code: 'DISK_REFUSED' }, metrics: { residue_count: 0 } })
 })
