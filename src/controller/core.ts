@@ -195,7 +195,7 @@ export class Core {
 
   /** Why a node may not join; null when it may. `older` is who is connected under its id. */
   #objectionTo(identity: Identity, token: string | undefined, older: Identity | undefined): Objection | null {
-    const { nodeId, incarnation, publicNetworkAddr } = identity
+    const { nodeId, incarnation } = identity
     if (this.#ending) return { code: 'ending', reason: 'the controller is ending' }
     if (this.#options.token !== null && token !== this.#options.token) {
       return { code: 'token_required', reason: token === undefined ? 'a token is required' : 'the token is wrong' }
@@ -203,9 +203,8 @@ export class Core {
     if (!this.#isInPlan(nodeId)) {
       return { code: 'unknown_id', reason: `node ${nodeId} is not in the plan of ${this.#topology.nodesCount}` }
     }
-    if (older !== undefined && incarnation <= older.incarnation) {
-      const taken = `node ${nodeId} (incarnation ${older.incarnation}, ${older.publicNetworkAddr}) is connected`
-      return { code: 'id_taken', reason: `${taken}; refused incarnation ${incarnation} at ${publicNetworkAddr}` }
+    if (older !== undefined && (incarnation <= older.incarnation || identity.fleet !== older.fleet)) {
+      return { code: 'id_taken', reason: `${describe(older)} is connected; refused ${describe(identity)}` }
     }
     const conflict = this.#directory.conflict(identity)
     if (conflict === null) return null
@@ -356,8 +355,14 @@ function identityOf(message: Extract<NodeMessage, { type: 'StartUp' }>): Identit
   return {
     nodeId: message.node_id,
     incarnation: message.incarnation,
+    ...(message.fleet === undefined ? {} : { fleet: message.fleet }),
     privateNetworkName: message.private_network_name,
     privateNetworkAddr: message.private_network_addr,
     publicNetworkAddr: message.public_network_addr,
   }
+}
+
+function describe({ nodeId, incarnation, fleet, publicNetworkAddr }: Identity): string {
+  const of = fleet === undefined ? '' : ` of fleet ${fleet}`
+  return `node ${nodeId}${of} (incarnation ${incarnation}, ${publicNetworkAddr})`
 }

@@ -4,6 +4,8 @@
 export interface Identity {
   readonly nodeId: number
   readonly incarnation: number
+  /** Absent: a peer that does not say so. */
+  readonly fleet?: string
   readonly privateNetworkName: string
   readonly privateNetworkAddr: string
   readonly publicNetworkAddr: string

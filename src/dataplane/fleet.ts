@@ -1,6 +1,8 @@
 // All nodes of one host, from the first kernel call to the kernel's word that nothing is left.
 // Nodes join as soon as each namespace is complete, while later ones are still being made.
 
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
@@ -86,7 +88,10 @@ export class Fleet {
       },
       {
         lost: (node, reason) => options.emit({ kind: 'node_lost', node_id: node.nodeId, reason }),
-        restarted: (node, reason) => options.emit({ kind: 'node_restarted', node_id: node.nodeId, reason }),
+        restarted: (node, reason) => {
+          options.emit({ kind: 'node_restarted', node_id: node.nodeId, reason })
+          this.#tellUp(node)
+        },
         linkRefused: event => {
           const { nodeId: node_id, peerId: peer_id, reason } = event
           options.emit({ kind: 'link_refused', node_id, peer_id, reason }, event.atNs)
@@ -112,12 +117,15 @@ export class Fleet {
       this.#recovery,
     )
     this.#recovery.attach(this.#membership)
+    // Read by people, compared by the controller: no two fleets have the same, on equal machines neither.
+    const fleet = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
     for (const [index, node] of spec.nodes.entries()) {
       const identity = {
         nodeId: node.nodeId,
         address: node.address,
         port: config.privateNetworkPort,
         privateNetworkName: config.privateNetworkName,
+        fleet,
         ...(config.token === undefined ? undefined : { token: config.token }),
       }
       nodes.push(new FleetNode(index, node, options.firstIncarnation, new NodeAgent(identity, this.#membership)))
@@ -222,11 +230,21 @@ export class Fleet {
     if (this.#ending !== null) return
     for (const index of indexes) {
       const node = this.#nodes[index] as FleetNode
-      const { inode, cookie } = this.#fabric.netns(index).identity
-      const netns = { netns_inode: Number(inode), netns_cookie: String(cookie) }
-      this.#options.emit({ kind: 'node_up', node_id: node.nodeId, ...netns })
+      this.#tellUp(node)
       if (node.stage === 'absent') this.#membership.enqueue(node)
     }
+  }
+
+  /** One that was lost again before this was heard has no namespace; its loss is on its way. */
+  #tellUp(node: FleetNode): void {
+    let identity: Netns['identity']
+    try {
+      identity = this.#fabric.netns(node.index).identity
+    } catch {
+      return
+    }
+    const netns = { netns_inode: Number(identity.inode), netns_cookie: String(identity.cookie) }
+    this.#options.emit({ kind: 'node_up', node_id: node.nodeId, ...netns })
   }
 
   #fail(error: NslabError): void {

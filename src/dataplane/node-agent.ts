@@ -28,6 +28,7 @@ export interface AgentIdentity {
   readonly address: string
   readonly port: number
   readonly privateNetworkName: string
+  readonly fleet?: string
   readonly token?: string
 }
 
@@ -111,7 +112,7 @@ export class NodeAgent {
   connected(incarnation: number): void {
     this.disconnected()
     this.#incarnation = incarnation
-    const { nodeId, address, port, privateNetworkName, token } = this.identity
+    const { nodeId, address, port, privateNetworkName, fleet, token } = this.identity
     const listener = `${address}:${port}`
     this.#effects.send(this, {
       type: 'StartUp',
@@ -120,6 +121,7 @@ export class NodeAgent {
       private_network_addr: listener,
       public_network_addr: listener,
       incarnation,
+      ...(fleet === undefined ? undefined : { fleet }),
       ...(token === undefined ? undefined : { token }),
     })
   }

@@ -32,6 +32,8 @@ export type NodeMessage =
       readonly public_network_addr: string
       /** Addition: rises each time the node starts anew; a link of an older incarnation is replaced. */
       readonly incarnation: number
+      /** Addition: names the fleet that the node lives in; nobody else may take its place while it is connected. */
+      readonly fleet?: string
       readonly token?: string
     }
   | { readonly type: 'NodeTopologyReady'; readonly node_id: number }

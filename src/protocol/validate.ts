@@ -26,6 +26,7 @@ const schemas = {
     private_network_addr: address,
     public_network_addr: address,
     incarnation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)),
+    fleet: v.exactOptional(shortText),
     token: v.exactOptional(shortText),
   }),
   NodeTopologyReady: v.object({ type: v.literal('NodeTopologyReady'), node_id: nodeId }),

@@ -258,3 +258,15 @@ t.test('in max mode neighbours learn where flows are taken, again when one of th
   t.equal(addresses(back.port).length, 1)
   t.match(addresses(first.port), [{ remote_max_server_addr: '172.16.8.9:8081' }])
 })
+
+t.test('only its own fleet may replace a node that is connected; another is refused, naming both', async t => {
+  const bench = new CoreBench()
+  const first = bench.join(1, { fleet: 'a' })
+  first.port.take()
+  const other = bench.join(1, { fleet: 'b', incarnation: 9 })
+  t.match(other.port.take(), [{ type: 'Refused', code: 'id_taken', reason: /fleet a .*fleet b / }])
+  t.same(first.port.take(), [])
+  const again = bench.join(1, { fleet: 'a', incarnation: 2 })
+  t.match(again.port.take()[0], { type: 'StartUp' })
+  t.match(first.port.take(), [{ type: 'Refused', code: 'replaced' }])
+})

@@ -199,3 +199,21 @@ for (const depth of [0, 3]) {
     },
   )
 }
+
+t.test('a fleet that overlaps another is refused, naming both, and harms nobody', async t => {
+  const recorder = new Recorder()
+  const stop = new AbortController()
+  const port = await startController(t, recorder)
+  const first = runDataplane(options(port, recorder, stop))
+  await recorder.until('all_wired')
+  const from = recorder.events.length
+  // As one started later by hand: of a higher incarnation.
+  const second = { ...options(port, new Recorder(), new AbortController()), firstIncarnation: 1000 }
+  await t.rejects(runDataplane(second), { code: 'NODE_LOST' })
+  const refusal = await recorder.until('refused', from)
+  const fleet = '[^ :]+:\\d+:[0-9a-f]{8}'
+  t.match(refusal, { code: 'id_taken', reason: new RegExp(`fleet ${fleet} .*fleet ${fleet} `) })
+  t.notOk(recorder.kinds(from).some(kind => kind.startsWith('node_left')))
+  stop.abort()
+  t.equal((await first).facts.links_up_count, 8)
+})
