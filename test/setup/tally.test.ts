@@ -3,9 +3,10 @@ import t from 'tap'
 import { tally } from '../../src/setup/tally.mjs'
 
 /** What the tally of this TAP prints and returns. */
-const tallyOf = async (lines: readonly string[]) => {
+const tallyOf = async (lines: readonly string[], mayBeSkipped?: (reason: string) => boolean) => {
   const printed: string[] = []
-  const counts = await tally(Readable.from(lines.map(line => `${line}\n`)), line => printed.push(line))
+  const stream = Readable.from(lines.map(line => `${line}\n`))
+  const counts = await tally(stream, line => printed.push(line), mayBeSkipped)
   return { ...counts, printed }
 }
 
@@ -62,6 +63,20 @@ t.test('what is skipped or left for later has failed', async t => {
   t.match(printed[0], 'skip: no root')
   t.match(printed[1], 'todo: some day')
   t.match(printed[2], /^not ok test\/a.test.ts/)
+})
+
+t.test('a skip for a reason that is let through is told, and has neither passed nor failed', async t => {
+  const lines = [
+    '# Subtest: a',
+    '    ok 1 - x # SKIP needs root',
+    '    ok 2 - y',
+    '    1..2',
+    'ok 1 - a # time=1ms',
+    '1..1',
+  ]
+  const { passed, failed, printed } = await tallyOf(lines, reason => reason === 'needs root')
+  t.same([passed, failed], [1, 0])
+  t.match(printed, [/^skip {3}a > x: needs root$/, 'ok     a: 1 passed (0.0 s)'])
 })
 
 t.test('a file that dies without a word has failed', async t => {
