@@ -176,10 +176,12 @@ export class Fleet {
     let lost = 0
     let ready = 0
     let flowsHeld = 0
+    let routesHeld = 0
     for (const { stage, agent } of this.#nodes) {
       if (stage === 'lost') lost++
       if (agent.isReady) ready++
       flowsHeld += agent.flowsHeld
+      routesHeld += agent.routes.length
     }
     return {
       links_up_count: this.#membership.linkEndsUp,
@@ -190,6 +192,7 @@ export class Fleet {
       nodes_lost_count: lost,
       nodes_ready_count: ready,
       flows_held_count: flowsHeld,
+      routes_held_count: routesHeld,
       fabric_kernel_calls_count: this.#timings?.kernelCalls ?? 0,
       ...this.#phaseFacts(),
     }
