@@ -118,8 +118,9 @@ Result<Netns> Netns::adopt(int fd) {
   if (sys::call([&] { return ::fcntl(fd, F_SETFD, FD_CLOEXEC); }) != 0) return Status::from_errno("fcntl", "process");
   const Visit visit;
   if (Status known = remember_base(); !known) return known;
-  place.here = Identity{};
+  // Refused, the thread is where it was: an unprivileged process could not even come back to there.
   if (sys::call([&] { return ::setns(fd, CLONE_NEWNET); }) != 0) return Status::from_errno("setns", "calling thread");
+  place.here = Identity{};
   auto socket = open_netlink();
   if (!socket) return socket.take_status();
   identity = identify(fd, socket->get());

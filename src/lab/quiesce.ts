@@ -1,5 +1,5 @@
 // Two questions to the kernel about namespaces that only the addon can ask: are dropped ones gone, and which one is this.
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { native } from '../native.ts'
 
 /**
@@ -17,12 +17,17 @@ export async function quiesce(deadlineMs: number): Promise<number | null> {
 
 /** A namespace's cookie from a path of it, as text; null where it can't be opened or read. For takeCensus(). */
 export function cookieAt(path: string): string | null {
+  let fd: number | null = null
   try {
-    const netns = native.Netns.fromFd(openSync(path, 'r'))
+    fd = openSync(path, 'r')
+    const netns = native.Netns.fromFd(fd)
+    // It is the namespace's from here on.
+    fd = null
     const { cookie } = netns.identity
     netns.close()
     return String(cookie)
   } catch {
+    if (fd !== null) closeSync(fd)
     return null
   }
 }

@@ -2,6 +2,7 @@
 // Running without root: a program is started through the launcher in a user namespace where it is root. A threaded
 // process (Node.js is one) can't enter a user namespace itself.
 
+import { constants } from 'node:os'
 import { runTool } from './child.mjs'
 import { exitCode, inRoot, readText, SetupError } from './root.mjs'
 
@@ -24,6 +25,9 @@ const REFUSALS = [
  */
 const OPTIONS = ['--user', '--net']
 
+/** What runs in our place ends with us: who kills this process means the run. */
+const withUs = () => ['--parent-death', String(constants.signals.SIGKILL), String(process.pid)]
+
 /**
  * The command line that runs `command` as root of a user namespace, in a network namespace that belongs to it.
  * @param {readonly string[]} command @returns {Promise<readonly [string, readonly string[]]>}
@@ -32,7 +36,7 @@ const OPTIONS = ['--user', '--net']
 export const inUserNamespace = async command => {
   const launcher = inRoot('native/build/Release/nslab-launch')
   const probe = await runTool(launcher, [...OPTIONS, '--', 'true'])
-  if (probe.status === 0) return [launcher, [...OPTIONS, '--', ...command]]
+  if (probe.status === 0) return [launcher, [...withUs(), ...OPTIONS, '--', ...command]]
   const refusals = REFUSALS.filter(({ path, refusing }) => readText(path)?.trim() === refusing)
   const remedies = (refusals.length > 0 ? refusals : REFUSALS).map(({ remedy }) => `  sysctl -w ${remedy}`).join('\n')
   throw new SetupError(
