@@ -51,7 +51,8 @@ void parse_kept_fds(Options& options, char* list) {
 }
 
 void parse_bind(Options& options, char* text) {
-  char* colon = strchr(text, ':');
+  // The last one: a folder that a user named may have colons in its path, what it is bound to has none.
+  char* colon = strrchr(text, ':');
   if (!colon || colon == text || colon[1] == '\0') fail(kExitUsage, "--bind: '%s' is not SRC:DST", text);
   if (options.binds_count == kBindsMax) fail(kExitUsage, "--bind: more than %d", kBindsMax);
   *colon = '\0';

@@ -40,11 +40,14 @@ export interface Enclosure {
   readonly owner: { readonly uid: number; readonly gid: number } | null
 }
 
+const SHM = '/dev/shm'
+
 /**
  * PostgreSQL refuses to run as root. Real root becomes `postgres` or `nobody`, and since that user may not reach the run's
  * folder, the folder is bound to a place that anybody can reach, in a private mount namespace. Anybody else, and root of a user
  * namespace, gets a nested user namespace in which the present user is an ordinary one. The pid namespace ends with the
- * controller, and the IPC namespace takes the server's System V segment with it.
+ * controller, and the IPC namespace takes the server's System V segment with it. /dev/shm is a folder of its own, since initdb
+ * makes segments there that a SIGKILL would leave.
  */
 export function encloseFor(folder: string, launcher = launcherPath): Enclosure {
   const death = [
@@ -56,17 +59,36 @@ export function encloseFor(folder: string, launcher = launcherPath): Enclosure {
     '--pid',
     '--ipc',
   ]
+  // Bound first: the folder itself may lie under the place that it is bound to.
+  const shm = existsSync(SHM) ? ['--bind', `${sharedMemoryFolder(folder)}:${SHM}`] : []
   if (!isRealRoot()) {
     // Making the other namespaces takes a user namespace in which one is root.
     const user = process.geteuid?.() === 0 ? [] : ['--user']
-    return { launcher, args: [...user, ...death, '--user-as', '1000', '--chdir', folder], folder, owner: null }
+    return {
+      launcher,
+      args: [...user, ...death, '--mount', ...shm, '--user-as', '1000', '--chdir', folder],
+      folder,
+      owner: null,
+    }
   }
   const owner = unprivilegedUser()
   const place = ['/mnt', '/media', '/srv'].find(existsSync)
   if (place === undefined) throw new Error('there is none of /mnt, /media and /srv to bind the database folder to')
-  const bind = ['--mount', '--bind', `${folder}:${place}`, '--gid', String(owner.gid), '--uid', String(owner.uid)]
+  const bind = [
+    '--mount',
+    ...shm,
+    '--bind',
+    `${folder}:${place}`,
+    '--gid',
+    String(owner.gid),
+    '--uid',
+    String(owner.uid),
+  ]
   return { launcher, args: [...death, ...bind, '--chdir', place], folder: place, owner }
 }
+
+/** What the server's programs see as /dev/shm; made by who starts them. */
+export const sharedMemoryFolder = (folder: string): string => join(folder, 'shm')
 
 export function hasLauncher(): boolean {
   return isExecutable(launcherPath)

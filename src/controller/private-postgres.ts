@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
 import type { PgTarget } from './pg-link.ts'
-import { type Enclosure, encloseFor, type PostgresPrograms } from './postgres-programs.ts'
+import { type Enclosure, encloseFor, type PostgresPrograms, sharedMemoryFolder } from './postgres-programs.ts'
 
 /** Longest path of a unix socket, without the final NUL. Source: unix(7). */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -103,9 +103,11 @@ export class PrivatePostgres {
   /** Makes the data and starts the server. Throws DATABASE_REFUSED with the programs' own words. */
   async start(): Promise<void> {
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
       const { owner } = this.#enclosure
-      if (owner !== null) chownSync(this.#folder, owner.uid, owner.gid)
+      for (const folder of [this.#folder, sharedMemoryFolder(this.#folder)]) {
+        mkdirSync(folder, { recursive: true, mode: 0o700 })
+        if (owner !== null) chownSync(folder, owner.uid, owner.gid)
+      }
       this.#folderFd = openSync(this.#folder, 'r')
       await this.#initialise()
       await this.#run()

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
@@ -172,4 +172,16 @@ t.test('a killed controller leaves no database process and no shared memory', { 
   await ended
   await until(() => !server.some(isAlive))
   t.equal(readFileSync('/proc/sysvipc/shm', 'utf8'), segments)
+})
+
+t.test('what the server programs share in memory is in the database folder', { skip: skipReason }, async t => {
+  const { server, folder } = privatePostgres(t)
+  await server.start()
+  const mounts = readFileSync(`/proc/${memberOf(server.pid, line => line.includes('postgres'))}/mountinfo`, 'utf8')
+  const root = mounts
+    .split('\n')
+    .map(line => line.split(' '))
+    .filter(fields => fields[4] === '/dev/shm')
+    .pop()?.[3]
+  t.ok(root?.endsWith(`${basename(dirname(folder))}/db/shm`), root)
 })

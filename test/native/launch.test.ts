@@ -68,7 +68,7 @@ t.test('a new network namespace has its loopback up', async t => {
 })
 
 t.test('a bind mount shows inside and not outside', async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'nslab-launch-'))
+  const folder = mkdtempSync(join(tmpdir(), 'nslab-launch:'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'seen'), 'yes')
   const { out } = await launch(['--user', '--bind', `${folder}:/mnt`, '--', 'cat', '/mnt/seen'])
