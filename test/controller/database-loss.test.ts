@@ -100,7 +100,7 @@ t.test('an external database that is down at the start is refused after a bounde
     listener: listening().listener,
     onWarning: () => {},
   }
-  const opening = openStore({ ...options, config: controllerConfig({ db }), connectDeadlineMs: 50 })
+  const opening = openStore({ ...options, config: controllerConfig({ db }), connectDeadlineMs: 1000 })
   await t.rejects(opening, {
     code: 'DATABASE_REFUSED',
     facts: { target: `nextmini at ${host} as pgusr`, reason: /ENOENT/ },
@@ -183,5 +183,5 @@ t.test('what the server programs share in memory is in the database folder', { s
     .map(line => line.split(' '))
     .filter(fields => fields[4] === '/dev/shm')
     .pop()?.[3]
-  t.ok(root?.endsWith(`${basename(dirname(folder))}/db/shm`), root)
+  t.ok(root?.endsWith(`${basename(dirname(folder))}/db/shm`), `mounted from ${root}`)
 })
