@@ -21,6 +21,18 @@ interface Failure {
 const text = (value: unknown): string =>
   typeof value === 'string' ? value : Array.isArray(value) ? value.map(text).join(', ') : JSON.stringify(value)
 
+/** What a user can do about a refusal, where the errno alone tells. */
+const kernelRemedies: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Another program listens there: end it (ss -ltnp), or set another port.',
+  EADDRNOTAVAIL: 'This machine has no such address: set another to listen on (ip addr).',
+  EACCES: 'This user may not do that: another port (1024 or above), or root.',
+  EPERM: 'This user may not do that: see nslab doctor.',
+  EMFILE: 'Raise the limit on open files (ulimit -n), or use fewer nodes.',
+  ENFILE: 'The machine is out of open files (fs.file-max): use fewer nodes.',
+  ENOMEM: 'End what takes memory, or use fewer nodes: see nslab doctor.',
+  ENOSPC: 'A limit of the kernel is reached (user.max_net_namespaces): see nslab doctor.',
+}
+
 /** Every expected error of nslab. Add a line here and one in errors.md (a test holds the two together). */
 export const errorTable = {
   // Usage and configuration.
@@ -49,6 +61,7 @@ export const errorTable = {
   KERNEL_REFUSED: {
     exit: ExitCode.refused,
     message: f => `${text(f.operation)} in ${text(f.where)}: ${text(f.errno)} (${text(f.reason)})`,
+    hint: f => kernelRemedies[text(f.errno)] ?? '',
   },
   NODE_LOST: { exit: ExitCode.refused, message: f => `node lost: ${text(f.nodeId)}: ${text(f.reason)}` },
   FOREIGN_RUN: {

@@ -24,9 +24,8 @@ async function runCommand(name: string, options: ScenarioOptions): Promise<ExitC
   const { interrupted, hurried, unhook } = hookSignals(signal => {
     view.note(`nslab: ${signal}: ending in order; once more ends at once`)
   })
-  let result: RunResult
   try {
-    result = await runScenario({
+    const result = await runScenario({
       scenario,
       scenarioText: text,
       base: 'runs',
@@ -36,11 +35,13 @@ async function runCommand(name: string, options: ScenarioOptions): Promise<ExitC
       onFolder: path => view.note(`nslab: run folder ${path}`),
       onWarning: message => view.note(`nslab: warning: ${message}`),
     })
+    view.end()
+    // Still hooked: an impatient signal must not take the report away from a run that has ended.
+    return await judgeAndTell(result)
   } finally {
     view.end()
     unhook()
   }
-  return judgeAndTell(result)
 }
 
 /** Judges from the saved folder, as `nslab report` does, writes the report's files and prints it. */

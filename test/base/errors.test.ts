@@ -71,3 +71,10 @@ t.test('whatever is not an expected error is a bug', async t => {
   t.equal(exitCodeOf(new TypeError('x')), ExitCode.bug)
   t.equal(exitCodeOf('text'), ExitCode.bug)
 })
+
+t.test('a refusal of the kernel says what to do about it, where that is known', async t => {
+  const refusal = (errno: string): NslabError =>
+    new NslabError('KERNEL_REFUSED', { operation: 'listen', where: '127.0.0.1:1', errno, reason: 'why' })
+  t.ok(refusal('EADDRINUSE').hint)
+  t.equal(refusal('EXDEV').hint, undefined)
+})

@@ -28,16 +28,39 @@ t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => 
   t.equal(report.metrics.nodes_count, 20)
   t.equal(report.metrics.links_count, 20)
   t.equal(report.metrics.residue_count, 0)
-  t.match(report.phases.map(phase => phase.name), ['preflight', 'census', 'prepare', 'wire', 'measure', 'hold', 'teardown', 'verify'])
-  for (const name of ['all_connected_s', 'all_wired_s', 'fabric_to_wired_s', 'nextmini_wiring_s', 'fabric_s', 'total_s', 'teardown_s']) {
+  t.match(
+    report.phases.map(phase => phase.name),
+    ['preflight', 'census', 'prepare', 'wire', 'measure', 'hold', 'teardown', 'verify'],
+  )
+  for (const name of [
+    'all_connected_s',
+    'all_wired_s',
+    'fabric_to_wired_s',
+    'nextmini_wiring_s',
+    'fabric_s',
+    'total_s',
+    'teardown_s',
+  ]) {
     t.ok((report.metrics[name] as number) > 0, name)
   }
   t.match(ended.stdout, /Ring +20/)
   t.same(
-    readdirSync(nslab.folder).filter(name => !name.startsWith('.')).sort(),
+    readdirSync(nslab.folder)
+      .filter(name => !name.startsWith('.'))
+      .sort(),
     [
-      'console', 'environment.json', 'events.ndjson', 'ledger.ndjson', 'outcome.json', 'plan.json', 'report.html', 'report.json',
-      'report.junit.xml', 'report.tap', 'samples.ndjson', 'scenario.toml',
+      'console',
+      'environment.json',
+      'events.ndjson',
+      'ledger.ndjson',
+      'outcome.json',
+      'plan.json',
+      'report.html',
+      'report.json',
+      'report.junit.xml',
+      'report.tap',
+      'samples.ndjson',
+      'scenario.toml',
     ],
   )
   t.same(processesOf(nslab), [])
@@ -97,13 +120,32 @@ t.test('a run that nobody reads any more ends in order, with its verdict', async
 t.test('a command in a node ends with the run, which need not wait for it', async t => {
   const nslab = startRun(t, ['ring', '--nodes', '3', '--set', 'run.hold=60s', '--set', 'run.teardown_deadline=5s'])
   await nslab.inPhase('hold')
-  const command = new NslabProcess(['exec', '--run', nslab.folder, '2', '--', 'sh', '-c', 'echo up >&2; exec sleep 1000'])
+  const command = new NslabProcess([
+    'exec',
+    '--run',
+    nslab.folder,
+    '2',
+    '--',
+    'sh',
+    '-c',
+    'echo up >&2; exec sleep 1000',
+  ])
   await command.says(/^up$/m)
   nslab.kill('SIGINT')
   t.match(await command.ended, { code: 143 })
   t.match(await nslab.ended, { code: 130 })
   t.equal(nslab.report().metrics.residue_count, 0)
   t.same(processesOf(nslab), [])
+})
+
+t.test('an interrupt after the end does not take the report away', async t => {
+  const nslab = startRun(t, ['ring', '--nodes', '3', '--set', 'run.hold=0s'])
+  await nslab.inPhase('verify')
+  const outcome = join(nslab.folder, 'outcome.json')
+  await untilEmpty(() => (existsSync(outcome) ? [] : [outcome]), 30_000)
+  nslab.kill('SIGINT')
+  t.match(await nslab.ended, { code: 0, signal: null })
+  t.equal(nslab.report().verdict, 'pass')
 })
 
 t.test('a deadline that passes names the missing ids', async t => {
@@ -119,7 +161,11 @@ t.test('a deadline that passes names the missing ids', async t => {
 t.test('two runs at once do not disturb each other', async t => {
   const runs = ['a', 'b'].map(name => startRun(t, ['ring', '--nodes', '30', '--set', 'run.hold=1s'], name))
   const ended = await Promise.all(runs.map(nslab => nslab.ended))
-  t.same(ended.map(end => end.code), [0, 0], ended.map(end => end.stderr).join('\n'))
+  t.same(
+    ended.map(end => end.code),
+    [0, 0],
+    ended.map(end => end.stderr).join('\n'),
+  )
   for (const nslab of runs) t.equal(nslab.report().metrics.residue_count, 0)
 })
 
@@ -176,5 +222,8 @@ t.test('every program of a run has ended when it has', async t => {
   const nslab = startRun(t, ['torus-1000', '--nodes', '27', '--set', 'run.hold=0s'])
   await nslab.inPhase('prepare')
   await nslab.ended
-  t.same((await untilEmpty(() => processesOf(nslab), 1000)).map(entry => commandLine(entry.pid)), [])
+  t.same(
+    (await untilEmpty(() => processesOf(nslab), 1000)).map(entry => commandLine(entry.pid)),
+    [],
+  )
 })
