@@ -1,5 +1,5 @@
-// What the programs of a run (controller, dataplane) have in common on the command line: the flags that `nslab run` sets, what
-// it hands over with them, and signals.
+// What the programs of a run (controller, dataplane) have in common on the command line: the flags that `nslab run`
+// sets, what it hands over with them, and signals.
 
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'

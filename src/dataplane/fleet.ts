@@ -134,8 +134,8 @@ export class Fleet {
   }
 
   /**
-   * Makes the fabric; its nodes join meanwhile. Resolves when every namespace is complete, which is not when every node has
-   * joined. Throws KERNEL_REFUSED, everything made being undone, or INTERRUPTED after `stop`.
+   * Makes the fabric; its nodes join meanwhile. Resolves when every namespace is complete, which is not when every
+   * node has joined. Throws KERNEL_REFUSED, everything made being undone, or INTERRUPTED after `stop`.
    */
   async build(): Promise<void> {
     if (this.#ending !== null) throw new NslabError('INTERRUPTED', { signal: 'stop' })
@@ -149,7 +149,10 @@ export class Fleet {
     this.#options.emit({ kind: 'fabric_ended' }, this.#timings.endedNs)
   }
 
-  /** Where a node's namespace is: a descriptor of this process. Null when the id is not of this fleet or the node has none. */
+  /**
+   * Where a node's namespace is: a descriptor of this process. Null when the id is not of this fleet or the node has
+   * none.
+   */
   whereIs(nodeId: number): { readonly fd: number; readonly address: string; readonly cookie: bigint } | null {
     const node = this.#nodes[nodeId - this.firstId]
     if (node === undefined || this.#ending !== null || node.stage === 'absent' || node.stage === 'rebuilding')
@@ -199,8 +202,8 @@ export class Fleet {
   }
 
   /**
-   * Ends everything, whatever is under way, and waits at most `deadlineMs` for the kernel's word that all is gone. Safe to
-   * call at any time; later calls give the first one's result.
+   * Ends everything, whatever is under way, and waits at most `deadlineMs` for the kernel's word that all is gone.
+   * Safe to call at any time; later calls give the first one's result.
    */
   stop(deadlineMs: number): Promise<FleetEnd> {
     this.#ending ??= this.#end(deadlineMs)

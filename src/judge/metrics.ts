@@ -203,8 +203,8 @@ function nodesCount({ plan, time }: Facts): Metric {
 }
 
 /**
- * The dataplane's own count of link ends as the run ended; where it did not say, planned edges between ready nodes: a node is
- * ready when all its links are up. A topology without edges proves nothing by the latter alone.
+ * The dataplane's own count of link ends as the run ended; where it did not say, planned edges between ready nodes: a
+ * node is ready when all its links are up. A topology without edges proves nothing by the latter alone.
  */
 function linksCount({ plan, time, measured }: Facts): Metric {
   const ends = measured('links_up_count')
@@ -228,8 +228,8 @@ function fabricS(facts: Facts): Metric {
 }
 
 /**
- * The whole system's growth by nodes, without a database server of the run, whose own figure is apart. What memory moved
- * by while the run only held is kept as other readings: a limit within it proves nothing.
+ * The whole system's growth by nodes, without a database server of the run, whose own figure is apart. What memory
+ * moved by while the run only held is kept as other readings: a limit within it proves nothing.
  */
 function memoryPerNode(facts: Facts): Metric {
   const before = facts.measured('memory_before_bytes')

@@ -16,7 +16,10 @@ export class Attempts {
     }
   }
 
-  /** What to tell: the first bug, else the first expected error, which is likely to have caused the others; null: all went well. */
+  /**
+   * What to tell: the first bug, else the first expected error, which is likely to have caused the others; null: all
+   * went well.
+   */
   get failure(): unknown {
     const bug = this.#failures.find(error => !(error instanceof NslabError))
     return bug ?? this.#failures[0] ?? null

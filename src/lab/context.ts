@@ -24,7 +24,9 @@ export class RunContext {
   readonly wiring = new Wiring()
   readonly metrics: Record<string, number> = {}
   readonly notes: string[] = []
-  /** Aborted, with the error as its reason, when the run can't go on: interrupt, a program's end, a full disk, a bug. */
+  /**
+   * Aborted, with the error as its reason, when the run can't go on: interrupt, a program's end, a full disk, a bug.
+   */
   readonly aborted: AbortSignal
   readonly #abort = new AbortController()
   readonly #onProgress: (progress: Progress) => void
@@ -152,7 +154,10 @@ export class RunContext {
     return promise
   }
 
-  /** Waits for what `start` sets off, at most `limitS`; `start` gets the ways to settle and returns how to stop listening. */
+  /**
+   * Waits for what `start` sets off, at most `limitS`; `start` gets the ways to settle and returns how to stop
+   * listening.
+   */
   until(start: Wait, limitS: number, onDeadline: () => NslabError): Promise<void> {
     return this.#settle((done, fail) => {
       const stop = start(done, fail)

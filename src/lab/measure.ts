@@ -23,8 +23,8 @@ export function processCost(pid: number): { readonly rssBytes: number; readonly 
 }
 
 /**
- * Proportional memory of a process' descendants: pages they share are counted once. Null where it has none. The controller's are its
- * private database server, whichever process that is by now.
+ * Proportional memory of a process' descendants: pages they share are counted once. Null where it has none. The
+ * controller's are its private database server, whichever process that is by now.
  */
 export function descendantsPssBytes(pid: number): number | null {
   const pids = [...descendants(readProcesses(), [pid])].filter(each => each !== pid)

@@ -1,4 +1,5 @@
-// The phases of a run between its preparation and its verdict, each a function of the context. run.ts puts them in order.
+// The phases of a run between its preparation and its verdict, each a function of the context. run.ts puts them in
+// order.
 
 import { NslabError } from '../base/errors.ts'
 import type { RunEvent } from '../protocol/events.ts'
@@ -82,7 +83,10 @@ export async function measure(context: RunContext, programs: Programs): Promise<
   return observe([programs.controller.pid, ...programs.dataplanes.map(program => program.pid)])
 }
 
-/** Kernel objects of the run as others can see them; asked again before the teardown, since nodes may have been remade. */
+/**
+ * Kernel objects of the run as others can see them; asked again before the teardown, since nodes may have been
+ * remade.
+ */
 export function observe(pids: readonly number[]): RunObjects {
   return observeRun(pids)
 }

@@ -25,15 +25,18 @@ export interface ProgramOptions {
   readonly lastWords: () => string
   readonly env: Readonly<Record<string, string>>
   readonly onEvent: (event: RunEvent) => void
-  /** Called when the program ends before it was told to stop, or can't be understood; what follows the first call is its consequence. */
+  /**
+   * Called when the program ends before it was told to stop, or can't be understood; what follows the first call is
+   * its consequence.
+   */
   readonly onFailure: (error: unknown) => void
 }
 
 const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
 
 /**
- * A running program. It is the leader of its own session, so that a terminal's Ctrl-C reaches `nslab run` alone; the kernel
- * ends it when `nslab run` ends (it asks for that itself, as its first act).
+ * A running program. It is the leader of its own session, so that a terminal's Ctrl-C reaches `nslab run` alone; the
+ * kernel ends it when `nslab run` ends (it asks for that itself, as its first act).
  */
 export class Program {
   readonly name: string
@@ -104,7 +107,10 @@ export class Program {
     this.#channel.send(command)
   }
 
-  /** Tells the program to end in order; after `deadlineS` it is killed. Resolves with its last words, null if it had none. */
+  /**
+   * Tells the program to end in order; after `deadlineS` it is killed. Resolves with its last words, null if it had
+   * none.
+   */
   async stop(deadlineS: number): Promise<Stopped | null> {
     this.#ending = true
     this.#channel.send({ do: 'stop', deadline_s: deadlineS })

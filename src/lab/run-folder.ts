@@ -110,7 +110,10 @@ export class RunFolder {
     return join(this.path, name)
   }
 
-  /** Called once, at the disk's first refusal: the run is to be ended in order. Space for the report has been freed by then. */
+  /**
+   * Called once, at the disk's first refusal: the run is to be ended in order. Space for the report has been freed by
+   * then.
+   */
   onFailure(listener: (error: NslabError) => void): void {
     this.#listeners.push(listener)
   }

@@ -1,5 +1,5 @@
-// The life of a run: its plan saved before any change, its phases, its outcome saved. Judging comes after, from the folder.
-// Whatever happens in between, what was started is ended in order and the machine is counted again.
+// The life of a run: its plan saved before any change, its phases, its outcome saved. Judging comes after, from the
+// folder. Whatever happens in between, what was started is ended in order and the machine is counted again.
 
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -60,8 +60,8 @@ interface Holdings {
 }
 
 /**
- * Runs a scenario to its outcome. Throws only before anything was made (NOT_FIT, USAGE, DISK_REFUSED); after that every end, also
- * an interrupted or failed one, is an outcome to be judged.
+ * Runs a scenario to its outcome. Throws only before anything was made (NOT_FIT, USAGE, DISK_REFUSED); after that
+ * every end, also an interrupted or failed one, is an outcome to be judged.
  */
 export async function runScenario(options: RunOptions): Promise<RunResult> {
   const clock = options.clock ?? systemClock

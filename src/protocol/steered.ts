@@ -80,7 +80,10 @@ export class Steered {
     this.#channel?.post({ is: 'event', event })
   }
 
-  /** Begins, waits to be told to stop, ends. Throws what made the program unable to go on, after it has ended and told so. */
+  /**
+   * Begins, waits to be told to stop, ends. Throws what made the program unable to go on, after it has ended and told
+   * so.
+   */
   async live({ begin, end, ended }: SteeredLife): Promise<ProgramEnd> {
     try {
       await begin()

@@ -1,4 +1,5 @@
-// Each gate of each shipped scenario passes on a good run's data, and fails on data in which just its matter went wrong.
+// Each gate of each shipped scenario passes on a good run's data, and fails on data in which just its matter went
+// wrong.
 
 import t from 'tap'
 import { loadScenario, scenarioNames } from '../../src/config/load.ts'
