@@ -4,6 +4,7 @@ import t from 'tap'
 import { type Netns, native } from '../../src/native.ts'
 import type { NativeError } from '../../src/native-error.ts'
 import { descriptors, fabricRoot, leaked, linkNames, twoBridgeSpec } from '../fixtures/fabric.ts'
+import { untilEmpty } from '../fixtures/nslab-process.ts'
 
 /** Builds with the `call`-th kernel call failing. Returns how many calls a build makes, when it succeeded. */
 async function buildFailingAt(t: Tap, root: Netns, call: number, threads: number): Promise<number> {
@@ -43,7 +44,7 @@ for (const [threads, step] of [
       const fabric = new native.Fabric(root, twoBridgeSpec(), { threads })
       await fabric.build()
       await fabric.teardown(20_000)
-      t.strictSame(leaked(before), [])
+      t.strictSame(await untilEmpty(() => leaked(before), 5000), [])
     },
   )
 }

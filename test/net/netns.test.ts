@@ -5,6 +5,7 @@ import { createServer, Socket } from 'node:net'
 import t from 'tap'
 import { native } from '../../src/native.ts'
 import { descriptors, fabricRoot, leaked, links } from '../fixtures/fabric.ts'
+import { untilEmpty } from '../fixtures/nslab-process.ts'
 
 t.test('a new namespace has its loopback up and nothing else', async t => {
   const netns = await fabricRoot(t)
@@ -109,7 +110,7 @@ t.test('the wait for earlier namespaces ends when the kernel has removed them', 
   for (const netns of dropped) netns.close()
   const before = descriptors()
   t.ok((await native.awaitNetnsCleanup(20_000)) >= 0)
-  t.strictSame(leaked(before), [])
+  t.strictSame(await untilEmpty(() => leaked(before), 5000), [])
   await t.rejects(native.awaitNetnsCleanup(0), { code: 'ETIMEDOUT' })
   t.throws(() => native.awaitNetnsCleanup(-1), { code: 'EINVAL' })
 })
