@@ -15,7 +15,9 @@ export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   const median =
-    sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+    sorted.length % 2 === 1
+      ? (sorted[middle] as number)
+      : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
   return { median, min: sorted[0] as number, max: sorted.at(-1) as number, rounds_count: sorted.length }
 }
 
@@ -62,5 +64,7 @@ export function printResult(result: Result): void {
   })
   process.stderr.write(`\n${result.bench} on ${machineLine()}\n${table.join('\n')}\n`)
   for (const note of result.notes) process.stderr.write(`${note}\n`)
-  process.stdout.write(`${JSON.stringify({ bench: result.bench, machine: machineLine(), ...(result.data as object) }, null, 2)}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ bench: result.bench, machine: machineLine(), ...(result.data as object) }, null, 2)}\n`,
+  )
 }

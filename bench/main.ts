@@ -5,10 +5,22 @@ import { printResult, type Result } from './figures.ts'
 
 /** Name → what it shows, and how it is measured. */
 const benches: Readonly<Record<string, { readonly shows: string; readonly load: () => Promise<Bench> }>> = {
-  fabric: { shows: 'kernel objects of a fleet against the floor', load: async () => (await import('./fabric.ts')).benchFabric },
-  ring: { shows: 'a ring from the first kernel call to wired', load: async () => (await import('./ring.ts')).benchRing },
-  setns: { shows: 'namespace switches against the system call', load: async () => (await import('./setns.ts')).benchSetns },
-  peers: { shows: 'the same ring by mininet, and the chart', load: async () => (await import('./peers.ts')).benchPeers },
+  fabric: {
+    shows: 'kernel objects of a fleet against the floor',
+    load: async () => (await import('./fabric.ts')).benchFabric,
+  },
+  ring: {
+    shows: 'a ring from the first kernel call to wired',
+    load: async () => (await import('./ring.ts')).benchRing,
+  },
+  setns: {
+    shows: 'namespace switches against the system call',
+    load: async () => (await import('./setns.ts')).benchSetns,
+  },
+  peers: {
+    shows: 'the same ring by mininet, and the chart',
+    load: async () => (await import('./peers.ts')).benchPeers,
+  },
 }
 
 export interface BenchOptions {

@@ -18,7 +18,8 @@ export async function measureRun(args: readonly string[]): Promise<Report['metri
       timeoutMs: 600_000,
     })
     const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as Report
-    if (report.verdict === 'error') throw new Error(`nslab run ${args.join(' ')}: ${report.error?.message}\n${ended.stderr}`)
+    if (report.verdict === 'error')
+      throw new Error(`nslab run ${args.join(' ')}: ${report.error?.message}\n${ended.stderr}`)
     return report.metrics
   } finally {
     rmSync(folder, { recursive: true, force: true })

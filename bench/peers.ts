@@ -20,13 +20,19 @@ interface Cost {
 
 /** Builds the ring with mininet in a network and mount namespace of its own. */
 async function measureMininet(nodesCount: number): Promise<Cost> {
-  const ended = await run('unshare', ['--net', '--mount', '--', '/usr/bin/python3', mininetScript, String(nodesCount)], {
-    timeoutMs: 600_000,
-  })
+  const ended = await run(
+    'unshare',
+    ['--net', '--mount', '--', '/usr/bin/python3', mininetScript, String(nodesCount)],
+    {
+      timeoutMs: 600_000,
+    },
+  )
   const line = ended.stdout.trim().split('\n').at(-1) ?? ''
-  if (ended.code !== 0) throw new Error(`mininet with ${nodesCount} nodes: exit ${ended.code}: ${ended.stderr.slice(-500)}`)
+  if (ended.code !== 0)
+    throw new Error(`mininet with ${nodesCount} nodes: exit ${ended.code}: ${ended.stderr.slice(-500)}`)
   const result = JSON.parse(line) as { seconds: number; stop_s: number; neighbour_answers: boolean }
-  if (!result.neighbour_answers) throw new Error(`mininet with ${nodesCount} nodes built a ring whose neighbours don't answer`)
+  if (!result.neighbour_answers)
+    throw new Error(`mininet with ${nodesCount} nodes built a ring whose neighbours don't answer`)
   return { seconds: result.seconds, teardownS: result.stop_s }
 }
 
@@ -73,10 +79,14 @@ function chartOf(points: Readonly<Record<string, readonly Point[]>>): string {
   const seed = published.filter(row => !row.note.startsWith('before'))
   return lineChart({
     title: 'Seconds until a ring is wired',
-    description: 'Nodes against seconds on a logarithmic scale, for the floor, nslab, mininet and the published Nextmini table.',
+    description:
+      'Nodes against seconds on a logarithmic scale, for the floor, nslab, mininet and the published Nextmini table.',
     x: 'nodes',
     y: { label: 'seconds (logarithmic)' },
     log: true,
-    series: [...measured, { name: 'Nextmini, published (16 cores)', points: seed.map(row => [row.nodes, row.wiringS]), shape }],
+    series: [
+      ...measured,
+      { name: 'Nextmini, published (16 cores)', points: seed.map(row => [row.nodes, row.wiringS]), shape },
+    ],
   })
 }

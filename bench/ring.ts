@@ -47,6 +47,8 @@ export async function benchRing(options: BenchOptions): Promise<Result> {
     columns: Object.keys(rows[0] as Row),
     rows,
     data: { sizes: data },
-    notes: [`bounds at 800: ratio 1.6, node_mb 0.6, threads ${THREADS_MAX}, teardown_s 2; at 3,000: ratio of times per node 1.4`],
+    notes: [
+      `bounds at 800: ratio 1.6, node_mb 0.6, threads ${THREADS_MAX}, teardown_s 2; at 3,000: ratio of times per node 1.4`,
+    ],
   }
 }

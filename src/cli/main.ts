@@ -68,7 +68,9 @@ function endWith(error: unknown): never {
 /** `nslab list | head -1`: the reader has what it wanted; the command goes on and its exit code stands. */
 function onOutputRefused(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE' || error.code === 'EIO') return
-  endWith(new NslabError('DISK_REFUSED', { path: 'standard output', reason: error.code ?? error.message, errno: error.code }))
+  endWith(
+    new NslabError('DISK_REFUSED', { path: 'standard output', reason: error.code ?? error.message, errno: error.code }),
+  )
 }
 
 process.on('uncaughtException', endWith)

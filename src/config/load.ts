@@ -45,7 +45,8 @@ function readBounded(path: string): string {
       const count = readSync(fd, piece)
       if (count === 0) return Buffer.concat(pieces).toString('utf8')
       bytes += count
-      if (bytes > TEXT_BYTES_MAX) throw new NslabError('FILE_UNREADABLE', { path, reason: `more than ${TEXT_BYTES_MAX} bytes` })
+      if (bytes > TEXT_BYTES_MAX)
+        throw new NslabError('FILE_UNREADABLE', { path, reason: `more than ${TEXT_BYTES_MAX} bytes` })
       pieces.push(piece.subarray(0, count))
     }
   } finally {

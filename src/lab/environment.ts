@@ -13,7 +13,14 @@ const rootPath = fileURLToPath(new URL('../..', import.meta.url))
 
 function digestOf(name: string): readonly [string, string][] {
   try {
-    return [[name, createHash('sha256').update(readFileSync(`${rootPath}${name}`)).digest('hex')]]
+    return [
+      [
+        name,
+        createHash('sha256')
+          .update(readFileSync(`${rootPath}${name}`))
+          .digest('hex'),
+      ],
+    ]
   } catch {
     return []
   }
@@ -23,7 +30,9 @@ function digestOf(name: string): readonly [string, string][] {
 async function readCommit(): Promise<string | null> {
   try {
     const head = await run('git', ['-C', rootPath, 'rev-parse', 'HEAD'], { timeoutMs: 5000 })
-    const status = await run('git', ['-C', rootPath, 'status', '--porcelain', '--untracked-files=no'], { timeoutMs: 5000 })
+    const status = await run('git', ['-C', rootPath, 'status', '--porcelain', '--untracked-files=no'], {
+      timeoutMs: 5000,
+    })
     return head.code === 0 ? head.stdout.trim() + (status.stdout === '' ? '' : '+') : null
   } catch {
     return null

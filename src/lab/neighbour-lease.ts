@@ -1,7 +1,14 @@
 // Raises the machine's neighbour-table limits for one run, where it must and may.
 
 import type { RunContext } from './context.ts'
-import { acquireLease, isLeasable, LEASABLE_SYSCTLS, type Lease, neighbourLimitsFor, unleasedSysctls } from './leases.ts'
+import {
+  acquireLease,
+  isLeasable,
+  LEASABLE_SYSCTLS,
+  type Lease,
+  neighbourLimitsFor,
+  unleasedSysctls,
+} from './leases.ts'
 
 /**
  * Makes room for `count` dynamic neighbour entries (those that users' programs ask for by ARP; the fabric's own are permanent

@@ -17,7 +17,9 @@ const TRIES_A_KILL = 5
 type Victim = 'run' | 'controller' | 'dataplane' | 'exec'
 
 /** Who lives in a phase, and for about how many milliseconds it lasts here. */
-const moments: Readonly<Record<(typeof phases)[number], { readonly victims: readonly Victim[]; readonly lastsMs: number }>> = {
+const moments: Readonly<
+  Record<(typeof phases)[number], { readonly victims: readonly Victim[]; readonly lastsMs: number }>
+> = {
   preflight: { victims: ['run'], lastsMs: 2 },
   census: { victims: ['run'], lastsMs: 60 },
   prepare: { victims: ['run', 'controller', 'dataplane'], lastsMs: 400 },
@@ -59,9 +61,15 @@ async function killOnce(t: Test, phase: keyof typeof moments, victim: Victim, de
   }
   const ended = await run.ended
   await exec?.ended
-  t.same((await untilEmpty(() => processesOf(run), 5000)).map(entry => entry.comm), [], `no process of ${victim} in ${hitPhase}`)
+  t.same(
+    (await untilEmpty(() => processesOf(run), 5000)).map(entry => entry.comm),
+    [],
+    `no process of ${victim} in ${hitPhase}`,
+  )
   t.not(await quiesce(20_000), null, 'the kernel is done with its namespaces')
-  const strays = parseLinks(readOrNull('/proc/self/net/dev') ?? '').filter(name => /^(veth\d+[ab]|isobr\d+)$/.test(name))
+  const strays = parseLinks(readOrNull('/proc/self/net/dev') ?? '').filter(name =>
+    /^(veth\d+[ab]|isobr\d+)$/.test(name),
+  )
   t.same(strays, [], 'no link in the machine’s own namespace')
   if (victim === 'run') t.equal(ended.signal, 'SIGKILL')
   else judgeSurvivor(t, run, victim, ended.code)
@@ -84,7 +92,10 @@ function judgeSurvivor(t: Test, run: NslabProcess, victim: Victim, code: number 
   else t.ok(code === 6 || report.phases.some(phase => phase.name === 'teardown'), `exit ${code}`)
 }
 
-for (const [phase, { victims, lastsMs }] of Object.entries(moments) as [keyof typeof moments, (typeof moments)['wire']][]) {
+for (const [phase, { victims, lastsMs }] of Object.entries(moments) as [
+  keyof typeof moments,
+  (typeof moments)['wire'],
+][]) {
   t.test(`SIGKILL in phase ${phase} leaves nothing`, async t => {
     let hits = 0
     for (let kill = 0; kill < KILLS_A_PHASE; kill++) {
