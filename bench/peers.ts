@@ -1,4 +1,5 @@
-// The same ring by Debian's mininet, when it is installed, beside nslab, the floor and the published table; and the chart of all.
+// The same ring by Debian's mininet, when it is installed, beside nslab, the floor and the published table; and the
+// chart of all.
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

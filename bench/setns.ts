@@ -1,5 +1,5 @@
-// Namespace switches: enter() beside the bare system call, and how many of a fleet's switches the thread's memory of where
-// it is saves.
+// Namespace switches: enter() beside the bare system call, and how many of a fleet's switches the thread's memory of
+// where it is saves.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'

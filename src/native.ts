@@ -28,8 +28,9 @@ export interface Netns {
   readonly fd: number
   readonly identity: NetnsIdentity
   /**
-   * Opens a TCP socket inside the namespace (non-blocking, close-on-exec). The caller owns the descriptor, which keeps the
-   * namespace from being removed. Rejects with the errno name: ECONNREFUSED, ENETUNREACH, ETIMEDOUT, EBADF (closed), …
+   * Opens a TCP socket inside the namespace (non-blocking, close-on-exec). The caller owns the descriptor, which keeps
+   * the namespace from being removed. Rejects with the errno name: ECONNREFUSED, ENETUNREACH, ETIMEDOUT, EBADF
+   * (closed), …
    */
   openSocket(request: ListenRequest | ConnectRequest): Promise<number>
   close(): void
@@ -38,7 +39,9 @@ export interface Netns {
 export interface NetnsConstructor {
   /** Makes a namespace with its loopback up. Equivalent to: `unshare --net`, `ip link set lo up`. */
   create(): Promise<Netns>
-  /** Takes over an inherited or opened descriptor and makes it close-on-exec. Rejects what is not a network namespace. */
+  /**
+   * Takes over an inherited or opened descriptor and makes it close-on-exec. Rejects what is not a network namespace.
+   */
   fromFd(fd: number): Netns
   /** The calling thread's own namespace (/proc/thread-self/ns/net). */
   current(): Netns
@@ -68,8 +71,8 @@ export interface FabricSpec {
   readonly bridges: readonly BridgeSpec[]
   readonly nodes: readonly NodeSpec[]
   /**
-   * Permanent neighbour entries beside the gateway's: for each node, indexes into `nodes` of those in the same subnet it
-   * will talk to. Neighbours in other subnets go through the gateway and are left out.
+   * Permanent neighbour entries beside the gateway's: for each node, indexes into `nodes` of those in the same subnet
+   * it will talk to. Neighbours in other subnets go through the gateway and are left out.
    */
   readonly neighbours: readonly (readonly number[])[]
   readonly mtu: number
@@ -79,8 +82,8 @@ export interface FabricOptions {
   /** Native threads that build; default 1 per core, at most 2: one links, the other makes namespaces ahead of it. */
   readonly threads?: number
   /**
-   * Called during build() with indexes of nodes that are complete: carrier seen, port forwarding, addresses and routes in
-   * place. Each index once; a rebuilt node is told by its promise instead.
+   * Called during build() with indexes of nodes that are complete: carrier seen, port forwarding, addresses and routes
+   * in place. Each index once; a rebuilt node is told by its promise instead.
    */
   readonly onReady?: (indexes: readonly number[]) => void
   /** Called when a complete node's link goes down or vanishes, or its namespace can't be used any more. */
@@ -108,22 +111,27 @@ export interface TeardownTimings {
   readonly remaining: readonly string[]
 }
 
-/** The kernel objects under a fleet. An error carries `code` (errno name), `operation`, `where` and the kernel's words. */
+/**
+ * The kernel objects under a fleet. An error carries `code` (errno name), `operation`, `where` and the kernel's words.
+ */
 export interface Fabric {
-  /** Builds everything in one call on native threads; on failure or cancel() everything made is undone before it rejects. */
+  /**
+   * Builds everything in one call on native threads; on failure or cancel() everything made is undone before it
+   * rejects.
+   */
   build(): Promise<FabricTimings>
   /** Makes a running build() reject with code ECANCELED after undoing. Does nothing otherwise. */
   cancel(): void
   /**
-   * The namespace of a node that is complete; throws ENONET otherwise. Owned by the fabric: the handle does not keep it alive,
-   * and is as good as closed (fd -1) once the node is removed.
+   * The namespace of a node that is complete; throws ENONET otherwise. Owned by the fabric: the handle does not keep it
+   * alive, and is as good as closed (fd -1) once the node is removed.
    */
   netns(index: number): Netns
   /** Makes one node again from nothing, on the same names and addresses. */
   rebuildNode(index: number): Promise<void>
   /**
-   * Removes one node: its namespace, and its veth with it. Resolves when the kernel says gone; rejects with ETIMEDOUT when
-   * something still holds it (a socket, a link), with EBUSY while another operation on the node runs.
+   * Removes one node: its namespace, and its veth with it. Resolves when the kernel says gone; rejects with ETIMEDOUT
+   * when something still holds it (a socket, a link), with EBUSY while another operation on the node runs.
    */
   removeNode(index: number, deadlineMs: number): Promise<void>
   /** Adds permanent neighbour entries (address → the MAC that the address rule gives it) to a complete node. */
@@ -134,17 +142,17 @@ export interface Fabric {
 
 export interface FabricConstructor {
   /**
-   * `root`: namespace for bridges and host veth ends. Borrowed: must outlive the fabric. Its forwarding is switched on and its
-   * IPv6 off, for good. Throws EINVAL naming the first field that no kernel would take.
+   * `root`: namespace for bridges and host veth ends. Borrowed: must outlive the fabric. Its forwarding is switched on
+   * and its IPv6 off, for good. Throws EINVAL naming the first field that no kernel would take.
    */
   new (root: Netns, spec: FabricSpec, options?: FabricOptions): Fabric
 }
 
 /**
- * What happened to a link end. `peerId` is 0 where the other side never proved one; on the dialling side it is the id dialled.
- * `reason`: of refused, a reject reason of src/protocol/link-handshake.ts (or EMFILE and the like: accepting pauses);
- * of dial_failed, an errno name, `closed` or `unknown_peer` (given up); of down, an errno name, `closed`, `replaced` (an up
- * follows), `peer_removed`, `peer_dropped`, `protocol_error`, or with peer 0
+ * What happened to a link end. `peerId` is 0 where the other side never proved one; on the dialling side it is the id
+ * dialled. `reason`: of refused, a reject reason of src/protocol/link-handshake.ts (or EMFILE and the like: accepting
+ * pauses); of dial_failed, an errno name, `closed` or `unknown_peer` (given up); of down, an errno name, `closed`,
+ * `replaced` (an up follows), `peer_removed`, `peer_dropped`, `protocol_error`, or with peer 0
  * `listener_gone` (the node accepts no more links). Duplicates of a link are closed without an event. A dial
  * reports its 1st, 2nd, 4th, … failure in a row.
  */
@@ -183,7 +191,9 @@ export interface Links {
   /** Dials until the link is up, `cancelDial` or removal; growing pauses from 50 ms to 1 s. Reports by event. */
   dial(nodeId: number, peerId: number, address: string, port: number): void
   cancelDial(nodeId: number, peerId: number): void
-  /** Closes the listener and every link of the node, without events for it; its peers of this fleet get theirs at once. */
+  /**
+   * Closes the listener and every link of the node, without events for it; its peers of this fleet get theirs at once.
+   */
   removeNode(nodeId: number): void
   /** Links up now, counted at their ends: two for a link inside the fleet. */
   readonly endsUp: number
@@ -207,8 +217,8 @@ export interface Addon {
   /** Makes every descriptor above 2 close-on-exec but those named. */
   closeOnExec(except: readonly number[]): void
   /**
-   * Waits until the kernel has finished removing the namespaces dropped before this call: makes a namespace, drops it, and
-   * awaits its RTM_DELNSID (cleanup is one queue). Returns the seconds waited; rejects with ETIMEDOUT.
+   * Waits until the kernel has finished removing the namespaces dropped before this call: makes a namespace, drops it,
+   * and awaits its RTM_DELNSID (cleanup is one queue). Returns the seconds waited; rejects with ETIMEDOUT.
    */
   awaitNetnsCleanup(deadlineMs: number): Promise<number>
   /** Switches recorded since the start of the process by all native threads. */

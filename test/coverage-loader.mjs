@@ -1,5 +1,5 @@
-// For `npm run coverage`: sources are taken from dist/, as tsc wrote them. What tsx makes of a file is one line, in which
-// V8's ranges don't map back: a class that was never used counted as covered.
+// For `npm run coverage`: sources are taken from dist/, as tsc wrote them. What tsx makes of a file is one line, in
+// which V8's ranges don't map back: a class that was never used counted as covered.
 
 import { register } from 'node:module'
 

@@ -1,10 +1,12 @@
-// The floor: the kernel objects of a fleet made by a small plain program with nothing around it. Every figure of nslab about
-// fabrics is held against this. It shares no code with native/, and makes the same objects: a root namespace with a bridge
-// for each 1,020 nodes; for each node a namespace, a veth pair, an address, a default route, permanent neighbours (the
-// gateway, both neighbours on a ring, and the node itself in the root); all up, and every bridge port forwarding.
+// The floor: the kernel objects of a fleet made by a small plain program with nothing around it. Every figure of nslab
+// about fabrics is held against this. It shares no code with native/, and makes the same objects: a root namespace with
+// a bridge for each 1,020 nodes; for each node a namespace, a veth pair, an address, a default route, permanent
+// neighbours (the gateway, both neighbours on a ring, and the node itself in the root); all up, and every bridge port
+// forwarding.
 //
-// floor [--nodes N] [--threads T]   prints one line of JSON. T is 1 (default) or 2: then one thread makes namespaces and the
-// other links, the split that is fastest (a thread for each half of the nodes gains nothing: they wait for one lock).
+// floor [--nodes N] [--threads T]   prints one line of JSON. T is 1 (default) or 2: then one thread makes namespaces
+// and the other links, the split that is fastest (a thread for each half of the nodes gains nothing: they wait for one
+// lock).
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -76,7 +78,9 @@ class Batch {
     add(data, size);
   }
   template <typename T>
-  void value(int type, T value) { attribute(type, &value, sizeof value); }
+  void value(int type, T value) {
+    attribute(type, &value, sizeof value);
+  }
   void text(int type, const std::string& text) { attribute(type, text.c_str(), text.size() + 1); }
   void mac(int type, int kind, uint32_t address) {
     uint8_t mac[6] = {2, static_cast<uint8_t>(kind)};
@@ -89,7 +93,9 @@ class Batch {
   }
   void close(size_t nest) { set<uint16_t>(nest, static_cast<uint16_t>(bytes_.size() - nest)); }
   template <typename Body>
-  void add_body(const Body& body) { add(&body, sizeof body); }
+  void add_body(const Body& body) {
+    add(&body, sizeof body);
+  }
 
   /** Sends and checks; the last request asks for an answer, failed ones answer anyhow. */
   void send(int socket, const char* what) {
@@ -113,7 +119,9 @@ class Batch {
     if (size != 0) std::memcpy(bytes_.data() + at, data, size);
   }
   template <typename T>
-  void set(size_t at, T value) { std::memcpy(bytes_.data() + at, &value, sizeof value); }
+  void set(size_t at, T value) {
+    std::memcpy(bytes_.data() + at, &value, sizeof value);
+  }
 
   std::vector<char> bytes_;
   size_t start_ = 0;
@@ -215,11 +223,14 @@ void configure(Batch& batch, int node, int nodes) {
   batch.end();
   add_neighbour(batch, kNodeIndex, gateway_of(node), 0x6f);
   for (const int other : {(node + 1) % nodes, (node + nodes - 1) % nodes})
-    if (other != node && gateway_of(other) == gateway_of(node)) add_neighbour(batch, kNodeIndex, address_of(other), 0x6e);
+    if (other != node && gateway_of(other) == gateway_of(node))
+      add_neighbour(batch, kNodeIndex, address_of(other), 0x6e);
 }
 
 int netlink() { return need(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket"); }
-int own_netns() { return need(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open /proc/thread-self/ns/net"); }
+int own_netns() {
+  return need(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open /proc/thread-self/ns/net");
+}
 void write_setting(const char* path) {
   const int fd = need(open(path, O_WRONLY | O_CLOEXEC), path);
   need(static_cast<int>(write(fd, "1", 1)), path);
@@ -238,9 +249,10 @@ Made make_netns() {
 /** Namespaces made ahead by a second thread. */
 class Supply {
  public:
-  explicit Supply(int nodes) : thread_([this, nodes] {
-    for (int node = 0; node < nodes; ++node) give(make_netns());
-  }) {}
+  explicit Supply(int nodes)
+      : thread_([this, nodes] {
+          for (int node = 0; node < nodes; ++node) give(make_netns());
+        }) {}
   ~Supply() { thread_.join(); }
   Made take() {
     std::unique_lock lock(mutex_);

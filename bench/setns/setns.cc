@@ -1,5 +1,5 @@
-// How long it takes to be in another namespace: netns::enter() beside the bare system call, measured in turn, among 1 to
-// thousands of namespaces. Prints one line of JSON: times in ns.
+// How long it takes to be in another namespace: netns::enter() beside the bare system call, measured in turn, among 1
+// to thousands of namespaces. Prints one line of JSON: times in ns.
 //
 // setns --namespaces K --switches N
 
@@ -32,8 +32,11 @@ int64_t now_ns() {
 
 void print(const char* name, std::vector<int64_t>& times) {
   std::sort(times.begin(), times.end());
-  const auto at = [&](double share) { return times[static_cast<size_t>(share * static_cast<double>(times.size() - 1))]; };
-  std::printf(",\"%s\":{\"p50\":%lld,\"p99\":%lld}", name, static_cast<long long>(at(0.5)), static_cast<long long>(at(0.99)));
+  const auto at = [&](double share) {
+    return times[static_cast<size_t>(share * static_cast<double>(times.size() - 1))];
+  };
+  std::printf(",\"%s\":{\"p50\":%lld,\"p99\":%lld}", name, static_cast<long long>(at(0.5)),
+              static_cast<long long>(at(0.99)));
 }
 
 /** Always another one than `last`. */

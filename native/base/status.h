@@ -53,8 +53,8 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}           // NOLINT: implicit, so that functions return either
-  Result(Status status) : status_(std::move(status)) {}   // NOLINT
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit, so that functions return either
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT
 
   [[nodiscard]] bool ok() const { return value_.has_value(); }
   [[nodiscard]] explicit operator bool() const { return ok(); }

@@ -55,7 +55,8 @@ struct AddonState {
   netns::Opener opener{switch_log};
   Napi::FunctionReference netns_class;
 
-  /** Called once at the environment's end, before its handles go: ends native threads. Take out what was stopped before. */
+  /** Called once at the environment's end, before its handles go: ends native threads. Take out what was stopped
+   * before. */
   std::list<std::function<void()>> stoppers;
   /** They end soon after `stopping` (an eventfd) becomes readable. */
   Tasks tasks;

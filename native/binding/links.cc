@@ -45,10 +45,14 @@ std::optional<netns::Endpoint> endpoint(Napi::Value address, Napi::Value port) {
 
 const char* kind_name(engine::EventKind kind) {
   switch (kind) {
-    case engine::EventKind::up: return "up";
-    case engine::EventKind::down: return "down";
-    case engine::EventKind::refused: return "refused";
-    case engine::EventKind::dial_failed: return "dial_failed";
+    case engine::EventKind::up:
+      return "up";
+    case engine::EventKind::down:
+      return "down";
+    case engine::EventKind::refused:
+      return "refused";
+    case engine::EventKind::dial_failed:
+      return "dial_failed";
   }
   return "";
 }
@@ -147,7 +151,8 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
 
 LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
-  if (info.Length() != 2 || !info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
+  if (info.Length() != 2 || !info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
       info[0].As<Napi::Uint8Array>().ByteLength() != 16 || !info[1].IsFunction()) {
     throw_argument(env, "new Links(runId: Uint8Array of 16 bytes, onEvents: function)");
     return;

@@ -12,8 +12,8 @@ std::shared_ptr<Mailbox> Mailbox::open(Napi::Env env) {
   // The function's context owns a share, for calls that are on their way when the environment ends.
   auto* share = new std::shared_ptr<Mailbox>(mailbox);
   const auto forget = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Mailbox>*>(data); };
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "nslab.mailbox"), 0, 1, share, forget,
-                                      share, deliver, &mailbox->function_) != napi_ok) {
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "nslab.mailbox"), 0, 1, share,
+                                      forget, share, deliver, &mailbox->function_) != napi_ok) {
     delete share;
     Napi::Error::New(env, "nslab: the environment takes no more thread-safe functions").ThrowAsJavaScriptException();
     return nullptr;
@@ -48,8 +48,9 @@ void Mailbox::release(Napi::Env env) {
 namespace {
 
 /**
- * False while an environment ends: its loop turns once more, with calls that were on their way, but JavaScript can't run, and
- * node-addon-api ends the process where a call fails then. There is no question for it: any call that could run some tells.
+ * False while an environment ends: its loop turns once more, with calls that were on their way, but JavaScript can't
+ * run, and node-addon-api ends the process where a call fails then. There is no question for it: any call that could
+ * run some tells.
  */
 bool can_run_javascript(Napi::Env env) {
   const Napi::HandleScope scope(env);
@@ -88,7 +89,9 @@ void Settler::finish(std::function<void(Napi::Env, const Napi::Promise::Deferred
 }
 
 void Settler::resolve(std::function<Napi::Value(Napi::Env)> make) const {
-  finish([make = std::move(make)](Napi::Env env, const Napi::Promise::Deferred& deferred) { deferred.Resolve(make(env)); });
+  finish([make = std::move(make)](Napi::Env env, const Napi::Promise::Deferred& deferred) {
+    deferred.Resolve(make(env));
+  });
 }
 
 void Settler::resolve() const {
@@ -112,7 +115,8 @@ void call_user(Napi::Env env, Napi::Function function, std::initializer_list<nap
   (void)napi_call_function(env, env.Undefined(), function, arguments.size(), arguments.begin(), &result);
   bool thrown = false;
   napi_value error = nullptr;
-  if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown && napi_get_and_clear_last_exception(env, &error) == napi_ok)
+  if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok)
     (void)napi_fatal_exception(env, error);
 }
 

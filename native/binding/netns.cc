@@ -118,7 +118,9 @@ Napi::Value NetnsObject::from_fd(const Napi::CallbackInfo& info) {
   return result_to_js(info.Env(), std::move(*adopted));
 }
 
-Napi::Value NetnsObject::current(const Napi::CallbackInfo& info) { return result_to_js(info.Env(), netns::Netns::current()); }
+Napi::Value NetnsObject::current(const Napi::CallbackInfo& info) {
+  return result_to_js(info.Env(), netns::Netns::current());
+}
 
 Napi::Value NetnsObject::identity(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

@@ -1,4 +1,5 @@
-// What a program of a run does about itself: it ends with its parent, and lets children inherit only what they are given.
+// What a program of a run does about itself: it ends with its parent, and lets children inherit only what they are
+// given.
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -18,7 +19,8 @@ namespace {
 
 Status set_parent_death_signal(int signal, pid_t expected_parent) {
   // The request belongs to one thread and ends with it: only the main thread lives as long as the process.
-  if (::gettid() != ::getpid()) return Status::failed(EINVAL, "prctl PR_SET_PDEATHSIG", "a thread", "not the main thread");
+  if (::gettid() != ::getpid())
+    return Status::failed(EINVAL, "prctl PR_SET_PDEATHSIG", "a thread", "not the main thread");
   if (::prctl(PR_SET_PDEATHSIG, signal) != 0) return Status::from_errno("prctl PR_SET_PDEATHSIG", "main thread");
   // Only now: a parent that ended before the call above sends nothing.
   if (::getppid() != expected_parent)
@@ -55,8 +57,7 @@ void js_set_parent_death_signal(const Napi::CallbackInfo& info) {
 }
 
 void js_close_on_exec(const Napi::CallbackInfo& info) {
-  if (info.Length() != 1 || !info[0].IsArray())
-    return throw_argument(info.Env(), "closeOnExec(except: number[])");
+  if (info.Length() != 1 || !info[0].IsArray()) return throw_argument(info.Env(), "closeOnExec(except: number[])");
   const auto list = info[0].As<Napi::Array>();
   std::vector<uint32_t> kept;
   for (uint32_t i = 0; i < list.Length(); i++) {

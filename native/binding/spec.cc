@@ -100,7 +100,8 @@ Result<fabric::Spec> read_spec(Napi::Value value) {
   fabric::Spec spec;
   if (Status read = read_list(env, object.Get("bridges"), "bridges", spec.bridges, read_bridge); !read) return read;
   if (Status read = read_list(env, object.Get("nodes"), "nodes", spec.nodes, read_node); !read) return read;
-  if (Status read = read_list(env, object.Get("neighbours"), "neighbours", spec.neighbours, read_neighbours); !read) return read;
+  if (Status read = read_list(env, object.Get("neighbours"), "neighbours", spec.neighbours, read_neighbours); !read)
+    return read;
   const auto mtu = whole_number(object.Get("mtu"), 0, UINT32_MAX);
   if (!mtu) return invalid("mtu");
   spec.mtu = static_cast<uint32_t>(*mtu);

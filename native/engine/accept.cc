@@ -13,9 +13,7 @@
 namespace nslab::engine {
 namespace {
 
-bool out_of_resources(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
+bool out_of_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
 }  // namespace
 
@@ -45,11 +43,14 @@ void LinkLoop::watch_listener(LinkNode& node, bool on) {
 
 void LinkLoop::accept_all(LinkNode& node) {
   for (;;) {
-    UniqueFd fd(sys::call([&] { return ::accept4(node.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }));
+    UniqueFd fd(
+        sys::call([&] { return ::accept4(node.listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }));
     if (!fd) {
-      // Everything but "nobody there" and want of resources is a connection that ended before it was accepted: accept(2).
+      // Everything but "nobody there" and want of resources is a connection that ended before it was accepted:
+      // accept(2).
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-      // No longer listening: somebody destroyed the socket (ss --kill). It stays readable, so it must not be watched on.
+      // No longer listening: somebody destroyed the socket (ss --kill). It stays readable, so it must not be watched
+      // on.
       if (errno == EINVAL || errno == EBADF) {
         node.listener.reset();
         return report(EventKind::down, node, 0, "listener_gone");

@@ -16,8 +16,8 @@ struct LinkEvent {
   /** 0 where the other side never proved an id. */
   uint32_t peer = 0;
   /**
-   * A handshake reason, an errno name, or closed, replaced, peer_removed, peer_dropped, protocol_error; listener_gone (down,
-   * peer 0) where the node accepts no more. Static.
+   * A handshake reason, an errno name, or closed, replaced, peer_removed, peer_dropped, protocol_error; listener_gone
+   * (down, peer 0) where the node accepts no more. Static.
    */
   const char* reason = "";
   /** CLOCK_MONOTONIC. */

@@ -16,7 +16,9 @@ namespace {
 
 void keep_alive(int fd) {
   // A socket without them works, only slower to notice: ignoring failures.
-  const auto set = [fd](int level, int option, const auto value) { (void)::setsockopt(fd, level, option, &value, sizeof value); };
+  const auto set = [fd](int level, int option, const auto value) {
+    (void)::setsockopt(fd, level, option, &value, sizeof value);
+  };
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleS);
   set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalS);
@@ -29,7 +31,8 @@ void keep_alive(int fd) {
 void LinkLoop::receive(Connection& connection, bool hung_up) {
   std::array<uint8_t, 256> bytes;
   for (;;) {
-    const ssize_t count = sys::call([&] { return ::recv(connection.fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
+    const ssize_t count =
+        sys::call([&] { return ::recv(connection.fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
     if (count > 0) {
       if (!take_bytes(connection, bytes.data(), static_cast<size_t>(count))) return;
       // Edge-triggered: a short read without a hang-up means that the next bytes bring an event.
@@ -84,8 +87,8 @@ bool LinkLoop::take_frame(Connection& connection) {
     return false;
   }
   if (due == FrameKind::hello) return take_hello(connection, frame);
-  const bool same = frame.run_id == run_id_ && frame.sender == connection.peer && frame.intended == connection.node->id &&
-                    frame.incarnation == connection.peer_incarnation;
+  const bool same = frame.run_id == run_id_ && frame.sender == connection.peer &&
+                    frame.intended == connection.node->id && frame.incarnation == connection.peer_incarnation;
   if (!same) {
     refuse(connection, Reason::malformed);
     return false;
@@ -147,7 +150,8 @@ bool LinkLoop::say(Connection& connection, FrameKind kind, bool and_ready) {
   if (and_ready) std::ranges::copy(encode(frame), bytes.begin() + kFrameBytes);
   const size_t size = and_ready ? 2 * kFrameBytes : kFrameBytes;
   // A fresh socket's buffer takes two frames whole; anything else is a broken connection.
-  const ssize_t sent = sys::call([&] { return ::send(connection.fd.get(), bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT); });
+  const ssize_t sent =
+      sys::call([&] { return ::send(connection.fd.get(), bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT); });
   if (sent == static_cast<ssize_t>(size)) return true;
   const char* name = sent < 0 ? ::strerrorname_np(errno) : "ENOBUFS";
   lost(connection, name ? name : "unknown errno");
@@ -175,14 +179,15 @@ void LinkLoop::make_up(Connection& connection) {
 }
 
 void LinkLoop::refuse(Connection& connection, Reason reason) {
-  const Frame frame{FrameKind::reject,     reason,          run_id_, connection.node->id,
-                    connection.peer,       connection.node->incarnation};
+  const Frame frame{FrameKind::reject,   reason,          run_id_,
+                    connection.node->id, connection.peer, connection.node->incarnation};
   const FrameBytes bytes = encode(frame);
   // The peer may be gone or its window shut: it then learns by the close, ignoring.
   (void)::send(connection.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   // Closing with unread bytes resets the connection, and the reset may overtake the reject: read what is here.
   std::array<uint8_t, 4096> rest;
-  for (int i = 0; i < 16 && ::recv(connection.fd.get(), rest.data(), rest.size(), MSG_DONTWAIT) > 0; i++);
+  for (int i = 0; i < 16 && ::recv(connection.fd.get(), rest.data(), rest.size(), MSG_DONTWAIT) > 0; i++)
+    ;
   close_refused(connection, reason);
 }
 

@@ -8,7 +8,8 @@ namespace nslab::engine {
 /** From accept or start of a dial to up. Also HANDSHAKE_DEADLINE_MS in src/protocol/link-handshake.ts. */
 inline constexpr int64_t kHandshakeDeadlineNs = 5'000'000'000;
 
-/** A dial that met nobody tries again soon, then doubles: a peer that starts is met at once, one that is away costs little. */
+/** A dial that met nobody tries again soon, then doubles: a peer that starts is met at once, one that is away costs
+ * little. */
 inline constexpr uint32_t kDialPauseMinMs = 50;
 inline constexpr uint32_t kDialPauseMaxMs = 1000;
 
@@ -19,11 +20,11 @@ inline constexpr int64_t kAcceptPauseNs = 100'000'000;
 inline constexpr int kBacklog = 1024;
 
 /**
- * A peer that vanished without a word (no FIN or RST) is found by the kernel's keepalive: asked after 5 s of silence, then each
- * second, given up 8 s after its last sign. Asking each second would find it in two, but costs every idle link end two
- * packets a second: 3,200 for a ring of 800, 20,000 for a full mesh of 100. Within a fleet nobody waits for this:
- * the fabric's monitor sees a lost interface at once, and removal of a node closes its links at both ends; a lost host
- * is seen by the controller. TCP_USER_TIMEOUT makes data in flight give up at the same age.
+ * A peer that vanished without a word (no FIN or RST) is found by the kernel's keepalive: asked after 5 s of silence,
+ * then each second, given up 8 s after its last sign. Asking each second would find it in two, but costs every idle
+ * link end two packets a second: 3,200 for a ring of 800, 20,000 for a full mesh of 100. Within a fleet nobody waits
+ * for this: the fabric's monitor sees a lost interface at once, and removal of a node closes its links at both ends; a
+ * lost host is seen by the controller. TCP_USER_TIMEOUT makes data in flight give up at the same age.
  */
 inline constexpr int kKeepaliveIdleS = 5;
 inline constexpr int kKeepaliveIntervalS = 1;

@@ -32,7 +32,8 @@ std::vector<uint32_t> ascending(std::vector<uint32_t> ids, uint32_t without) {
 }  // namespace
 
 Edge* LinkNode::edge_to(uint32_t peer) {
-  const auto at = std::lower_bound(edges.begin(), edges.end(), peer, [](const Edge& edge, uint32_t id) { return edge.peer < id; });
+  const auto at =
+      std::lower_bound(edges.begin(), edges.end(), peer, [](const Edge& edge, uint32_t id) { return edge.peer < id; });
   return at != edges.end() && at->peer == peer ? &*at : nullptr;
 }
 
@@ -135,7 +136,8 @@ void LinkLoop::remove(LinkNode& node) {
   for (const Edge& edge : node.edges) {
     LinkNode* peer = edge.up ? node_of(edge.peer) : nullptr;
     Edge* back = peer ? peer->edge_to(node.id) : nullptr;
-    if (back && back->up && back->up->peer_incarnation == node.incarnation && !stopping_) lost(*back->up, "peer_removed");
+    if (back && back->up && back->up->peer_incarnation == node.incarnation && !stopping_)
+      lost(*back->up, "peer_removed");
   }
   while (node.connections) close(*node.connections, Closing::abortive);
   nodes_.erase(node.id);
@@ -205,8 +207,8 @@ void LinkLoop::close(Connection& connection, Closing how) {
   (connection.previous ? connection.previous->next : node.connections) = connection.next;
   if (connection.next) connection.next->previous = connection.previous;
   if (how == Closing::abortive) {
-    // RST in place of FIN: a socket in its closing states would keep its namespace alive until the peer answers, which a
-    // peer that is gone never does.
+    // RST in place of FIN: a socket in its closing states would keep its namespace alive until the peer answers, which
+    // a peer that is gone never does.
     const linger none{1, 0};
     (void)::setsockopt(connection.fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
   }

@@ -1,5 +1,6 @@
 // The link engine's thread: one epoll loop over every listener and link of a fleet.
-// link_loop.cc waits and carries out commands, dial.cc and accept.cc open connections, link_handshake.cc makes links of them.
+// link_loop.cc waits and carries out commands, dial.cc and accept.cc open connections, link_handshake.cc makes links of
+// them.
 #pragma once
 
 #include <cstdint>

@@ -42,7 +42,8 @@ std::vector<Command> Mailbox::take_commands() {
 bool Mailbox::deliver(Outbox&& more) {
   const std::lock_guard lock(mutex_);
   for (const LinkEvent& event : more.events)
-    if (event.kind != EventKind::refused || outbox_.events.size() < kPendingRefusalsMax) outbox_.events.push_back(event);
+    if (event.kind != EventKind::refused || outbox_.events.size() < kPendingRefusalsMax)
+      outbox_.events.push_back(event);
   std::move(more.replies.begin(), more.replies.end(), std::back_inserter(outbox_.replies));
   outbox_.ended |= more.ended;
   return !std::exchange(told_, true);

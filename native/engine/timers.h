@@ -1,5 +1,5 @@
-// Deadlines of the link engine: one heap, whose first entry is the wait's timeout. A timer is never taken out; what it was
-// for says by a number whether it still counts.
+// Deadlines of the link engine: one heap, whose first entry is the wait's timeout. A timer is never taken out; what it
+// was for says by a number whether it still counts.
 #pragma once
 
 #include <cstdint>

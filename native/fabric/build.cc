@@ -209,7 +209,8 @@ void Fabric::ring() {
   const uint64_t one = 1;
   const std::lock_guard lock(wake_mutex_);
   // A counter that is full wakes as well.
-  if (wake_) [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  if (wake_) [[maybe_unused]]
+    const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
 Status Fabric::wait(std::optional<int64_t> deadline_ns) {
@@ -221,7 +222,8 @@ Status Fabric::wait(std::optional<int64_t> deadline_ns) {
   if (::poll(fds, 2, timeout_ms) < 0 && errno != EINTR) return Status::from_errno("poll", "fabric");
   // Emptied, or the next wait would not wait.
   uint64_t count = 0;
-  if ((fds[1].revents & POLLIN) != 0) [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+  if ((fds[1].revents & POLLIN) != 0) [[maybe_unused]]
+    const ssize_t got = ::read(wake_.get(), &count, sizeof count);
   return {};
 }
 

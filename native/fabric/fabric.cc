@@ -19,9 +19,14 @@ Status canceled(const char* operation) { return Status::failed(ECANCELED, operat
 
 }  // namespace
 
-Fabric::Fabric(std::weak_ptr<const netns::Netns> root, Spec spec, Options options, std::shared_ptr<netns::SwitchLog> log)
-    : root_(std::move(root)), spec_(std::move(spec)), options_(std::move(options)), log_(std::move(log)),
-      meter_(options_.fail_call, options_.fail_errno), nodes_(spec_.nodes.size()) {}
+Fabric::Fabric(std::weak_ptr<const netns::Netns> root, Spec spec, Options options,
+               std::shared_ptr<netns::SwitchLog> log)
+    : root_(std::move(root)),
+      spec_(std::move(spec)),
+      options_(std::move(options)),
+      log_(std::move(log)),
+      meter_(options_.fail_call, options_.fail_errno),
+      nodes_(spec_.nodes.size()) {}
 
 Fabric::~Fabric() { abandon(); }
 
@@ -213,7 +218,8 @@ Result<TeardownTimings> Fabric::teardown(int64_t deadline_ns) {
 void Fabric::abandon() {
   for (Waiter& waiter : std::exchange(waiters_, {})) waiter.done(canceled("operation"));
   release();
-  if (watch_) [[maybe_unused]] const Status drained = watch_->drain();
+  if (watch_) [[maybe_unused]]
+    const Status drained = watch_->drain();
   delete_bridges();
   close_sockets();
 }

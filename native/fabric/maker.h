@@ -25,12 +25,14 @@ struct MadeNetns {
 Result<MadeNetns> make_netns();
 
 /**
- * A supply of `count` namespaces. With a thread, unshare() runs beside the links' RTM_NEWLINK, which wait for another lock
- * most of the time: 800 nodes took 0.60 s so, 0.80 s on one thread, and 0.80 s on two threads that both did everything.
+ * A supply of `count` namespaces. With a thread, unshare() runs beside the links' RTM_NEWLINK, which wait for another
+ * lock most of the time: 800 nodes took 0.60 s so, 0.80 s on one thread, and 0.80 s on two threads that both did
+ * everything.
  */
 class Maker {
  public:
-  /** `threaded`: otherwise take() makes each in the caller's thread. `meter` counts the calls and outlives the Maker. */
+  /** `threaded`: otherwise take() makes each in the caller's thread. `meter` counts the calls and outlives the Maker.
+   */
   Maker(size_t count, bool threaded, sys::CallMeter* meter, std::shared_ptr<netns::SwitchLog> log);
   /** Stops; those not taken are closed. */
   ~Maker();

@@ -59,7 +59,8 @@ void FabricService::run() {
     const auto deadline = fabric_.handle_deadlines();
     // A ring for a job that came meanwhile may have been heard by the job before it, which waits too.
     // Should waiting itself fail, the next turn tries again.
-    if (fabric_.active() && !has_jobs()) [[maybe_unused]] const Status waited = fabric_.wait(deadline);
+    if (fabric_.active() && !has_jobs()) [[maybe_unused]]
+      const Status waited = fabric_.wait(deadline);
   }
   if (fabric_.active()) fabric_.abandon();
 }

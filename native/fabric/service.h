@@ -41,7 +41,8 @@ class FabricService {
   std::mutex mutex_;
   std::deque<std::function<void(Fabric&)>> jobs_;
   bool stop_ = false;
-  /** The thread lives while there is something to do or to watch: an idle fabric costs neither thread nor descriptor. */
+  /** The thread lives while there is something to do or to watch: an idle fabric costs neither thread nor descriptor.
+   */
   bool running_ = false;
   std::thread thread_;
 };

@@ -49,7 +49,8 @@ Status check(const Spec& spec) {
   for (const NodeSpec& node : spec.nodes) {
     const std::string id = "node " + std::to_string(node.node_id);
     if (node.bridge >= ports.size()) return invalid("bridge of " + id);
-    if (++ports[node.bridge] > kBridgePortsMax) return invalid("more than 1,023 nodes on " + spec.bridges[node.bridge].name);
+    if (++ports[node.bridge] > kBridgePortsMax)
+      return invalid("more than 1,023 nodes on " + spec.bridges[node.bridge].name);
     if (!is_name(node.host_interface) || !names.insert(node.host_interface).second)
       return invalid("host interface '" + node.host_interface + "' of " + id);
     if (!is_name(node.node_interface) || node.node_interface == "lo")

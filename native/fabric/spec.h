@@ -42,8 +42,8 @@ struct Spec {
 Status check(const Spec& spec);
 
 /**
- * Interface indexes are chosen, not asked for, so that one batch can make a link and use it. They start far above those the
- * kernel hands out by itself.
+ * Interface indexes are chosen, not asked for, so that one batch can make a link and use it. They start far above those
+ * the kernel hands out by itself.
  */
 inline constexpr int kBridgeIndexBase = 0x8000;
 inline constexpr int kHostIndexBase = 0x10000;
@@ -54,7 +54,8 @@ inline constexpr int kNodeIndex = 2;
 [[nodiscard]] inline int bridge_index(uint32_t bridge) { return kBridgeIndexBase + static_cast<int>(bridge); }
 [[nodiscard]] inline int host_index(uint32_t node) { return kHostIndexBase + static_cast<int>(node); }
 
-/** MAC addresses are a function of the IPv4 address, the same as in src/addressing: any process can work out a neighbour's. */
+/** MAC addresses are a function of the IPv4 address, the same as in src/addressing: any process can work out a
+ * neighbour's. */
 [[nodiscard]] rtnl::Mac node_mac(in_addr address);
 [[nodiscard]] rtnl::Mac bridge_mac(in_addr gateway);
 /** The host end's, which no packet carries: chosen so that the kernel need not draw a random one. */

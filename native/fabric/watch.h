@@ -19,10 +19,11 @@ namespace nslab::fabric {
  * Ready: the host end has IFF_LOWER_UP and its bridge port forwards. The kernel sends this after the queues are active
  * (linkwatch_do_dev: dev_activate, then the bridge, then the message), so a packet sent from then on is not lost.
  *
- * Gone: RTM_DELLINK of the host end proves that the veth pair is unregistered: its names, addresses and routes are free.
- * RTM_DELNSID proves that the kernel began to take the namespace apart, so nothing holds it any more; the last of its memory
- * is freed later in the same pass (cleanup_net), by 20 to 300 ms on an idle machine: that is the error of the method. The id
- * is the one the kernel itself gave to report the pair's other end (IFLA_LINK_NETNSID): observing costs no request.
+ * Gone: RTM_DELLINK of the host end proves that the veth pair is unregistered: its names, addresses and routes are
+ * free. RTM_DELNSID proves that the kernel began to take the namespace apart, so nothing holds it any more; the last of
+ * its memory is freed later in the same pass (cleanup_net), by 20 to 300 ms on an idle machine: that is the error of
+ * the method. The id is the one the kernel itself gave to report the pair's other end (IFLA_LINK_NETNSID): observing
+ * costs no request.
  */
 class Watch {
  public:

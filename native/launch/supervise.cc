@@ -16,9 +16,7 @@ namespace {
 
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
 
-int exit_code_of(int status) {
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
+int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 pid_t fork_checked() {
   const pid_t pid = fork();

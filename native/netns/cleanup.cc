@@ -35,13 +35,16 @@ Status drop_marker(rtnl::Socket& observer, int32_t id) {
 
 Status await_removed(rtnl::Monitor& monitor, int32_t id, int64_t deadline, int stop_fd) {
   for (bool seen = false;;) {
-    auto lost = monitor.drain([&](const rtnl::Message& message) { seen = seen || rtnl::read_removed_netns_id(message) == id; });
+    auto lost =
+        monitor.drain([&](const rtnl::Message& message) { seen = seen || rtnl::read_removed_netns_id(message) == id; });
     if (!lost) return lost.take_status();
     if (seen) return {};
     const int64_t left = deadline - now_ns();
-    if (left <= 0) return Status::failed(ETIMEDOUT, "await cleanup", "kernel", "earlier namespaces are still being removed");
+    if (left <= 0)
+      return Status::failed(ETIMEDOUT, "await cleanup", "kernel", "earlier namespaces are still being removed");
     pollfd fds[] = {{monitor.fd(), POLLIN, 0}, {stop_fd, POLLIN, 0}};
-    if (::poll(fds, 2, static_cast<int>(left / 1'000'000) + 1) < 0 && errno != EINTR) return Status::from_errno("poll", "observer");
+    if (::poll(fds, 2, static_cast<int>(left / 1'000'000) + 1) < 0 && errno != EINTR)
+      return Status::from_errno("poll", "observer");
     if ((fds[1].revents & POLLIN) != 0) return Status::failed(ECANCELED, "await cleanup", "observer");
   }
 }

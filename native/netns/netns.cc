@@ -141,7 +141,8 @@ void come_back() {
   const sys::Metered unmetered(nullptr);
   const Status back = switch_to(*place.base);
   if (back.ok()) return;
-  std::fprintf(stderr, "nslab: a thread cannot come back to its network namespace: %s\n", back.error().message().c_str());
+  std::fprintf(stderr, "nslab: a thread cannot come back to its network namespace: %s\n",
+               back.error().message().c_str());
   std::abort();
 }
 

@@ -16,7 +16,8 @@ struct Identity {
   uint64_t cookie = 0;
   uint64_t device = 0;
   uint64_t inode = 0;
-  /** Creation time of the nsfs inode: tells namespaces apart that had the same inode number, where there is no cookie. */
+  /** Creation time of the nsfs inode: tells namespaces apart that had the same inode number, where there is no cookie.
+   */
   int64_t created_ns = 0;
 
   [[nodiscard]] bool operator==(const Identity& other) const {
@@ -31,11 +32,13 @@ class Netns {
   Netns(Netns&&) noexcept = default;
   Netns& operator=(Netns&&) noexcept = default;
 
-  /** Makes a namespace (loopback down). The calling native thread is back where it was. Equivalent to: `unshare --net` */
+  /** Makes a namespace (loopback down). The calling native thread is back where it was. Equivalent to: `unshare --net`
+   */
   static Result<Netns> create();
   /** The calling thread's namespace, wherever it is now. */
   static Result<Netns> current();
-  /** Takes over `fd`, if it succeeds. EINVAL where it is not a network namespace. Visits it once to learn its cookie. */
+  /** Takes over `fd`, if it succeeds. EINVAL where it is not a network namespace. Visits it once to learn its cookie.
+   */
   static Result<Netns> adopt(int fd);
   /**
    * unshare() without coming back: the thread's place is the new namespace until it enters another. For builders.
@@ -65,7 +68,8 @@ Status enter(const Netns& target);
  */
 void come_back();
 
-/** A stretch of work in other namespaces: at its end the thread is back in its base. Enter as often as needed within. */
+/** A stretch of work in other namespaces: at its end the thread is back in its base. Enter as often as needed within.
+ */
 class [[nodiscard]] Visit {
  public:
   Visit() = default;

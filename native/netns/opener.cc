@@ -53,19 +53,20 @@ void Opener::stop() {
     jobs_.clear();
   }
   const uint64_t one = 1;
-  if (wake_) [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  if (wake_) [[maybe_unused]]
+    const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   if (thread_.joinable()) thread_.join();
 }
 
 void Opener::listen(std::shared_ptr<const Netns> where, Endpoint at, int backlog, Opened opened) {
-  Status posted = post([where = std::move(where), at, backlog, opened] { opened(open_tcp_listener(*where, at, backlog)); });
+  Status posted =
+      post([where = std::move(where), at, backlog, opened] { opened(open_tcp_listener(*where, at, backlog)); });
   if (!posted) opened(std::move(posted));
 }
 
 void Opener::connect(std::shared_ptr<const Netns> where, Endpoint to, int64_t timeout_ms, Opened opened) {
-  Status posted = post([this, where = std::move(where), to, timeout_ms, opened] {
-    begin_connect(*where, to, timeout_ms, opened);
-  });
+  Status posted =
+      post([this, where = std::move(where), to, timeout_ms, opened] { begin_connect(*where, to, timeout_ms, opened); });
   if (!posted) opened(std::move(posted));
 }
 
@@ -123,8 +124,10 @@ void Opener::run() {
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
       uint64_t rung = 0;
-      if (fd == wake_.get()) [[maybe_unused]] const ssize_t got = ::read(fd, &rung, sizeof rung);
-      else if (const auto found = connecting_.find(fd); found != connecting_.end()) finish(fd, finish_connect(fd, found->second.to));
+      if (fd == wake_.get()) [[maybe_unused]]
+        const ssize_t got = ::read(fd, &rung, sizeof rung);
+      else if (const auto found = connecting_.find(fd); found != connecting_.end())
+        finish(fd, finish_connect(fd, found->second.to));
     }
     end_late(now_ns());
   }

@@ -58,7 +58,8 @@ Result<UniqueFd> start_tcp_connect(const Netns& where, const Endpoint& to) {
   auto fd = open_tcp(where, IPPROTO_TCP, TCP_NODELAY);
   if (!fd) return fd;
   const sockaddr_in form = kernel_form(to);
-  // connect() is not repeated on EINTR: the attempt goes on by itself (connect(2)); non-blocking, it is never interrupted.
+  // connect() is not repeated on EINTR: the attempt goes on by itself (connect(2)); non-blocking, it is never
+  // interrupted.
   const int injected = sys::count_call();
   if (injected != 0) return Status::failed(injected, "connect " + to.text(), "network namespace");
   if (::connect(fd->get(), reinterpret_cast<const sockaddr*>(&form), sizeof form) != 0 && errno != EINPROGRESS)

@@ -11,16 +11,26 @@ namespace {
 
 const char* type_name(uint16_t type) {
   switch (type) {
-    case RTM_NEWLINK: return "RTM_NEWLINK";
-    case RTM_SETLINK: return "RTM_SETLINK";
-    case RTM_DELLINK: return "RTM_DELLINK";
-    case RTM_GETLINK: return "RTM_GETLINK";
-    case RTM_NEWADDR: return "RTM_NEWADDR";
-    case RTM_NEWROUTE: return "RTM_NEWROUTE";
-    case RTM_NEWNEIGH: return "RTM_NEWNEIGH";
-    case RTM_NEWNSID: return "RTM_NEWNSID";
-    case RTM_GETNSID: return "RTM_GETNSID";
-    default: return "request";
+    case RTM_NEWLINK:
+      return "RTM_NEWLINK";
+    case RTM_SETLINK:
+      return "RTM_SETLINK";
+    case RTM_DELLINK:
+      return "RTM_DELLINK";
+    case RTM_GETLINK:
+      return "RTM_GETLINK";
+    case RTM_NEWADDR:
+      return "RTM_NEWADDR";
+    case RTM_NEWROUTE:
+      return "RTM_NEWROUTE";
+    case RTM_NEWNEIGH:
+      return "RTM_NEWNEIGH";
+    case RTM_NEWNSID:
+      return "RTM_NEWNSID";
+    case RTM_GETNSID:
+      return "RTM_GETNSID";
+    default:
+      return "request";
   }
 }
 
@@ -46,14 +56,19 @@ std::string Batch::describe(size_t index) const {
   if (!reader.next(message)) return "request";
   const std::string name = std::string(type_name(message.header.nlmsg_type)) + " ";
   switch (message.header.nlmsg_type) {
-    case RTM_NEWADDR: return name + address_text(message.attributes<ifaddrmsg>(), IFA_LOCAL);
-    case RTM_NEWROUTE: return name + address_text(message.attributes<rtmsg>(), RTA_DST);
-    case RTM_NEWNEIGH: return name + address_text(message.attributes<ndmsg>(), NDA_DST);
+    case RTM_NEWADDR:
+      return name + address_text(message.attributes<ifaddrmsg>(), IFA_LOCAL);
+    case RTM_NEWROUTE:
+      return name + address_text(message.attributes<rtmsg>(), RTA_DST);
+    case RTM_NEWNEIGH:
+      return name + address_text(message.attributes<ndmsg>(), NDA_DST);
     case RTM_NEWLINK:
     case RTM_SETLINK:
     case RTM_GETLINK:
-    case RTM_DELLINK: return name + link_text(message);
-    default: return name + "#" + std::to_string(index);
+    case RTM_DELLINK:
+      return name + link_text(message);
+    default:
+      return name + "#" + std::to_string(index);
   }
 }
 

@@ -25,8 +25,8 @@ struct BridgeLink {
 /**
  * A bridge with a fixed MAC address, no spanning tree, no forwarding delay and no multicast snooping.
  * Learned addresses do not age in a run's time: a frame to an aged one would be flooded to a thousand ports.
- * Equivalent to: `ip link add NAME index INDEX address MAC mtu MTU type bridge stp_state 0 forward_delay 0 mcast_snooping 0
- * ageing_time 8640000`
+ * Equivalent to: `ip link add NAME index INDEX address MAC mtu MTU type bridge stp_state 0 forward_delay 0
+ * mcast_snooping 0 ageing_time 8640000`
  */
 void add_bridge(Batch& batch, const BridgeLink& bridge);
 
@@ -45,10 +45,10 @@ struct VethLink {
 };
 
 /**
- * A veth pair, both ends down: made up, the kernel refuses with ENOTCONN. One queue an end: the pair has no lock of its own
- * to spread, and each queue is memory and sysfs entries.
- * Equivalent to: `ip link add NAME index INDEX address MAC mtu MTU numtxqueues 1 numrxqueues 1 master BRIDGE type veth peer
- * name PEER index INDEX address MAC mtu MTU numtxqueues 1 numrxqueues 1 netns FD`
+ * A veth pair, both ends down: made up, the kernel refuses with ENOTCONN. One queue an end: the pair has no lock of its
+ * own to spread, and each queue is memory and sysfs entries. Equivalent to: `ip link add NAME index INDEX address MAC
+ * mtu MTU numtxqueues 1 numrxqueues 1 master BRIDGE type veth peer name PEER index INDEX address MAC mtu MTU
+ * numtxqueues 1 numrxqueues 1 netns FD`
  */
 void add_veth(Batch& batch, const VethLink& veth);
 
@@ -56,8 +56,9 @@ void add_veth(Batch& batch, const VethLink& veth);
 void set_up(Batch& batch, int index);
 
 /**
- * No IPv6 address ever comes up by itself, so no duplicate address detection (2 s a link) either. Measured 10 % cheaper for a
- * whole fabric than net.ipv6.conf.*.disable_ipv6, and needs no /proc. Equivalent to: `ip link set INDEX addrgenmode none`
+ * No IPv6 address ever comes up by itself, so no duplicate address detection (2 s a link) either. Measured 10 % cheaper
+ * for a whole fabric than net.ipv6.conf.*.disable_ipv6, and needs no /proc. Equivalent to: `ip link set INDEX
+ * addrgenmode none`
  */
 void set_no_ipv6_address(Batch& batch, int index);
 

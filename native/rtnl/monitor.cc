@@ -9,7 +9,8 @@
 namespace nslab::rtnl {
 namespace {
 
-/** About nine messages of 1.5 KiB a node until it is up: room for 1,000 nodes of silence. Memory is used only when filled. */
+/** About nine messages of 1.5 KiB a node until it is up: room for 1,000 nodes of silence. Memory is used only when
+ * filled. */
 constexpr int kReceiveBytes = 32 * 1024 * 1024;
 
 }  // namespace
@@ -17,17 +18,21 @@ constexpr int kReceiveBytes = 32 * 1024 * 1024;
 Result<Monitor> Monitor::open(std::string where) {
   UniqueFd fd(sys::call([] { return ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }));
   if (!fd) return Status::from_errno("socket NETLINK_ROUTE", where);
-  // Beyond the machine's limit with CAP_NET_ADMIN in the first user namespace only; what fits otherwise will do (ENOBUFS
-  // is answered by reading again).
-  if (sys::call([&] { return ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBytes, sizeof kReceiveBytes); }) != 0 &&
-      sys::call([&] { return ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBytes, sizeof kReceiveBytes); }) != 0)
+  // Beyond the machine's limit with CAP_NET_ADMIN in the first user namespace only; what fits otherwise will do
+  // (ENOBUFS is answered by reading again).
+  if (sys::call([&] {
+        return ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBytes, sizeof kReceiveBytes);
+      }) != 0 &&
+      sys::call([&] { return ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBytes, sizeof kReceiveBytes); }) !=
+          0)
     return Status::from_errno("setsockopt SO_RCVBUF", where);
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   if (sys::call([&] { return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }) != 0)
     return Status::from_errno("bind netlink", where);
   for (const int group : {RTNLGRP_LINK, RTNLGRP_NSID})
-    if (sys::call([&] { return ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group); }) != 0)
+    if (sys::call([&] { return ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group); }) !=
+        0)
       return Status::from_errno("setsockopt NETLINK_ADD_MEMBERSHIP", where);
   return Monitor(std::move(fd), std::move(where));
 }

@@ -16,7 +16,8 @@ class Monitor {
   /** Opens it in the calling thread's namespace. */
   static Result<Monitor> open(std::string where);
 
-  /** Hands over all that has come, without waiting. True: some were lost (ENOBUFS), so everything must be read again. */
+  /** Hands over all that has come, without waiting. True: some were lost (ENOBUFS), so everything must be read again.
+   */
   Result<bool> drain(const std::function<void(const Message&)>& take);
 
   /** Readable when there is news. */

@@ -67,7 +67,8 @@ Status Socket::send(std::span<const std::byte> bytes, const std::string& operati
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   const ssize_t sent = sys::call([&] {
-    return ::sendto(fd_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+    return ::sendto(fd_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&kernel),
+                    sizeof kernel);
   });
   return sent == static_cast<ssize_t>(bytes.size()) ? Status() : Status::from_errno(operation, where_);
 }
@@ -115,7 +116,8 @@ Status Socket::execute(Batch& batch) {
   }
 }
 
-Status Socket::dump(Batch& request, const std::function<void(const Message&)>& take, const std::function<void()>& restart) {
+Status Socket::dump(Batch& request, const std::function<void(const Message&)>& take,
+                    const std::function<void()>& restart) {
   const std::string operation = request.describe(0);
   for (int attempt = 0; attempt < kDumpAttemptsMax; ++attempt) {
     nlmsghdr header = request.header(0);

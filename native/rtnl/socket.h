@@ -20,7 +20,8 @@ class Socket {
 
   /**
    * Sends all requests in one sendmsg and empties the batch. The first error, with the kernel's own words, counts; the
-   * kernel works through the others all the same. rtnetlink answers before sendmsg returns: this never waits for anybody.
+   * kernel works through the others all the same. rtnetlink answers before sendmsg returns: this never waits for
+   * anybody.
    */
   Status execute(Batch& batch);
 

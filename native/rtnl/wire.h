@@ -32,7 +32,9 @@ class Writer {
 
   /** The fixed part of a message or of a nested attribute: ifinfomsg, ifaddrmsg, … */
   template <typename T>
-  void put_struct(const T& value) { append(&value, sizeof value); }
+  void put_struct(const T& value) {
+    append(&value, sizeof value);
+  }
 
   void put_bytes(uint16_t type, const void* data, size_t size) {
     const nlattr header{static_cast<uint16_t>(NLA_HDRLEN + size), type};
@@ -40,7 +42,9 @@ class Writer {
     append(data, size);
   }
   template <typename T>
-  void put(uint16_t type, T value) { put_bytes(type, &value, sizeof value); }
+  void put(uint16_t type, T value) {
+    put_bytes(type, &value, sizeof value);
+  }
   /** With the closing zero that the kernel's string policies want. At most 255 bytes. */
   void put_string(uint16_t type, std::string_view text) {
     char buffer[256] = {};
@@ -61,7 +65,9 @@ class Writer {
     std::memcpy(&header, bytes_.data() + offset, sizeof header);
     return header;
   }
-  void set_header(size_t offset, const nlmsghdr& header) { std::memcpy(bytes_.data() + offset, &header, sizeof header); }
+  void set_header(size_t offset, const nlmsghdr& header) {
+    std::memcpy(bytes_.data() + offset, &header, sizeof header);
+  }
   void clear() { bytes_.clear(); }
   void truncate(size_t size) { bytes_.resize(size); }
 
@@ -73,7 +79,9 @@ class Writer {
     if (size != 0) std::memcpy(bytes_.data() + at, data, size);
   }
   template <typename T>
-  void patch(size_t offset, T value) { std::memcpy(bytes_.data() + offset, &value, sizeof value); }
+  void patch(size_t offset, T value) {
+    std::memcpy(bytes_.data() + offset, &value, sizeof value);
+  }
 
   std::vector<std::byte> bytes_;
 };
@@ -145,7 +153,8 @@ struct Message {
   /** What follows a fixed part of type T. */
   template <typename T>
   [[nodiscard]] std::span<const std::byte> attributes() const {
-    return payload.size() < NLMSG_ALIGN(sizeof(T)) ? std::span<const std::byte>{} : payload.subspan(NLMSG_ALIGN(sizeof(T)));
+    return payload.size() < NLMSG_ALIGN(sizeof(T)) ? std::span<const std::byte>{}
+                                                   : payload.subspan(NLMSG_ALIGN(sizeof(T)));
   }
 };
 

@@ -1,7 +1,8 @@
 // The link engine without JavaScript, for sanitizers and for its cost: a ring over loopback in a namespace of its own.
 // Usage: links-stress NODES ROUNDS SEED. Each round does something random to random nodes while links come and go; then
 // everything is made whole again and must become so. Prints one line of JSON; exits with 1 when a rule was broken.
-// Equivalent builds: g++ -std=gnu++20 -fsanitize=address,undefined (or thread) -I native ... (test/native/sanitizers.test.ts)
+// Equivalent builds: g++ -std=gnu++20 -fsanitize=address,undefined (or thread) -I native ...
+// (test/native/sanitizers.test.ts)
 
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -54,7 +55,10 @@ std::shared_ptr<const netns::Netns> namespace_with_loopback() {
 class Ring {
  public:
   Ring(uint32_t nodes, std::shared_ptr<const netns::Netns> netns)
-      : nodes_(nodes), netns_(std::move(netns)), incarnations_(nodes + 1, 0), links_(run_id(), nullptr, [this] { tell(); }) {
+      : nodes_(nodes),
+        netns_(std::move(netns)),
+        incarnations_(nodes + 1, 0),
+        links_(run_id(), nullptr, [this] { tell(); }) {
     if (const Status started = links_.start(); !started) broken(started.error().message());
     collector_ = std::thread([this] { collect(); });
   }
@@ -72,14 +76,22 @@ class Ring {
     const uint32_t id = 1 + random() % nodes_;
     const bool is_present = present_.contains(id);
     switch (random() % 8) {
-      case 0: return is_present ? remove(id) : add(id);
-      case 1: return is_present ? (remove(id), add(id)) : add(id);
-      case 2: return links_.post(engine::SetPeers{id, {after(id)}});
-      case 3: return links_.post(engine::SetPeers{id, {before(id), after(id)}});
-      case 4: return links_.post(engine::CancelDial{id, after(id)});
-      case 5: return links_.post(engine::Dial{id, after(id), at(before(id))});
-      case 6: return dial(id, before(id));
-      default: return dial(id, after(id));
+      case 0:
+        return is_present ? remove(id) : add(id);
+      case 1:
+        return is_present ? (remove(id), add(id)) : add(id);
+      case 2:
+        return links_.post(engine::SetPeers{id, {after(id)}});
+      case 3:
+        return links_.post(engine::SetPeers{id, {before(id), after(id)}});
+      case 4:
+        return links_.post(engine::CancelDial{id, after(id)});
+      case 5:
+        return links_.post(engine::Dial{id, after(id), at(before(id))});
+      case 6:
+        return dial(id, before(id));
+      default:
+        return dial(id, after(id));
     }
   }
   void make_whole(bool both_dial) {
@@ -97,7 +109,8 @@ class Ring {
     const double deadline = seconds(CLOCK_MONOTONIC) + 60;
     std::unique_lock lock(mutex_);
     while (links_.ends_up() != 2 * nodes_) {
-      if (seconds(CLOCK_MONOTONIC) > deadline) broken("not whole: " + std::to_string(links_.ends_up()) + " ends are up");
+      if (seconds(CLOCK_MONOTONIC) > deadline)
+        broken("not whole: " + std::to_string(links_.ends_up()) + " ends are up");
       told_.wait_for(lock, std::chrono::milliseconds(100));
     }
   }
@@ -177,7 +190,9 @@ int main(int argc, char** argv) {
   }
   ring.stop();
   const uint64_t* counts = ring.counts();
-  std::printf("{\"nodes\":%u,\"first_wall_s\":%.4f,\"first_cpu_s\":%.4f,\"up\":%lu,\"down\":%lu,\"refused\":%lu,\"dial_failed\":%lu}\n",
-              nodes, whole_wall, whole_cpu, counts[0], counts[1], counts[2], counts[3]);
+  std::printf(
+      "{\"nodes\":%u,\"first_wall_s\":%.4f,\"first_cpu_s\":%.4f,\"up\":%lu,\"down\":%lu,\"refused\":%lu,\"dial_"
+      "failed\":%lu}\n",
+      nodes, whole_wall, whole_cpu, counts[0], counts[1], counts[2], counts[3]);
   return 0;
 }

@@ -1,5 +1,5 @@
-// Tests of the netlink bytes and of the thread's place, without a test framework: each check is one line, a failure says where.
-// Prints TAP. Run by test/native/rtnl.test.ts.
+// Tests of the netlink bytes and of the thread's place, without a test framework: each check is one line, a failure
+// says where. Prints TAP. Run by test/native/rtnl.test.ts.
 //
 // rtnl-test SEED   the seed of the fuzzed readers
 
@@ -74,9 +74,11 @@ void round_trips() {
   rtnl::add_veth(batch, {70001, "veth1a", {2, 0x70, 1, 2, 3, 4}, 32768, 1400, 2, "veth1b", {2, 0x6e, 1, 2, 3, 4}, 9});
   const rtnl::Message veth = first_message(batch);
   const auto news = rtnl::read_link(veth);
-  check(news && news->index == 70001 && news->name == "veth1a" && !news->removed, "a veth request reads back as the link it makes");
+  check(news && news->index == 70001 && news->name == "veth1a" && !news->removed,
+        "a veth request reads back as the link it makes");
   const auto attributes = veth.attributes<ifinfomsg>();
-  check(by_hand(attributes, IFLA_MTU) == std::vector<uint8_t>{0x78, 5, 0, 0}, "its MTU is where a reader by hand finds it");
+  check(by_hand(attributes, IFLA_MTU) == std::vector<uint8_t>{0x78, 5, 0, 0},
+        "its MTU is where a reader by hand finds it");
   const auto info = rtnl::find_attribute(attributes, IFLA_LINKINFO);
   const auto kind = info ? rtnl::find_attribute(info->payload, IFLA_INFO_KIND) : std::nullopt;
   check(kind && kind->text() == "veth", "its kind is veth");
@@ -85,25 +87,30 @@ void round_trips() {
   const auto inner = peer ? peer->payload.subspan(sizeof(ifinfomsg)) : std::span<const std::byte>{};
   const auto name = rtnl::find_attribute(inner, IFLA_IFNAME);
   const auto netns = rtnl::find_attribute(inner, IFLA_NET_NS_FD);
-  check(name && name->text() == "veth1b" && netns && netns->as<uint32_t>() == 9u, "its peer has its name and its namespace");
+  check(name && name->text() == "veth1b" && netns && netns->as<uint32_t>() == 9u,
+        "its peer has its name and its namespace");
   check(batch.describe(0) == "RTM_NEWLINK veth1a", "a failed request is named by what it makes");
 
   batch.clear();
   rtnl::add_address(batch, 2, address("172.16.8.2"), 22);
   const auto inet = first_message(batch).attributes<ifaddrmsg>();
-  check(by_hand(inet, IFA_BROADCAST) == std::vector<uint8_t>{172, 16, 11, 255}, "an address in a /22 has the broadcast of the /22");
+  check(by_hand(inet, IFA_BROADCAST) == std::vector<uint8_t>{172, 16, 11, 255},
+        "an address in a /22 has the broadcast of the /22");
   check(batch.describe(0) == "RTM_NEWADDR 172.16.8.2", "a failed address is named");
   batch.clear();
   rtnl::add_address(batch, 2, address("10.0.0.1"), 31);
-  check(by_hand(first_message(batch).attributes<ifaddrmsg>(), IFA_BROADCAST).empty(), "an address in a /31 has no broadcast");
+  check(by_hand(first_message(batch).attributes<ifaddrmsg>(), IFA_BROADCAST).empty(),
+        "an address in a /31 has no broadcast");
   batch.clear();
   rtnl::add_default_route(batch, 2, address("172.16.8.1"));
-  check(by_hand(first_message(batch).attributes<rtmsg>(), RTA_GATEWAY) == std::vector<uint8_t>{172, 16, 8, 1}, "a route has its gateway");
+  check(by_hand(first_message(batch).attributes<rtmsg>(), RTA_GATEWAY) == std::vector<uint8_t>{172, 16, 8, 1},
+        "a route has its gateway");
   check(batch.describe(0) == "RTM_NEWROUTE default", "a failed route is named");
   batch.clear();
   rtnl::set_neighbour(batch, 2, address("172.16.8.3"), fabric::node_mac(address("172.16.8.3")));
   const std::vector<uint8_t> mac{2, 0x6e, 172, 16, 8, 3};
-  check(by_hand(first_message(batch).attributes<ndmsg>(), NDA_LLADDR) == mac, "a neighbour has the MAC of the address rule");
+  check(by_hand(first_message(batch).attributes<ndmsg>(), NDA_LLADDR) == mac,
+        "a neighbour has the MAC of the address rule");
   check(batch.describe(0) == "RTM_NEWNEIGH 172.16.8.3", "a failed neighbour is named");
 }
 
@@ -129,10 +136,12 @@ void link_news() {
   for (const bool as_slave : {false, true}) {
     const rtnl::Batch batch = link_message(RTM_NEWLINK, as_slave ? AF_UNSPEC : AF_BRIDGE, as_slave);
     const auto news = rtnl::read_link(first_message(batch));
-    check(news && news->port_state == BR_STATE_FORWARDING && news->peer_netns_id == 3, "a port's state is read from either place");
+    check(news && news->port_state == BR_STATE_FORWARDING && news->peer_netns_id == 3,
+          "a port's state is read from either place");
   }
   check(rtnl::read_link(first_message(link_message(RTM_DELLINK, AF_UNSPEC, true)))->removed, "a removed link is seen");
-  check(!rtnl::read_link(first_message(link_message(RTM_DELLINK, AF_BRIDGE, false))), "a port that leaves its bridge is no removed link");
+  check(!rtnl::read_link(first_message(link_message(RTM_DELLINK, AF_BRIDGE, false))),
+        "a port that leaves its bridge is no removed link");
 }
 
 /** Damages messages at random: readers stay within bounds (AddressSanitizer watches where it is on) and end. */
@@ -161,7 +170,8 @@ void fuzz(unsigned seed) {
         const auto found = rtnl::find_attribute(attributes, type);
         const auto expected = by_hand(attributes, type);
         const bool equal = found ? std::vector<uint8_t>(reinterpret_cast<const uint8_t*>(found->payload.data()),
-                                                        reinterpret_cast<const uint8_t*>(found->payload.data()) + found->payload.size()) == expected
+                                                        reinterpret_cast<const uint8_t*>(found->payload.data()) +
+                                                            found->payload.size()) == expected
                                  : expected.empty();
         ++(equal ? same : different);
       }
@@ -192,7 +202,8 @@ void places() {
   {
     const netns::Visit visit;
     const Status failed = netns::enter(*other);
-    check(!failed.ok() && failed.error().number == EMFILE && failed.error().operation == "setns", "a call that is made to fail fails");
+    check(!failed.ok() && failed.error().number == EMFILE && failed.error().operation == "setns",
+          "a call that is made to fail fails");
   }
   auto still = netns::Netns::current();
   check(still && still->identity() == home->identity(), "and leaves the thread where it was");
@@ -222,10 +233,15 @@ void sockets() {
   check(lost.ok() && !*lost && seen, "the requests after it were made all the same, and the monitor heard of them");
   rtnl::add_bridge(batch, {11, "br", {2, 0, 0, 0, 0, 1}, 1500});
   const Status taken = socket->execute(batch);
-  check(!taken.ok() && taken.error().message().starts_with("RTM_NEWLINK br in test: EEXIST ("), "an error says what was asked, where, and the kernel's words");
+  check(!taken.ok() && taken.error().message().starts_with("RTM_NEWLINK br in test: EEXIST ("),
+        "an error says what was asked, where, and the kernel's words");
   int links = 0;
   rtnl::list_links(batch);
-  check(socket->dump(batch, [&](const rtnl::Message&) { ++links; }, [&] { links = 0; }).ok() && links >= 2, "links are listed");
+  check(socket->dump(
+                  batch, [&](const rtnl::Message&) { ++links; }, [&] { links = 0; })
+                .ok() &&
+            links >= 2,
+        "links are listed");
 }
 
 }  // namespace

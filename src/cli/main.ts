@@ -75,6 +75,7 @@ function onOutputRefused(error: NodeJS.ErrnoException): void {
 
 process.on('uncaughtException', endWith)
 process.stdout.on('error', onOutputRefused)
-// A run goes on, and is ended in order, when nobody can hear of it any more: `2>&1 | head -1`, a full disk, a lost terminal.
+// A run goes on, and is ended in order, when nobody can hear of it any more: `2>&1 | head -1`, a full disk, a lost
+// terminal.
 process.stderr.on('error', () => {})
 await main(process.argv.slice(2)).catch(endWith)

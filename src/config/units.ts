@@ -11,7 +11,9 @@ const BYTES: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
 }
 
-/** Longest time to wait for: what waits is a timer of Node.js, which ends at 2^31 ms (24.8 days), with room for a grace. */
+/**
+ * Longest time to wait for: what waits is a timer of Node.js, which ends at 2^31 ms (24.8 days), with room for a grace.
+ */
 export const DURATION_S_MAX = 20 * 86_400
 
 export const DURATION_LIMIT = 'a duration such as "500ms", "2s" or "1h30m", at most "20d"'

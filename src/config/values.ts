@@ -42,8 +42,8 @@ export const oneOf = <const T extends readonly string[]>(...words: T) =>
 export const ipv4 = leaf<string>('an IPv4 address', value => typeof value === 'string' && parseIpv4(value) !== null)
 
 /**
- * Gateway of the first shard: neither the first nor the last address of its /22 (facts/nextmini.md 3.1), of a range whose
- * addresses the kernel routes: not 0/8, 127/8, nor multicast.
+ * Gateway of the first shard: neither the first nor the last address of its /22 (facts/nextmini.md 3.1), of a range
+ * whose addresses the kernel routes: not 0/8, 127/8, nor multicast.
  */
 export const bridgeAddress = leaf<string>(
   'an IPv4 unicast address that is neither the first nor the last of its /22',

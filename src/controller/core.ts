@@ -1,5 +1,5 @@
-// The controller's state machine: messages of nodes in, messages to nodes and events out. No sockets, clocks or storage:
-// server.ts feeds it, tests drive it directly. Everything it keeps is O(nodes + edges + routes + flows).
+// The controller's state machine: messages of nodes in, messages to nodes and events out. No sockets, clocks or
+// storage: server.ts feeds it, tests drive it directly. Everything it keeps is O(nodes + edges + routes + flows).
 
 import type { ControllerConfig } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'

@@ -1,5 +1,5 @@
-// `nslab controller`: store, core and server put together, steered over a channel by `nslab run`, or on its own until it is
-// told to end.
+// `nslab controller`: store, core and server put together, steered over a channel by `nslab run`, or on its own until
+// it is told to end.
 
 import type { Duplex } from 'node:stream'
 
@@ -39,8 +39,8 @@ export interface ControllerOptions {
 }
 
 /**
- * Runs a controller until it is told to stop. Throws KERNEL_REFUSED where it can't listen, DATABASE_REFUSED where a named
- * database can't be had, and DEADLINE with the missing ids; whatever it started has ended then.
+ * Runs a controller until it is told to stop. Throws KERNEL_REFUSED where it can't listen, DATABASE_REFUSED where a
+ * named database can't be had, and DEADLINE with the missing ids; whatever it started has ended then.
  */
 export function runController(options: ControllerOptions): Promise<ProgramEnd> {
   return new Controller(options).run()

@@ -4,8 +4,9 @@ import { bfsNextHops } from '../topology/routes.ts'
 import type { Topology } from '../topology/types.ts'
 
 /**
- * Next hops from `nodeId` to destinations 1, 2, … as runs [count, hop, count, hop, …]: its own id for itself, 0 for what can't
- * be reached. O(nodes + edges) time and memory; a ring's or a line's table is three or four runs whatever its size.
+ * Next hops from `nodeId` to destinations 1, 2, … as runs [count, hop, count, hop, …]: its own id for itself, 0 for
+ * what can't be reached. O(nodes + edges) time and memory; a ring's or a line's table is three or four runs whatever
+ * its size.
  */
 export function nextHopRuns(topology: Topology, nodeId: number): number[] {
   const hops = bfsNextHops(topology, nodeId)

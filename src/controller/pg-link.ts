@@ -29,7 +29,10 @@ const CONNECT_TIMEOUT_MS = 5_000
 
 const CLOSE_TIMEOUT_MS = 1_000
 
-/** States that no waiting will change: authentication, unknown database or role. Source: PostgreSQL, appendix A, 28*, 3D*. */
+/**
+ * States that no waiting will change: authentication, unknown database or role. Source: PostgreSQL, appendix A, 28*,
+ * 3D*.
+ */
 const isFinal = (error: unknown): boolean => /^(28|3D)/.test(String((error as { code?: unknown }).code ?? ''))
 
 export class PgLink {
@@ -49,7 +52,9 @@ export class PgLink {
     return this.#client !== undefined
   }
 
-  /** The first connection, tried until `deadlineMs` has passed. Throws DATABASE_REFUSED with what the server said last. */
+  /**
+   * The first connection, tried until `deadlineMs` has passed. Throws DATABASE_REFUSED with what the server said last.
+   */
   async connect(deadlineMs: number): Promise<void> {
     const giveUpAt = performance.now() + deadlineMs
     for (;;) {
@@ -65,7 +70,8 @@ export class PgLink {
   }
 
   /**
-   * Runs one query, after those asked for before. Rejects when the connection is away; the caller keeps what it wanted written.
+   * Runs one query, after those asked for before. Rejects when the connection is away; the caller keeps what it wanted
+   * written.
    */
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>> {
     const run = async (): Promise<QueryResult<Row>> => {

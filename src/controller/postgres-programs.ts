@@ -1,4 +1,5 @@
-// Where PostgreSQL's programs are on this machine, and how they are started: in namespaces that end with the controller.
+// Where PostgreSQL's programs are on this machine, and how they are started: in namespaces that end with the
+// controller.
 
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
@@ -43,11 +44,11 @@ export interface Enclosure {
 const SHM = '/dev/shm'
 
 /**
- * PostgreSQL refuses to run as root. Real root becomes `postgres` or `nobody`, and since that user may not reach the run's
- * folder, the folder is bound to a place that anybody can reach, in a private mount namespace. Anybody else, and root of a user
- * namespace, gets a nested user namespace in which the present user is an ordinary one. The pid namespace ends with the
- * controller, and the IPC namespace takes the server's System V segment with it. /dev/shm is a folder of its own, since initdb
- * makes segments there that a SIGKILL would leave.
+ * PostgreSQL refuses to run as root. Real root becomes `postgres` or `nobody`, and since that user may not reach the
+ * run's folder, the folder is bound to a place that anybody can reach, in a private mount namespace. Anybody else, and
+ * root of a user namespace, gets a nested user namespace in which the present user is an ordinary one. The pid
+ * namespace ends with the controller, and the IPC namespace takes the server's System V segment with it. /dev/shm is a
+ * folder of its own, since initdb makes segments there that a SIGKILL would leave.
  */
 export function encloseFor(folder: string, launcher = launcherPath): Enclosure {
   const death = [

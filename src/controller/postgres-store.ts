@@ -1,5 +1,5 @@
-// The store in PostgreSQL. Node states queue by id and are written in batches, off the path of wiring: what was noted is
-// kept until the server has it, whatever happens to the connection. Changed rows come back by LISTEN/NOTIFY.
+// The store in PostgreSQL. Node states queue by id and are written in batches, off the path of wiring: what was noted
+// is kept until the server has it, whatever happens to the connection. Changed rows come back by LISTEN/NOTIFY.
 
 import { NslabError } from '../base/errors.ts'
 import type { NodeState } from './core.ts'
@@ -10,7 +10,9 @@ import type { RouteEdges } from './routes.ts'
 import { channels, migrations, tables } from './schema.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
 
-/** Waiting this long before a write lets a fleet's joins share a few statements and stay clear of its busiest second. */
+/**
+ * Waiting this long before a write lets a fleet's joins share a few statements and stay clear of its busiest second.
+ */
 const WRITE_DELAY_MS = 250
 
 /** Notifications of one statement on many rows arrive one by one; they are answered by one query. */

@@ -1,6 +1,7 @@
 // A PostgreSQL server of the run's own: unix socket and data in the run folder, no network, ended with the controller.
-// It is not made to survive the machine: fsync is off, because its data ends with the run. It does survive its own crash: a
-// commit reaches the kernel before it is acknowledged, and a server that dies is started again on the same data.
+// It is not made to survive the machine: fsync is off, because its data ends with the run. It does survive its own
+// crash: a commit reaches the kernel before it is acknowledged, and a server that dies is started again on the same
+// data.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -207,7 +208,8 @@ export class PrivatePostgres {
     // A run finds processes of its own by this mark.
     const mark = process.env.NSLAB_RUN === undefined ? {} : { NSLAB_RUN: process.env.NSLAB_RUN }
     const child = spawn(this.#enclosure.launcher, [...this.#enclosure.args, '--', program, ...args], {
-      // A session of its own: the terminal's interrupt is for the controller, which stops the server when rows are written.
+      // A session of its own: the terminal's interrupt is for the controller, which stops the server when rows are
+      // written.
       detached: true,
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...mark },
       stdio: ['ignore', 'ignore', 'pipe'],

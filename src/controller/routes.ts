@@ -13,8 +13,8 @@ export class RouteInvalid extends Error {
 type Entries = ReadonlyMap<number, RouteEntry>
 
 /**
- * What each node of a route must install. Throws RouteInvalid for an id outside the plan (`nodesCount` 0: any id), for more or
- * less than one source, and for a loop: rows of a database have passed no parser.
+ * What each node of a route must install. Throws RouteInvalid for an id outside the plan (`nodesCount` 0: any id), for
+ * more or less than one source, and for a loop: rows of a database have passed no parser.
  */
 export function compileRoute(routeId: number, edges: RouteEdges, nodesCount: number): Entries {
   for (const id of edges.flat()) {
@@ -82,8 +82,8 @@ export class RouteBook {
   }
 
   /**
-   * Adds, replaces or (null) removes a route; returns the ids of nodes whose entries differ now. Throws RouteInvalid for
-   * edges that make no route, with the book unchanged.
+   * Adds, replaces or (null) removes a route; returns the ids of nodes whose entries differ now. Throws RouteInvalid
+   * for edges that make no route, with the book unchanged.
    */
   set(routeId: number, edges: RouteEdges | null): readonly number[] {
     const old = this.#routes.get(routeId)

@@ -130,7 +130,10 @@ ALTER TABLE nodes
   ADD COLUMN IF NOT EXISTS changed_at TIMESTAMPTZ NOT NULL DEFAULT now();
 `
 
-/** The payload names the row; whoever hears it reads the row again. Published triggers of other names are replaced by ours. */
+/**
+ * The payload names the row; whoever hears it reads the row again. Published triggers of other names are replaced by
+ * ours.
+ */
 const notifications = `
 CREATE OR REPLACE FUNCTION nslab_notify_route() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,5 +1,5 @@
-// What the controller keeps: the interface, and what both stores share. postgres-store.ts persists, memory-store.ts does not;
-// test/controller/store.test.ts holds both to the same behaviour.
+// What the controller keeps: the interface, and what both stores share. postgres-store.ts persists, memory-store.ts
+// does not; test/controller/store.test.ts holds both to the same behaviour.
 
 import type { ControllerConfig } from '../config/types.ts'
 import type { FlowSpec } from '../protocol/messages.ts'

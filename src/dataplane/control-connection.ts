@@ -84,9 +84,9 @@ export class ControlConnection<Owner> implements FrameSink {
   }
 
   /**
-   * Ends the connection at once; what was sent before still arrives. With a reason the owner is told by `closed`; without,
-   * nothing is called any more. By RST, since a socket that waits for the answer to its FIN keeps its namespace, and the
-   * answer never comes once the node's interface is gone.
+   * Ends the connection at once; what was sent before still arrives. With a reason the owner is told by `closed`;
+   * without, nothing is called any more. By RST, since a socket that waits for the answer to its FIN keeps its
+   * namespace, and the answer never comes once the node's interface is gone.
    */
   close(reason?: string): void {
     if (reason === undefined) this.#ended = true

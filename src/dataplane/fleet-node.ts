@@ -6,7 +6,8 @@ import type { NodeAgent } from './node-agent.ts'
 
 /**
  * absent: its namespace is not complete. waiting: for a place among the joins in flight, or for a pause to end.
- * joining: dialling the controller, up to its StartUp. lost: given up, for the reason that was reported. left: on purpose.
+ * joining: dialling the controller, up to its StartUp. lost: given up, for the reason that was reported. left: on
+ * purpose.
  */
 export type Stage = 'absent' | 'waiting' | 'joining' | 'joined' | 'rebuilding' | 'lost' | 'left'
 

@@ -15,7 +15,9 @@ export const CONTROLLER_PATIENCE_MS = 300_000
 /** Times in a row that a node is made again, or refused on a rejoin, before it counts as lost. */
 export const NODE_TRIES = 5
 
-/** Each connection is pinged this often, ms; silence since the ping before means it is dead. As the published dataplane. */
+/**
+ * Each connection is pinged this often, ms; silence since the ping before means it is dead. As the published dataplane.
+ */
 export const KEEP_ALIVE_MS = 30_000
 
 /** Steps of one keep-alive round: at most a thirtieth of the connections is pinged at once. */
@@ -30,5 +32,7 @@ export const MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 /** Refused links that become events; further ones are only counted, since a stranger may knock without end. */
 export const LINK_REFUSALS_TOLD = 100
 
-/** Relays of a fleet started by hand hold this many nodes back in the listen queue, no more than the joins in flight. */
+/**
+ * Relays of a fleet started by hand hold this many nodes back in the listen queue, no more than the joins in flight.
+ */
 export const RELAY_BACKLOG = 1024

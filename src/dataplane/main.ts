@@ -145,7 +145,9 @@ class Dataplane {
     this.#options.onEvent?.(stamped)
   }
 
-  /** Ends what was begun, in the reverse order: commands of `nslab exec` first, since they hold their node's namespace. */
+  /**
+   * Ends what was begun, in the reverse order: commands of `nslab exec` first, since they hold their node's namespace.
+   */
   async #end(deadlineMs: number): Promise<FleetEnd> {
     await this.#whereabouts?.close()
     this.#whereabouts = null

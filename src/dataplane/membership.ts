@@ -26,7 +26,9 @@ export interface MembershipOptions {
   readonly linkPort: number
   /** 32 hex digits; absent: the controller's, which may then change with the controller. */
   readonly runId?: string
-  /** Topology neighbours by id, where they are known before the controller says so: listeners open before the greeting. */
+  /**
+   * Topology neighbours by id, where they are known before the controller says so: listeners open before the greeting.
+   */
   readonly peersOf?: (nodeId: number) => readonly number[]
   /** Whether neighbour entries for peers inside the fleet are in the fabric's spec already. */
   readonly neighboursPlanned: boolean
@@ -215,7 +217,9 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     this.#links = links
   }
 
-  /** Opens the node's listener where it is not open. It outlives control connections: links go on without a controller. */
+  /**
+   * Opens the node's listener where it is not open. It outlives control connections: links go on without a controller.
+   */
   #listen(node: FleetNode, peers = this.#options.peersOf?.(node.nodeId) ?? []): Promise<void> {
     if (node.listening !== null) return node.listening
     const links = this.#links as Links
@@ -311,8 +315,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   }
 
   /**
-   * Addresses of those neighbours that are in this fleet and in the node's /22. Others are reached through the gateway, or are
-   * answered for by it, and must not get the entry that the address rule would give them.
+   * Addresses of those neighbours that are in this fleet and in the node's /22. Others are reached through the gateway,
+   * or are answered for by it, and must not get the entry that the address rule would give them.
    */
   #addressesBeside(node: FleetNode, neighbours: readonly number[]): string[] {
     const { nodes } = this.#options

@@ -1,5 +1,6 @@
-// Nodes of a fleet started by hand reach the machine's own controller through their gateway: a listener inside the fabric
-// root whose connections are piped to loopback. Not used under `nslab run`, where the controller listens in the root itself.
+// Nodes of a fleet started by hand reach the machine's own controller through their gateway: a listener inside the
+// fabric root whose connections are piped to loopback. Not used under `nslab run`, where the controller listens in the
+// root itself.
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Netns } from '../native.ts'

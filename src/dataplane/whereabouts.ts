@@ -23,7 +23,10 @@ export class Whereabouts {
     this.#path = path
   }
 
-  /** Listens on `folder`/fleet.sock, for the owner alone. A folder too deep for a socket's path is reached by descriptor. */
+  /**
+   * Listens on `folder`/fleet.sock, for the owner alone. A folder too deep for a socket's path is reached by
+   * descriptor.
+   */
   static async open(folder: string, fleet: Fleet): Promise<Whereabouts> {
     const path = join(folder, SOCKET_NAME)
     const server = createServer()

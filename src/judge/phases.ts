@@ -7,7 +7,9 @@ import { toNanosecond } from './units.ts'
 
 export interface Phases {
   readonly phases: Report['phases']
-  /** Phases that began and never ended; they are counted up to the last event. The last one is where the run stopped. */
+  /**
+   * Phases that began and never ended; they are counted up to the last event. The last one is where the run stopped.
+   */
   readonly open: readonly string[]
 }
 

@@ -97,8 +97,8 @@ export interface History {
 }
 
 /**
- * Something wrong with a file of the run folder. `missing`: never written; `cut`: its last line is incomplete, as a killed
- * writer leaves it; `corrupt`: anything else, which no orderly or killed run leaves.
+ * Something wrong with a file of the run folder. `missing`: never written; `cut`: its last line is incomplete, as a
+ * killed writer leaves it; `corrupt`: anything else, which no orderly or killed run leaves.
  */
 export interface Damage {
   readonly file: string
@@ -108,7 +108,9 @@ export interface Damage {
   readonly problem: string
 }
 
-/** Facts measured once by the run that are in no event: memory around wiring, census results, the error that ended it. */
+/**
+ * Facts measured once by the run that are in no event: memory around wiring, census results, the error that ended it.
+ */
 export interface Outcome {
   readonly metrics: Readonly<Record<string, number>>
   readonly residue: readonly string[]

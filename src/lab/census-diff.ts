@@ -59,7 +59,9 @@ type Tell = (isOurs: boolean, what: string) => void
 
 const keyOf = (entry: Pick<ProcessEntry, 'pid' | 'start_ticks'>): string => `${entry.pid}/${entry.start_ticks}`
 
-/** Pids that are this run's now: by run id, by having been seen in it, or by descent from those or from this process. */
+/**
+ * Pids that are this run's now: by run id, by having been seen in it, or by descent from those or from this process.
+ */
 function attributeProcesses(after: Census, ours: Ours): Set<number> {
   const seen = new Set(ours.processes.map(keyOf))
   const others = new Set(ours.otherRunPids)

@@ -107,8 +107,8 @@ export interface RunObjects {
 }
 
 /**
- * Looks at the run's processes (`pids` and their descendants) while they live: the namespaces they hold besides the machine's own,
- * and the shared memory they map.
+ * Looks at the run's processes (`pids` and their descendants) while they live: the namespaces they hold besides the
+ * machine's own, and the shared memory they map.
  */
 export function observeRun(pids: readonly number[]): RunObjects {
   const processes = readProcesses()

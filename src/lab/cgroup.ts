@@ -3,7 +3,9 @@
 import { join } from 'node:path'
 import { readOrNull } from './proc.ts'
 
-/** A controller's membership and mounts, as /proc/self/cgroup and /proc/self/mountinfo tell them. Source: cgroups(7). */
+/**
+ * A controller's membership and mounts, as /proc/self/cgroup and /proc/self/mountinfo tell them. Source: cgroups(7).
+ */
 export function cgroupFolders(controller: string, cgroup: string, mountinfo: string): string[] {
   const folders: string[] = []
   for (const line of cgroup.trim().split('\n')) {

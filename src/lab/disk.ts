@@ -73,7 +73,9 @@ function syncFolder(path: string): void {
   }
 }
 
-/** Appends JSON lines to one file. A refused line never stays half written: the file is cut back to its last whole line. */
+/**
+ * Appends JSON lines to one file. A refused line never stays half written: the file is cut back to its last whole line.
+ */
 export class LineWriter<Line> {
   readonly path: string
   readonly #onRefused: (error: NslabError) => void
@@ -136,8 +138,9 @@ export class LineWriter<Line> {
   }
 
   /**
-   * Adds a line that is with the kernel when this returns, so that it outlives any death of this process (not a power cut:
-   * what it announces would not outlive that either). Throws DISK_REFUSED; then the line is not in the file and never will be.
+   * Adds a line that is with the kernel when this returns, so that it outlives any death of this process (not a power
+   * cut: what it announces would not outlive that either). Throws DISK_REFUSED; then the line is not in the file and
+   * never will be.
    */
   appendNow(line: Line): void {
     const earlier = this.#waiting

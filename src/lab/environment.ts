@@ -1,4 +1,5 @@
-// What a run ran on: kernel, processor, memory, versions, lock-file digests, commit. Saved before the run changes anything.
+// What a run ran on: kernel, processor, memory, versions, lock-file digests, commit. Saved before the run changes
+// anything.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

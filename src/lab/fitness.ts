@@ -1,4 +1,5 @@
-// The check before a run makes anything: what does not fit is refused all at once, what only limits the nodes' programs is said.
+// The check before a run makes anything: what does not fit is refused all at once, what only limits the nodes' programs
+// is said.
 
 import { ADVISORY_LIMITS, checkFitness, describeProblem, type Needs, notFit } from './limits.ts'
 import { readMachine } from './machine.ts'

@@ -1,5 +1,5 @@
-// Does this kernel let us do what a run does? Answered by doing it once, in a namespace that is dropped right after: a few
-// milliseconds, and surer than looking for modules.
+// Does this kernel let us do what a run does? Answered by doing it once, in a namespace that is dropped right after: a
+// few milliseconds, and surer than looking for modules.
 
 import type { Addon, FabricSpec } from '../native.ts'
 

@@ -32,7 +32,10 @@ export interface SysctlWrite {
   readonly to: number
 }
 
-/** What is to be done, in this order: save `intent`, make the writes, save `settled`. A crash anywhere leaves a true book. */
+/**
+ * What is to be done, in this order: save `intent`, make the writes, save `settled`. A crash anywhere leaves a true
+ * book.
+ */
 export interface Settlement {
   readonly intent: LeaseBook
   readonly writes: readonly SysctlWrite[]
@@ -61,8 +64,8 @@ export function withoutRun(book: LeaseBook, runId: string): LeaseBook {
 }
 
 /**
- * Drops dead holders and brings every sysctl to the greatest of its original and what live holders want; one that nobody
- * wants goes back to its original. A value that is neither is somebody else's wish: it becomes the original.
+ * Drops dead holders and brings every sysctl to the greatest of its original and what live holders want; one that
+ * nobody wants goes back to its original. A value that is neither is somebody else's wish: it becomes the original.
  */
 export function settle(book: LeaseBook, alive: (holder: LeaseHolder) => boolean, current: SysctlValues): Settlement {
   const holders = book.holders.filter(alive)

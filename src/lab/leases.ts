@@ -56,8 +56,8 @@ export interface Lease extends LeaseOutcome {
 /**
  * Thresholds for `count` neighbour entries at once in the whole kernel, or null where those of `present` do (of
  * unleasedSysctls(): values that another run has raised go when it ends).
- * gc_thresh3 is the hard limit; above gc_thresh2 the kernel collects after 5 s, above gc_thresh1 at leisure. Permanent entries
- * don't count. A quarter more, for the machine's own entries. Source: Documentation/networking/ip-sysctl.rst.
+ * gc_thresh3 is the hard limit; above gc_thresh2 the kernel collects after 5 s, above gc_thresh1 at leisure. Permanent
+ * entries don't count. A quarter more, for the machine's own entries. Source: Documentation/networking/ip-sysctl.rst.
  */
 export function neighbourLimitsFor(count: number, present: SysctlValues): SysctlValues | null {
   const need = Math.ceil(count * 1.25) + 128
@@ -101,8 +101,8 @@ export function isLeasable(name: string, root = '/proc/sys'): boolean {
 }
 
 /**
- * Raises `wanted` for this process' run. Values that are high enough already are only recorded, so that nobody lowers them.
- * Throws KERNEL_REFUSED, with nothing left changed, or DEADLINE (lock).
+ * Raises `wanted` for this process' run. Values that are high enough already are only recorded, so that nobody lowers
+ * them. Throws KERNEL_REFUSED, with nothing left changed, or DEADLINE (lock).
  */
 export async function acquireLease(runId: string, wanted: SysctlValues, options: LeaseOptions = {}): Promise<Lease> {
   const holder: LeaseHolder = { run_id: runId, ...ownIdentity(), wanted }

@@ -1,4 +1,5 @@
-// Is this machine fit for a run? Every limit is checked before anything is made, and all that fail are said at once. Pure.
+// Is this machine fit for a run? Every limit is checked before anything is made, and all that fail are said at once.
+// Pure.
 
 import { NslabError } from '../base/errors.ts'
 import { neighbourLimitsFor } from './leases.ts'
@@ -16,13 +17,16 @@ export interface Problem {
   readonly remedy: string
 }
 
-/** Limits that the fabric itself does not need, since its own neighbour entries are permanent; programs run in nodes may. */
+/**
+ * Limits that the fabric itself does not need, since its own neighbour entries are permanent; programs run in nodes
+ * may.
+ */
 export const ADVISORY_LIMITS: ReadonlySet<string> = new Set(['neighbours'])
 
 /**
- * What a ring takes, for use without a plan (plan.ts counts exactly). A node has its namespace, its control connection, its link
- * listener and two link ends; the kernel takes 0.33 MB of memory, the programs the rest. Fixed: Node's and the addon's own
- * descriptors, and the resident memory of two Node processes and a database.
+ * What a ring takes, for use without a plan (plan.ts counts exactly). A node has its namespace, its control connection,
+ * its link listener and two link ends; the kernel takes 0.33 MB of memory, the programs the rest. Fixed: Node's and the
+ * addon's own descriptors, and the resident memory of two Node processes and a database.
  */
 export const COSTS = {
   descriptors: { fixed: 128, perNode: 5 },

@@ -53,7 +53,9 @@ export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): Liv
   }
 }
 
-/** The runs whose process lives, oldest first, and those whose process is gone. A torn or foreign file is in neither. */
+/**
+ * The runs whose process lives, oldest first, and those whose process is gone. A torn or foreign file is in neither.
+ */
 export function listRuns(state = stateFolder()): { readonly live: LiveRun[]; readonly dead: LiveRun[] } {
   const live: LiveRun[] = []
   const dead: LiveRun[] = []

@@ -6,8 +6,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { NslabError } from '../base/errors.ts'
 
 /**
- * Runs `action` while holding the lock called `name` (any string; one per network namespace). Waiters hear of the release
- * by their connection's end. Throws DEADLINE when the lock is not had within `deadlineMs`, and whatever `action` throws.
+ * Runs `action` while holding the lock called `name` (any string; one per network namespace). Waiters hear of the
+ * release by their connection's end. Throws DEADLINE when the lock is not had within `deadlineMs`, and whatever
+ * `action` throws.
  */
 export async function withMachineLock<T>(name: string, deadlineMs: number, action: () => T | Promise<T>): Promise<T> {
   const address = `\0nslab-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`

@@ -22,12 +22,18 @@ export interface Machine {
   /** MemAvailable, or what a control group leaves of it. */
   readonly memory_available_bytes: number
   readonly disk: { readonly folder: string; readonly available_bytes: number }
-  /** Threads and processes that may still be made: control groups, RLIMIT_NPROC and kernel.threads-max; the least of them. */
+  /**
+   * Threads and processes that may still be made: control groups, RLIMIT_NPROC and kernel.threads-max; the least of
+   * them.
+   */
   readonly tasks_available: number
   readonly kernel_refusals: readonly KernelRefusal[]
 }
 
-/** Reads everything; the kernel is probed in a scratch namespace (kernel-probe.ts). `folder` is where the run will write. */
+/**
+ * Reads everything; the kernel is probed in a scratch namespace (kernel-probe.ts). `folder` is where the run will
+ * write.
+ */
 export async function readMachine(options: { readonly folder: string }): Promise<Machine> {
   const limits = readOrNull('/proc/self/limits') ?? ''
   const openFiles = parseLimit(limits, 'Max open files')

@@ -11,8 +11,9 @@ import {
 } from './leases.ts'
 
 /**
- * Makes room for `count` dynamic neighbour entries (those that users' programs ask for by ARP; the fabric's own are permanent
- * and don't count). Returns null where there is room or where this process may not write: the run then says so.
+ * Makes room for `count` dynamic neighbour entries (those that users' programs ask for by ARP; the fabric's own are
+ * permanent and don't count). Returns null where there is room or where this process may not write: the run then says
+ * so.
  */
 export async function leaseNeighbours(context: RunContext, count: number): Promise<Lease | null> {
   const wanted = neighbourLimitsFor(count, unleasedSysctls(LEASABLE_SYSCTLS))

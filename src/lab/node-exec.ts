@@ -29,7 +29,10 @@ export interface NodePlace {
   readonly cookie?: string
 }
 
-/** The run to use: the only live one, or the one named by the start of its id, its folder, or that folder's name. Throws USAGE. */
+/**
+ * The run to use: the only live one, or the one named by the start of its id, its folder, or that folder's name. Throws
+ * USAGE.
+ */
 export function chooseRun(live: readonly LiveRun[], wanted?: string): LiveRun {
   if (live.length === 0) {
     throw new NslabError('USAGE', {
@@ -53,7 +56,10 @@ function isNamed(run: LiveRun, wanted: string): boolean {
   return run.run_id.startsWith(wanted) || basename(run.folder) === wanted || run.folder === resolve(wanted)
 }
 
-/** Asks the fleet that knows the id. The socket is the life line: it closes when the fleet ends. Throws USAGE or PROCESS_ENDED. */
+/**
+ * Asks the fleet that knows the id. The socket is the life line: it closes when the fleet ends. Throws USAGE or
+ * PROCESS_ENDED.
+ */
 export async function locateNode(run: LiveRun, nodeId: number): Promise<{ place: NodePlace; lifeLine: Socket }> {
   const fleet = run.sockets.find(({ node_ids: [first, last] }) => nodeId >= first && nodeId <= last)
   if (fleet === undefined) {
@@ -156,8 +162,8 @@ export interface ExecResult {
 }
 
 /**
- * Runs a command in a node's network namespace (and user namespace, where the fleet has one) and a pid namespace of its own, so
- * that all it starts ends with it. It ends when the fleet does, and when this process does, by whatever cause.
+ * Runs a command in a node's network namespace (and user namespace, where the fleet has one) and a pid namespace of its
+ * own, so that all it starts ends with it. It ends when the fleet does, and when this process does, by whatever cause.
  * Equivalent to: `nsenter --net=/proc/PID/fd/N unshare --pid --fork CMD`.
  */
 export async function execInNode(request: ExecRequest): Promise<ExecResult> {

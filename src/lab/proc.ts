@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs'
 
 const KIB = 1024
 
-/** USER_HZ: the kernel's interface constant for times in /proc/PID/stat, 100 on every architecture that Node runs on. */
+/**
+ * USER_HZ: the kernel's interface constant for times in /proc/PID/stat, 100 on every architecture that Node runs on.
+ */
 export const TICKS_PER_S = 100
 
 /** /proc/meminfo, in bytes by its own keys (counts such as HugePages_Total stay counts). */
@@ -113,10 +115,10 @@ export function bootId(): string {
 }
 
 /**
- * Memory in use by the whole machine: MemTotal − MemAvailable. Page cache and reclaimable slab count as available, so reading
- * files does not raise it; but the kernel keeps the low watermark and about half of small caches out of MemAvailable, which moves by
- * some MB with the cache. Namespaces are unreclaimable slab and vmalloc: they count fully, until the kernel has really
- * removed them (see quiesce()).
+ * Memory in use by the whole machine: MemTotal − MemAvailable. Page cache and reclaimable slab count as available, so
+ * reading files does not raise it; but the kernel keeps the low watermark and about half of small caches out of
+ * MemAvailable, which moves by some MB with the cache. Namespaces are unreclaimable slab and vmalloc: they count fully,
+ * until the kernel has really removed them (see quiesce()).
  */
 export function memoryUsedBytes(): number {
   const values = parseMeminfo(readFileSync('/proc/meminfo', 'utf8'))

@@ -94,7 +94,10 @@ export function readNamespaceHolders(pids: Iterable<number>): NamespaceHolder[] 
   return holders
 }
 
-/** Network namespaces in a mountinfo text: the root of an nsfs mount is its `net:[inode]`. Source: proc_pid_mountinfo(5). */
+/**
+ * Network namespaces in a mountinfo text: the root of an nsfs mount is its `net:[inode]`. Source:
+ * proc_pid_mountinfo(5).
+ */
 export function mountedNamespaces(mountinfo: string): { readonly inode: number; readonly point: string }[] {
   return mountinfo.split('\n').flatMap(line => {
     const [left = '', right = ''] = line.split(' - ')

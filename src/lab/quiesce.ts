@@ -1,10 +1,12 @@
-// Two questions to the kernel about namespaces that only the addon can ask: are dropped ones gone, and which one is this.
+// Two questions to the kernel about namespaces that only the addon can ask: are dropped ones gone, and which one is
+// this.
 import { closeSync, openSync } from 'node:fs'
 import { native } from '../native.ts'
 
 /**
- * Waits until the kernel has removed every network namespace that was dropped before this call; its queue for them is one for
- * the machine. Returns the seconds waited, or null when `deadlineMs` passed first (another run may keep the queue busy).
+ * Waits until the kernel has removed every network namespace that was dropped before this call; its queue for them is
+ * one for the machine. Returns the seconds waited, or null when `deadlineMs` passed first (another run may keep the
+ * queue busy).
  */
 export async function quiesce(deadlineMs: number): Promise<number | null> {
   try {

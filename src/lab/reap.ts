@@ -1,5 +1,5 @@
-// Restores what a crashed run left: its lease, its place in the registry, files it named as temporary, and processes that
-// carry its id (there should be none: the kernel ends them). Nothing is ever found by pattern.
+// Restores what a crashed run left: its lease, its place in the registry, files it named as temporary, and processes
+// that carry its id (there should be none: the kernel ends them). Nothing is ever found by pattern.
 
 import { existsSync, rmSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
@@ -36,7 +36,10 @@ export interface EndedProcess extends ProcessIdentity {
   readonly gone: boolean
 }
 
-/** Safe at any time, also beside live runs and other reaps. Throws KERNEL_REFUSED, DISK_REFUSED or DEADLINE (lease lock). */
+/**
+ * Safe at any time, also beside live runs and other reaps. Throws KERNEL_REFUSED, DISK_REFUSED or DEADLINE (lease
+ * lock).
+ */
 export async function reap(options: LeaseOptions = {}): Promise<ReapResult> {
   const state = options.state ?? stateFolder()
   const { live, dead } = listRuns(state)

@@ -14,9 +14,9 @@
 //   verifies the same  ◀─────── hello + ready
 //   ready  ───────────────────────────▶
 //
-// An end is up when it has verified the other's hello and heard its ready. Whoever finds a fault sends a reject with the
-// reason and closes. A handshake that is not over after HANDSHAKE_DEADLINE_MS is a fault (timeout). Nothing may follow a
-// hello before its answer, nor a ready: those bytes are malformed.
+// An end is up when it has verified the other's hello and heard its ready. Whoever finds a fault sends a reject with
+// the reason and closes. A handshake that is not over after HANDSHAKE_DEADLINE_MS is a fault (timeout). Nothing may
+// follow a hello before its answer, nor a ready: those bytes are malformed.
 //
 // One link an edge. An acceptor that has a link with the sender up or under way, of the same incarnation, rejects as
 // duplicate; so does one with the lower id whose own dial to the sender has said hello. A dial that has not said hello

@@ -62,11 +62,14 @@ export type ControllerMessage =
       readonly node_spec: { readonly node_id: number; readonly operating_mode: 'normal' | 'max' }
       /** Addition: the run's id, 32 hex digits, proven on every link. */
       readonly run_id: string
-      /** Addition: every id this node keeps a link with (its topology neighbours), and where they listen if that is known. */
+      /**
+       * Addition: every id this node keeps a link with (its topology neighbours), and where they listen if that is
+       * known.
+       */
       readonly neighbours: readonly number[]
       /**
-       * Addition: how routes are derived, so that no table is sent for a preset; null without [routing]. `topology` is the preset
-       * as configured (TopologyConfig.preset), or null where InstallRoutes brings next_hop_runs instead.
+       * Addition: how routes are derived, so that no table is sent for a preset; null without [routing]. `topology` is
+       * the preset as configured (TopologyConfig.preset), or null where InstallRoutes brings next_hop_runs instead.
        */
       readonly routing: { readonly protocol: 'shortest_path'; readonly topology: unknown } | null
     }
@@ -80,8 +83,8 @@ export type ControllerMessage =
       /** All explicit routes through this node; replaces what it had. */
       readonly routes: readonly RouteEntry[]
       /**
-       * Addition: shortest paths of a graph that no preset describes, for this node only. Runs [count, next hop, count, next hop, …]
-       * over destinations 1, 2, …: its own id for itself, 0 for what can't be reached. Absent otherwise.
+       * Addition: shortest paths of a graph that no preset describes, for this node only. Runs [count, next hop, count,
+       * next hop, …] over destinations 1, 2, …: its own id for itself, 0 for what can't be reached. Absent otherwise.
        */
       readonly next_hop_runs?: readonly number[]
     }

@@ -10,7 +10,10 @@ export type Command =
   | { readonly do: 'netns'; readonly node_id: number }
   /** controller: which ids has the barrier not seen? Answered by `missing`. */
   | { readonly do: 'missing' }
-  /** End in order: nodes leave, the fabric is torn down and verified, rows are flushed; answered by `stopped`, then exit. */
+  /**
+   * End in order: nodes leave, the fabric is torn down and verified, rows are flushed; answered by `stopped`, then
+   * exit.
+   */
   | { readonly do: 'stop'; readonly deadline_s: number }
 
 /** From a controller or dataplane. */

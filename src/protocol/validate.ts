@@ -1,5 +1,5 @@
-// The border of the control protocol: text from a node becomes a NodeMessage, or a sentence about what is wrong with it.
-// Unknown fields are dropped (the protocol only grows); unknown types and wrong fields are refused.
+// The border of the control protocol: text from a node becomes a NodeMessage, or a sentence about what is wrong with
+// it. Unknown fields are dropped (the protocol only grows); unknown types and wrong fields are refused.
 
 import * as v from 'valibot'
 

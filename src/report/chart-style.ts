@@ -12,7 +12,9 @@ const series = ['', '', '6 3', '2 3', '9 3 2 3']
   )
   .join('')
 
-/** Classes of the charts' parts; variables are set on the chart itself, so it looks the same inside a page and alone. */
+/**
+ * Classes of the charts' parts; variables are set on the chart itself, so it looks the same inside a page and alone.
+ */
 export const chartCss = [
   `.nslab-chart{${light};font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;font-variant-numeric:tabular-nums}`,
   `@media(prefers-color-scheme:dark){.nslab-chart{${dark}}}`,

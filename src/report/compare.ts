@@ -15,7 +15,9 @@ export interface Spread {
   readonly least: number
   readonly most: number
   readonly runs: number
-  /** Half the width, in the metric's unit, that one run's own samples moved by while nothing changed; null: not known. */
+  /**
+   * Half the width, in the metric's unit, that one run's own samples moved by while nothing changed; null: not known.
+   */
   readonly noise: number | null
 }
 
@@ -99,7 +101,9 @@ function rangeOf({ median, least, most, noise }: Spread): [number, number] {
   return [Math.min(least, median - (noise ?? 0)), Math.max(most, median + (noise ?? 0))]
 }
 
-/** Memory in use while the run only holds shows how much it moves without cause; times have no such witness in one run. */
+/**
+ * Memory in use while the run only holds shows how much it moves without cause; times have no such witness in one run.
+ */
 function noiseOf({ report, history }: Run, name: string): number | null {
   const memory = name === 'memory_before_bytes' || name === 'memory_after_bytes'
   if (!memory && name !== 'memory_per_node_bytes') return null

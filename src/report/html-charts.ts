@@ -68,7 +68,12 @@ function processTable(rows: readonly ProcessRow[]): Markup {
 <tbody>
 ${rows.map(
   row =>
-    markup`<tr><th scope="row">${row.name}</th><td class="num">${formatBytes(row.rssBytes)}</td><td class="num">${formatCount(row.threads)}</td><td class="num">${formatCount(row.descriptors)}</td><td class="num">${formatSeconds(row.cpuS)}</td></tr>\n`,
+    markup`<tr><th scope="row">${row.name}</th>${[
+      formatBytes(row.rssBytes),
+      formatCount(row.threads),
+      formatCount(row.descriptors),
+      formatSeconds(row.cpuS),
+    ].map(cell => markup`<td class="num">${cell}</td>`)}</tr>\n`,
 )}</tbody></table>`
 }
 

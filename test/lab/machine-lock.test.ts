@@ -1,4 +1,5 @@
-// The lock between processes. That a killed holder's is released is shown by the leases' crash tests (test/net/leases.test.ts).
+// The lock between processes. That a killed holder's is released is shown by the leases' crash tests
+// (test/net/leases.test.ts).
 
 import t from 'tap'
 import { withMachineLock } from '../../src/lab/machine-lock.ts'

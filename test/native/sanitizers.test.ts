@@ -1,4 +1,5 @@
-// The link engine under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer: a ring through random changes.
+// The link engine under AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer: a ring through
+// random changes.
 
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
@@ -20,8 +21,8 @@ const notNeeded = ['cleanup.cc', 'opener.cc']
 t.setTimeout(300_000)
 
 /**
- * Builds what is not current, as one unit: a fifth of the time of one by one. Warnings are the addon's build's business;
- * instrumented code has more of them, and false ones.
+ * Builds what is not current, as one unit: a fifth of the time of one by one. Warnings are the addon's build's
+ * business; instrumented code has more of them, and false ones.
  */
 async function build(sanitizers: string): Promise<string> {
   const program = join(native, 'build', 'sanitizers', `links-stress-${sanitizers}`)
