@@ -8,7 +8,7 @@ import { type CensusDifference, diffCensus } from './census-diff.ts'
 import type { RunContext } from './context.ts'
 import { leaseHoldersOf } from './leases.ts'
 import { listRuns } from './live-runs.ts'
-import { descendantsPssBytes, processCost, settledMemoryBytes } from './measure.ts'
+import { awaitStillMemory, descendantsPssBytes, markTeardown, processCost, settledMemoryBytes } from './measure.ts'
 import type { Programs } from './programs.ts'
 import { cookieAt, quiesce } from './quiesce.ts'
 import { formatIds } from './wiring.ts'
@@ -29,6 +29,9 @@ export async function takeBaseline(context: RunContext): Promise<Baseline> {
   const waitedS = await quiesce(QUIESCE_LIMIT_MS)
   if (waitedS === null) {
     context.warn('the kernel is still removing earlier namespaces: memory_before_bytes counts what is left of them')
+  }
+  if (!(await awaitStillMemory(context.clock, durationS => context.hold(durationS)))) {
+    context.warn('the kernel is still freeing the memory of earlier namespaces: memory_per_node_bytes may be too small')
   }
   const census = takeCensus()
   const memoryBytes = await settledMemoryBytes()
@@ -114,6 +117,7 @@ export interface ResidueFacts {
 export async function verify(context: RunContext, facts: ResidueFacts): Promise<CensusDifference> {
   const waitedS = await quiesce(QUIESCE_LIMIT_MS)
   if (waitedS !== null) context.metrics.cleanup_wait_s = waitedS
+  markTeardown(context.nodesCount)
   const after = takeCensus({ known: facts.cookies, cookieOf: cookieAt })
   const difference = diffCensus(facts.before, after, {
     ...facts.objects,
