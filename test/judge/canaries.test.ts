@@ -23,6 +23,10 @@ const canaries: Readonly<Record<string, (data: RunData) => void>> = {
     )
   },
   residue_count: data => measured(data, { residue_count: 1 }, ["link veth0a in the machine's own namespace"]),
+  lost_count: data => {
+    const atS = data.events.at(-1)?.t_s ?? 0
+    data.events.push({ t_s: atS, from: 'dataplane', kind: 'node_lost', node_id: 1, reason: 'its link went down' })
+  },
   threads_count: data => {
     measured(data, { threads_count: FAR })
     data.samples = data.samples.map(sample => ({

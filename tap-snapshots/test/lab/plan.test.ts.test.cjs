@@ -93,6 +93,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
   "gates": [
    { "limit": 3, "metric": "nodes_count", "name": "nodes_count", "operator": "==" },
    { "limit": 0, "metric": "residue_count", "name": "residue_count", "operator": "==" },
+   { "limit": 0, "metric": "lost_count", "name": "lost_count", "operator": "==" },
    { "limit": 32, "metric": "threads_count", "name": "threads_count", "operator": "<=" },
    {
     "levels": ["host", "kvm"],
@@ -116,9 +117,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
 
 `
 
-exports[
-  `test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet ids and a /22 of its own > must match snapshot 1`
-] = `
+exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet ids and a /22 of its own > must match snapshot 1`] = `
 {
  "fleets": [
   {
@@ -239,6 +238,7 @@ exports[
   "gates": [
    { "limit": 5, "metric": "nodes_count", "name": "nodes_count", "operator": "==" },
    { "limit": 0, "metric": "residue_count", "name": "residue_count", "operator": "==" },
+   { "limit": 0, "metric": "lost_count", "name": "lost_count", "operator": "==" },
    { "limit": 32, "metric": "threads_count", "name": "threads_count", "operator": "<=" },
    {
     "levels": ["host", "kvm"],
@@ -263,21 +263,21 @@ exports[
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-fae85c82e46eec8b3b7e80123f96ecdd92e5d8af877b18820d863d06aa3b66a8
+0311526e0836b5c8086cb6294bbf9a21b33b36faa4ad1c6ae7a3b19e769940bb
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-208c1d0eba2335481083a1b6f921b2707f59d095e04deb21f5b1d4067523bb6d
+57e66f12519b2da912c9388edc132c68657f78cf1de7f4cf096d2b554086c3e7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-289f80020b1107bbccd0d4b777b7bdc89fdb0294b0b69405924e950c43944d73
+f7932ed80b26aec63150dda98ed431aea4c3cf156d2de88f8454d4a0e271784a
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-5dd5794fdfa71635f2813cfcedb73dab8d8fbb2e7c9ae8710abad6c406158cb3
+1967013fdd0529b426317c76daf55f6d07c73776a5ffe652928b6773a29b48c5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-caec3b12ca32c63910e5a4f5b0772758e6ddac1b20069de46436b38daa7c830f
+83175e8da73289c2c380ee116d7536f80483048fa17a1abc45bb174f0164670b
 `
