@@ -1,6 +1,7 @@
 // What every benchmark here shares: rounds measured alternately, medians with their range, a table and a JSON document.
 
 import { cpus, release, totalmem } from 'node:os'
+import { memoryUsedBytes } from '../src/lab/proc.ts'
 import { textTable } from '../src/report/table.ts'
 
 export interface Spread {
@@ -32,6 +33,23 @@ export interface Result {
   readonly notes: readonly string[]
 }
 
+/** The kernel frees what namespaces held for up to half a minute after they are gone, and whoever comes next pays for it. */
+const STILL_MS = 2000
+const STILL_LIMIT_MS = 30_000
+const STEP_BYTES = 1024 * 1024
+
+async function awaitStillKernel(): Promise<void> {
+  const endMs = performance.now() + STILL_LIMIT_MS
+  let lowest = memoryUsedBytes()
+  for (let fellMs = performance.now(); performance.now() < Math.min(fellMs + STILL_MS, endMs); ) {
+    await new Promise(resolve => setTimeout(resolve, 100))
+    const used = memoryUsedBytes()
+    if (used > lowest - STEP_BYTES) continue
+    lowest = used
+    fellMs = performance.now()
+  }
+}
+
 /** Runs `subjects` in turn, round by round, so that a machine that drifts is the same to each. */
 export async function alternate<T>(
   roundsCount: number,
@@ -41,6 +59,7 @@ export async function alternate<T>(
   for (let round = 1; round <= roundsCount; round++) {
     for (const [name, measure] of Object.entries(subjects)) {
       process.stderr.write(`bench: round ${round} of ${roundsCount}, ${name}\n`)
+      await awaitStillKernel()
       results[name]?.push(await measure())
     }
   }
