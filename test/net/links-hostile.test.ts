@@ -107,7 +107,9 @@ t.test('malformed, oversized, truncated and future frames are rejected', async t
     const peer = await RawPeer.connect(t, netns, 1)
     peer.send(bytes)
     if (end) peer.socket.end()
-    t.match(await peer.next(), { kind: 'reject', reason }, name)
+    const answer = await peer.next()
+    // What is still on its way to a closed socket resets the connection, and a reset may overtake the reject.
+    if (name !== 'a megabyte' || answer !== undefined) t.match(answer, { kind: 'reject', reason }, name)
     await peer.closed
   }
   await engine.seen({ kind: 'refused', nodeId: 1, peerId: 0 }, cases.length)
