@@ -12,9 +12,9 @@ const READINGS_COUNT = 5
 const READING_PAUSE_MS = 20
 
 /**
- * A namespace is gone long before its memory is free: after a ring of 800 about 190 MB come back within some 20 s, in steps of 8
- * to 16 MB at most a second apart (Linux 6.18, 2 cores). So after a recent run memory counts as still once it has
- * not fallen for two seconds.
+ * A namespace is gone long before its memory is free: after a ring of 800 about 190 MB come back within some 20 s, in
+ * steps of 8 to 16 MB at most a second apart (Linux 6.18, 2 cores). So after a recent run memory counts as still once
+ * it has not fallen for two seconds.
  */
 const RECENT_MS = 60_000
 /** What fewer nodes leave for a while is within the machine's own noise. */
