@@ -9,13 +9,8 @@ import { Program } from './program.ts'
 /** How long a program may take to load, start its database and listen. */
 const READY_LIMIT_S = 60
 
-/**
- * Controller and dataplane run each path some hundred times while a ring is wired and are idle afterwards. Optimising
- * and collecting on threads beside them takes processor time from the fabric, and memory that is counted per node. A
- * ring of 800 on 2 cores: 1.56 s wired instead of 1.68 (medians of 6, alternating), and 10 MB less. Node 20 to 24 know
- * these flags.
- */
-const NODE_FLAGS = ['--max-semi-space-size=4', '--no-opt', '--single-threaded-gc'] as const
+/** Small young generations: the fleet's memory is counted per node, and short-lived garbage is little. */
+const NODE_FLAGS = ['--max-semi-space-size=2'] as const
 
 export interface Programs {
   readonly root: Netns
