@@ -33,7 +33,10 @@ export interface Result {
   readonly notes: readonly string[]
 }
 
-/** The kernel frees what namespaces held for up to half a minute after they are gone, and whoever comes next pays for it. */
+/**
+ * The kernel frees what namespaces held for up to half a minute after they are gone, and whoever comes next pays for
+ * it.
+ */
 const STILL_MS = 2000
 const STILL_LIMIT_MS = 30_000
 const STEP_BYTES = 1024 * 1024
