@@ -117,7 +117,9 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
 
 `
 
-exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet ids and a /22 of its own > must match snapshot 1`] = `
+exports[
+  `test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet ids and a /22 of its own > must match snapshot 1`
+] = `
 {
  "fleets": [
   {
