@@ -85,6 +85,17 @@ export const errorTable = {
     message: f => `cannot write ${text(f.path)}: ${text(f.reason)}`,
     hint: () => 'Free some space, or name another folder with --out.',
   },
+  // Guest images.
+  IMAGE_DAMAGED: {
+    exit: ExitCode.refused,
+    message: f => `the guest image ${text(f.image)} is not what it says: ${text(f.reason)}`,
+    hint: () => 'Remove its folder; the next run builds it again.',
+  },
+  IMAGE_UNFIT: {
+    exit: ExitCode.notFit,
+    message: f => `no guest image can be built for the role ${text(f.role)}: ${text(f.reason)}`,
+    hint: f => text(f.remedy ?? ''),
+  },
   /** No process of the run was left to say how it ended. */
   RUN_UNFINISHED: {
     exit: ExitCode.unknown,
