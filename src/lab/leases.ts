@@ -4,6 +4,7 @@
 import { accessSync, constants, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
+import { withMachineLock } from '../base/machine-lock.ts'
 import { writeFileAtomic } from './disk.ts'
 import {
   emptyBook,
@@ -15,7 +16,6 @@ import {
   withHolder,
   withoutRun,
 } from './lease-book.ts'
-import { withMachineLock } from './machine-lock.ts'
 import { bootId, isAlive, ownIdentity, readOrNull } from './proc.ts'
 import { makeStateFolder, stateFolder } from './state-folder.ts'
 

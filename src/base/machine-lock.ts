@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { NslabError } from '../base/errors.ts'
+import { NslabError } from './errors.ts'
 
 /**
  * Runs `action` while holding the lock called `name` (any string; one per network namespace). Waiters hear of the

@@ -2,7 +2,7 @@
 // (test/net/leases.test.ts).
 
 import t from 'tap'
-import { withMachineLock } from '../../src/lab/machine-lock.ts'
+import { withMachineLock } from '../../src/base/machine-lock.ts'
 
 t.test('holders come one after the other, and waiters get in when one leaves', async t => {
   const name = t.testdir()
