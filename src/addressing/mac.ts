@@ -16,3 +16,8 @@ export function macOf(address: number): string {
 export function bridgeMacOf(gateway: number): string {
   return macWith('6f', gateway)
 }
+
+/** MAC of a fabric root's uplink: 02:71 and its underlay address. */
+export function uplinkMacOf(address: number): string {
+  return macWith('71', address)
+}
