@@ -1,5 +1,6 @@
 // nslab dataplane [CONTROLLER_ADDR]: a fleet of nodes, by hand or as a program of `nslab run`.
 
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { planFleet } from '../addressing/fleet.ts'
 import { systemClock } from '../base/clock.ts'
@@ -8,6 +9,7 @@ import { Random } from '../base/random.ts'
 import { parseDataplaneConfig } from '../config/dataplane.ts'
 import { readText } from '../config/load.ts'
 import type { DataplaneOptions } from '../dataplane/main.ts'
+import { fleetSocketName } from '../lab/plan-types.ts'
 import { formatEvent } from './event-line.ts'
 import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags } from './steered-flags.ts'
 
@@ -86,7 +88,9 @@ function ofRun(planPath: string, flags: Flags): Parts {
     random: new Random(plan.scenario.seed),
     peersOf: peersOf(plan.topology.edges),
     ...(flags.runId === undefined ? undefined : { runId: flags.runId }),
-    ...(flags.runFolder === undefined ? undefined : { runFolder: flags.runFolder }),
+    ...(flags.runFolder === undefined
+      ? undefined
+      : { socketPath: join(flags.runFolder, fleetSocketName(plan, fleet)) }),
   }
 }
 

@@ -28,8 +28,8 @@ export interface DataplaneOptions {
   readonly firstIncarnation: number
   /** CLOCK_MONOTONIC ns that events count from. */
   readonly originNs: bigint
-  /** Where fleet.sock is made; absent: none. */
-  readonly runFolder?: string
+  /** Where the socket is made that tells where nodes are; absent: none. */
+  readonly socketPath?: string
   /** The channel to `nslab run`; absent: the fleet is built at once. */
   readonly steering?: Duplex
   /** Ends the fleet in order. */
@@ -80,7 +80,7 @@ class Dataplane {
   }
 
   async #prepare(): Promise<void> {
-    const { clock, config, controllerAddr, native, random, runFolder, spec } = this.#options
+    const { clock, config, controllerAddr, native, random, socketPath, spec } = this.#options
     const controller = parseControllerAddr(controllerAddr)
     const isOwnRoot = this.#options.root === undefined
     if (controller === null || (isOwnRoot && !isLoopback(controller.host))) {
@@ -109,7 +109,7 @@ class Dataplane {
         ...(this.#options.runId === undefined ? undefined : { runId: this.#options.runId }),
         ...(this.#options.peersOf === undefined ? undefined : { peersOf: this.#options.peersOf }),
       })
-      if (runFolder !== undefined) this.#whereabouts = await Whereabouts.open(runFolder, this.#fleet)
+      if (socketPath !== undefined) this.#whereabouts = await Whereabouts.open(socketPath, this.#fleet)
     } catch (error) {
       throw kernelError(error) ?? error
     }

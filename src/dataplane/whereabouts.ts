@@ -1,17 +1,15 @@
-// RUN/fleet.sock: tells `nslab exec` where a node's namespace is, one JSON line each way.
+// A fleet's socket in the run folder: tells `nslab exec` where a node's namespace is, one JSON line each way.
 // The connection stays open as a life line: it ends when the fleet does.
 
 import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Fleet } from './fleet.ts'
 
 /** Longest path of a unix socket, bytes without the closing zero. Source: unix(7), sockaddr_un. */
 const SOCKET_PATH_BYTES_MAX = 107
 /** A question is far shorter; a client that sends more is broken. */
 const QUESTION_BYTES_MAX = 4096
-
-export const SOCKET_NAME = 'fleet.sock'
 
 export class Whereabouts {
   #server: Server
@@ -24,11 +22,9 @@ export class Whereabouts {
   }
 
   /**
-   * Listens on `folder`/fleet.sock, for the owner alone. A folder too deep for a socket's path is reached by
-   * descriptor.
+   * Listens on `path`, for the owner alone. A folder too deep for a socket's path is reached by descriptor.
    */
-  static async open(folder: string, fleet: Fleet): Promise<Whereabouts> {
-    const path = join(folder, SOCKET_NAME)
+  static async open(path: string, fleet: Fleet): Promise<Whereabouts> {
     const server = createServer()
     const whereabouts = new Whereabouts(server, path)
     server.on('connection', client => whereabouts.#serve(client, fleet))
@@ -36,7 +32,7 @@ export class Whereabouts {
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
-        server.listen(folderFd === null ? path : `/proc/self/fd/${folderFd}/${SOCKET_NAME}`, resolve)
+        server.listen(folderFd === null ? path : `/proc/self/fd/${folderFd}/${basename(path)}`, resolve)
       })
       chmodSync(path, 0o600)
     } finally {

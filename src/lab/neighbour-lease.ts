@@ -1,6 +1,5 @@
 // Raises the machine's neighbour-table limits for one run, where it must and may.
 
-import type { RunContext } from './context.ts'
 import {
   acquireLease,
   isLeasable,
@@ -10,23 +9,34 @@ import {
   unleasedSysctls,
 } from './leases.ts'
 
+export interface NeighbourRoom {
+  /** Null where there is room already, or where this process may not write. */
+  readonly lease: Lease | null
+  readonly warning: string | null
+}
+
 /**
  * Makes room for `count` dynamic neighbour entries (those that users' programs ask for by ARP; the fabric's own are
- * permanent and don't count). Returns null where there is room or where this process may not write: the run then says
- * so.
+ * permanent and don't count).
  */
-export async function leaseNeighbours(context: RunContext, count: number): Promise<Lease | null> {
+export async function leaseNeighbours(
+  runId: string,
+  count: number,
+  onDeed: (state: 'intent' | 'done', op: string, facts: Readonly<Record<string, unknown>>) => void,
+): Promise<NeighbourRoom> {
   const wanted = neighbourLimitsFor(count, unleasedSysctls(LEASABLE_SYSCTLS))
-  if (wanted === null) return null
+  if (wanted === null) return { lease: null, warning: null }
   if (!LEASABLE_SYSCTLS.every(name => isLeasable(name))) {
-    context.warn(
-      `the neighbour table may be too small for programs run in the nodes (gc_thresh3 under ${wanted[LEASABLE_SYSCTLS[2] as string]}), ` +
+    const limit = wanted[LEASABLE_SYSCTLS[2] as string]
+    return {
+      lease: null,
+      warning:
+        `the neighbour table may be too small for programs run in the nodes (gc_thresh3 under ${limit}), ` +
         'and this process may not raise it; the fabric itself does not need it',
-    )
-    return null
+    }
   }
-  context.folder.ledger.intent('sysctl_lease', { wanted })
-  const lease = await acquireLease(context.runId, wanted)
-  context.folder.ledger.done('sysctl_lease', { values: lease.values })
-  return lease
+  onDeed('intent', 'sysctl_lease', { wanted })
+  const lease = await acquireLease(runId, wanted)
+  onDeed('done', 'sysctl_lease', { values: lease.values })
+  return { lease, warning: null }
 }

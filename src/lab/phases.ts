@@ -1,46 +1,38 @@
-// The phases of a run between its preparation and its verdict, each a function of the context. run.ts puts them in
-// order.
+// The phases of a run between its preparation and its verdict, each a function of the context and the sites it is on.
+// run.ts puts them in order.
 
 import { NslabError } from '../base/errors.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import { type Census, observeRun, type RunObjects, takeCensus } from './census.ts'
-import { type CensusDifference, diffCensus } from './census-diff.ts'
+import type { CensusDifference } from './census-diff.ts'
 import type { RunContext } from './context.ts'
-import { leaseHoldersOf } from './leases.ts'
-import { listRuns } from './live-runs.ts'
-import { awaitStillMemory, descendantsPssBytes, markTeardown, processCost, settledMemoryBytes } from './measure.ts'
-import type { Programs } from './programs.ts'
-import { cookieAt, quiesce } from './quiesce.ts'
+import type { Hosts } from './hosts.ts'
+import { DEADLINE_SCALE } from './levels.ts'
+import type { Site, SiteCosts, SiteDifference } from './site.ts'
 import { formatIds } from './wiring.ts'
 
-/** Emulated processors are this much slower, so deadlines grow with the level. */
-const DEADLINE_SCALE = { host: 1, kvm: 1, tcg: 8 } as const
-
-/** The kernel removes namespaces of earlier runs at about 1 ms each; a longer queue is another program's doing. */
-const QUIESCE_LIMIT_MS = 30_000
-
-export interface Baseline {
-  readonly census: Census
-  readonly memoryBytes: number
+/** Counts each site and its memory in use, and has it make room. */
+export async function takeBaselines(context: RunContext, sites: readonly Site[]): Promise<void> {
+  const { plan } = context
+  const interfaces = plan.fleets.flatMap(({ fabric }) => [
+    ...fabric.bridges.map(bridge => bridge.name),
+    ...fabric.nodes.map(node => node.hostInterface),
+  ])
+  const { neighbours_count } = plan.needs
+  const baselines = await Promise.all(
+    sites.map(site => site.baseline({ neighbours_count, interfaces, nodes_count: context.nodesCount })),
+  )
+  for (const [index, { warnings }] of baselines.entries())
+    for (const warning of warnings) context.warn(`${prefixOf(sites[index] as Site)}${warning}`)
+  context.metrics.memory_before_bytes = sumOf(baselines, baseline => baseline.memory_bytes)
 }
 
-/** Waits until the kernel is done with earlier namespaces, then counts what is there and what memory is in use. */
-export async function takeBaseline(context: RunContext): Promise<Baseline> {
-  const waitedS = await quiesce(QUIESCE_LIMIT_MS)
-  if (waitedS === null) {
-    context.warn('the kernel is still removing earlier namespaces: memory_before_bytes counts what is left of them')
-  }
-  if (!(await awaitStillMemory(context.clock, durationS => context.hold(durationS)))) {
-    context.warn('the kernel is still freeing the memory of earlier namespaces: memory_per_node_bytes may be too small')
-  }
-  const census = takeCensus()
-  const memoryBytes = await settledMemoryBytes()
-  context.metrics.memory_before_bytes = memoryBytes
-  return { census, memoryBytes }
-}
+/** What a site says of itself, said of which. */
+const prefixOf = ({ name }: Site): string => (name === 'local' ? '' : `${name}: `)
+
+const sumOf = <T>(list: readonly T[], of: (each: T) => number): number => list.reduce((sum, each) => sum + of(each), 0)
 
 /** From the first kernel call of the fabric until the controller has acknowledged the last node's links. */
-export async function wire(context: RunContext, programs: Programs): Promise<void> {
+export async function wire(context: RunContext, hosts: Hosts): Promise<void> {
   const limitS = context.plan.scenario.run.deadlineS * DEADLINE_SCALE[context.level]
   const wired = context.waitFor(
     event => {
@@ -50,7 +42,7 @@ export async function wire(context: RunContext, programs: Programs): Promise<voi
     limitS,
     () => missingMembers(context, limitS),
   )
-  for (const dataplane of programs.dataplanes) dataplane.send({ do: 'build' })
+  for (const dataplane of hosts.dataplanes) dataplane.send({ do: 'build' })
   await wired
 }
 
@@ -60,7 +52,7 @@ function showWiring(context: RunContext, event: RunEvent): void {
   else if (event.kind === 'node_ready') context.progress('nodes wired', wiring.ready.size, nodesCount)
 }
 
-function missingMembers(context: RunContext, limitS: number): NslabError {
+export function missingMembers(context: RunContext, limitS: number): NslabError {
   const { stage, ids } = context.wiring.missing(context.nodesCount)
   return new NslabError('DEADLINE', {
     waitingFor: `all ${context.nodesCount} nodes wired`,
@@ -71,72 +63,40 @@ function missingMembers(context: RunContext, limitS: number): NslabError {
   })
 }
 
-/** What the wired fleet costs, and which kernel objects belong to the run. */
-export async function measure(context: RunContext, programs: Programs): Promise<RunObjects> {
+/** What the wired fleets cost. */
+export async function measure(context: RunContext, sites: readonly Site[]): Promise<void> {
   const { metrics } = context
-  metrics.memory_after_bytes = await settledMemoryBytes()
-  const controller = processCost(programs.controller.pid)
-  const dataplanes = programs.dataplanes.map(program => processCost(program.pid))
-  metrics.dataplane_rss_bytes = dataplanes.reduce((sum, cost) => sum + cost.rssBytes, 0)
-  metrics.threads_count = Math.max(...dataplanes.map(cost => cost.threads))
-  metrics.controller_rss_bytes = controller.rssBytes
-  metrics.controller_threads_count = controller.threads
-  const databaseBytes = descendantsPssBytes(programs.controller.pid)
-  if (databaseBytes !== null) metrics.database_rss_bytes = databaseBytes
-  return observe([programs.controller.pid, ...programs.dataplanes.map(program => program.pid)])
+  const costs = await Promise.all(sites.map(site => site.measure()))
+  metrics.memory_after_bytes = sumOf(costs, cost => cost.memory_bytes)
+  const of = (name: SiteCosts['programs'][number]['program']): SiteCosts['programs'] =>
+    costs.flatMap(({ programs }) => programs.filter(({ program }) => program === name))
+  metrics.dataplane_rss_bytes = sumOf(of('dataplane'), cost => cost.rss_bytes)
+  metrics.threads_count = Math.max(...of('dataplane').map(cost => cost.threads_count))
+  metrics.controller_rss_bytes = sumOf(of('controller'), cost => cost.rss_bytes)
+  metrics.controller_threads_count = sumOf(of('controller'), cost => cost.threads_count)
+  // The controller's descendants are its private database server, whichever process that is by now.
+  const databases = of('controller').flatMap(cost => cost.descendants_bytes ?? [])
+  if (databases.length > 0) metrics.database_rss_bytes = sumOf(databases, bytes => bytes)
 }
 
-/**
- * Kernel objects of the run as others can see them; asked again before the teardown, since nodes may have been
- * remade.
- */
-export function observe(pids: readonly number[]): RunObjects {
-  return observeRun(pids)
-}
-
-/** Everything observed over the run together. */
-export function mergeObjects(objects: readonly RunObjects[]): RunObjects {
-  return {
-    processes: objects.flatMap(one => one.processes),
-    namespaces: [...new Set(objects.flatMap(one => one.namespaces))],
-    shared_memory: [...new Set(objects.flatMap(one => one.shared_memory))],
+/** Waits for each kernel to finish, then compares each site with what it was. */
+export async function verifySites(
+  context: RunContext,
+  sites: readonly Site[],
+  cookiesOf: (site: Site) => readonly (readonly [number, string])[],
+): Promise<CensusDifference> {
+  const found = await Promise.all(sites.map(site => site.verify({ cookies: cookiesOf(site) })))
+  const difference: { residue: string[]; foreign: string[] } = { residue: [], foreign: [] }
+  for (const [index, { residue, foreign, warnings, cleanup_wait_s }] of found.entries()) {
+    const prefix = prefixOf(sites[index] as Site)
+    difference.residue.push(...residue.map(what => prefix + what))
+    difference.foreign.push(...foreign.map(what => prefix + what))
+    for (const warning of warnings) context.warn(prefix + warning)
+    noteCleanup(context, cleanup_wait_s)
   }
+  return difference
 }
 
-export interface ResidueFacts {
-  readonly before: Census
-  readonly objects: RunObjects
-  /** Of every namespace that the run made: inode → cookie. */
-  readonly cookies: ReadonlyMap<number, string>
-  readonly raised: Readonly<Record<string, number>>
-  /** What a dataplane reported as not removed by its deadline. */
-  readonly remaining: readonly string[]
-}
-
-/** Waits for the kernel to finish, then compares the machine with what it was. */
-export async function verify(context: RunContext, facts: ResidueFacts): Promise<CensusDifference> {
-  const waitedS = await quiesce(QUIESCE_LIMIT_MS)
-  if (waitedS !== null) context.metrics.cleanup_wait_s = waitedS
-  markTeardown(context.nodesCount)
-  const after = takeCensus({ known: facts.cookies, cookieOf: cookieAt })
-  const difference = diffCensus(facts.before, after, {
-    ...facts.objects,
-    run_id: context.runId,
-    pid: process.pid,
-    interfaces: context.plan.fleets.flatMap(({ fabric }) => [
-      ...fabric.bridges.map(bridge => bridge.name),
-      ...fabric.nodes.map(node => node.hostInterface),
-    ]),
-    cookies: Object.fromEntries(facts.cookies),
-    raised: facts.raised,
-    leaseHolders: leaseHoldersOf,
-    otherRunPids: listRuns().live.flatMap(run => (run.run_id === context.runId ? [] : run.pid)),
-    keptFolders: [context.folder.path],
-  })
-  const residue = [
-    ...facts.remaining.map(name => `${name} in the fabric, not removed by the deadline`),
-    ...difference.residue,
-  ]
-  context.metrics.residue_count = residue.length
-  return { residue, foreign: difference.foreign }
+function noteCleanup({ metrics }: RunContext, waitedS: SiteDifference['cleanup_wait_s']): void {
+  if (waitedS !== null) metrics.cleanup_wait_s = Math.max(metrics.cleanup_wait_s ?? 0, waitedS)
 }

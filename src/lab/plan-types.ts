@@ -1,5 +1,6 @@
 // The plan: everything of a run that follows from scenario, overrides and seed. plan.json is this, byte for byte.
 
+import type { HostUplink } from '../addressing/uplinks.ts'
 import type { Scenario } from '../config/types.ts'
 import type { FabricSpec } from '../native.ts'
 
@@ -11,6 +12,19 @@ export interface FleetPlan {
   readonly fabric: FabricSpec
 }
 
+/** One fabric root and the programs in it. In microVMs each host is a VM of its own. */
+export interface HostPlan {
+  /** "host1", …, and with several of them "controller". */
+  readonly name: string
+  /** The name of its VM, where hosts are VMs: "vm1", …, "controller". */
+  readonly vm: string
+  readonly programs: readonly ('controller' | 'dataplane')[]
+  /** Index into `fleets`; null where there is no dataplane. */
+  readonly fleet: number | null
+  /** Null where there is one host only. */
+  readonly uplink: HostUplink | null
+}
+
 export interface Plan {
   readonly schema: 'nslab.plan/1'
   readonly scenario: Scenario
@@ -19,6 +33,8 @@ export interface Plan {
     readonly nodes_count: number
     readonly edges: readonly (readonly [number, number])[]
   }
+  /** Those with fleets first, in the order of their fleets. */
+  readonly hosts: readonly HostPlan[]
   readonly fleets: readonly FleetPlan[]
   /** What the run needs from the machine, counted before anything is made. */
   readonly needs: {
@@ -30,3 +46,7 @@ export interface Plan {
     readonly memory_bytes: number
   }
 }
+
+/** The socket of a fleet in the run folder, which tells `nslab exec` where its nodes are. */
+export const fleetSocketName = ({ fleets }: Pick<Plan, 'fleets'>, { host }: FleetPlan): string =>
+  fleets.length === 1 ? 'fleet.sock' : `fleet-${host}.sock`

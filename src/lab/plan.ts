@@ -4,13 +4,14 @@ import { checkFleetsDisjoint } from '../addressing/disjoint.ts'
 import { planFleet } from '../addressing/fleet.ts'
 import { formatIpv4, parseIpv4 } from '../addressing/ipv4.ts'
 import { gatewayOf, shardOf } from '../addressing/shards.ts'
+import { type HostUplink, planUplinks } from '../addressing/uplinks.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Scenario } from '../config/types.ts'
 import { makeTopology, neighboursOf } from '../topology/make.ts'
 import { firstUnreachable } from '../topology/routes.ts'
 import type { Topology } from '../topology/types.ts'
 import { canonicalJson } from './canonical-json.ts'
-import type { FleetPlan, Plan } from './plan-types.ts'
+import type { FleetPlan, HostPlan, Plan } from './plan-types.ts'
 
 /**
  * Descriptors of a node in the dataplane: its namespace, its control connection, its link listener. Link ends come on
@@ -31,15 +32,48 @@ const NODE_MEMORY_BYTES = 600_000
 export function makePlan(scenario: Scenario): Plan {
   const topology = makeTopology(scenario.controller.topology)
   checkRouting(scenario, topology)
-  const fleets = planFleets(scenario, topology)
-  checkFleetsDisjoint(fleets)
+  const alone = planFleets(scenario, topology)
+  checkFleetsDisjoint(alone)
+  const uplinks = planUplinks({ fleets: alone, ...(alone.length > 1 ? { controllerHost: CONTROLLER_HOST } : {}) })
+  const fleets = alone.map(fleet => ({ ...fleet, controllerAddr: controllerAddrFor(scenario, uplinks) }))
   return {
     schema: 'nslab.plan/1',
     scenario,
     topology: { name: topology.name, nodes_count: topology.nodesCount, edges: edgesOf(topology) },
+    hosts: planHosts(fleets, uplinks),
     fleets,
     needs: needsOf(fleets, topology),
   }
+}
+
+/** The host that has the controller and no fleet, where there are several. */
+const CONTROLLER_HOST = 'controller'
+
+/** One host has controller and fleet; several have a fleet each, and the controller is on one of its own. */
+function planHosts(fleets: readonly FleetPlan[], uplinks: readonly HostUplink[]): HostPlan[] {
+  const uplinkOf = (name: string): HostUplink | null => uplinks.find(({ host }) => host === name) ?? null
+  const isAlone = fleets.length === 1
+  const hosts: HostPlan[] = fleets.map(({ host: name }, fleet) => ({
+    name,
+    vm: `vm${fleet + 1}`,
+    programs: isAlone ? ['controller', 'dataplane'] : ['dataplane'],
+    fleet,
+    uplink: uplinkOf(name),
+  }))
+  const controller: HostPlan = {
+    name: CONTROLLER_HOST,
+    vm: CONTROLLER_HOST,
+    programs: ['controller'],
+    fleet: null,
+    uplink: uplinkOf(CONTROLLER_HOST),
+  }
+  return isAlone ? hosts : [...hosts, controller]
+}
+
+/** Nodes reach a controller beside them through their gateway, any other by its address on the underlay. */
+function controllerAddrFor({ dataplane, controller }: Scenario, uplinks: readonly HostUplink[]): string {
+  const uplink = uplinks.find(({ host }) => host === CONTROLLER_HOST)
+  return uplink === undefined ? dataplane.controllerAddr : `${uplink.address}:${controller.port}`
 }
 
 /** The text of plan.json. */

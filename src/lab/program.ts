@@ -1,29 +1,20 @@
-// One program of a run (controller or dataplane) as `nslab run` sees it: a process, a channel, how it ended.
+// One program of a run (controller or dataplane) as `nslab run` sees it, wherever it runs: a channel, and how it ended.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { Channel } from '../base/channel.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { isFault } from '../protocol/steered.ts'
 import type { Command, Notice } from '../protocol/steering.ts'
+import type { SiteProcess } from './site.ts'
 
 /** What the program measured while it stopped. */
 export type Stopped = Extract<Notice, { is: 'stopped' }>
 
 export interface ProgramOptions {
-  readonly name: 'controller' | 'dataplane'
-  readonly args: readonly string[]
-  readonly nodeFlags: readonly string[]
-  /** Descriptor of the fabric root, 3 in the child. */
-  readonly fabricFd: number
-  /** Descriptor that takes standard output and error. */
-  readonly consoleFd: number
-  /** What it said there last; asked when it has ended and did not say why. */
-  readonly lastWords: () => string
-  readonly env: Readonly<Record<string, string>>
+  /** In errors: "controller", "dataplane", "dataplane of host2". */
+  readonly name: string
+  readonly process: SiteProcess
   readonly onEvent: (event: RunEvent) => void
   /**
    * Called when the program ends before it was told to stop, or can't be understood; what follows the first call is
@@ -32,42 +23,27 @@ export interface ProgramOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
-
-/**
- * A running program. It is the leader of its own session, so that a terminal's Ctrl-C reaches `nslab run` alone; the
- * kernel ends it when `nslab run` ends (it asks for that itself, as its first act).
- */
+/** A running program. It ends when `nslab run` does, by whatever cause: its site sees to that. */
 export class Program {
   readonly name: string
-  /** 0 where the process could not be started. */
+  /** Of its site; 0 where the process could not be started. */
   readonly pid: number
   /** Resolves when the program says it is ready; rejects when it ends before. */
   readonly ready: Promise<void>
   /** Resolves with the exit status in words when the process has ended. */
   readonly exited: Promise<string>
-  readonly #child: ChildProcess
+  readonly #process: SiteProcess
   readonly #channel: Channel<Command, Notice>
-  readonly #options: ProgramOptions
+  readonly #listeners = new Set<(notice: Notice) => void>()
   #ending = false
   #failure: Extract<Notice, { is: 'failed' }> | null = null
   #stopped: Stopped | null = null
 
   constructor(options: ProgramOptions) {
+    const { process, onEvent, onFailure } = options
     this.name = options.name
-    this.#options = options
-    this.#child = started(options.name, () =>
-      spawn(
-        process.execPath,
-        [...options.nodeFlags, cliPath, options.name, ...options.args, '--fabric-fd', '3', '--channel-fd', '4'],
-        {
-          stdio: ['ignore', options.consoleFd, options.consoleFd, options.fabricFd, 'pipe'],
-          env: { ...process.env, ...options.env, NSLAB_PARENT_PID: String(process.pid) },
-          detached: true,
-        },
-      ),
-    )
-    this.pid = this.#child.pid ?? 0
+    this.#process = process
+    this.pid = process.pid
     let ready = (): void => {}
     let notReady = (_error: Error): void => {}
     this.ready = new Promise((resolve, reject) => {
@@ -76,35 +52,35 @@ export class Program {
     })
     this.ready.catch(() => {})
     this.#channel = new Channel<Command, Notice>(
-      this.#child.stdio[4] as Duplex,
+      process.stream,
       notice => {
-        if (notice.is === 'event') options.onEvent(notice.event)
+        if (notice.is === 'event') onEvent(notice.event)
         else if (notice.is === 'ready') ready()
         else if (notice.is === 'failed') this.#failure = notice
         else if (notice.is === 'stopped') this.#stopped = notice
+        else for (const listener of this.#listeners) listener(notice)
       },
       error => {
-        if (isFault(error)) options.onFailure(error)
+        if (isFault(error)) onFailure(error)
       },
     )
-    this.exited = new Promise(resolve => {
-      const ended = (status: string): void => {
-        notReady(this.#endError(status))
-        if (!this.#ending) options.onFailure(this.#endError(status))
-        this.#ending = true
-        resolve(status)
-      }
-      this.#child.on('error', error => {
-        // Only when it did not start: later errors are of signals that found it gone.
-        if (this.pid === 0) ended(error.message)
-      })
-      // 'close' comes after the channel's last line was read, 'exit' may come before.
-      this.#child.on('close', (code, signal) => ended(signal === null ? `exit ${code}` : `killed by ${signal}`))
+    this.exited = process.exited.then(({ status, code }) => {
+      const error = this.#endError(status, code)
+      notReady(error)
+      if (!this.#ending) onFailure(error)
+      this.#ending = true
+      return status
     })
   }
 
   send(command: Command): void {
     this.#channel.send(command)
+  }
+
+  /** Hands every answer to a question (netns, missing, …) to `listener`, until the returned function is called. */
+  onNotice(listener: (notice: Notice) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /**
@@ -121,37 +97,19 @@ export class Program {
     return this.#stopped
   }
 
+  /** Ends it at once, which is then no failure. */
   kill(): void {
     this.#ending = true
-    this.#child.kill('SIGKILL')
+    this.#process.kill()
   }
 
-  #endError(status: string): NslabError {
+  #endError(status: string, code: number | null): NslabError {
     const { name, pid } = this
     if (this.#failure !== null)
       return new NslabError('PROGRAM_FAILED', { process: name, status, failure: this.#failure })
-    const lastWords = this.#options.lastWords()
-    if (this.#child.exitCode !== ExitCode.bug)
-      return new NslabError('PROCESS_ENDED', { process: name, status, pid, lastWords })
+    const lastWords = this.#process.lastWords()
+    if (code !== ExitCode.bug) return new NslabError('PROCESS_ENDED', { process: name, status, pid, lastWords })
     const failure = { code: 'BUG', message: lastWords, exit_code: ExitCode.bug }
     return new NslabError('PROGRAM_FAILED', { process: name, status, failure })
   }
-}
-
-/** Node throws some of the kernel's refusals (ENOMEM), and with no descriptor left returns a child without streams. */
-function started(name: string, start: () => ChildProcess): ChildProcess {
-  const refused = (errno: string, cause?: unknown): NslabError => {
-    const facts = { operation: 'spawn', where: name, errno, reason: 'the process could not be started' }
-    return new NslabError('KERNEL_REFUSED', facts, { cause })
-  }
-  let child: ChildProcess
-  try {
-    child = start()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? refused(code, error) : error
-  }
-  if (child.stdio?.[4] !== undefined) return child
-  child.on('error', () => {})
-  throw refused('EMFILE')
 }

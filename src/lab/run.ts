@@ -2,27 +2,27 @@
 // folder. Whatever happens in between, what was started is ended in order and the machine is counted again.
 
 import { randomBytes } from 'node:crypto'
+import { closeSync } from 'node:fs'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Level, Scenario } from '../config/types.ts'
 import type { Outcome, Report } from '../judge/types.ts'
 import { Attempts } from './attempts.ts'
-import type { RunObjects } from './census.ts'
 import type { CensusDifference } from './census-diff.ts'
 import { RunContext } from './context.ts'
 import { readEnvironment } from './environment.ts'
 import { requireFitness } from './fitness.ts'
-import type { Lease } from './leases.ts'
+import type { Ground } from './ground.ts'
+import { Hosts } from './hosts.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
-import { leaseNeighbours } from './neighbour-lease.ts'
-import { type Baseline, measure, mergeObjects, observe, takeBaseline, verify, wire } from './phases.ts'
+import { LocalGround } from './local-ground.ts'
+import { LocalSite } from './local-site.ts'
+import { measure, takeBaselines, verifySites, wire } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
-import type { Program } from './program.ts'
-import { endPrograms, identityFacts, type MutablePrograms, type Programs, startPrograms } from './programs.ts'
+import { fleetSocketName } from './plan-types.ts'
 import type { Progress } from './progress.ts'
 import { createRunFolder } from './run-folder.ts'
-import { type Sampler, startSampler } from './sampler.ts'
 
 export interface RunOptions {
   readonly scenario: Scenario
@@ -50,13 +50,13 @@ export interface RunResult {
 
 /** What a run has at the moment, so that it can be given back whatever happens. */
 interface Holdings {
-  readonly started: Partial<MutablePrograms>
-  readonly objects: RunObjects[]
-  readonly cookies: Map<number, string>
-  baseline: Baseline | null
-  lease: Lease | null
+  readonly local: LocalSite
+  readonly ground: Ground
+  readonly hosts: Hosts
+  readonly remaining: string[]
+  readonly found: CensusDifference[]
+  baselineTaken: boolean
   registration: LiveRegistration | null
-  sampler: Sampler | null
 }
 
 /**
@@ -68,7 +68,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const originNs = clock.nowNs()
   const { scenario } = options
   const plan = makePlan(scenario)
-  const { level, note } = chooseLevel(scenario)
+  const choice = await chooseLevel(scenario)
   const limits = await requireFitness(plan.needs, scenario.run.out ?? options.base)
   const folder = createRunFolder({
     base: options.base,
@@ -81,28 +81,31 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   options.onFolder(folder.path)
   const runId = randomBytes(16).toString('hex')
   const { onProgress, onWarning } = options
-  const context = new RunContext({ plan, folder, clock, runId, level, onProgress, onWarning })
+  const context = new RunContext({ plan, folder, clock, runId, level: choice.level, onProgress, onWarning })
+  const local = localSite(context)
+  const ground = new LocalGround(local)
   const holdings: Holdings = {
-    started: {},
-    objects: [],
-    cookies: new Map(),
-    baseline: null,
-    lease: null,
+    local,
+    ground,
+    hosts: new Hosts(context, ground),
+    remaining: [],
+    found: [],
+    baselineTaken: false,
     registration: null,
-    sampler: null,
   }
   const unhook = hook(context, holdings, options)
   const attempts = new Attempts()
-  await attempts.take(() => drive(context, holdings, options, [...(note === null ? [] : [note]), ...limits]), undefined)
+  const notes = [...(choice.note === null ? [] : [choice.note]), ...limits]
+  await attempts.take(() => drive(context, holdings, options, notes), undefined)
   const failedPhase = context.phase
   folder.tolerateFailures()
-  const difference = await finish(context, holdings, options, attempts)
+  await finish(context, holdings, options, attempts)
   unhook()
 
   const error = attempts.failure ?? context.abortError ?? folder.failure
   const outcome: Outcome = {
     metrics: context.metrics,
-    ...difference,
+    ...differenceOf(context, holdings),
     error: error === null ? null : describeError(error, failedPhase),
     notes: context.notes,
   }
@@ -113,12 +116,31 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   return { folder: folder.path, diskError: folder.failure, bug }
 }
 
+/** This machine as a site of the run. */
+function localSite(context: RunContext): LocalSite {
+  const { folder, runId, clock, originNs } = context
+  return new LocalSite({
+    name: 'local',
+    runId,
+    clock,
+    originNs,
+    planPath: folder.file('plan.json'),
+    folder: folder.path,
+    console: name => {
+      const file = `console/${name}.log`
+      const fd = folder.openAppend(file)
+      return { fd, lastWords: () => folder.lastLines(file), release: () => closeSync(fd) }
+    },
+    alsoSampled: [{ name: 'run', pid: process.pid }],
+    pause: durationS => context.hold(durationS),
+    onDeed: (state, op, facts) => folder.ledger[state](op, facts),
+  })
+}
+
 /** The first signal ends the run in order; the second ends its programs at once, in whatever phase. */
-function hook(context: RunContext, holdings: Holdings, { interrupted, hurried }: RunOptions): () => void {
+function hook(context: RunContext, { hosts }: Holdings, { interrupted, hurried }: RunOptions): () => void {
   const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: interrupted.reason }))
-  const onHurry = (): void => {
-    for (const program of programsOf(holdings)) program.kill()
-  }
+  const onHurry = (): void => hosts.hurry()
   interrupted.addEventListener('abort', onInterrupt)
   hurried.addEventListener('abort', onHurry)
   if (interrupted.aborted) onInterrupt()
@@ -128,11 +150,7 @@ function hook(context: RunContext, holdings: Holdings, { interrupted, hurried }:
   }
 }
 
-function programsOf({ started }: Holdings): Program[] {
-  return [started.controller ?? [], started.dataplanes ?? []].flat()
-}
-
-/** From nothing to a wired fleet, held for as long as the scenario says. */
+/** From nothing to wired fleets, held for as long as the scenario says. */
 async function drive(
   context: RunContext,
   holdings: Holdings,
@@ -140,111 +158,93 @@ async function drive(
   notes: readonly string[],
 ): Promise<void> {
   const { folder, plan } = context
+  const { ground, hosts, local } = holdings
   // Both may hold a token or a password.
   folder.writeText('scenario.toml', options.scenarioText, 0o600)
   folder.writeText('plan.json', planToJson(plan), 0o600)
   const { runId, level, clock } = context
-  const environment = await readEnvironment({ runId, level, accelerator: 'none', clock })
+  const { accelerator } = ground
+  const environment = await readEnvironment({ runId, level, accelerator, clock })
   folder.writeJson('environment.json', environment)
   for (const warning of [...notes, ...plan.scenario.warnings]) context.warn(warning)
 
   await context.inPhase('preflight', async () => {
-    const sockets = plan.fleets.map(fleet => ({
-      path: folder.file('fleet.sock'),
-      node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
-    }))
-    const facts = {
-      run_id: runId,
-      folder: folder.path,
-      scenario: plan.scenario.name,
-      started_at: environment.started_at,
-    }
-    holdings.registration = registerLiveRun({
-      ...facts,
-      sockets,
-      temporary: ['fleet.sock', ...(plan.scenario.run.keep ? [] : ['db'])],
-    })
+    holdings.registration = register(context, environment.started_at)
   })
   await context.inPhase('census', async () => {
-    holdings.baseline = await takeBaseline(context)
-    holdings.lease = await leaseNeighbours(context, plan.needs.neighbours_count)
+    await takeBaselines(context, [local])
+    holdings.baselineTaken = true
   })
   context.requireGoingOn()
-  const programs = await context.inPhase('prepare', () => prepare(context, holdings))
-  await context.inPhase('wire', () => wire(context, programs))
+  await context.inPhase('prepare', async () => {
+    await hosts.start()
+    for (const site of ground.sites)
+      await site.sampleEvery(plan.scenario.run.sampleIntervalS, sample => folder.samples.append(sample))
+  })
+  await context.inPhase('wire', () => wire(context, hosts))
   await context.inPhase('measure', async () => {
-    holdings.sampler?.sampleNow()
-    holdings.objects.push(await measure(context, programs))
+    await Promise.all(ground.sites.map(site => site.sampleNow()))
+    await measure(context, ground.sites)
   })
   await context.inPhase('hold', () => context.hold(plan.scenario.run.holdS))
 }
 
-async function prepare(context: RunContext, holdings: Holdings): Promise<Programs> {
-  context.watch(event => {
-    if (event.kind === 'node_up') {
-      const { node_id, netns_inode, netns_cookie } = event
-      holdings.cookies.set(netns_inode, netns_cookie)
-      context.folder.ledger.done('netns_create', { node_id, inode: String(netns_inode), cookie: netns_cookie })
-    }
+/** Enters the run in the registry of this machine, with the sockets of its fleets. */
+function register({ folder, plan, runId }: RunContext, started_at: string): LiveRegistration {
+  const sockets = plan.fleets.map(fleet => ({
+    path: folder.file(fleetSocketName(plan, fleet)),
+    node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
+  }))
+  return registerLiveRun({
+    run_id: runId,
+    folder: folder.path,
+    scenario: plan.scenario.name,
+    started_at,
+    sockets,
+    temporary: [...plan.fleets.map(fleet => fleetSocketName(plan, fleet)), ...(plan.scenario.run.keep ? [] : ['db'])],
   })
-  const programs = await startPrograms(context, { keep: context.plan.scenario.run.keep }, holdings.started)
-  const { inode, cookie } = identityFacts(programs.root)
-  holdings.cookies.set(Number(inode), String(cookie))
-  holdings.sampler = startSampler({
-    intervalMs: context.plan.scenario.run.sampleIntervalS * 1000,
-    processes: () => [{ name: 'run', pid: process.pid }, ...programsOf(holdings)],
-    onSample: sample => context.folder.samples.append(sample),
-    clock: context.clock,
-    originNs: context.originNs,
-  })
-  return programs
 }
 
 /** Gives everything back and counts the machine again. Each step is taken whatever became of the one before. */
-async function finish(
-  context: RunContext,
-  holdings: Holdings,
-  options: RunOptions,
-  attempts: Attempts,
-): Promise<CensusDifference> {
-  const { baseline, lease } = holdings
+async function finish(context: RunContext, holdings: Holdings, options: RunOptions, attempts: Attempts): Promise<void> {
+  const { ground, hosts, local, remaining, found } = holdings
   const deadlineS = options.hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS
-  // A program that could not be started has no pid.
-  const pids = programsOf(holdings).flatMap(program => (program.pid > 0 ? program.pid : []))
-  const seen = await attempts.take(() => (pids.length > 0 ? [observe(pids)] : []), [])
-  holdings.objects.push(...seen)
-  const ended = await attempts.take(() => context.inPhase('teardown', () => endPrograms(holdings.started, deadlineS)), {
-    facts: {},
-    remaining: [],
-  })
-  Object.assign(context.metrics, ended.facts)
-  holdings.sampler?.stop()
-  const nothing: CensusDifference = { residue: [], foreign: [] }
-  return attempts.take(
+  const nothing = { facts: {}, remaining: [] }
+  for (const site of ground.sites) await attempts.take(() => site.observe(), undefined)
+  await attempts.take(
+    () =>
+      context.inPhase('teardown', async () => {
+        const ended = await attempts.take(() => hosts.end(deadlineS), nothing)
+        Object.assign(context.metrics, ended.facts)
+        remaining.push(...ended.remaining.map(name => `${name} in the fabric, not removed by the deadline`))
+        await attempts.take(() => local.end(), undefined)
+      }),
+    undefined,
+  )
+  await attempts.take(
     () =>
       context.inPhase('verify', async () => {
-        const raised = lease?.values ?? {}
-        const released = await attempts.take(async () => lease?.release(), undefined)
-        for (const name of released?.changedByOthers ?? [])
-          context.warn(`${name} was changed by another program: left as it is`)
         await attempts.take(() => holdings.registration?.close(), undefined)
-        if (baseline === null) return nothing
-        const objects = mergeObjects(holdings.objects)
-        const { cookies } = holdings
-        return verify(context, { before: baseline.census, objects, cookies, raised, remaining: ended.remaining })
+        found.push(await verifySites(context, [local], site => hosts.cookiesOf(site)))
       }),
-    nothing,
+    undefined,
   )
 }
 
+/** Everything found, counted; where the machine was never counted before, there is nothing to compare. */
+function differenceOf(context: RunContext, { found, remaining, baselineTaken }: Holdings): CensusDifference {
+  const residue = [...remaining, ...found.flatMap(one => one.residue)]
+  if (baselineTaken) context.metrics.residue_count = residue.length
+  return { residue, foreign: found.flatMap(one => one.foreign) }
+}
+
 /** Where the fleets run. MicroVMs are not part of this version, which "auto" says loudly and "vm" refuses. */
-function chooseLevel(scenario: Scenario): { readonly level: Level; readonly note: string | null } {
-  const { on, count } = scenario.hosts
-  if (on === 'vm' || count > 1) {
-    const asked = on === 'vm' ? 'hosts.on = "vm"' : `hosts.count = ${count}`
+async function chooseLevel(scenario: Scenario): Promise<{ readonly level: Level; readonly note: string | null }> {
+  const { on } = scenario.hosts
+  if (on === 'vm') {
     throw new NslabError('USAGE', {
-      problem: `${asked}: this version of nslab runs fleets on this machine only`,
-      hint: 'Use --on host and one host.',
+      problem: 'hosts.on = "vm": this version of nslab runs fleets on this machine only',
+      hint: 'Use --on host.',
     })
   }
   return {

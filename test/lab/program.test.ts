@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { startLocalProcess } from '../../src/lab/local-process.ts'
 import { Program } from '../../src/lab/program.ts'
 
 const LASTING = 'setInterval(() => {}, 1e6)'
@@ -24,12 +25,14 @@ function start(t: Test, code: string): Bench {
   const failed = new Promise(resolve => (tell = resolve))
   const program = new Program({
     name: 'controller',
-    args: [],
-    nodeFlags: ['--eval', code, '--'],
-    fabricFd: openSync('/proc/self/ns/net', 'r'),
-    consoleFd,
-    lastWords: () => readFileSync(log, 'utf8').trim(),
-    env: {},
+    process: startLocalProcess({
+      name: 'controller',
+      args: [],
+      nodeFlags: ['--eval', code, '--'],
+      fabricFd: openSync('/proc/self/ns/net', 'r'),
+      console: { fd: consoleFd, lastWords: () => readFileSync(log, 'utf8').trim() },
+      env: {},
+    }),
     onEvent: () => {},
     onFailure: error => {
       failures.push(error)

@@ -52,6 +52,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "nodeIdOffset": 0
   }
  ],
+ "hosts": [{ "fleet": 0, "name": "host1", "programs": ["controller", "dataplane"], "uplink": null, "vm": "vm1" }],
  "needs": { "descriptors_count": 143, "memory_bytes": 1800000, "namespaces_count": 4, "neighbours_count": 6 },
  "scenario": {
   "controller": {
@@ -117,13 +118,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
 
 `
 
-exports[
-  `test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet ids and a /22 of its own > must match snapshot 1`
-] = `
+exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet ids and a /22 of its own > must match snapshot 1`] = `
 {
  "fleets": [
   {
-   "controllerAddr": "127.0.0.1:3000",
+   "controllerAddr": "198.18.0.254:3000",
    "fabric": {
     "bridges": [{ "address": "172.16.8.1", "mac": "02:6f:ac:10:08:01", "name": "isobr0", "prefixLength": 22 }],
     "mtu": 1400,
@@ -166,7 +165,7 @@ exports[
    "nodeIdOffset": 0
   },
   {
-   "controllerAddr": "127.0.0.1:3000",
+   "controllerAddr": "198.18.0.254:3000",
    "fabric": {
     "bridges": [{ "address": "172.16.12.1", "mac": "02:6f:ac:10:0c:01", "name": "isobr0", "prefixLength": 22 }],
     "mtu": 1400,
@@ -197,6 +196,47 @@ exports[
    "host": "host2",
    "nNodes": 2,
    "nodeIdOffset": 3
+  }
+ ],
+ "hosts": [
+  {
+   "fleet": 0,
+   "name": "host1",
+   "programs": ["dataplane"],
+   "uplink": {
+    "address": "198.18.0.1",
+    "host": "host1",
+    "mac": "02:71:c6:12:00:01",
+    "prefixLength": 24,
+    "routes": [{ "to": "172.16.12.0/22", "via": "198.18.0.2" }]
+   },
+   "vm": "vm1"
+  },
+  {
+   "fleet": 1,
+   "name": "host2",
+   "programs": ["dataplane"],
+   "uplink": {
+    "address": "198.18.0.2",
+    "host": "host2",
+    "mac": "02:71:c6:12:00:02",
+    "prefixLength": 24,
+    "routes": [{ "to": "172.16.8.0/22", "via": "198.18.0.1" }]
+   },
+   "vm": "vm2"
+  },
+  {
+   "fleet": null,
+   "name": "controller",
+   "programs": ["controller"],
+   "uplink": {
+    "address": "198.18.0.254",
+    "host": "controller",
+    "mac": "02:71:c6:12:00:fe",
+    "prefixLength": 24,
+    "routes": [{ "to": "172.16.8.0/22", "via": "198.18.0.1" }, { "to": "172.16.12.0/22", "via": "198.18.0.2" }]
+   },
+   "vm": "controller"
   }
  ],
  "needs": { "descriptors_count": 143, "memory_bytes": 3000000, "namespaces_count": 7, "neighbours_count": 10 },
@@ -265,21 +305,21 @@ exports[
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-0311526e0836b5c8086cb6294bbf9a21b33b36faa4ad1c6ae7a3b19e769940bb
+6b0930844f4261598315da85e85cb0f24a7e7d0adb951416c041c6b5d98496a4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-57e66f12519b2da912c9388edc132c68657f78cf1de7f4cf096d2b554086c3e7
+4245f35677183f2477fcc334db565bf57f280cf7b6e45a0a55274835f8a54e30
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-f7932ed80b26aec63150dda98ed431aea4c3cf156d2de88f8454d4a0e271784a
+7162a3e1ea4bfadc6b85f72b63ea981bb4663c4016c221b758575caf42bfb1d0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-1967013fdd0529b426317c76daf55f6d07c73776a5ffe652928b6773a29b48c5
+736944f7c0f017ee6face5b7725a493ca4c72dcfdbfd10460810cfa47edd85fe
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-83175e8da73289c2c380ee116d7536f80483048fa17a1abc45bb174f0164670b
+f43bb5c68edac53801f91eb91d3e465efe70aa1cef27de9c49c7d57b68e48eba
 `

@@ -1,0 +1,28 @@
+// Where the hosts of a run live: all on this machine, or each in a microVM of its own. What a run asks of a host goes
+// to its site; what it asks of the sites themselves (to be there, to die, to be cut off) goes to the ground.
+
+import type { Level } from '../config/types.ts'
+import type { HostPlan } from './plan-types.ts'
+import type { Site } from './site.ts'
+
+export interface Ground {
+  readonly level: Level
+  /** "none" on this machine itself, else what QEMU calls it. */
+  readonly accelerator: string
+  /** Makes every site; rejects when one of them can't be had, with what there is still to be closed. */
+  open(): Promise<void>
+  /** Where a host lives now. */
+  siteOf(host: HostPlan): Site
+  /** Each site once. Those that are gone are left out. */
+  readonly sites: readonly Site[]
+  /** Facts for the outcome: boot times, memory of the VMs, clock errors. */
+  facts(): Promise<Readonly<Record<string, number>>>
+  /** Takes a host away at once, as a power cut does; its programs are told nothing. */
+  kill(host: HostPlan): Promise<void>
+  /** Brings a killed host back, empty. */
+  revive(host: HostPlan): Promise<void>
+  /** Cuts a host off the segment, or joins it again. */
+  setCut(host: HostPlan, isCut: boolean): Promise<void>
+  /** Ends every site but this machine, in order where `deadlineS` allows. Names what did not end in order. */
+  close(deadlineS: number): Promise<readonly string[]>
+}

@@ -1,0 +1,83 @@
+// A program of a run as a process of this machine: its descriptors, its life, its last words.
+
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { NslabError } from '../base/errors.ts'
+import type { ProcessEnd, SiteProcess } from './site.ts'
+
+/** Where a program's standard output and error go: a descriptor that the process inherits, or a function. */
+export type Console =
+  | { readonly fd: number; readonly lastWords: () => string }
+  | { readonly onText: (text: string) => void; readonly lastWords: () => string }
+
+export interface LocalProcessRequest {
+  /** In errors. */
+  readonly name: string
+  /** Arguments of nslab. */
+  readonly args: readonly string[]
+  readonly nodeFlags: readonly string[]
+  /** Descriptor of the fabric root, 3 in the child. */
+  readonly fabricFd: number
+  readonly console: Console
+  readonly env: Readonly<Record<string, string>>
+}
+
+const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
+
+/**
+ * Starts nslab with arguments. The process is the leader of its own session, so that a terminal's Ctrl-C reaches its
+ * starter alone; the kernel ends it when that ends (it asks for that itself, as its first act).
+ * Throws KERNEL_REFUSED.
+ */
+export function startLocalProcess(request: LocalProcessRequest): SiteProcess {
+  const { args, console, env, fabricFd, name, nodeFlags } = request
+  const output = 'fd' in console ? console.fd : 'pipe'
+  const child = started(name, () =>
+    spawn(process.execPath, [...nodeFlags, cliPath, ...args, '--fabric-fd', '3', '--channel-fd', '4'], {
+      stdio: ['ignore', output, output, fabricFd, 'pipe'] satisfies StdioOptions,
+      env: { ...process.env, ...env, NSLAB_PARENT_PID: String(process.pid) },
+      detached: true,
+    }),
+  )
+  if ('onText' in console) {
+    for (const stream of [child.stdout, child.stderr] as Readable[])
+      stream.setEncoding('utf8').on('data', console.onText)
+  }
+  const pid = child.pid ?? 0
+  const exited = new Promise<ProcessEnd>(resolve => {
+    child.on('error', error => {
+      // Only when it did not start: later errors are of signals that found it gone.
+      if (pid === 0) resolve({ status: error.message, code: null })
+    })
+    // 'close' comes after the channel's last line was read, 'exit' may come before.
+    child.on('close', (code, signal) =>
+      resolve({ status: signal === null ? `exit ${code}` : `killed by ${signal}`, code }),
+    )
+  })
+  return {
+    pid,
+    stream: child.stdio[4] as Duplex,
+    exited,
+    lastWords: console.lastWords,
+    kill: () => child.kill('SIGKILL'),
+  }
+}
+
+/** Node throws some of the kernel's refusals (ENOMEM), and with no descriptor left returns a child without streams. */
+function started(name: string, start: () => ChildProcess): ChildProcess {
+  const refused = (errno: string, cause?: unknown): NslabError => {
+    const facts = { operation: 'spawn', where: name, errno, reason: 'the process could not be started' }
+    return new NslabError('KERNEL_REFUSED', facts, { cause })
+  }
+  let child: ChildProcess
+  try {
+    child = start()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? refused(code, error) : error
+  }
+  if (child.stdio?.[4] !== undefined) return child
+  child.on('error', () => {})
+  throw refused('EMFILE')
+}

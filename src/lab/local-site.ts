@@ -1,0 +1,225 @@
+// This kernel as a site of a run: on this machine inside `nslab run` itself, in a microVM inside the guest's agent.
+
+import type { Clock } from '../base/clock.ts'
+import type { Sample } from '../judge/types.ts'
+import { type Netns, native } from '../native.ts'
+import { type Census, observeRun, type RunObjects, takeCensus } from './census.ts'
+import { diffCensus } from './census-diff.ts'
+import { type Lease, leaseHoldersOf } from './leases.ts'
+import { listRuns } from './live-runs.ts'
+import { type Console, startLocalProcess } from './local-process.ts'
+import { awaitStillMemory, descendantsPssBytes, markTeardown, processCost, settledMemoryBytes } from './measure.ts'
+import { leaseNeighbours } from './neighbour-lease.ts'
+import { cookieAt, quiesce } from './quiesce.ts'
+import { type SampledProcess, type Sampler, startSampler } from './sampler.ts'
+import type {
+  Baseline,
+  BaselineRequest,
+  RootFacts,
+  RootRequest,
+  Site,
+  SiteCosts,
+  SiteDifference,
+  SiteProcess,
+  StartRequest,
+  VerifyRequest,
+} from './site.ts'
+
+/** The kernel removes namespaces of earlier runs at about 1 ms each; a longer queue is another program's doing. */
+const QUIESCE_LIMIT_MS = 30_000
+
+/** Small young generations: the fleet's memory is counted per node, and short-lived garbage is little. */
+const NODE_FLAGS = ['--max-semi-space-size=2'] as const
+
+export interface LocalSiteOptions {
+  readonly name: string
+  /** 32 hex digits. */
+  readonly runId: string
+  readonly clock: Clock
+  /** CLOCK_MONOTONIC ns of this kernel that events and samples count from. */
+  readonly originNs: bigint
+  /** The plan, where programs of this site find it. */
+  readonly planPath: string
+  /** Where programs of this site keep their files. */
+  readonly folder: string
+  /** Where a program's output goes; asked once a program. */
+  readonly console: (name: string) => Console & { readonly release?: () => void }
+  /** Processes beside the programs that samples show. */
+  readonly alsoSampled: readonly SampledProcess[]
+  /** Waits; rejects when the run is aborted. */
+  readonly pause: (durationS: number) => Promise<void>
+  /** Told before (`intent`) and after (`done`) each change of the machine. */
+  readonly onDeed: (state: 'intent' | 'done', op: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+interface Running extends StartRequest {
+  readonly process: SiteProcess
+}
+
+export class LocalSite implements Site {
+  readonly name: string
+  readonly #options: LocalSiteOptions
+  readonly #roots = new Map<string, Netns>()
+  readonly #objects: RunObjects[] = []
+  #running: Running[] = []
+  #before: { readonly census: Census; readonly request: BaselineRequest } | null = null
+  #lease: Lease | null = null
+  #sampler: Sampler | null = null
+
+  constructor(options: LocalSiteOptions) {
+    this.name = options.name
+    this.#options = options
+  }
+
+  async baseline(request: BaselineRequest): Promise<Baseline> {
+    const { clock, pause, runId, onDeed } = this.#options
+    const warnings: string[] = []
+    if ((await quiesce(QUIESCE_LIMIT_MS)) === null)
+      warnings.push('the kernel is still removing earlier namespaces: memory_before_bytes counts what is left of them')
+    if (!(await awaitStillMemory(clock, pause)))
+      warnings.push('the kernel is still freeing memory of earlier namespaces: memory_per_node_bytes may be too small')
+    this.#before = { census: takeCensus(), request }
+    const memory_bytes = await settledMemoryBytes()
+    const room = await leaseNeighbours(runId, request.neighbours_count, onDeed)
+    this.#lease = room.lease
+    if (room.warning !== null) warnings.push(room.warning)
+    return { memory_bytes, warnings }
+  }
+
+  /** Cuts a host off the segment, or joins it again. */
+  async setCut(_host: string, _isCut: boolean): Promise<void> {
+    throw new Error('not yet')
+  }
+
+  async createRoot({ host }: RootRequest): Promise<RootFacts> {
+    const root = await native.Netns.create()
+    this.#roots.set(host, root)
+    return identityFacts(root)
+  }
+
+  async closeRoot(host: string): Promise<void> {
+    this.#roots.get(host)?.close()
+    this.#roots.delete(host)
+  }
+
+  async start(request: StartRequest): Promise<SiteProcess> {
+    const { program, host, args } = request
+    const { folder, originNs, planPath, runId } = this.#options
+    const root = this.#roots.get(host)
+    if (root === undefined) throw new Error(`${program}: host ${host} has no fabric root on ${this.name}`)
+    const name = this.#nameOf(request)
+    const common = ['--plan', planPath, '--run-folder', folder, '--run-id', runId, '--origin-ns', String(originNs)]
+    const console = this.#options.console(name.replace(':', '-'))
+    try {
+      const process = startLocalProcess({
+        name,
+        nodeFlags: NODE_FLAGS,
+        args: [program, ...common, ...args],
+        fabricFd: root.fd,
+        console,
+        env: { NSLAB_RUN: runId },
+      })
+      const running = { ...request, process }
+      this.#running.push(running)
+      process.exited.then(() => {
+        this.#running = this.#running.filter(other => other !== running)
+      })
+      return process
+    } finally {
+      console.release?.()
+    }
+  }
+
+  async sampleEvery(intervalS: number, onSample: (sample: Sample) => void): Promise<void> {
+    const { alsoSampled, clock, originNs } = this.#options
+    this.#sampler?.stop()
+    this.#sampler = startSampler({
+      intervalMs: intervalS * 1000,
+      processes: () => [
+        ...alsoSampled,
+        ...this.#running.map(running => ({ name: this.#nameOf(running), pid: running.process.pid })),
+      ],
+      onSample,
+      clock,
+      originNs,
+    })
+  }
+
+  async sampleNow(): Promise<void> {
+    this.#sampler?.sampleNow()
+  }
+
+  async measure(): Promise<SiteCosts> {
+    const memory_bytes = await settledMemoryBytes()
+    const programs = this.#running.map(({ program, host, process: { pid } }) => {
+      const { rssBytes, threads } = processCost(pid)
+      return {
+        program,
+        host,
+        rss_bytes: rssBytes,
+        threads_count: threads,
+        descendants_bytes: descendantsPssBytes(pid),
+      }
+    })
+    await this.observe()
+    return { memory_bytes, programs }
+  }
+
+  async observe(): Promise<void> {
+    // A program that could not be started has no pid.
+    const pids = this.#running.flatMap(({ process: { pid } }) => (pid > 0 ? pid : []))
+    if (pids.length > 0) this.#objects.push(observeRun(pids))
+  }
+
+  async verify({ cookies }: VerifyRequest): Promise<SiteDifference> {
+    this.#sampler?.stop()
+    const raised = this.#lease?.values ?? {}
+    const released = await this.#lease?.release()
+    this.#lease = null
+    const warnings = (released?.changedByOthers ?? []).map(
+      name => `${name} was changed by another program: left as it is`,
+    )
+    const cleanup_wait_s = await quiesce(QUIESCE_LIMIT_MS)
+    if (this.#before === null) return { residue: [], foreign: [], warnings, cleanup_wait_s }
+    const { census: before, request } = this.#before
+    markTeardown(request.nodes_count)
+    const known = new Map(cookies)
+    const after = takeCensus({ known, cookieOf: cookieAt })
+    const { residue, foreign } = diffCensus(before, after, {
+      processes: this.#objects.flatMap(one => one.processes),
+      namespaces: [...new Set(this.#objects.flatMap(one => one.namespaces))],
+      shared_memory: [...new Set(this.#objects.flatMap(one => one.shared_memory))],
+      run_id: this.#options.runId,
+      pid: process.pid,
+      interfaces: request.interfaces,
+      cookies: Object.fromEntries(known),
+      raised,
+      leaseHolders: leaseHoldersOf,
+      otherRunPids: listRuns().live.flatMap(run => (run.run_id === this.#options.runId ? [] : run.pid)),
+      keptFolders: [this.#options.folder],
+    })
+    return { residue, foreign, warnings, cleanup_wait_s }
+  }
+
+  async end(): Promise<void> {
+    this.#sampler?.stop()
+    const running = this.#running
+    for (const { process } of running) process.kill()
+    await Promise.all(running.map(({ process }) => process.exited))
+    for (const root of this.#roots.values()) root.close()
+    this.#roots.clear()
+    await this.#lease?.release()
+    this.#lease = null
+  }
+
+  /** "controller", "dataplane"; with several hosts on this kernel also whose it is, as reports group them. */
+  #nameOf({ program, host }: StartRequest): string {
+    return this.#roots.size > 1 && program === 'dataplane' ? `${program}:${host}` : program
+  }
+}
+
+/** A namespace's identity for the ledger. */
+function identityFacts(netns: Netns): RootFacts {
+  const { cookie, device, inode, createdNs } = netns.identity
+  return { cookie: String(cookie), device: String(device), inode: String(inode), created_ns: String(createdNs) }
+}
