@@ -200,7 +200,7 @@ export interface FabricConstructor {
  * `listener_gone` (the node accepts no more links). Duplicates of a link are closed without an event. A dial
  * reports its 1st, 2nd, 4th, … failure in a row.
  */
-export interface LinkEvent {
+export interface LinkChange {
   readonly kind: 'up' | 'down' | 'refused' | 'dial_failed'
   readonly nodeId: number
   readonly peerId: number
@@ -208,6 +208,24 @@ export interface LinkEvent {
   /** CLOCK_MONOTONIC ns. */
   readonly atNs: bigint
 }
+
+/**
+ * `token`: the node was handed a token by its peer, over the link between them. `token_unsent`: a token that the node
+ * should have handed to its peer was not sent; `reason` is `no_link`, or `queue_full` where the peer does not read.
+ */
+export interface TokenEvent {
+  readonly kind: 'token' | 'token_unsent'
+  readonly nodeId: number
+  readonly peerId: number
+  readonly reason: string
+  /** CLOCK_MONOTONIC ns. */
+  readonly atNs: bigint
+  /** What the sender said, uint32 each. */
+  readonly walk: number
+  readonly hops: number
+}
+
+export type LinkEvent = LinkChange | TokenEvent
 
 /** Where one thread went: the recorded switch trace, for bench/setns. `netns` numbers namespaces by first use. */
 export interface SwitchTrace {
@@ -239,6 +257,13 @@ export interface Links {
    * Closes the listener and every link of the node, without events for it; its peers of this fleet get theirs at once.
    */
   removeNode(nodeId: number): void
+  /** Hands a token to a peer over the link that is up. One that was not sent is told by the event `token_unsent`. */
+  sendToken(nodeId: number, peerId: number, walk: number, hops: number): void
+  /**
+   * Every link end that is up, as the kernel has it, ascending by node and peer. Six numbers an end: node id, peer id,
+   * local address and port, remote address and port. Rejects with ECANCELED when the engine is closed meanwhile.
+   */
+  list(): Promise<Uint32Array>
   /** Links up now, counted at their ends: two for a link inside the fleet. */
   readonly endsUp: number
   close(): Promise<void>

@@ -13,6 +13,7 @@
 #include "binding/addon.h"
 #include "binding/arguments.h"
 #include "binding/errors.h"
+#include "binding/link_values.h"
 #include "binding/netns.h"
 #include "engine/links.h"
 
@@ -43,57 +44,6 @@ std::optional<netns::Endpoint> endpoint(Napi::Value address, Napi::Value port) {
   return netns::Endpoint{*dotted, static_cast<uint16_t>(*number)};
 }
 
-const char* kind_name(engine::EventKind kind) {
-  switch (kind) {
-    case engine::EventKind::up:
-      return "up";
-    case engine::EventKind::down:
-      return "down";
-    case engine::EventKind::refused:
-      return "refused";
-    case engine::EventKind::dial_failed:
-      return "dial_failed";
-  }
-  return "";
-}
-
-/** Strings of events, made once a batch: most of it repeats a few of them. */
-class Words {
- public:
-  explicit Words(Napi::Env env) : env_(env) {}
-
-  /** `text` is static: its address is its name. */
-  Napi::String of(const char* text) {
-    const auto found = words_.find(text);
-    if (found != words_.end()) return found->second;
-    return words_.emplace(text, Napi::String::New(env_, text)).first->second;
-  }
-
- private:
-  Napi::Env env_;
-  std::map<const char*, Napi::String> words_;
-};
-
-Napi::Array events_to_js(Napi::Env env, const std::vector<engine::LinkEvent>& events) {
-  Words words(env);
-  const Napi::String kind = words.of("kind"), node = words.of("nodeId"), peer = words.of("peerId");
-  const Napi::String reason = words.of("reason"), at = words.of("atNs");
-  Napi::Array list = Napi::Array::New(env, events.size());
-  for (uint32_t i = 0; i < events.size(); i++) {
-    // Words stay outside of the scope that each event's own values end with.
-    const Napi::String kind_word = words.of(kind_name(events[i].kind)), reason_word = words.of(events[i].reason);
-    const Napi::HandleScope scope(env);
-    Napi::Object event = Napi::Object::New(env);
-    event.Set(kind, kind_word);
-    event.Set(node, Napi::Number::New(env, events[i].node));
-    event.Set(peer, Napi::Number::New(env, events[i].peer));
-    event.Set(reason, reason_word);
-    event.Set(at, Napi::BigInt::New(env, events[i].at_ns));
-    list.Set(i, event);
-  }
-  return list;
-}
-
 class LinksObject : public Napi::ObjectWrap<LinksObject> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -104,6 +54,8 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
                            InstanceMethod<&LinksObject::dial>("dial"),
                            InstanceMethod<&LinksObject::cancel_dial>("cancelDial"),
                            InstanceMethod<&LinksObject::remove_node>("removeNode"),
+                           InstanceMethod<&LinksObject::send_token>("sendToken"),
+                           InstanceMethod<&LinksObject::list>("list"),
                            InstanceAccessor<&LinksObject::ends_up>("endsUp"),
                            InstanceMethod<&LinksObject::close>("close"),
                        });
@@ -118,6 +70,8 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
   void dial(const Napi::CallbackInfo& info);
   void cancel_dial(const Napi::CallbackInfo& info);
   void remove_node(const Napi::CallbackInfo& info);
+  void send_token(const Napi::CallbackInfo& info);
+  Napi::Value list(const Napi::CallbackInfo& info);
   Napi::Value ends_up(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
@@ -141,6 +95,7 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
   std::list<std::function<void()>>::iterator stopper_;
   Napi::FunctionReference on_events_;
   std::map<uint64_t, Pending> pending_;
+  std::map<uint64_t, Napi::Promise::Deferred> listing_;
   uint64_t last_reply_ = 0;
   /** Nodes added and not removed, with the reply that tells whether they came to be. */
   std::map<uint32_t, uint64_t> nodes_;
@@ -201,6 +156,13 @@ void LinksObject::collect(Napi::Env env) {
       pending.deferred.Reject(to_js(env, reply.status.error()).Value());
     }
   }
+  for (const engine::Listing& listing : outbox.listings) {
+    const auto found = listing_.find(listing.id);
+    if (found == listing_.end()) continue;
+    const Napi::Promise::Deferred deferred = found->second;
+    listing_.erase(found);
+    deferred.Resolve(ends_to_js(env, listing.ends));
+  }
   if (outbox.ended) finish(env);
   else hold(env);
   if (outbox.events.empty()) return;
@@ -216,11 +178,13 @@ void LinksObject::finish(Napi::Env env) {
     const Status closed = Status::failed(ECANCELED, "addNode", "node " + std::to_string(pending.node));
     pending.deferred.Reject(to_js(env, closed.error()).Value());
   }
+  for (const auto& [id, deferred] : std::exchange(listing_, {}))
+    deferred.Reject(to_js(env, Status::failed(ECANCELED, "list", "links").error()).Value());
   for (const Napi::Promise::Deferred& deferred : std::exchange(closing_, {})) deferred.Resolve(env.Undefined());
 }
 
 void LinksObject::hold(Napi::Env env) {
-  const bool needed = engine_ && (!nodes_.empty() || !pending_.empty() || stopping_);
+  const bool needed = engine_ && (!nodes_.empty() || !pending_.empty() || !listing_.empty() || stopping_);
   if (needed == held_) return;
   held_ = needed;
   if (needed) {
@@ -302,6 +266,26 @@ void LinksObject::remove_node(const Napi::CallbackInfo& info) {
   engine_->post(engine::RemoveNode{*node});
   nodes_.erase(*node);
   hold(info.Env());
+}
+
+void LinksObject::send_token(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  const auto node = node_id(info[0]), peer = node_id(info[1]);
+  const auto walk = whole_number(info[2], 0, UINT32_MAX), hops = whole_number(info[3], 0, UINT32_MAX);
+  if (!node || !peer || !walk || !hops)
+    return throw_argument(info.Env(), "sendToken(nodeId: number, peerId: number, walk: uint32, hops: uint32)");
+  engine_->post(engine::SendToken{*node, *peer, static_cast<uint32_t>(*walk), static_cast<uint32_t>(*hops)});
+}
+
+Napi::Value LinksObject::list(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  const uint64_t id = ++last_reply_;
+  listing_.emplace(id, deferred);
+  engine_->post(engine::List{id});
+  hold(env);
+  return deferred.Promise();
 }
 
 Napi::Value LinksObject::ends_up(const Napi::CallbackInfo& info) {

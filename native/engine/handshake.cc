@@ -1,4 +1,4 @@
-// The link handshake's codec.
+// The codec of the links' frame.
 #include "engine/handshake.h"
 
 #include <algorithm>
@@ -51,7 +51,7 @@ Reason check_start(const FrameBytes& bytes, size_t count) {
 Reason decode(const FrameBytes& bytes, Frame& frame) {
   if (const Reason start = check_start(bytes, kFrameBytes); start != Reason::none) return start;
   const uint8_t kind = bytes[kKindAt], reason = bytes[kReasonAt];
-  if (kind < 1 || kind > 3 || reason > kReasonMax || bytes[kReservedAt] != 0) return Reason::malformed;
+  if (kind < 1 || kind > kFrameKindMax || reason > kReasonMax || bytes[kReservedAt] != 0) return Reason::malformed;
   if ((kind == static_cast<uint8_t>(FrameKind::reject)) != (reason != 0)) return Reason::malformed;
   frame.kind = static_cast<FrameKind>(kind);
   frame.reason = static_cast<Reason>(reason);

@@ -1,4 +1,5 @@
-// The link handshake's frame. Layout and rules are documented once: src/protocol/link-handshake.ts.
+// The frame of links: of their handshake, and of the tokens that a link which is up passes. Layout and rules are
+// documented once: src/protocol/link-handshake.ts.
 #pragma once
 
 #include <array>
@@ -13,7 +14,8 @@ inline constexpr uint8_t kHandshakeVersion = 1;
 using RunId = std::array<uint8_t, 16>;
 using FrameBytes = std::array<uint8_t, kFrameBytes>;
 
-enum class FrameKind : uint8_t { hello = 1, ready = 2, reject = 3 };
+enum class FrameKind : uint8_t { hello = 1, ready = 2, reject = 3, token = 4 };
+inline constexpr uint8_t kFrameKindMax = 4;
 
 /** Why a link was refused. The numbers go over the wire. */
 enum class Reason : uint8_t {
@@ -40,8 +42,11 @@ struct Frame {
   uint32_t sender = 0;
   /** Whom the sender takes the receiver for; 0 in a reject to somebody unknown. */
   uint32_t intended = 0;
+  /** In a token: walk and hops, as token_payload() puts them together. */
   uint64_t incarnation = 0;
 };
+
+[[nodiscard]] constexpr uint64_t token_payload(uint32_t walk, uint32_t hops) { return uint64_t{walk} << 32 | hops; }
 
 [[nodiscard]] FrameBytes encode(const Frame& frame);
 

@@ -30,10 +30,12 @@ void keep_alive(int fd) {
 
 void LinkLoop::receive(Connection& connection, bool hung_up) {
   std::array<uint8_t, 256> bytes;
-  for (;;) {
+  for (size_t received = 0;;) {
     const ssize_t count =
         sys::call([&] { return ::recv(connection.fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
     if (count > 0) {
+      received += static_cast<size_t>(count);
+      if (received > kReceivedAtOnceMax) return (void)break_off(connection, Reason::malformed);
       if (!take_bytes(connection, bytes.data(), static_cast<size_t>(count))) return;
       // Edge-triggered: a short read without a hang-up means that the next bytes bring an event.
       if (static_cast<size_t>(count) < bytes.size() && !hung_up) return;
@@ -47,31 +49,28 @@ void LinkLoop::receive(Connection& connection, bool hung_up) {
 }
 
 bool LinkLoop::take_bytes(Connection& connection, const uint8_t* bytes, size_t count) {
-  if (connection.stage == Stage::up) {
-    lost(connection, "protocol_error");
-    return false;
-  }
   while (count > 0) {
     const size_t taken = std::min(count, kFrameBytes - connection.received);
     std::copy_n(bytes, taken, connection.frame.begin() + connection.received);
     connection.received = static_cast<uint8_t>(connection.received + taken);
     bytes += taken;
     count -= taken;
-    if (const Reason start = check_start(connection.frame, connection.received); start != Reason::none) {
-      refuse(connection, start);
-      return false;
-    }
+    if (const Reason start = check_start(connection.frame, connection.received); start != Reason::none)
+      return break_off(connection, start);
     if (connection.received < kFrameBytes) return true;
     connection.received = 0;
-    // Nothing may follow a dialler's hello before its answer, nor anybody's last frame.
-    const bool last = connection.stage == Stage::awaiting_ready || !connection.dialled;
-    if (last && count > 0) {
-      refuse(connection, Reason::malformed);
-      return false;
-    }
-    if (!take_frame(connection)) return false;
+    // Nothing may follow a dialler's hello before its answer; tokens may follow a ready, which makes the link.
+    if (connection.stage == Stage::awaiting_hello && !connection.dialled && count > 0)
+      return break_off(connection, Reason::malformed);
+    if (!(connection.stage == Stage::up ? take_token(connection) : take_frame(connection))) return false;
   }
   return true;
+}
+
+bool LinkLoop::break_off(Connection& connection, Reason reason) {
+  if (connection.stage == Stage::up) lost(connection, "protocol_error");
+  else refuse(connection, reason);
+  return false;
 }
 
 bool LinkLoop::take_frame(Connection& connection) {

@@ -34,6 +34,18 @@ inline constexpr unsigned kUserTimeoutMs = 8000;
 /** Refusals not yet collected beyond this are dropped: a hostile peer can cause them without end. */
 inline constexpr size_t kPendingRefusalsMax = 65'536;
 
+/** Tokens not yet collected beyond this are dropped, for the same reason. A walk has one on its way at a time. */
+inline constexpr size_t kPendingTokensMax = 65'536;
+
+/**
+ * Bytes that one link may bring at once: 64 frames, many times what the few walks of a run can have on one link. Who
+ * says more is not of this engine, and would keep its thread from all other links.
+ */
+inline constexpr size_t kReceivedAtOnceMax = 64 * 40;
+
+/** Bytes of tokens that wait for a link whose peer does not read; a token beyond is not sent, and told of. */
+inline constexpr size_t kUnsentMax = 64 * 40;
+
 /** Events taken from the kernel in one wait. */
 inline constexpr int kEpollBatch = 256;
 

@@ -68,6 +68,7 @@ void LinkLoop::run() {
           if (LinkNode* node = node_of(static_cast<uint32_t>(tag))) accept_all(*node);
         } else if (Connection* connection = find(static_cast<uint32_t>(tag), static_cast<uint32_t>(tag >> 32))) {
           if (connection->stage == Stage::connecting && !on_connected(*connection)) continue;
+          if ((what & EPOLLOUT) && connection->unsent && !send_unsent(*connection)) continue;
           if (what & ~uint32_t{EPOLLOUT}) receive(*connection, (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
         }
       }
@@ -80,7 +81,7 @@ void LinkLoop::run() {
 }
 
 void LinkLoop::tell_all(bool ended) {
-  if (outbox_.events.empty() && outbox_.replies.empty() && !ended) return;
+  if (outbox_.events.empty() && outbox_.replies.empty() && outbox_.listings.empty() && !ended) return;
   outbox_.ended = ended;
   if (mailbox_.deliver(std::exchange(outbox_, {}))) tell_();
 }
@@ -213,6 +214,7 @@ void LinkLoop::close(Connection& connection, Closing how) {
     (void)::setsockopt(connection.fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
   }
   connection.fd.reset();
+  connection.unsent.reset();
   connection.node = nullptr;
   connection.generation = (connection.generation + 1) & kGenerationMask;
   free_slots_.push_back(connection.index);
@@ -224,7 +226,7 @@ LinkNode* LinkLoop::node_of(uint32_t id) {
 }
 
 void LinkLoop::report(EventKind kind, const LinkNode& node, uint32_t peer, const char* reason) {
-  outbox_.events.push_back({kind, node.id, peer, reason, monotonic_ns()});
+  outbox_.events.push_back({kind, node.id, peer, reason, monotonic_ns(), 0, 0});
 }
 
 }  // namespace nslab::engine

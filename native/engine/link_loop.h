@@ -1,6 +1,6 @@
 // The link engine's thread: one epoll loop over every listener and link of a fleet.
 // link_loop.cc waits and carries out commands, dial.cc and accept.cc open connections, link_handshake.cc makes links of
-// them.
+// them, up_links.cc uses those.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,8 @@ class LinkLoop {
   void carry_out(engine::Dial&& command);
   void carry_out(CancelDial&& command);
   void carry_out(RemoveNode&& command);
+  void carry_out(SendToken&& command);
+  void carry_out(List&& command);
   void carry_out(Stop&&) { stopping_ = true; }
   void remove(LinkNode& node);
   void on_timer(const Timer& timer);
@@ -62,6 +64,8 @@ class LinkLoop {
   void receive(Connection& connection, bool hung_up);
   bool take_bytes(Connection& connection, const uint8_t* bytes, size_t count);
   bool take_frame(Connection& connection);
+  /** Bytes that can't be: a rejection while shaking hands, the end of a link that is up. */
+  bool break_off(Connection& connection, Reason reason);
   bool take_hello(Connection& connection, const Frame& frame);
   [[nodiscard]] Reason check_peer(const Connection& connection, const Frame& frame);
   [[nodiscard]] Reason check_edge(LinkNode& node, Edge& edge, const Frame& frame);
@@ -74,6 +78,12 @@ class LinkLoop {
   void close_refused(Connection& connection, Reason reason);
   /** The connection ended or failed by itself. */
   void lost(Connection& connection, const char* reason);
+
+  // Links that are up. False: the connection is gone.
+  bool take_token(Connection& connection);
+  bool send_bytes(Connection& connection, const uint8_t* bytes, size_t count);
+  bool send_unsent(Connection& connection);
+  void report_unsent(const SendToken& token, const char* reason);
 
   // Connections.
   Connection* adopt(LinkNode& node, UniqueFd fd, bool dialled);

@@ -30,9 +30,11 @@ struct Connection {
   uint32_t generation = 0;
   Stage stage = Stage::connecting;
   bool dialled = false;
-  /** Bytes of an unfinished frame. */
+  /** Bytes of an unfinished frame; of a token once up. */
   uint8_t received = 0;
   FrameBytes frame{};
+  /** Tokens that the kernel had no room for; null but then. */
+  std::unique_ptr<std::vector<uint8_t>> unsent;
   /** 0 until known: by dial or by hello. */
   uint32_t peer = 0;
   uint64_t peer_incarnation = 0;

@@ -41,10 +41,14 @@ std::vector<Command> Mailbox::take_commands() {
 
 bool Mailbox::deliver(Outbox&& more) {
   const std::lock_guard lock(mutex_);
-  for (const LinkEvent& event : more.events)
-    if (event.kind != EventKind::refused || outbox_.events.size() < kPendingRefusalsMax)
-      outbox_.events.push_back(event);
+  for (const LinkEvent& event : more.events) {
+    const size_t pending = outbox_.events.size();
+    if (event.kind == EventKind::refused && pending >= kPendingRefusalsMax) continue;
+    if (event.kind == EventKind::token && pending >= kPendingTokensMax) continue;
+    outbox_.events.push_back(event);
+  }
   std::move(more.replies.begin(), more.replies.end(), std::back_inserter(outbox_.replies));
+  std::move(more.listings.begin(), more.listings.end(), std::back_inserter(outbox_.listings));
   outbox_.ended |= more.ended;
   return !std::exchange(told_, true);
 }

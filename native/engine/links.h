@@ -43,8 +43,19 @@ struct CancelDial {
 struct RemoveNode {
   uint32_t node = 0;
 };
+/** Hands a token to a peer. Answered by an event only where it was not sent. */
+struct SendToken {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  uint32_t walk = 0;
+  uint32_t hops = 0;
+};
+/** Answered by a Listing. */
+struct List {
+  uint64_t id = 0;
+};
 struct Stop {};
-using Command = std::variant<AddNode, SetPeers, Dial, CancelDial, RemoveNode, Stop>;
+using Command = std::variant<AddNode, SetPeers, Dial, CancelDial, RemoveNode, SendToken, List, Stop>;
 
 /** Between the engine's thread and all others. */
 class Mailbox {

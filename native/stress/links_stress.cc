@@ -1,6 +1,7 @@
 // The link engine without JavaScript, for sanitizers and for its cost: a ring over loopback in a namespace of its own.
 // Usage: links-stress NODES ROUNDS SEED. Each round does something random to random nodes while links come and go; then
-// everything is made whole again and must become so. Prints one line of JSON; exits with 1 when a rule was broken.
+// everything is made whole again and must become so: a token walks the ring and comes home, and the list of link ends
+// has each link twice, mirrored. Prints one line of JSON; exits with 1 when a rule was broken.
 // Equivalent builds: g++ -std=gnu++20 -fsanitize=address,undefined (or thread) -I native ...
 // (test/native/sanitizers.test.ts)
 
@@ -75,7 +76,7 @@ class Ring {
   void act(std::mt19937& random) {
     const uint32_t id = 1 + random() % nodes_;
     const bool is_present = present_.contains(id);
-    switch (random() % 8) {
+    switch (random() % 10) {
       case 0:
         return is_present ? remove(id) : add(id);
       case 1:
@@ -90,6 +91,10 @@ class Ring {
         return links_.post(engine::Dial{id, after(id), at(before(id))});
       case 6:
         return dial(id, before(id));
+      case 7:
+        return links_.post(engine::SendToken{id, random() % 2 == 0 ? after(id) : before(id), 0, 1});
+      case 8:
+        return links_.post(engine::List{0});
       default:
         return dial(id, after(id));
     }
@@ -119,6 +124,33 @@ class Ring {
     std::unique_lock lock(mutex_);
     told_.wait_for(lock, std::chrono::milliseconds(1));
   }
+  /** Once around, handed on by whoever hears of it: the way that a fleet does it. */
+  void walk() {
+    links_.post(engine::SendToken{1, after(1), kWalk, 1});
+    const double deadline = seconds(CLOCK_MONOTONIC) + 60;
+    std::unique_lock lock(mutex_);
+    while (!home_) {
+      if (seconds(CLOCK_MONOTONIC) > deadline)
+        broken("the token did not come home: " + std::to_string(hops_) + " hops");
+      told_.wait_for(lock, std::chrono::milliseconds(100));
+    }
+  }
+  /** Each link has two ends, and each end's addresses are the other's. */
+  void check_list() {
+    links_.post(engine::List{kList});
+    std::unique_lock lock(mutex_);
+    if (!told_.wait_for(lock, std::chrono::seconds(60), [this] { return listed_; })) broken("no list");
+    const auto word = [](const netns::Endpoint& at) { return uint64_t{at.address.s_addr} << 16 | at.port; };
+    std::map<std::pair<uint32_t, uint32_t>, std::pair<uint64_t, uint64_t>> ends;
+    for (const engine::LinkEnd& end : ends_) ends[{end.node, end.peer}] = {word(end.local), word(end.remote)};
+    if (ends.size() != ends_.size() || ends.size() != size_t{2} * nodes_)
+      broken(std::to_string(ends_.size()) + " ends are listed");
+    for (const auto& [ids, at] : ends) {
+      const auto other = ends.find({ids.second, ids.first});
+      if (other == ends.end() || other->second != std::pair(at.second, at.first))
+        broken("the ends of " + std::to_string(ids.first) + " and " + std::to_string(ids.second) + " differ");
+    }
+  }
   void stop() {
     links_.post(engine::Stop{});
     collector_.join();
@@ -128,6 +160,9 @@ class Ring {
   const uint64_t* counts() const { return counts_; }
 
  private:
+  static constexpr uint32_t kWalk = 7;
+  static constexpr uint64_t kList = 1;
+
   static engine::RunId run_id() { return {1, 2, 3}; }
   uint32_t after(uint32_t id) const { return id % nodes_ + 1; }
   uint32_t before(uint32_t id) const { return (id + nodes_ - 2) % nodes_ + 1; }
@@ -151,8 +186,22 @@ class Ring {
       for (const engine::LinkEvent& event : outbox.events) counts_[static_cast<size_t>(event.kind)]++;
       ended = outbox.ended;
       const std::lock_guard lock(mutex_);
+      for (const engine::LinkEvent& event : outbox.events) see(event);
+      for (engine::Listing& listing : outbox.listings) {
+        if (listing.id != kList) continue;
+        ends_ = std::move(listing.ends);
+        listed_ = true;
+      }
       told_.notify_all();
     }
+  }
+
+  void see(const engine::LinkEvent& event) {
+    if (event.kind != engine::EventKind::token || event.walk != kWalk) return;
+    if (event.hops != ++hops_ || event.peer != before(event.node) || event.node != hops_ % nodes_ + 1)
+      broken("the token went astray at node " + std::to_string(event.node));
+    if (event.node == 1) home_ = true;
+    else links_.post(engine::SendToken{event.node, after(event.node), kWalk, hops_ + 1});
   }
 
   uint32_t nodes_;
@@ -163,7 +212,11 @@ class Ring {
   std::mutex mutex_;
   std::condition_variable told_;
   bool waiting_ = false;
-  uint64_t counts_[4] = {};
+  uint32_t hops_ = 0;
+  bool home_ = false;
+  bool listed_ = false;
+  std::vector<engine::LinkEnd> ends_;
+  uint64_t counts_[engine::kEventKinds] = {};
   engine::Links links_;
   std::thread collector_;
 };
@@ -188,11 +241,15 @@ int main(int argc, char** argv) {
     ring.make_whole(true);
     ring.await_whole();
   }
+  const double walk_began = seconds(CLOCK_MONOTONIC);
+  ring.walk();
+  const double walk_wall = seconds(CLOCK_MONOTONIC) - walk_began;
+  ring.check_list();
   ring.stop();
   const uint64_t* counts = ring.counts();
   std::printf(
       "{\"nodes\":%u,\"first_wall_s\":%.4f,\"first_cpu_s\":%.4f,\"up\":%lu,\"down\":%lu,\"refused\":%lu,\"dial_"
-      "failed\":%lu}\n",
-      nodes, whole_wall, whole_cpu, counts[0], counts[1], counts[2], counts[3]);
+      "failed\":%lu,\"tokens\":%lu,\"tokens_unsent\":%lu,\"walk_wall_s\":%.4f}\n",
+      nodes, whole_wall, whole_cpu, counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], walk_wall);
   return 0;
 }

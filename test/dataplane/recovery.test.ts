@@ -10,7 +10,7 @@ import { CONTROLLER_PATIENCE_MS, NODE_TRIES, RETRY_LONGEST_MS } from '../../src/
 import type { Membership } from '../../src/dataplane/membership.ts'
 import { type AgentEffects, NodeAgent } from '../../src/dataplane/node-agent.ts'
 import { Recovery, type RecoveryOptions } from '../../src/dataplane/recovery.ts'
-import type { Fabric, LinkEvent, NodeSpec } from '../../src/native.ts'
+import type { Fabric, LinkChange, NodeSpec } from '../../src/native.ts'
 
 const SHARD_NODES = 2
 
@@ -77,7 +77,7 @@ function setUp(t: { teardown(fn: () => void): unknown }, changes: Partial<Recove
 }
 
 const errno = (code: string): Error => Object.assign(new Error(code), { code })
-const event = (kind: LinkEvent['kind'], nodeId: number, peerId: number, reason: string): LinkEvent => ({
+const event = (kind: LinkChange['kind'], nodeId: number, peerId: number, reason: string): LinkChange => ({
   kind,
   nodeId,
   peerId,

@@ -47,8 +47,10 @@ for (const sanitizers of ['address,undefined', 'thread']) {
     const options = process.getuid?.() === 0 ? [] : ['--user']
     const { stdout } = await run(launcher, [...options, '--', program, '30', '1500', seed])
     t.comment(stdout.trim())
-    const facts = JSON.parse(stdout) as { up: number; down: number; refused: number; dial_failed: number }
+    const facts = JSON.parse(stdout) as Record<'up' | 'down' | 'dial_failed' | 'tokens' | 'tokens_unsent', number>
     t.ok(facts.up >= 60, 'the ring was whole in the end')
     t.ok(facts.down > 0 && facts.dial_failed > 0, 'and was not left in peace')
+    t.ok(facts.tokens >= 30, 'a token walked it')
+    t.ok(facts.tokens_unsent > 0, 'and others had found no link on the way')
   })
 }

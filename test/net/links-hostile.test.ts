@@ -141,7 +141,7 @@ t.test('a ready that says something else than the hello is malformed', async t =
   await engine.seen({ kind: 'refused', nodeId: 1, peerId: 2, reason: 'malformed' }, 5)
 })
 
-t.test('bytes on a link that is up are a protocol error for now', async t => {
+t.test('bytes on a link that is up are a protocol error', async t => {
   const netns = await loopbackNamespace(t)
   const engine = new Engine(t, netns)
   await engine.add(1, [2])

@@ -5,7 +5,9 @@ import t from 'tap'
 import { Random } from '../../src/base/random.ts'
 import {
   decodeHandshake,
+  decodeToken,
   encodeHandshake,
+  encodeToken,
   type FrameKind,
   frameKinds,
   HANDSHAKE_FRAME_BYTES,
@@ -33,7 +35,7 @@ t.test('every frame survives a round trip', async t => {
   const random = new Random(seed)
   for (const kind of Object.keys(frameKinds) as FrameKind[])
     for (const reason of Object.keys(rejectReasons) as RejectReason[]) {
-      if ((kind === 'reject') !== (reason !== 'none')) continue
+      if (kind === 'token' || (kind === 'reject') !== (reason !== 'none')) continue
       const frame = {
         kind,
         reason,
@@ -44,6 +46,20 @@ t.test('every frame survives a round trip', async t => {
       }
       t.same(decodeHandshake(encodeHandshake(frame)), frame)
     }
+})
+
+t.test('a token has the documented layout, survives a round trip, and is no frame of a handshake', async t => {
+  const token = { runId, sender: 17, intended: 18, walk: 0xfffffffe, hops: 800 }
+  const bytes = Buffer.from(encodeToken(token))
+  t.equal(
+    bytes.toString('hex'),
+    '4e534c4b01040000' + '0102030405060708090a0b0c0d0e0f10' + '00000011' + '00000012' + 'fffffffe' + '00000320',
+  )
+  t.same(decodeToken(bytes), token)
+  t.equal(decodeHandshake(bytes), 'malformed')
+  t.equal(decodeToken(encodeHandshake(hello)), 'malformed')
+  t.equal(decodeToken(bytes.subarray(1)), 'malformed')
+  t.equal(decodeToken(bytes.map((byte, i) => (i === 6 ? 1 : byte))), 'malformed', 'a token with a reason')
 })
 
 t.test('what is no frame is told', async t => {
