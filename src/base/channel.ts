@@ -15,15 +15,25 @@ const LINGER_MS = 20
 export class Channel<Out, In> {
   readonly #stream: Duplex
   readonly #onMessage: (message: In) => void
+  readonly #onGarbage: ((line: string) => void) | undefined
   #rest = ''
   #pending: string[] = []
   #soon: NodeJS.Immediate | null = null
   #later: NodeJS.Timeout | null = null
 
-  /** `onEnd` is called once, with an error when the stream broke or a line was not JSON. */
-  constructor(stream: Duplex, onMessage: (message: In) => void, onEnd: (error?: Error) => void) {
+  /**
+   * `onEnd` is called once, with an error when the stream broke or a line was not JSON. With `onGarbage` such a line is
+   * handed there instead: a stream that outlives its speakers may hold the first half of what one of them said.
+   */
+  constructor(
+    stream: Duplex,
+    onMessage: (message: In) => void,
+    onEnd: (error?: Error) => void,
+    onGarbage?: (line: string) => void,
+  ) {
     this.#stream = stream
     this.#onMessage = onMessage
+    this.#onGarbage = onGarbage
     let ended = false
     const end = (error?: Error): void => {
       if (ended) return
@@ -79,6 +89,18 @@ export class Channel<Out, In> {
     const lines = (this.#rest + chunk).split('\n')
     this.#rest = lines.pop() as string
     if (this.#rest.length > LINE_BYTES_MAX) throw new Error(`channel: a line of over ${LINE_BYTES_MAX} bytes`)
-    for (const line of lines) if (line !== '') this.#onMessage(JSON.parse(line) as In)
+    for (const line of lines) if (line !== '') this.#take(line)
+  }
+
+  #take(line: string): void {
+    let message: In
+    try {
+      message = JSON.parse(line) as In
+    } catch (error) {
+      if (this.#onGarbage === undefined) throw error
+      this.#onGarbage(line)
+      return
+    }
+    this.#onMessage(message)
   }
 }

@@ -96,6 +96,9 @@ export const errorTable = {
     message: f => `no guest image can be built for the role ${text(f.role)}: ${text(f.reason)}`,
     hint: f => text(f.remedy ?? ''),
   },
+  // Guests.
+  /** `reason` is a clause whose subject is the VM: "rebooted". */
+  GUEST_LOST: { exit: ExitCode.refused, message: f => `${text(f.vm)} ${text(f.reason)}` },
   /** No process of the run was left to say how it ended. */
   RUN_UNFINISHED: {
     exit: ExitCode.unknown,

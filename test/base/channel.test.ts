@@ -104,3 +104,20 @@ t.test('the other side going away ends it without an error; sending then does no
   await channel.close()
   t.same(sent, [])
 })
+
+t.test('what is not JSON goes to whoever wants it, and the channel goes on', async t => {
+  const { stream, received, ends } = makeChannel(t)
+  const garbage: string[] = []
+  const pair = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+  const channel = new Channel<unknown, unknown>(
+    pair,
+    message => received.push(message),
+    error => ends.push(error),
+    line => garbage.push(line),
+  )
+  pair.push('{"half":"of a li\n{"whole":1}\n')
+  await new Promise(resolve => setImmediate(resolve))
+  t.same([garbage, received, ends], [['{"half":"of a li'], [{ whole: 1 }], []])
+  await channel.close()
+  stream.destroy()
+})

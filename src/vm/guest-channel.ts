@@ -1,0 +1,230 @@
+// The runner's side of the channel to a guest's agent: calls with deadlines, notices, byte streams, and the watch over
+// the agent's heartbeat. It outlives a guest that reboots, and ends with its stream, or with the VM.
+
+import { randomInt } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { Channel } from '../base/channel.ts'
+import { type ErrorCode, errorTable, NslabError } from '../base/errors.ts'
+import { type ByteStream, ByteStreams } from '../protocol/byte-streams.ts'
+import type {
+  Answer,
+  Ask,
+  FromGuest,
+  GuestCallName,
+  GuestNotice,
+  GuestReply,
+  Hello,
+  SentError,
+  ToGuest,
+} from '../protocol/guest.ts'
+import { GUEST_PROTOCOL } from '../protocol/guest.ts'
+
+/** An agent that is well answers in milliseconds, hundreds of them where its processor is emulated and busy. */
+const CALL_LIMIT_S = 30
+
+/**
+ * Numbers of calls, streams and processes start anywhere: what a guest still says to a runner of its past, or of the
+ * snapshot it was restored from, is then nobody's.
+ */
+const firstNumber = (): number => randomInt(2 ** 40)
+
+export interface GuestChannelOptions {
+  /** The VM's name, for messages. */
+  readonly vm: string
+  /** The port. Its owner ends it; the channel does when it can't go on. */
+  readonly stream: Duplex
+  /** Sees every notice but the first hello and exits that somebody waits for. */
+  readonly onNotice: (notice: GuestNotice) => void
+  /** The guest has booted again: all that was under way is lost. */
+  readonly onReboot?: (hello: Hello) => void
+  /** Nothing was heard for so long. Called once a silence; what to do about it is the caller's. */
+  readonly onSilent?: (silentS: number) => void
+  readonly silentAfterS?: number
+}
+
+interface Pending {
+  readonly call: GuestCallName
+  readonly resolve: (value: never) => void
+  readonly reject: (error: Error) => void
+  readonly timer: NodeJS.Timeout
+}
+
+/** How a guest's process ended: notice `exit`. */
+export type GuestExit = Extract<GuestNotice, { is: 'exit' }>
+
+export class GuestChannel {
+  readonly vm: string
+  /** Resolves with the reason when the channel can't be used any more. */
+  readonly ended: Promise<NslabError>
+  readonly #options: GuestChannelOptions
+  readonly #channel: Channel<ToGuest, FromGuest>
+  readonly #streams: ByteStreams
+  readonly #pending = new Map<number, Pending>()
+  readonly #exits = new Map<number, { resolve: (exit: GuestExit) => void; reject: (error: Error) => void }>()
+  #end: (reason: NslabError) => void = () => {}
+  #endReason: NslabError | null = null
+  #number = firstNumber()
+  #hello: Hello | null = null
+  #greetingsCount = 0
+  #heardMs = 0
+  #isSilent = false
+  #watch: NodeJS.Timeout | null = null
+
+  constructor(options: GuestChannelOptions) {
+    const { stream, vm } = options
+    this.vm = vm
+    this.#options = options
+    this.ended = new Promise(resolve => {
+      this.#end = resolve
+    })
+    this.#channel = new Channel<ToGuest, FromGuest>(
+      stream,
+      message => this.#receive(message),
+      error =>
+        this.fail(this.#lost(error === undefined ? 'closed its channel' : `broke its channel: ${error.message}`)),
+      // The rest of what the guest said in an earlier life, or to an earlier runner.
+      () => {},
+    )
+    this.#streams = new ByteStreams(piece => this.#channel.send(piece))
+    // Ends whatever half line an earlier runner has left.
+    stream.write('\n')
+  }
+
+  /** What the guest said of itself last; null before the first hello. */
+  get hello(): Hello | null {
+    return this.#hello
+  }
+
+  /**
+   * Begins a session: waits for the agent, as long as a boot takes. Throws DEADLINE, or why the channel ended.
+   * What an earlier runner had started in the guest is ended.
+   */
+  async begin(deadlineS: number): Promise<Hello> {
+    const hello = await this.call('hello', {}, deadlineS)
+    if (hello.protocol !== GUEST_PROTOCOL) {
+      const reason = `speaks version ${hello.protocol} of the agent's protocol, not ${GUEST_PROTOCOL}: its image is not of this nslab`
+      throw this.#lost(reason)
+    }
+    this.#hello = hello
+    this.#startWatch()
+    return hello
+  }
+
+  /** Asks and waits. Rejects with the agent's own error, with DEADLINE, or with why the channel ended. */
+  call<Name extends GuestCallName>(call: Name, ask: Ask<Name>, deadlineS = CALL_LIMIT_S): Promise<Answer<Name>> {
+    if (this.#endReason !== null) return Promise.reject(this.#endReason)
+    const id = this.newNumber()
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id)
+        const facts = { waitingFor: `${this.vm}: ${call}`, limitS: deadlineS, missing: "the agent's answer", call }
+        reject(new NslabError('DEADLINE', facts))
+      }, deadlineS * 1000)
+      this.#pending.set(id, { call, resolve, reject, timer })
+      this.#channel.send({ id, call, ask } as ToGuest)
+      // A clock that is asked wants the question to leave now.
+      this.#channel.flush()
+    })
+  }
+
+  /** A number for a process. */
+  newNumber(): number {
+    this.#number += 1
+    return this.#number
+  }
+
+  /** A stream whose number is then told to the agent by a call. */
+  openStream(): { readonly number: number; readonly stream: ByteStream } {
+    const number = this.newNumber()
+    return { number, stream: this.#streams.open(number) }
+  }
+
+  /** Resolves when the process with this number has ended; ask before it is started. Rejects with the channel's end. */
+  exitOf(process: number): Promise<GuestExit> {
+    if (this.#endReason !== null) return Promise.reject(this.#endReason)
+    const exit = new Promise<GuestExit>((resolve, reject) => this.#exits.set(process, { resolve, reject }))
+    exit.catch(() => {})
+    return exit
+  }
+
+  /** Nobody waits for this process any more: it could not be started. */
+  forget(process: number): void {
+    this.#exits.delete(process)
+  }
+
+  /** Ends the channel: everything under way rejects with this reason. The first one counts. */
+  fail(reason: NslabError): void {
+    if (this.#endReason !== null) return
+    this.#endReason = reason
+    if (this.#watch !== null) clearInterval(this.#watch)
+    this.#abandon(reason)
+    this.#options.stream.destroy()
+    this.#end(reason)
+  }
+
+  #abandon(reason: NslabError): void {
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer)
+      reject(reason)
+    }
+    this.#pending.clear()
+    for (const { reject } of this.#exits.values()) reject(reason)
+    this.#exits.clear()
+    this.#streams.destroy(reason)
+  }
+
+  #receive(message: FromGuest): void {
+    this.#heardMs = performance.now()
+    this.#isSilent = false
+    if ('p' in message) this.#streams.receive(message)
+    else if ('re' in message) this.#answer(message)
+    else if (message.is === 'hello') this.#greeted(message.hello)
+    else if (message.is === 'exit' && this.#exits.has(message.process)) {
+      this.#exits.get(message.process)?.resolve(message)
+      this.#exits.delete(message.process)
+    } else this.#options.onNotice(message)
+  }
+
+  #answer(reply: GuestReply): void {
+    const pending = this.#pending.get(reply.re)
+    if (pending === undefined) return
+    this.#pending.delete(reply.re)
+    clearTimeout(pending.timer)
+    if ('error' in reply) pending.reject(errorFrom(this.vm, reply.error))
+    else pending.resolve(reply.value as never)
+  }
+
+  /** Agents say hello by themselves when they start: the first time is the boot that begin() waits for. */
+  #greeted(hello: Hello): void {
+    this.#greetingsCount += 1
+    if (this.#hello === null) {
+      // What began the session may have been read by a boot that did not last.
+      if (this.#greetingsCount > 1)
+        for (const [id, { call }] of this.#pending) if (call === 'hello') this.#channel.send({ id, call, ask: {} })
+      return
+    }
+    this.#hello = hello
+    this.#abandon(this.#lost('rebooted'))
+    this.#options.onReboot?.(hello)
+  }
+
+  #startWatch(): void {
+    const { onSilent, silentAfterS } = this.#options
+    if (onSilent === undefined || silentAfterS === undefined || this.#watch !== null) return
+    this.#watch = setInterval(() => {
+      const silentS = (performance.now() - this.#heardMs) / 1000
+      if (this.#isSilent || silentS < silentAfterS) return
+      this.#isSilent = true
+      onSilent(silentS)
+    }, silentAfterS * 250).unref()
+  }
+
+  #lost(reason: string): NslabError {
+    return new NslabError('GUEST_LOST', { vm: this.vm, reason })
+  }
+}
+
+/** An error of the agent's, as the one it threw. What is no NslabError there is a bug, and stays one. */
+function errorFrom(vm: string, { code, facts, message }: SentError): Error {
+  return code in errorTable ? new NslabError(code as ErrorCode, facts) : new Error(`in ${vm}: ${message}`)
+}
