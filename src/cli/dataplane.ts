@@ -76,10 +76,11 @@ function byHand(controllerAddr: string | undefined, flags: Flags): Parts {
 /** A fleet of `nslab run`: everything comes from the plan. */
 function ofRun(planPath: string, flags: Flags): Parts {
   const plan = readPlan(planPath)
-  const fleet = plan.fleets[Number(flags.fleet ?? 0)]
+  const index = Number(flags.fleet ?? 0)
+  const fleet = plan.fleets[index]
   if (fleet === undefined) throw new NslabError('USAGE', { problem: `the plan has no fleet ${flags.fleet}` })
   return {
-    config: plan.scenario.dataplane,
+    config: plan.scenario.hosts.dataplanes[index] ?? plan.scenario.dataplane,
     controllerAddr: fleet.controllerAddr,
     spec: fleet.fabric,
     name: plan.fleets.length === 1 ? 'dataplane' : `dataplane ${fleet.host}`,

@@ -14,6 +14,9 @@ const FLAG_KEYS = {
   accel: 'hosts.accel',
   out: 'run.out',
   keep: 'run.keep',
+  cold: 'hosts.cold',
+  deterministic: 'run.deterministic',
+  image: 'hosts.image',
 } as const
 
 type Flag = keyof typeof FLAG_KEYS
@@ -32,7 +35,10 @@ export function addScenarioOptions(command: Command): Command {
     .option('--accel <how>', 'of VMs: auto, kvm or tcg (key: hosts.accel)')
     .option('--set <key=value>', 'any key of the scenario, for example run.deadline=90s; may be repeated', collect, [])
     .option('--out <dir>', 'run folder in place of a new one under runs/ (key: run.out)')
-    .option('--keep', "keep the private database's data in the run folder (key: run.keep)")
+    .option('--keep', "keep the private database's data, and VMs running after the run (key: run.keep)")
+    .option('--cold', 'boot every VM in place of restoring its saved state (key: hosts.cold)')
+    .option('--deterministic', 'in one emulated VM, the same to the bit from run to run (key: run.deterministic)')
+    .option('--image <file>', 'image.json of the VMs in place of the one built here (key: hosts.image)')
 }
 
 /** The overrides that the options stand for. */

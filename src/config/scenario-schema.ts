@@ -4,7 +4,7 @@
 import * as v from 'valibot'
 import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
-import { duration, flag, int, nodeId, oneOf, scenarioName, text } from './values.ts'
+import { duration, flag, int, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
 
 const SEED_MAX = 0xffff_ffff
 
@@ -24,9 +24,16 @@ export const shellSchema = v.object({
       accel: v.optional(oneOf('auto', 'kvm', 'tcg'), 'auto'),
       memory_mib: v.optional(int(128, 1_048_576), 1024),
       vcpus: v.optional(int(1, 256), 2),
+      /** How VMs are joined: by the runner's own switch, or by tap devices and a bridge where the user may. */
+      network: v.optional(oneOf('auto', 'switch', 'tap'), 'auto'),
+      /** Boot every VM; else a saved state is restored where there is one. */
+      cold: v.optional(flag, false),
+      /** An image in place of the one that is built: the path of its image.json. */
+      image: v.optional(text(4096)),
     }),
     {},
   ),
+  host: v.optional(v.array(v.object({ file: text(4096) })), []),
   run: v.optional(
     v.object({
       hold: v.optional(duration, '2s'),
@@ -35,8 +42,24 @@ export const shellSchema = v.object({
       sample_interval: v.optional(duration, '250ms'),
       out: v.optional(text(4096)),
       keep: v.optional(flag, false),
+      /** In one emulated VM that counts instructions: the same to the bit from run to run. */
+      deterministic: v.optional(flag, false),
     }),
     {},
+  ),
+  fault: v.optional(
+    v.array(
+      v.object({
+        at: duration,
+        do: oneOf('kill', 'cut', 'impair'),
+        hosts: v.array(text(100)),
+        for: duration,
+        loss: v.optional(ratio),
+        delay: v.optional(duration),
+        jitter: v.optional(duration),
+      }),
+    ),
+    [],
   ),
   gate: v.optional(
     v.array(

@@ -1,10 +1,13 @@
 // A scenario: TOML text, files it names and overrides to one typed value.
 
 import { dirname, resolve } from 'node:path'
+import type * as v from 'valibot'
 import { readController } from './controller.ts'
 import { readDataplane } from './dataplane.ts'
+import { readFaults } from './faults.ts'
 import { readGates } from './gates.ts'
 import { parseControllerAddr } from './host.ts'
+import { type ReadText, readHostFiles } from './host-files.ts'
 import { setNodes } from './nodes.ts'
 import { applyOverride, type Override } from './override.ts'
 import { Problems, type TomlTable } from './problems.ts'
@@ -13,9 +16,6 @@ import { isTable, readTable } from './table.ts'
 import { nodesCountOf } from './topology-size.ts'
 import type { ControllerConfig, DataplaneConfig, Scenario } from './types.ts'
 import { secondsOf } from './values.ts'
-
-/** Gives the text of a file that the scenario names; throws FILE_UNREADABLE. */
-export type ReadText = (path: string) => string
 
 type Section = 'controller' | 'dataplane'
 
@@ -37,19 +37,23 @@ export function parseScenario(
   const { value: shell, bad } = readTable(shellSchema, raw, [], problems)
   const sections = [sectionOf(raw, 'controller', problems), sectionOf(raw, 'dataplane', problems)] as const
   if (raw.name === undefined) problems.add({ path: ['name'], problem: 'is required' })
-  const hostsCount = shell.hosts.count
+  const hostFiles = bad.has('host') ? [] : shell.host.map(host => host.file)
+  const dataplanes = readHostFiles(hostFiles, file, sections[1], ['host'], problems, readText)
+  const hostsCount = dataplanes.length || shell.hosts.count
+  checkHosts(raw, shell, dataplanes, problems)
   spreadNodes(...sections, shell.nodes, hostsCount, problems)
   const controller = readController(sections[0], ['controller'], problems, 'fabric')
   const nodesCount = nodesCountOf(controller.topology)
   sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
+  const faults = bad.has('fault') ? [] : readFaults(shell.fault, hostsCount, ['fault'], problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, nodesCount, ['gate'], problems)
   // Counts are only compared where both are right: what is wrong already needs no second problem.
-  if (problems.count === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)
+  if (problems.count === 0 && dataplanes.length === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)
+  if (problems.count === 0 && dataplanes.length > 0) checkHostCounts(dataplanes, nodesCount, problems)
   checkTokens(controller, dataplane, problems)
   problems.throwIfAny()
 
-  const token = dataplane.token ?? controller.token
   return {
     name: shell.name as string,
     summary: shell.summary,
@@ -60,13 +64,13 @@ export function parseScenario(
       accel: shell.hosts.accel,
       memoryMib: shell.hosts.memory_mib,
       vcpus: shell.hosts.vcpus,
+      network: shell.hosts.network,
+      cold: shell.hosts.cold,
+      ...(shell.hosts.image === undefined ? {} : { image: resolve(dirname(file), shell.hosts.image) }),
+      dataplanes: dataplanes.map(config => ownControllerFor(config, controller)),
     },
     controller,
-    dataplane: {
-      ...dataplane,
-      controllerAddr: `127.0.0.1:${controller.port}`,
-      ...(token === undefined ? {} : { token }),
-    },
+    dataplane: ownControllerFor(dataplane, controller),
     run: {
       holdS: secondsOf(shell.run.hold),
       deadlineS: secondsOf(shell.run.deadline),
@@ -74,7 +78,9 @@ export function parseScenario(
       sampleIntervalS: secondsOf(shell.run.sample_interval),
       ...(shell.run.out === undefined ? {} : { out: shell.run.out }),
       keep: shell.run.keep,
+      deterministic: shell.run.deterministic,
     },
+    faults,
     gates,
     warnings: warningsOf(controller, dataplane, sections[1]),
   }
@@ -150,6 +156,43 @@ function checkCounts(dataplane: DataplaneConfig, nodesCount: number, hostsCount:
       limit: '0',
       problem: 'must be 0 in a scenario: its fleets get their ids from the plan',
     })
+}
+
+/** What a file says of a controller's address stands for the run's own, whose token it needs. */
+function ownControllerFor(dataplane: DataplaneConfig, controller: ControllerConfig): DataplaneConfig {
+  const token = dataplane.token ?? controller.token
+  return {
+    ...dataplane,
+    controllerAddr: `127.0.0.1:${controller.port}`,
+    ...(token === undefined ? {} : { token }),
+  }
+}
+
+type Shell = v.InferOutput<typeof shellSchema>
+
+/** What can't go together: files of hosts and their number, one VM that counts instructions and several. */
+function checkHosts(raw: TomlTable, shell: Shell, dataplanes: readonly DataplaneConfig[], problems: Problems): void {
+  const { count, on } = shell.hosts
+  const given = isTable(raw.hosts) && raw.hosts.count !== undefined
+  if (dataplanes.length > 0 && given && count !== dataplanes.length)
+    problems.add({
+      path: ['hosts', 'count'],
+      value: count,
+      problem: `differs from the ${dataplanes.length} [[host]] tables`,
+    })
+  if (!shell.run.deterministic) return
+  const path = ['run', 'deterministic']
+  if ((dataplanes.length || count) > 1)
+    problems.add({ path, value: true, problem: 'needs one host: frames between VMs come when they come' })
+  if (on === 'host') problems.add({ path, value: true, problem: 'needs a VM: hosts.on = "host" has none' })
+  if (shell.hosts.accel === 'kvm')
+    problems.add({ path, value: true, problem: 'needs emulation: hosts.accel = "kvm" counts no instructions' })
+}
+
+function checkHostCounts(dataplanes: readonly DataplaneConfig[], nodesCount: number, problems: Problems): void {
+  const planned = dataplanes.reduce((sum, { nNodes }) => sum + nNodes, 0)
+  if (planned !== nodesCount)
+    problems.add({ path: ['host'], problem: `makes ${planned} nodes; the topology has ${nodesCount}` })
 }
 
 function checkTokens(controller: ControllerConfig, dataplane: DataplaneConfig, problems: Problems): void {

@@ -87,6 +87,20 @@ export interface GateConfig {
   readonly levels?: readonly Level[]
 }
 
+/** Something done to hosts of a run while it holds, and undone again. */
+export interface FaultConfig {
+  /** After all are wired. */
+  readonly atS: number
+  readonly forS: number
+  /** kill: as a power cut; cut: off the segment; impair: frames of these hosts are lost and late. */
+  readonly op: 'kill' | 'cut' | 'impair'
+  /** Names in the plan. */
+  readonly hosts: readonly string[]
+  readonly loss: number
+  readonly delayS: number
+  readonly jitterS: number
+}
+
 /** A scenario, parsed, with every override applied. */
 export interface Scenario {
   readonly name: string
@@ -98,6 +112,13 @@ export interface Scenario {
     readonly accel: 'auto' | 'kvm' | 'tcg'
     readonly memoryMib: number
     readonly vcpus: number
+    readonly network: 'auto' | 'switch' | 'tap'
+    /** Boot every VM, also where a saved state could be restored. */
+    readonly cold: boolean
+    /** Path of an image.json. */
+    readonly image?: string
+    /** Dataplanes that have files of their own, one a host; empty: all are alike. */
+    readonly dataplanes: readonly DataplaneConfig[]
   }
   readonly controller: ControllerConfig
   readonly dataplane: DataplaneConfig
@@ -105,10 +126,14 @@ export interface Scenario {
     readonly holdS: number
     readonly deadlineS: number
     readonly teardownDeadlineS: number
-    readonly sampleIntervalS: number /** Run folder in place of a new one under runs/. */
-    readonly out?: string /** Keep the private database's data. */
+    readonly sampleIntervalS: number
+    /** Run folder in place of a new one under runs/. */
+    readonly out?: string
+    /** Keep the private database's data, and VMs running after the run. */
     readonly keep: boolean
+    readonly deterministic: boolean
   }
+  readonly faults: readonly FaultConfig[]
   readonly gates: readonly GateConfig[]
   readonly warnings: readonly string[]
 }

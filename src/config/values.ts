@@ -26,6 +26,12 @@ export const positive = leaf<number>(
   value => typeof value === 'number' && value > 0 && value < Infinity,
 )
 
+/** A share: 0.01 is one percent. */
+export const ratio = leaf<number>(
+  'a number from 0 to 1',
+  value => typeof value === 'number' && value >= 0 && value <= 1,
+)
+
 export const flag = leaf<boolean>('true or false', value => typeof value === 'boolean')
 
 /** Text of at most `max` characters without control characters. */

@@ -86,19 +86,22 @@ export function planToJson(plan: Plan): string {
  * divide.
  */
 function planFleets(scenario: Scenario, topology: Topology): FleetPlan[] {
-  const { dataplane, hosts } = scenario
+  const { hosts } = scenario
+  const { bridgeIp: firstBridgeIp } = hosts.dataplanes[0] ?? scenario.dataplane
   const share = Math.floor(topology.nodesCount / hosts.count)
   const larger = topology.nodesCount % hosts.count
   const fleets: FleetPlan[] = []
   let nodeIdOffset = 0
   let shard = 0
   for (let host = 0; host < hosts.count; host++) {
-    const nNodes = host < larger ? share + 1 : share
-    const bridgeIp = gatewayOf(parseIpv4(dataplane.bridgeIp) as number, shard)
+    const own = hosts.dataplanes[host]
+    const dataplane = own ?? scenario.dataplane
+    const nNodes = own?.nNodes ?? (host < larger ? share + 1 : share)
+    const bridgeIp = gatewayOf(parseIpv4(firstBridgeIp) as number, shard)
     if (bridgeIp > 0xffff_ffff)
       throw invalid(
         scenario,
-        `hosts.count = ${hosts.count}: no addresses are left for fleet ${host + 1} from ${dataplane.bridgeIp} on`,
+        `hosts.count = ${hosts.count}: no addresses are left for fleet ${host + 1} from ${firstBridgeIp} on`,
       )
     const { bridgeName, mtu } = dataplane
     fleets.push({

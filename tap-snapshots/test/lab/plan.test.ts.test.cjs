@@ -91,6 +91,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "unsupported": [],
    "warnings": []
   },
+  "faults": [],
   "gates": [
    { "limit": 3, "metric": "nodes_count", "name": "nodes_count", "operator": "==" },
    { "limit": 0, "metric": "residue_count", "name": "residue_count", "operator": "==" },
@@ -105,9 +106,25 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    },
    { "levels": ["host", "kvm"], "limit": 2.009, "metric": "teardown_s", "name": "teardown_s", "operator": "<=" }
   ],
-  "hosts": { "accel": "auto", "count": 1, "memoryMib": 1024, "on": "auto", "vcpus": 2 },
+  "hosts": {
+   "accel": "auto",
+   "cold": false,
+   "count": 1,
+   "dataplanes": [],
+   "memoryMib": 1024,
+   "network": "auto",
+   "on": "auto",
+   "vcpus": 2
+  },
   "name": "ring",
-  "run": { "deadlineS": 60, "holdS": 2, "keep": false, "sampleIntervalS": 0.25, "teardownDeadlineS": 30 },
+  "run": {
+   "deadlineS": 60,
+   "deterministic": false,
+   "holdS": 2,
+   "keep": false,
+   "sampleIntervalS": 0.25,
+   "teardownDeadlineS": 30
+  },
   "seed": 1,
   "summary": "Wires a ring of namespaces and says how long it took and what it cost.",
   "warnings": []
@@ -277,6 +294,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "unsupported": [],
    "warnings": []
   },
+  "faults": [],
   "gates": [
    { "limit": 5, "metric": "nodes_count", "name": "nodes_count", "operator": "==" },
    { "limit": 0, "metric": "residue_count", "name": "residue_count", "operator": "==" },
@@ -291,9 +309,25 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    },
    { "levels": ["host", "kvm"], "limit": 2.015, "metric": "teardown_s", "name": "teardown_s", "operator": "<=" }
   ],
-  "hosts": { "accel": "auto", "count": 2, "memoryMib": 1024, "on": "auto", "vcpus": 2 },
+  "hosts": {
+   "accel": "auto",
+   "cold": false,
+   "count": 2,
+   "dataplanes": [],
+   "memoryMib": 1024,
+   "network": "auto",
+   "on": "auto",
+   "vcpus": 2
+  },
   "name": "ring",
-  "run": { "deadlineS": 60, "holdS": 2, "keep": false, "sampleIntervalS": 0.25, "teardownDeadlineS": 30 },
+  "run": {
+   "deadlineS": 60,
+   "deterministic": false,
+   "holdS": 2,
+   "keep": false,
+   "sampleIntervalS": 0.25,
+   "teardownDeadlineS": 30
+  },
   "seed": 1,
   "summary": "Wires a ring of namespaces and says how long it took and what it cost.",
   "warnings": []
@@ -305,21 +339,21 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-6b0930844f4261598315da85e85cb0f24a7e7d0adb951416c041c6b5d98496a4
+8c3a8b4e8e30b3e3c9bc1ee0e07212680c0753a996b0d643d1112bb93697d82d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-4245f35677183f2477fcc334db565bf57f280cf7b6e45a0a55274835f8a54e30
+1a7b675f1ade6c9363e162683e8449a3d2aa8e0d33c747dc655909a2039be0e1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-7162a3e1ea4bfadc6b85f72b63ea981bb4663c4016c221b758575caf42bfb1d0
+b9cea92930372ea602c837834c933fdd153f7c7220ec4a48b125556059be5bf9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-736944f7c0f017ee6face5b7725a493ca4c72dcfdbfd10460810cfa47edd85fe
+7bbbed5e012317a2249f85d995ffbb6918d4dfa385ade961be9dbc1f0e59b002
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-f43bb5c68edac53801f91eb91d3e465efe70aa1cef27de9c49c7d57b68e48eba
+5b3331bb1eab71311cfa1128802534f0320c2357b48495af235b07e96a4d7516
 `

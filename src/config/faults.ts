@@ -1,0 +1,76 @@
+// Faults of a run: [[fault]] at = "2s", do = "kill", hosts = ["host2"], for = "5s". Times count from all wired.
+
+import type { Path } from './locate.ts'
+import type { Problems } from './problems.ts'
+import type { FaultConfig } from './types.ts'
+import { secondsOf } from './values.ts'
+
+export interface FaultTable {
+  readonly at: string
+  readonly do: FaultConfig['op']
+  readonly hosts: readonly string[]
+  readonly for: string
+  readonly loss?: number | undefined
+  readonly delay?: string | undefined
+  readonly jitter?: string | undefined
+}
+
+/**
+ * Reads the faults that stand at `path`, in the order of their times. `hostsCount` says which hosts there are: host1,
+ * …, and with several "controller"; a VM's name (vm1) means its host.
+ */
+export function readFaults(
+  tables: readonly FaultTable[],
+  hostsCount: number,
+  path: Path,
+  problems: Problems,
+): FaultConfig[] {
+  const known = Array.from({ length: hostsCount }, (_, index) => `host${index + 1}`)
+  if (hostsCount > 1) known.push('controller')
+  const faults = tables.map((table, index) => {
+    const at = [...path, index]
+    const hosts = table.hosts.map(name => name.replace(/^vm(?=[0-9]+$)/, 'host'))
+    if (hosts.length === 0) problems.mustBe([...at, 'hosts'], table.hosts, 'at least one host')
+    for (const name of new Set(hosts))
+      if (!known.includes(name))
+        problems.add({ path: [...at, 'hosts'], value: name, problem: `is no host of the run: ${known.join(', ')}` })
+    if (hostsCount === 1)
+      problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs several hosts (hosts.count)' })
+    checkImpairment(table, at, problems)
+    return {
+      atS: secondsOf(table.at),
+      forS: secondsOf(table.for),
+      op: table.do,
+      hosts: [...new Set(hosts)],
+      loss: table.loss ?? 0,
+      delayS: table.delay === undefined ? 0 : secondsOf(table.delay),
+      jitterS: table.jitter === undefined ? 0 : secondsOf(table.jitter),
+    }
+  })
+  checkOverlaps(faults, path, problems)
+  return faults.sort((a, b) => a.atS - b.atS)
+}
+
+/** Loss, delay and jitter are what `impair` does; nothing else has them, and without one of them it does nothing. */
+function checkImpairment(table: FaultTable, at: Path, problems: Problems): void {
+  const given = (['loss', 'delay', 'jitter'] as const).filter(key => table[key] !== undefined)
+  if (table.do === 'impair' && given.length === 0)
+    problems.add({ path: [...at, 'do'], value: 'impair', problem: 'needs loss, delay or jitter' })
+  if (table.do !== 'impair')
+    for (const key of given)
+      problems.add({ path: [...at, key], value: table[key], problem: `belongs to do = "impair", not to "${table.do}"` })
+}
+
+/** Two faults of one host at once would undo each other. */
+function checkOverlaps(faults: readonly FaultConfig[], path: Path, problems: Problems): void {
+  for (const [index, fault] of faults.entries())
+    for (const [earlier, other] of faults.slice(0, index).entries()) {
+      const shared = fault.hosts.find(host => other.hosts.includes(host))
+      if (shared === undefined) continue
+      if (fault.atS < other.atS + other.forS && other.atS < fault.atS + fault.forS)
+        problems.add({
+          path: [...path, index, 'at'],
+          problem: `meets fault[${earlier}] on ${shared}: the one must end before the other begins`,
+        })
+    }
+}

@@ -1,0 +1,64 @@
+import t from 'tap'
+import { parseScenario } from '../../src/config/scenario.ts'
+import { issuesOf } from '../fixtures/issues.ts'
+
+const parse = (text: string) => parseScenario(`name = "x"\n${text}`, 'x.toml', [], path => path)
+
+const ring = (hosts: number): string =>
+  `controller.topology = { type = "ring", ring_config = { n_nodes = 6 } }\n[hosts]\ncount = ${hosts}\n`
+
+t.test('faults are typed, in seconds, in the order of their times', t => {
+  const { faults } = parse(`${ring(3)}
+[[fault]]
+at = "5s"
+do = "impair"
+hosts = ["vm2", "host2", "controller"]
+for = "500ms"
+loss = 0.01
+delay = "20ms"
+[[fault]]
+at = "1s"
+do = "kill"
+hosts = ["host1"]
+for = "2s"
+`)
+  t.same(faults, [
+    { atS: 1, forS: 2, op: 'kill', hosts: ['host1'], loss: 0, delayS: 0, jitterS: 0 },
+    { atS: 5, forS: 0.5, op: 'impair', hosts: ['host2', 'controller'], loss: 0.01, delayS: 0.02, jitterS: 0 },
+  ])
+  t.end()
+})
+
+for (const [what, text, key, problem] of [
+  ['a host that is not there', 'do = "cut"\nhosts = ["host4"]', 'fault[0].hosts', /is no host of the run: host1, /],
+  ['no host', 'do = "cut"\nhosts = []', 'fault[0].hosts', /at least one host/],
+  ['an operation that is none', 'do = "hit"\nhosts = ["host1"]', 'fault[0].do', /one of "kill", "cut", "impair"/],
+  ['an impairment that does nothing', 'do = "impair"\nhosts = ["host1"]', 'fault[0].do', /needs loss, delay or jitter/],
+  ['loss of what is killed', 'do = "kill"\nhosts = ["host1"]\nloss = 0.1', 'fault[0].loss', /belongs to do = "impair"/],
+  ['too much loss', 'do = "impair"\nhosts = ["host1"]\nloss = 1.1', 'fault[0].loss', /a number from 0 to 1/],
+] as const) {
+  t.test(`${what} is refused`, t => {
+    const issues = issuesOf(() => parse(`${ring(3)}[[fault]]\nat = "1s"\nfor = "1s"\n${text}`))
+    t.match(issues, [{ key, problem }])
+    t.end()
+  })
+}
+
+t.test('faults of one host may not meet, those of several may', t => {
+  const two = (second: string, at: string) =>
+    `${ring(3)}[[fault]]\nat = "1s"\nfor = "3s"\ndo = "cut"\nhosts = ["host1"]\n` +
+    `[[fault]]\nat = "${at}"\nfor = "1s"\ndo = "kill"\nhosts = ["${second}"]`
+  t.match(
+    issuesOf(() => parse(two('vm1', '2s'))),
+    [{ key: 'fault[1].at', problem: /meets fault\[0\] on host1/ }],
+  )
+  t.equal(parse(two('host2', '2s')).faults.length, 2)
+  t.equal(parse(two('host1', '4s')).faults.length, 2)
+  t.end()
+})
+
+t.test('one host alone has nobody to be cut off from', t => {
+  const issues = issuesOf(() => parse(`${ring(1)}[[fault]]\nat = "1s"\nfor = "1s"\ndo = "cut"\nhosts = ["host1"]`))
+  t.match(issues, [{ key: 'fault[0].do', problem: /needs several hosts/ }])
+  t.end()
+})
