@@ -39,8 +39,19 @@ export const buildNeeds = [
   { name: 'python3', why: 'runs node-gyp', packages: ['python3'], isThere: () => anyInPath('python3') },
 ]
 
+/** For microVMs. @type {readonly Need[]} */
+export const vmNeeds = [
+  {
+    name: 'qemu-system-x86_64',
+    why: 'runs microVMs',
+    packages: ['qemu-system-x86'],
+    isThere: () => anyInPath('qemu-system-x86_64'),
+  },
+]
+
 /** For the tests, beside those. @type {readonly Need[]} */
 export const testNeeds = [
+  ...vmNeeds,
   { name: 'ip', why: 'reads back what was made', packages: ['iproute2'], isThere: () => anyInPath('ip') },
   { name: 'setpriv', why: 'runs without root', packages: ['util-linux'], isThere: () => anyInPath('setpriv') },
   {
