@@ -52,17 +52,22 @@ bool reap(pid_t agent) {
   return ended;
 }
 
+// Whatever loses its parent becomes init's child, so nobody is left when init has none.
+bool is_alone() {
+  pid_t pid = 0;
+  while ((pid = waitpid(-1, nullptr, WNOHANG)) > 0) {
+  }
+  return pid < 0 && errno == ECHILD;
+}
+
 void end_everything(const sigset_t& signals) {
-  if (kill(-1, SIGTERM) != 0) return;
+  (void)kill(-1, SIGTERM);
   const double deadline_s = uptime_s() + kGraceS;
-  while (uptime_s() < deadline_s) {
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
-    if (kill(-1, 0) != 0) return;
+  while (!is_alone()) {
+    if (uptime_s() > deadline_s) return say("some processes did not end in %.0f s", kGraceS);
     const struct timespec moment = {0, 50'000'000};
     (void)sigtimedwait(&signals, nullptr, &moment);
   }
-  say("some processes did not end in %.0f s", kGraceS);
 }
 
 }  // namespace

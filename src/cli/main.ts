@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
   exec: async () => (await import('./exec.ts')).addExecCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
+  image: async () => (await import('./image.ts')).addImageCommand,
 }
 
 const log = new Log('info')

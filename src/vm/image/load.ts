@@ -1,11 +1,11 @@
 // Reads an image's description and holds its files against their digests.
 
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { NslabError } from '../../base/errors.ts'
+import { sha256Of } from './file-facts.ts'
 import { IMAGE_SCHEMA, type Image, type ImageDescription, imageRoles } from './types.ts'
 
 /** A name without a folder: an image's files lie beside its description. */
@@ -26,6 +26,9 @@ const descriptionSchema = v.looseObject({
   digest: sha256,
 })
 
+/** A file's sha256 in hex. Rejects where it can't be read. */
+export type DigestOf = (path: string) => Promise<string>
+
 /** The description's own digest: over every key but `digest`, sorted, so that their order means nothing. */
 export function describeDigest(description: Omit<ImageDescription, 'digest'>): string {
   const { digest: _, ...rest } = description as ImageDescription
@@ -39,17 +42,12 @@ function canonical(value: unknown): string {
   return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(',')}}`
 }
 
-export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
-
 /**
- * Loads the image at `path`: its folder, or its image.json. Reads every byte of it, some 0.1 s for 110 MB.
+ * Loads the image at `path`: its folder, or its image.json. Reads every byte of it, some 0.2 s for 150 MB, unless
+ * `digestOf` knows better.
  * Throws FILE_UNREADABLE, and IMAGE_DAMAGED where a file is not what the description says.
  */
-export async function loadImage(path: string): Promise<Image> {
+export async function loadImage(path: string, digestOf: DigestOf = sha256Of): Promise<Image> {
   const isFolder = await stat(path).then(
     stats => stats.isDirectory(),
     () => false,
@@ -65,7 +63,7 @@ export async function loadImage(path: string): Promise<Image> {
     throw damaged(file, `the digest of ${basename(file)} is ${digest}, and it says ${description.digest}`)
   }
   const names = [description.kernel, description.initrd, ...(description.root === null ? [] : [description.root])]
-  await Promise.all(names.map(name => verify(file, description, name)))
+  await Promise.all(names.map(name => verify(file, description, name, digestOf)))
   return {
     ...description,
     folder,
@@ -88,11 +86,11 @@ function parse(file: string, text: string): ImageDescription {
   throw damaged(file, problems.join('; '))
 }
 
-async function verify(file: string, description: ImageDescription, name: string): Promise<void> {
+async function verify(file: string, description: ImageDescription, name: string, digestOf: DigestOf): Promise<void> {
   const expected = description.digests[name]
   if (expected === undefined) throw damaged(file, `it has no digest of ${name}`)
-  const found = await sha256Of(join(dirname(file), name)).catch((error: NodeJS.ErrnoException) => {
-    throw damaged(file, `${name} can't be read: ${error.code ?? error.message}`)
+  const found = await digestOf(join(dirname(file), name)).catch((error: Error) => {
+    throw damaged(file, error.message)
   })
   if (found !== expected) throw damaged(file, `the digest of ${name} is ${found}, and it should be ${expected}`)
 }

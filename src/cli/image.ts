@@ -1,0 +1,28 @@
+// nslab image: builds the image that microVMs boot, ahead of the run that needs it, and says where it is.
+
+import { Argument, type Command } from 'commander'
+import { Log } from '../base/log.ts'
+import { imageFor } from '../vm/image/build.ts'
+import { type ImageRole, imageRoles } from '../vm/image/types.ts'
+
+export function addImageCommand(program: Command): void {
+  program
+    .command('image')
+    .summary('build the image of a microVM')
+    .description('Builds what a microVM boots, or finds it in the cache, and prints the path of its description.')
+    .addArgument(new Argument('[role]', 'what the machine is for').choices(imageRoles).default('fleet'))
+    .option('--json', 'print the description')
+    .action(async (role: ImageRole, options: { json?: boolean }) => {
+      const log = new Log('info')
+      const {
+        folder,
+        kernelPath: _,
+        initrdPath: __,
+        rootPath: ___,
+        ...image
+      } = await imageFor(role, {
+        onStep: line => log.info(line),
+      })
+      process.stdout.write(options.json ? `${JSON.stringify(image, null, 2)}\n` : `${folder}/image.json\n`)
+    })
+}

@@ -1,0 +1,175 @@
+// A guest image from what is on this machine, or the one that was built from the same before.
+//
+// An image's key is a digest over everything that goes into it: each path with the digest of its bytes, the kernel, the
+// role. Bytes of big files are read again only when the file's times say that it is another.
+
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { copyFile, link, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { NslabError } from '../../base/errors.ts'
+import { run } from '../../base/exec.ts'
+import { withMachineLock } from '../../base/machine-lock.ts'
+import { cacheFolder, ImageCache } from './cache.ts'
+import { type Contents, contentsOf, type Ingredients, type Kernel } from './contents.ts'
+import { cpio } from './cpio.ts'
+import { FileFacts, sha256Of } from './file-facts.ts'
+import { type Base, bootable, Derived, findBase, leanNode } from './ingredients.ts'
+import { closure } from './kernel-modules.ts'
+import { describeDigest, loadImage } from './load.ts'
+import { type OnStep, Packages } from './packages.ts'
+import { type Role, readRole } from './role.ts'
+import type { Entry } from './tree.ts'
+import { IMAGE_SCHEMA, type Image, type ImageDescription, type ImageRole } from './types.ts'
+
+/** Counts up when the same inputs shall give another image. */
+const RECIPE_VERSION = '1'
+
+/** Longest wait for another build of the same cache: a slow mirror's download included. */
+const LOCK_MS = 600_000
+
+export interface ImageOptions {
+  /** Called with a line for each thing that takes its time. */
+  readonly onStep: OnStep
+  /** The cache's folder; the clone's where absent. */
+  readonly cache?: string
+  /** Another kernel than this machine's or Debian's. */
+  readonly kernel?: Kernel
+}
+
+/**
+ * The image of a role for the present state of nslab and this machine: from the cache, or built (seconds; the first time
+ * with a download of 28 MB). Stays in the cache while this process lives.
+ * Throws NOT_FIT where packages can't be had, IMAGE_UNFIT where what they hold doesn't do.
+ */
+export async function imageFor(role: ImageRole, options: ImageOptions): Promise<Image> {
+  const cache = new ImageCache(options.cache ?? cacheFolder())
+  // Held per network namespace; between two, both may build, and the first to finish gives the image its name.
+  return withMachineLock(`images in ${cache.folder}`, LOCK_MS, () => locked(role, options, cache))
+}
+
+async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache): Promise<Image> {
+  const { onStep } = options
+  const facts = await FileFacts.open(join(cache.folder, 'file-facts.json'))
+  const derived = new Derived(join(cache.folder, 'derived'))
+  const packages = new Packages(join(cache.folder, 'packages'), onStep)
+  const found = await findBase(packages, derived)
+  const base: Base = options.kernel === undefined ? found : { ...found, kernel: options.kernel }
+  const recipe = await readRole(role)
+  refuseMissing(role, base.kernel, recipe)
+  const kernelFile = await bootable(base.kernel, facts, derived, packages, onStep)
+  const node = await leanNode(facts, derived)
+  const contents = await contentsOf({ role, recipe, kernel: base.kernel, busybox: base.busybox, node }, facts)
+  const entries = contents.tree.entries()
+  const key = await keyOf(role, recipe, kernelFile, await facts.digest(base.kernel.image), entries, facts)
+  const place = cache.place(role, key)
+  const image = (await present(place, facts, onStep)) ?? (await build())
+  await facts.save()
+  await cache.use(place)
+  return image
+
+  async function build(): Promise<Image> {
+    const startMs = performance.now()
+    onStep(`building the guest image for ${role} (${base.versions.kernel_release})`)
+    const scratch = await cache.scratch()
+    try {
+      await write(scratch, { role, recipe, base, kernelFile, contents, entries })
+      await cache.publish(scratch, place)
+    } finally {
+      await rm(scratch, { recursive: true, force: true })
+    }
+    await cache.prune(role)
+    onStep(`the guest image is ${place}, built in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
+    return loadImage(place, path => facts.digest(path))
+  }
+}
+
+/** The image that is there already; a damaged one is told of and removed. */
+async function present(place: string, facts: FileFacts, onStep: OnStep): Promise<Image | null> {
+  if ((await stat(join(place, 'image.json')).catch(() => null)) === null) {
+    await rm(place, { recursive: true, force: true })
+    return null
+  }
+  try {
+    return await loadImage(place, path => facts.digest(path))
+  } catch (error) {
+    if (!(error instanceof NslabError)) throw error
+    onStep(`${error.message}; it is built again`)
+    await rm(place, { recursive: true, force: true })
+    return null
+  }
+}
+
+function refuseMissing(role: ImageRole, kernel: Kernel, { modules }: Role): void {
+  const { missing } = closure(kernel.index, [...modules.boot, ...modules.carried])
+  if (missing.length === 0) return
+  throw new NslabError('IMAGE_UNFIT', {
+    role,
+    reason: `the kernel ${kernel.release} (${kernel.image}) lacks the module ${missing.join(', ')}`,
+    remedy: `Another kernel is needed, such as Debian's linux-image-cloud-amd64; microvms/${role}.toml lists the modules.`,
+  })
+}
+
+async function keyOf(
+  role: ImageRole,
+  recipe: Role,
+  kernelFile: string,
+  kernelDigest: string,
+  entries: readonly Entry[],
+  facts: FileFacts,
+): Promise<string> {
+  const hash = createHash('sha256').update(`${RECIPE_VERSION}\n${role}\n${JSON.stringify(recipe)}\n`)
+  // Its name has the digest of what it was unpacked from; its own times change with every link to it.
+  hash.update(`${basename(kernelFile)} ${kernelDigest}\n`)
+  for (const { path, content } of entries) {
+    const bytes = content.kind === 'file' ? await facts.digest(content.source) : ''
+    const { source: _, ...rest } = { source: '', ...content }
+    hash.update(`${path}\0${JSON.stringify(rest)}\0${bytes}\n`)
+  }
+  return hash.digest('hex').slice(0, 24)
+}
+
+interface Making extends Pick<Ingredients, 'role' | 'recipe'> {
+  readonly base: Base
+  readonly kernelFile: string
+  readonly contents: Contents
+  readonly entries: readonly Entry[]
+}
+
+async function write(folder: string, { role, recipe, base, kernelFile, contents, entries }: Making): Promise<void> {
+  // A link costs nothing; across file systems it has to be a copy.
+  await link(kernelFile, join(folder, 'vmlinux')).catch(() => copyFile(kernelFile, join(folder, 'vmlinux')))
+  const hash = createHash('sha256')
+  const hashed = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      hash.update(piece)
+      yield piece
+    }
+  }
+  await pipeline(Readable.from(hashed(cpio(entries))), createWriteStream(join(folder, 'root.cpio')))
+  const description: Omit<ImageDescription, 'digest'> = {
+    schema: IMAGE_SCHEMA,
+    role,
+    kernel: 'vmlinux',
+    initrd: 'root.cpio',
+    root: null,
+    command_line: recipe.command_line.join(' '),
+    versions: { ...base.versions, node: process.version, ...(await versionsOf(contents.programs)) },
+    digests: { vmlinux: await sha256Of(kernelFile), 'root.cpio': hash.digest('hex') },
+    modules: contents.modules,
+    memory_min_mib: recipe.memory_min_mib,
+  }
+  const image: ImageDescription = { ...description, digest: describeDigest(description) }
+  await writeFile(join(folder, 'image.json'), `${JSON.stringify(image, null, 2)}\n`)
+}
+
+/** What each program says of itself. */
+async function versionsOf(programs: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  const versions = Object.entries(programs).map(async ([name, path]) => {
+    const said = await run(path, [name === 'iperf3' || name === 'postgres' ? '--version' : '-V'])
+    return [name, (said.stdout || said.stderr).trim().split('\n')[0] ?? ''] as const
+  })
+  return Object.fromEntries(await Promise.all(versions))
+}

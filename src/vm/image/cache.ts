@@ -1,0 +1,109 @@
+// Where images are kept on this machine, which are in use, and which go.
+
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { nslabRoot } from './nslab-files.ts'
+import type { ImageRole } from './types.ts'
+
+/** Images of one role that stay when a new one is made. */
+const KEPT = 2
+
+/** The clone's own folder, or the user's where the clone can't be written. Nothing is made. */
+export function cacheFolder(root = nslabRoot, env: NodeJS.ProcessEnv = process.env): string {
+  const own = join(root, '.cache')
+  if (isWritable(existsSync(own) ? own : root)) return own
+  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'nslab')
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export class ImageCache {
+  readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+    mkdirSync(this.images, { recursive: true })
+  }
+
+  get images(): string {
+    return join(this.folder, 'images')
+  }
+
+  /** Where the image of this key is, or will be. */
+  place(role: ImageRole, key: string): string {
+    return join(this.images, `${role}-${key}`)
+  }
+
+  /** A folder for what is being made; `publish` gives it its name. */
+  async scratch(): Promise<string> {
+    const folder = join(this.images, `.part-${mark()}-${Math.random().toString(36).slice(2, 8)}`)
+    await mkdir(folder)
+    return folder
+  }
+
+  /** Gives what is complete its name, at once. Where somebody else was faster, theirs stands: it is the same. */
+  async publish(scratch: string, place: string): Promise<void> {
+    try {
+      await rename(scratch, place)
+    } catch (error) {
+      if (!existsSync(place)) throw error
+      await rm(scratch, { recursive: true, force: true })
+    }
+  }
+
+  /** Marks an image as used by this process, until it ends: a VM that starts again reads its files again. */
+  async use(place: string): Promise<void> {
+    const now = new Date()
+    await utimes(join(place, 'image.json'), now, now)
+    await mkdir(join(place, '.users'), { recursive: true })
+    await writeFile(join(place, '.users', mark()), '')
+  }
+
+  /** Removes older images of the role that no live process uses, and what killed builds left. */
+  async prune(role: ImageRole): Promise<void> {
+    const names = await readdir(this.images)
+    const ages = names
+      .filter(name => name.startsWith(`${role}-`))
+      .map(async name => ({ name, ms: await this.#usedMs(name) }))
+    const old = (await Promise.all(ages)).sort((a, b) => b.ms - a.ms).slice(KEPT)
+    const parts = names.filter(name => name.startsWith('.part-') && !isAlive(name.split('-')[1] ?? ''))
+    for (const name of [...old.filter(({ name }) => !this.#isUsed(name)).map(({ name }) => name), ...parts]) {
+      await rm(join(this.images, name), { recursive: true, force: true })
+    }
+  }
+
+  async #usedMs(name: string): Promise<number> {
+    return (await stat(join(this.images, name, 'image.json')).catch(() => null))?.mtimeMs ?? 0
+  }
+
+  #isUsed(name: string): boolean {
+    const folder = join(this.images, name, '.users')
+    return existsSync(folder) && readdirSync(folder).some(isAlive)
+  }
+}
+
+/** This process: its id and start, for ids are used again. */
+const mark = (): string => `${process.pid}.${startOf('self')}`
+
+function isAlive(user: string): boolean {
+  const [pid = '', start] = user.split('.')
+  return /^\d+$/.test(pid) && startOf(pid) === start
+}
+
+/** proc(5), field starttime; empty where there is no such process. */
+function startOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}

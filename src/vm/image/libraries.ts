@@ -1,0 +1,43 @@
+// The shared libraries of programs, as this machine's own loader finds them.
+
+import { realpath } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { run } from '../../base/exec.ts'
+import type { FileFacts } from './file-facts.ts'
+import type { Tree } from './tree.ts'
+
+/** Where the loader of Debian looks without being told. */
+const FOLDER = 'usr/lib/x86_64-linux-gnu'
+
+export interface Libraries {
+  /** The program's loader, an absolute path; null for a static program. */
+  readonly loader: string | null
+  /** Absolute paths, by the names that the program asks for. */
+  readonly files: readonly string[]
+}
+
+/** Adds a program (or shared object) at `path` and whatever it is linked with. */
+export async function addProgram(
+  tree: Tree,
+  facts: FileFacts,
+  path: string,
+  source: string,
+  from = source,
+): Promise<void> {
+  tree.file(path, from, true)
+  const { loader, files } = await facts.about('libraries', source, () => librariesOf(source))
+  if (loader !== null) tree.file(loader, await realpath(loader), true)
+  for (const file of files) tree.file(`${FOLDER}/${basename(file)}`, await realpath(file))
+}
+
+/** Asks ldd(1). Throws a plain Error where a library is missing: then the program doesn't run here either. */
+export async function librariesOf(program: string): Promise<Libraries> {
+  const { stdout, stderr, code } = await run('ldd', [program], { env: { ...process.env, LC_ALL: 'C' } })
+  if (code === 127) throw new Error('there is no ldd (of libc-bin), which finds the libraries of programs')
+  if (/not a dynamic executable|statically linked/.test(stdout + stderr)) return { loader: null, files: [] }
+  const absent = /^\s*(\S+) => not found/m.exec(stdout)
+  if (absent !== null) throw new Error(`${program} needs ${absent[1]}, which is not on this machine`)
+  const files = [...stdout.matchAll(/=> (\/\S+) \(/g)].map(([, path = '']) => path)
+  const loader = /^\s*(\/\S+) \(/m.exec(stdout)?.[1] ?? null
+  return { loader, files: files.filter(file => file !== loader).sort() }
+}

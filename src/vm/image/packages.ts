@@ -1,0 +1,152 @@
+// Debian's packages without installing them: fetched by apt, which checks their signatures, and unpacked by dpkg into a
+// folder of ours. No root, nothing of the machine changed.
+
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { NslabError } from '../../base/errors.ts'
+import { run } from '../../base/exec.ts'
+
+export type OnStep = (line: string) => void
+
+/** Longest time for one call of apt: a slow mirror is no reason to give up, a silent one is. */
+const APT_MS = 300_000
+
+export interface UnpackedPackage {
+  readonly name: string
+  readonly version: string
+  readonly folder: string
+}
+
+/** Packages in a cache folder; each is fetched once and stays. */
+export class Packages {
+  readonly #folder: string
+  readonly #onStep: OnStep
+  /** Lists of our own, where the machine has none or old ones: apt-get update would need root. */
+  #ownLists = false
+
+  constructor(folder: string, onStep: OnStep) {
+    this.#folder = folder
+    this.#onStep = onStep
+  }
+
+  /**
+   * The unpacked package of this name that is here already, newest first; null: none. A name that ends in a * stands
+   * for any that starts like it.
+   */
+  async present(pattern: string): Promise<UnpackedPackage | null> {
+    const names = await readdir(this.#folder).catch(() => [])
+    const start = pattern.endsWith('*') ? pattern.slice(0, -1) : `${pattern}_`
+    const found = names.filter(name => name.startsWith(start) && !name.includes('.part')).sort(byVersion)
+    const newest = found.at(-1)
+    return newest === undefined ? null : this.#unpacked(newest)
+  }
+
+  /** Fetches and unpacks packages. Throws NOT_FIT where that can't be done here, with what to do. */
+  async fetch(names: readonly string[]): Promise<UnpackedPackage[]> {
+    await mkdir(this.#folder, { recursive: true })
+    const folder = await mkdtemp(join(this.#folder, '.part-'))
+    try {
+      this.#onStep(`fetching ${names.join(', ')} (unpacked into the cache; nothing is installed)`)
+      const files = await this.#download(names, folder)
+      return await Promise.all(files.map(file => this.#unpack(folder, file)))
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  /** The package that a metapackage stands for: the first that it depends on of this form. */
+  async resolve(metapackage: string, form: RegExp): Promise<string> {
+    const ask = async (): Promise<string | undefined> => {
+      const { stdout } = await this.#apt('apt-cache', ['depends', '--important', metapackage])
+      return [...stdout.matchAll(/Depends: (\S+)/g)].map(([, name]) => name).find(name => form.test(name ?? ''))
+    }
+    const found = (await ask()) ?? ((await this.#update()) ? await ask() : undefined)
+    if (found === undefined) throw notFit(names(metapackage), `apt knows no ${metapackage}`)
+    return found
+  }
+
+  async #download(wanted: readonly string[], folder: string): Promise<string[]> {
+    let result = await this.#apt('apt-get', ['download', ...wanted], folder)
+    // Lists may be older than the mirror, which only trying tells.
+    if (result.code !== 0 && result.code !== 127 && (await this.#update())) {
+      result = await this.#apt('apt-get', ['download', ...wanted], folder)
+    }
+    const files = (await readdir(folder)).filter(file => file.endsWith('.deb'))
+    if (result.code === 0 && files.length === wanted.length) return files
+    const reason = result.code === 127 ? 'there is no apt-get' : lastLine(result.stderr)
+    throw notFit(wanted, reason)
+  }
+
+  /** Fetches the lists of packages into a folder of ours. Returns whether that worked, and was not done before. */
+  async #update(): Promise<boolean> {
+    if (this.#ownLists) return false
+    this.#ownLists = true
+    this.#onStep('fetching the lists of packages (into the cache)')
+    for (const folder of ['lists/partial', 'archives/partial']) {
+      await mkdir(join(this.#folder, '.apt', folder), { recursive: true })
+    }
+    return (await this.#apt('apt-get', ['update'])).code === 0
+  }
+
+  async #apt(command: string, args: readonly string[], cwd = this.#folder): ReturnType<typeof run> {
+    await mkdir(cwd, { recursive: true })
+    const own = join(this.#folder, '.apt')
+    const lists = this.#ownLists
+      ? ['-o', `Dir::State::lists=${join(own, 'lists')}`, '-o', `Dir::Cache=${own}`]
+      : ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=']
+    // apt would become a user of its own, who may not write here.
+    const options = ['-q', '-o', 'APT::Sandbox::User=root', ...lists]
+    return run(command, [...options, ...args], { cwd, timeoutMs: APT_MS, env: { ...process.env, LC_ALL: 'C' } })
+  }
+
+  async #unpack(from: string, file: string): Promise<UnpackedPackage> {
+    const name = decodeURIComponent(basename(file, '.deb'))
+    const folder = join(from, name)
+    const { code, stderr } = await run('dpkg', ['-x', join(from, file), folder])
+    if (code !== 0) throw notFit([name], code === 127 ? 'there is no dpkg' : lastLine(stderr))
+    await unpackModules(folder)
+    const place = join(this.#folder, name)
+    // Another build may have put the same one there meanwhile.
+    if (!existsSync(place)) await rename(folder, place)
+    return this.#unpacked(name)
+  }
+
+  #unpacked(directory: string): UnpackedPackage {
+    const [name = '', version = ''] = directory.split('_')
+    return { name, version, folder: join(this.#folder, directory) }
+  }
+}
+
+/** Newer Debians pack modules; init and modprobe take them plain. */
+async function unpackModules(folder: string): Promise<void> {
+  const modules = join(folder, 'lib/modules')
+  const place = existsSync(modules) ? modules : join(folder, 'usr/lib/modules')
+  if (!existsSync(place)) return
+  const entries = await readdir(place, { recursive: true, withFileTypes: true })
+  const packed = entries
+    .filter(entry => entry.name.endsWith('.ko.xz'))
+    .map(({ parentPath, name }) => join(parentPath, name))
+  if (packed.length === 0) return
+  const { code, stderr } = await run('xz', ['--decompress', '--quiet', '--threads=0', ...packed])
+  if (code !== 0)
+    throw notFit(['xz-utils'], code === 127 ? 'its modules are packed, and there is no xz' : lastLine(stderr))
+}
+
+function notFit(wanted: readonly string[], reason: string): NslabError {
+  const problems = [
+    `a guest image needs Debian's ${wanted.join(' and ')}, and they can't be fetched: ${reason}`,
+    'either install them (no matter whether this machine boots that kernel), or make apt reach a mirror once,',
+    'or run on this machine itself: --on host',
+  ]
+  return new NslabError('NOT_FIT', { problems })
+}
+
+const names = (...list: string[]): string[] => list
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
+
+/** By the numbers in the names, as `6.1.0-9` is older than `6.1.0-56`. */
+function byVersion(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true })
+}
