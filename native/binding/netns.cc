@@ -6,6 +6,7 @@
 #include "binding/addon.h"
 #include "binding/arguments.h"
 #include "binding/errors.h"
+#include "binding/uplink.h"
 #include "netns/cleanup.h"
 #include "netns/socket.h"
 #include "rtnl/link.h"
@@ -36,6 +37,11 @@ class NetnsObject : public Napi::ObjectWrap<NetnsObject> {
                            InstanceAccessor<&NetnsObject::fd>("fd"),
                            InstanceAccessor<&NetnsObject::identity>("identity"),
                            InstanceMethod<&NetnsObject::open_socket>("openSocket"),
+                           InstanceMethod<&NetnsObject::run<add_uplink>>("addUplink"),
+                           InstanceMethod<&NetnsObject::run<add_routes>>("addRoutes"),
+                           InstanceMethod<&NetnsObject::run<remove_routes>>("removeRoutes"),
+                           InstanceMethod<&NetnsObject::run<add_bridge>>("addBridge"),
+                           InstanceMethod<&NetnsObject::run<set_bridge_port>>("setBridgePort"),
                            InstanceMethod<&NetnsObject::close>("close"),
                        });
   }
@@ -67,6 +73,11 @@ class NetnsObject : public Napi::ObjectWrap<NetnsObject> {
   }
   Napi::Value identity(const Napi::CallbackInfo& info);
   Napi::Value open_socket(const Napi::CallbackInfo& info);
+  /** A method that is written elsewhere, on this namespace. */
+  template <Napi::Value (*method)(const Napi::CallbackInfo&, SharedNetns)>
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    return method(info, get());
+  }
   void close(const Napi::CallbackInfo&) { handle_ = {}; }
 
   Handle handle_;

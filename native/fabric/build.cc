@@ -1,14 +1,11 @@
 // Building a fabric: root, bridges, then node after node while the kernel raises the carriers of those before.
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "fabric/fabric.h"
+#include "netns/setting.h"
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include "rtnl/neighbour.h"
@@ -23,16 +20,6 @@ constexpr int64_t kCarrierStallNs = 20'000'000'000;
 constexpr int64_t kUndoNs = 20'000'000'000;
 /** Neighbour entries in one sendmsg: 44 bytes each, far below the smallest default send buffer. */
 constexpr size_t kNeighboursPerBatch = 1000;
-
-Status write_setting(const char* path, const char* value, bool optional) {
-  UniqueFd fd(sys::call([&] { return ::open(path, O_WRONLY | O_CLOEXEC); }));
-  if (!fd && optional && errno == ENOENT) return {};
-  if (!fd) return Status::from_errno(std::string("open ") + path, "fabric root");
-  const auto size = static_cast<ssize_t>(std::strlen(value));
-  if (sys::call([&] { return ::write(fd.get(), value, static_cast<size_t>(size)); }) != size)
-    return Status::from_errno(std::string("write ") + path, "fabric root");
-  return {};
-}
 
 }  // namespace
 
@@ -98,14 +85,13 @@ Status Fabric::prepare_root() {
 }
 
 Status Fabric::write_root_settings() {
-  // A kernel without IPv6 refuses IPv6 attributes (EAFNOSUPPORT).
-  const UniqueFd probe(sys::call([] { return ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0); }));
-  if (!probe && errno != EAFNOSUPPORT) return Status::from_errno("socket AF_INET6", "fabric root");
-  has_ipv6_ = static_cast<bool>(probe);
+  auto ipv6 = netns::has_ipv6("fabric root");
+  if (!ipv6) return ipv6.take_status();
+  has_ipv6_ = *ipv6;
   // Before any link exists: later, each of these walks all links.
   for (const char* path : {"/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/default/disable_ipv6"})
-    if (Status written = write_setting(path, "1", true); !written) return written;
-  return write_setting("/proc/sys/net/ipv4/ip_forward", "1", false);
+    if (Status written = netns::write_setting(path, "1", true, "fabric root"); !written) return written;
+  return netns::forward_ipv4("fabric root");
 }
 
 Status Fabric::make_bridges() {

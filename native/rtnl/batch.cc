@@ -23,8 +23,12 @@ const char* type_name(uint16_t type) {
       return "RTM_NEWADDR";
     case RTM_NEWROUTE:
       return "RTM_NEWROUTE";
+    case RTM_DELROUTE:
+      return "RTM_DELROUTE";
     case RTM_NEWNEIGH:
       return "RTM_NEWNEIGH";
+    case RTM_SETNEIGHTBL:
+      return "RTM_SETNEIGHTBL";
     case RTM_NEWNSID:
       return "RTM_NEWNSID";
     case RTM_GETNSID:
@@ -59,6 +63,7 @@ std::string Batch::describe(size_t index) const {
     case RTM_NEWADDR:
       return name + address_text(message.attributes<ifaddrmsg>(), IFA_LOCAL);
     case RTM_NEWROUTE:
+    case RTM_DELROUTE:
       return name + address_text(message.attributes<rtmsg>(), RTA_DST);
     case RTM_NEWNEIGH:
       return name + address_text(message.attributes<ndmsg>(), NDA_DST);

@@ -3,6 +3,8 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/neighbour.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sys/socket.h>
@@ -74,6 +76,63 @@ void set_up(Batch& batch, int index) {
   header.ifi_flags = IFF_UP;
   header.ifi_change = IFF_UP;
   request->put_struct(header);
+}
+
+void set_up(Batch& batch, std::string_view name) {
+  Batch::Request request(batch, RTM_NEWLINK, 0);
+  ifinfomsg header{};
+  header.ifi_flags = IFF_UP;
+  header.ifi_change = IFF_UP;
+  request->put_struct(header);
+  request->put_string(IFLA_IFNAME, name);
+}
+
+void set_address(Batch& batch, int index, const Mac& mac, uint32_t mtu) {
+  Batch::Request request(batch, RTM_NEWLINK, 0);
+  request->put_struct(link_header(index));
+  request->put(IFLA_ADDRESS, mac);
+  request->put(IFLA_MTU, mtu);
+}
+
+void move_link(Batch& batch, int index, int netns_fd, std::string_view name) {
+  Batch::Request request(batch, RTM_NEWLINK, 0);
+  request->put_struct(link_header(index));
+  request->put_string(IFLA_IFNAME, name);
+  request->put<uint32_t>(IFLA_NET_NS_FD, static_cast<uint32_t>(netns_fd));
+}
+
+void set_port_state(Batch& batch, int index, uint8_t state) {
+  Batch::Request request(batch, RTM_SETLINK, 0);
+  ifinfomsg header = link_header(index);
+  header.ifi_family = AF_BRIDGE;
+  request->put_struct(header);
+  const size_t port = request->begin_nest(IFLA_PROTINFO);
+  request->put<uint8_t>(IFLA_BRPORT_STATE, state);
+  request->end_nest(port);
+}
+
+void set_proxy_arp(Batch& batch, int index) {
+  {
+    Batch::Request request(batch, RTM_SETLINK, 0);
+    request->put_struct(link_header(index));
+    const size_t families = request->begin_nest(IFLA_AF_SPEC);
+    const size_t ipv4 = request->begin_nest(AF_INET);
+    const size_t settings = request->begin_nest(IFLA_INET_CONF);
+    request->put<uint32_t>(IPV4_DEVCONF_PROXY_ARP, 1);
+    request->end_nest(settings);
+    request->end_nest(ipv4);
+    request->end_nest(families);
+  }
+  // By default an answer is held back for up to 0.8 s. By netlink, since a user namespace has no such file in /proc.
+  Batch::Request request(batch, RTM_SETNEIGHTBL, 0);
+  ndtmsg header{};
+  header.ndtm_family = AF_INET;
+  request->put_struct(header);
+  request->put_string(NDTA_NAME, "arp_cache");
+  const size_t parameters = request->begin_nest(NDTA_PARMS);
+  request->put<uint32_t>(NDTPA_IFINDEX, static_cast<uint32_t>(index));
+  request->put<uint64_t>(NDTPA_PROXY_DELAY, 0);
+  request->end_nest(parameters);
 }
 
 void set_no_ipv6_address(Batch& batch, int index) {

@@ -65,6 +65,28 @@ void set_no_ipv6_address(Batch& batch, int index);
 /** Equivalent to: `ip link delete INDEX` */
 void delete_link(Batch& batch, int index);
 
+/** The same by name. Equivalent to: `ip link set NAME up` */
+void set_up(Batch& batch, std::string_view name);
+
+/** Equivalent to: `ip link set INDEX address MAC mtu MTU` */
+void set_address(Batch& batch, int index, const Mac& mac, uint32_t mtu);
+
+/**
+ * Takes a link to the namespace behind `netns_fd` under another name, where it is down and has no addresses.
+ * Equivalent to: `ip link set INDEX netns FD name NAME`
+ */
+void move_link(Batch& batch, int index, int netns_fd, std::string_view name);
+
+/** A bridge port's state: BR_STATE_FORWARDING or BR_STATE_DISABLED. Equivalent to: `bridge link set dev INDEX state N`
+ */
+void set_port_state(Batch& batch, int index, uint8_t state);
+
+/**
+ * Answers at once for addresses that are reached through another link. Equivalent to: `sysctl
+ * net.ipv4.conf.NAME.proxy_arp=1` and `ip ntable change name arp_cache dev NAME proxy_delay 0`
+ */
+void set_proxy_arp(Batch& batch, int index);
+
 /** Asks for all links; for Socket::dump. Equivalent to: `ip link show` */
 void list_links(Batch& batch);
 

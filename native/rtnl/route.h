@@ -10,4 +10,16 @@ namespace nslab::rtnl {
 /** Equivalent to: `ip route add default via GATEWAY dev INDEX proto static` */
 void add_default_route(Batch& batch, int index, in_addr gateway);
 
+/** The addresses of a prefix. */
+struct Network {
+  in_addr address{};
+  uint8_t prefix_length = 0;
+};
+
+/** Equivalent to: `ip route replace NETWORK via GATEWAY proto static` */
+void set_route(Batch& batch, const Network& to, in_addr gateway);
+
+/** Equivalent to: `ip route delete NETWORK via GATEWAY proto static`; ESRCH where there is none. */
+void delete_route(Batch& batch, const Network& to, in_addr gateway);
+
 }  // namespace nslab::rtnl
