@@ -18,6 +18,7 @@ interface Flags extends SteeredFlags {
   readonly nNodes?: string
   readonly nodeIdOffset?: string
   readonly fleet?: string
+  readonly life?: string
 }
 
 export function addDataplaneCommand(program: Command): void {
@@ -31,7 +32,7 @@ export function addDataplaneCommand(program: Command): void {
     .option('--config <file>', 'TOML file with the published keys of a dataplane')
     .option('--n-nodes <n>', 'how many nodes (key: n_nodes)')
     .option('--node-id-offset <k>', 'ids start at K + 1 (key: node_id_offset)')
-  addSteeredFlags(command, ['fleet'])
+  addSteeredFlags(command, ['fleet', 'life'])
   command.action(async (controllerAddr: string | undefined, flags: Flags) => {
     const stop = new AbortController()
     const unhook = hookSignals(stop)
@@ -46,6 +47,9 @@ export function addDataplaneCommand(program: Command): void {
     }
   })
 }
+
+/** A node is made again some times in a life of its fleet, never so often. */
+const INCARNATIONS_A_LIFE = 1_000_000
 
 type Parts = Omit<DataplaneOptions, 'native' | 'signal' | 'clock'>
 
@@ -84,7 +88,8 @@ function ofRun(planPath: string, flags: Flags): Parts {
     controllerAddr: fleet.controllerAddr,
     spec: fleet.fabric,
     name: plan.fleets.length === 1 ? 'dataplane' : `dataplane ${fleet.host}`,
-    firstIncarnation: 1,
+    // Above that of any node of this fleet's earlier lives.
+    firstIncarnation: Number(flags.life ?? 0) * INCARNATIONS_A_LIFE + 1,
     originNs: BigInt(flags.originNs ?? systemClock.nowNs()),
     random: new Random(plan.scenario.seed),
     peersOf: peersOf(plan.topology.edges),

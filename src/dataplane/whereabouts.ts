@@ -25,6 +25,8 @@ export class Whereabouts {
    * Listens on `path`, for the owner alone. A folder too deep for a socket's path is reached by descriptor.
    */
   static async open(path: string, fleet: Fleet): Promise<Whereabouts> {
+    // A fleet that was killed, whose place this one takes, left its own.
+    rmSync(path, { force: true })
     const server = createServer()
     const whereabouts = new Whereabouts(server, path)
     server.on('connection', client => whereabouts.#serve(client, fleet))

@@ -5,6 +5,14 @@ import type { Level } from '../config/types.ts'
 import type { HostPlan } from './plan-types.ts'
 import type { Site } from './site.ts'
 
+export interface HostConditions {
+  readonly cut?: boolean
+  /** Share of frames lost. */
+  readonly loss?: number
+  readonly delayS?: number
+  readonly jitterS?: number
+}
+
 export interface Ground {
   readonly level: Level
   /** "none" on this machine itself, else what QEMU calls it. */
@@ -21,8 +29,8 @@ export interface Ground {
   kill(host: HostPlan): Promise<void>
   /** Brings a killed host back, empty. */
   revive(host: HostPlan): Promise<void>
-  /** Cuts a host off the segment, or joins it again. */
-  setCut(host: HostPlan, isCut: boolean): Promise<void>
+  /** What befalls frames between a host and all others from now on; null: nothing. Throws NOT_FIT where it can't be. */
+  setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void>
   /** Ends every site but this machine, in order where `deadlineS` allows. Names what did not end in order. */
   close(deadlineS: number): Promise<readonly string[]>
 }

@@ -19,6 +19,8 @@ type ProgramName = HostPlan['programs'][number]
 export interface RunHost {
   readonly plan: HostPlan
   readonly programs: Map<ProgramName, Program>
+  /** How often it was brought back. */
+  life: number
 }
 
 export interface EndedPrograms {
@@ -37,7 +39,7 @@ export class Hosts {
   constructor(context: RunContext, ground: Ground) {
     this.#context = context
     this.#ground = ground
-    this.all = context.plan.hosts.map(plan => ({ plan, programs: new Map() }))
+    this.all = context.plan.hosts.map(plan => ({ plan, programs: new Map(), life: 0 }))
   }
 
   get dataplanes(): Program[] {
@@ -73,14 +75,15 @@ export class Hosts {
     const root = await site.createRoot({ host: plan.name, uplink: plan.uplink })
     folder.ledger.done('netns_create', { what: 'fabric root', host: plan.name, ...root })
     this.#remember(site, Number(root.inode), root.cookie)
-    for (const name of plan.programs) host.programs.set(name, await this.#startProgram(plan, name, site))
+    for (const name of plan.programs) host.programs.set(name, await this.#startProgram(host, name, site))
     await this.#ready([...host.programs.values()])
   }
 
-  async #startProgram(plan: HostPlan, name: ProgramName, site: Site): Promise<Program> {
+  async #startProgram({ plan, life }: RunHost, name: ProgramName, site: Site): Promise<Program> {
     const { context, title } = { context: this.#context, title: titleOf(plan, name, this.all.length) }
     const { keep } = context.plan.scenario.run
-    const args = name === 'dataplane' ? ['--fleet', String(plan.fleet)] : keep ? ['--keep-database'] : []
+    const args =
+      name === 'dataplane' ? ['--fleet', String(plan.fleet), '--life', String(life)] : keep ? ['--keep-database'] : []
     context.folder.ledger.intent('process_start', { name, host: plan.name })
     const process = await site.start({ program: name, host: plan.name, args })
     const program = new Program({
@@ -124,6 +127,7 @@ export class Hosts {
   /** Brings a killed host back, its programs ready; fleets are to be told to build. */
   async revive(host: RunHost): Promise<void> {
     await this.#ground.revive(host.plan)
+    host.life += 1
     await this.startHost(host)
   }
 

@@ -1,8 +1,9 @@
 // This kernel as a site of a run: on this machine inside `nslab run` itself, in a microVM inside the guest's agent.
 
+import { UPLINK_INTERFACE } from '../addressing/uplinks.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Sample } from '../judge/types.ts'
-import { type Netns, native } from '../native.ts'
+import { type Netns, native, type UplinkSpec } from '../native.ts'
 import { type Census, observeRun, type RunObjects, takeCensus } from './census.ts'
 import { diffCensus } from './census-diff.ts'
 import { type Lease, leaseHoldersOf } from './leases.ts'
@@ -44,6 +45,8 @@ export interface LocalSiteOptions {
   readonly folder: string
   /** Where a program's output goes; asked once a program. */
   readonly console: (name: string) => Console & { readonly release?: () => void }
+  /** The interface of this kernel that leads to the other hosts; null: all hosts are on this kernel. */
+  readonly uplinkCard: string | null
   /** Processes beside the programs that samples show. */
   readonly alsoSampled: readonly SampledProcess[]
   /** Waits; rejects when the run is aborted. */
@@ -51,6 +54,10 @@ export interface LocalSiteOptions {
   /** Told before (`intent`) and after (`done`) each change of the machine. */
   readonly onDeed: (state: 'intent' | 'done', op: string, facts: Readonly<Record<string, unknown>>) => void
 }
+
+/** The bridge between the roots of several hosts on this kernel. */
+const SEGMENT_BRIDGE = 'segment0'
+const UPLINK_MTU = 1500
 
 interface Running extends StartRequest {
   readonly process: SiteProcess
@@ -62,6 +69,7 @@ export class LocalSite implements Site {
   readonly #roots = new Map<string, Netns>()
   readonly #objects: RunObjects[] = []
   #running: Running[] = []
+  #segment: Promise<Netns> | null = null
   #before: { readonly census: Census; readonly request: BaselineRequest } | null = null
   #lease: Lease | null = null
   #sampler: Sampler | null = null
@@ -86,15 +94,29 @@ export class LocalSite implements Site {
     return { memory_bytes, warnings }
   }
 
-  /** Cuts a host off the segment, or joins it again. */
-  async setCut(_host: string, _isCut: boolean): Promise<void> {
-    throw new Error('not yet')
-  }
-
-  async createRoot({ host }: RootRequest): Promise<RootFacts> {
+  async createRoot({ host, uplink }: RootRequest): Promise<RootFacts> {
     const root = await native.Netns.create()
     this.#roots.set(host, root)
+    if (uplink !== null) {
+      const { address, mac, prefixLength, routes } = uplink
+      const from = await this.#wayFor(host)
+      await root.addUplink({ name: UPLINK_INTERFACE, mac, address, prefixLength, mtu: UPLINK_MTU, routes, from })
+    }
     return identityFacts(root)
+  }
+
+  /** How a root reaches the others: by this kernel's network card, or over a bridge where all are on this kernel. */
+  async #wayFor(host: string): Promise<UplinkSpec['from']> {
+    const { uplinkCard } = this.#options
+    if (uplinkCard !== null) return { kind: 'move', interface: uplinkCard }
+    this.#segment ??= makeSegment()
+    return { kind: 'veth', segment: await this.#segment, bridge: SEGMENT_BRIDGE, port: host }
+  }
+
+  /** Lets frames of a host pass the segment, or drops them in both directions. */
+  async setCut(host: string, isCut: boolean): Promise<void> {
+    const segment = await this.#segment
+    await segment?.setBridgePort(host, !isCut)
   }
 
   async closeRoot(host: string): Promise<void> {
@@ -208,6 +230,9 @@ export class LocalSite implements Site {
     await Promise.all(running.map(({ process }) => process.exited))
     for (const root of this.#roots.values()) root.close()
     this.#roots.clear()
+    const segment = await this.#segment
+    segment?.close()
+    this.#segment = null
     await this.#lease?.release()
     this.#lease = null
   }
@@ -216,6 +241,12 @@ export class LocalSite implements Site {
   #nameOf({ program, host }: StartRequest): string {
     return this.#roots.size > 1 && program === 'dataplane' ? `${program}:${host}` : program
   }
+}
+
+async function makeSegment(): Promise<Netns> {
+  const segment = await native.Netns.create()
+  await segment.addBridge(SEGMENT_BRIDGE, UPLINK_MTU)
+  return segment
 }
 
 /** A namespace's identity for the ledger. */

@@ -12,6 +12,7 @@ import { Attempts } from './attempts.ts'
 import type { CensusDifference } from './census-diff.ts'
 import { RunContext } from './context.ts'
 import { readEnvironment } from './environment.ts'
+import { holdWithFaults } from './faults.ts'
 import { requireFitness } from './fitness.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
@@ -22,6 +23,7 @@ import { measure, takeBaselines, verifySites, wire } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
 import { fleetSocketName } from './plan-types.ts'
 import type { Progress } from './progress.ts'
+import { proveWiring, provingFleets } from './proof.ts'
 import { createRunFolder } from './run-folder.ts'
 
 export interface RunOptions {
@@ -131,6 +133,7 @@ function localSite(context: RunContext): LocalSite {
       const fd = folder.openAppend(file)
       return { fd, lastWords: () => folder.lastLines(file), release: () => closeSync(fd) }
     },
+    uplinkCard: null,
     alsoSampled: [{ name: 'run', pid: process.pid }],
     pause: durationS => context.hold(durationS),
     onDeed: (state, op, facts) => folder.ledger[state](op, facts),
@@ -186,7 +189,12 @@ async function drive(
     await Promise.all(ground.sites.map(site => site.sampleNow()))
     await measure(context, ground.sites)
   })
-  await context.inPhase('hold', () => context.hold(plan.scenario.run.holdS))
+  const prove = async (): Promise<void> => {
+    await proveWiring(context, provingFleets(hosts))
+    context.metrics.proofs_count = (context.metrics.proofs_count ?? 0) + 1
+  }
+  await context.inPhase('prove', prove)
+  await context.inPhase('hold', () => holdWithFaults({ context, hosts, ground, prove }))
 }
 
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */

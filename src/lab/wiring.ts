@@ -32,6 +32,11 @@ export class Wiring {
     }
   }
 
+  /** These nodes are gone, whoever may not have noticed yet. */
+  forget(ids: readonly number[]): void {
+    for (const id of ids) for (const seen of [this.up, this.connected, this.ready]) seen.delete(id)
+  }
+
   /** The stage that is not complete, and the ids it lacks of 1..`nodesCount`. */
   missing(nodesCount: number): { readonly stage: string; readonly ids: readonly number[] } {
     for (const [stage, seen] of [

@@ -1,0 +1,101 @@
+// The hold of a run: nothing, or faults done to its hosts and undone again. After each the wiring must be proven anew.
+
+import type { NslabError } from '../base/errors.ts'
+import type { FaultConfig } from '../config/types.ts'
+import type { RunContext } from './context.ts'
+import type { Ground } from './ground.ts'
+import type { Hosts } from './hosts.ts'
+import { DEADLINE_SCALE } from './levels.ts'
+import { missingMembers } from './phases.ts'
+
+export interface HoldParts {
+  readonly context: RunContext
+  readonly hosts: Hosts
+  readonly ground: Ground
+  /** Shows that every link is as planned; rejects with DEADLINE where that takes too long. */
+  readonly prove: () => Promise<void>
+}
+
+interface Step {
+  readonly atS: number
+  readonly act: () => Promise<void>
+}
+
+/** Holds for as long as the scenario says, and until its last fault is undone and recovered from. */
+export async function holdWithFaults(parts: HoldParts): Promise<void> {
+  const { context } = parts
+  const { faults, run } = context.plan.scenario
+  const startedS = context.nowS()
+  const steps: Step[] = faults.flatMap((fault, index) => [
+    { atS: fault.atS, act: () => begin(parts, fault, index) },
+    { atS: fault.atS + fault.forS, act: () => undo(parts, fault, index) },
+  ])
+  // A fault that ends as another begins ends first.
+  steps.sort((a, b) => a.atS - b.atS)
+  for (const { atS, act } of [...steps, { atS: run.holdS, act: async () => {} }]) {
+    await context.hold(Math.max(0, startedS + atS - context.nowS()))
+    await act()
+  }
+  if (faults.length > 0) context.metrics.faults_count = faults.length
+}
+
+async function begin({ context, hosts, ground }: HoldParts, fault: FaultConfig, index: number): Promise<void> {
+  const { op } = fault
+  context.folder.ledger.intent('fault', { fault: index, ...fault })
+  for (const name of fault.hosts) {
+    const host = hosts.find(name)
+    if (op === 'kill') {
+      await hosts.kill(host)
+      context.wiring.forget(idsOf(context, host.plan.fleet))
+    } else {
+      const conditions = op === 'cut' ? { cut: true } : impairmentOf(fault)
+      await ground.setConditions(host.plan, conditions)
+    }
+  }
+  context.folder.ledger.done('fault', { fault: index })
+  context.tell({ kind: 'fault_started', fault: index, op, hosts: fault.hosts })
+}
+
+const impairmentOf = ({ loss, delayS, jitterS }: FaultConfig): { loss: number; delayS: number; jitterS: number } => ({
+  loss,
+  delayS,
+  jitterS,
+})
+
+/** Undoes the fault and waits until everything is as before it. */
+async function undo(parts: HoldParts, fault: FaultConfig, index: number): Promise<void> {
+  const { context, ground, hosts } = parts
+  context.folder.ledger.intent('fault_end', { fault: index })
+  const undoneS = context.nowS()
+  await Promise.all(
+    fault.hosts.map(async name => {
+      const host = hosts.find(name)
+      if (fault.op === 'kill') {
+        await hosts.revive(host)
+        host.programs.get('dataplane')?.send({ do: 'build' })
+      } else await ground.setConditions(host.plan, null)
+    }),
+  )
+  context.folder.ledger.done('fault_end', { fault: index })
+  context.tell({ kind: 'fault_ended', fault: index, op: fault.op, hosts: fault.hosts })
+  await recover(parts)
+  const recoveredS = context.nowS()
+  context.tell({ kind: 'recovered', fault: index })
+  const { metrics } = context
+  metrics.recovery_s = Math.max(metrics.recovery_s ?? 0, recoveredS - undoneS)
+}
+
+/** Every node ready again, and every link proven, within the scenario's deadline. */
+async function recover({ context, prove }: HoldParts): Promise<void> {
+  const limitS = context.plan.scenario.run.deadlineS * DEADLINE_SCALE[context.level]
+  const isWhole = (): boolean => context.wiring.ready.size === context.nodesCount
+  const late = (): NslabError => missingMembers(context, limitS)
+  if (!isWhole()) await context.waitFor(isWhole, limitS, late)
+  await prove()
+}
+
+function idsOf({ plan }: RunContext, fleet: number | null): number[] {
+  const planned = fleet === null ? undefined : plan.fleets[fleet]
+  if (planned === undefined) return []
+  return Array.from({ length: planned.nNodes }, (_, index) => planned.nodeIdOffset + index + 1)
+}
