@@ -11,12 +11,15 @@ import type { DataplaneConfig } from '../config/types.ts'
 import type { Addon, Fabric, FabricOptions, FabricSpec, FabricTimings, Netns } from '../native.ts'
 import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
+import type { LinkEnd } from '../protocol/steering.ts'
 import { Alarms } from './alarms.ts'
 import { FleetNode } from './fleet-node.ts'
 import { KeepAlive } from './keep-alive.ts'
+import { linkEndsOf } from './link-ends.ts'
 import { Membership } from './membership.ts'
 import { NodeAgent } from './node-agent.ts'
 import { Recovery } from './recovery.ts'
+import { type Walk, Walks } from './walks.ts'
 
 /** An event before it has its time and place. */
 export type FleetEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 't_s' | 'from'> : never) : never
@@ -58,6 +61,7 @@ export class Fleet {
   readonly #alarms: Alarms<FleetNode>
   readonly #recovery: Recovery
   readonly #membership: Membership
+  readonly #walks: Walks
   readonly #keepAlive: KeepAlive
   #building: Promise<FabricTimings> | null = null
   #timings: FabricTimings | null = null
@@ -96,6 +100,7 @@ export class Fleet {
           const { nodeId: node_id, peerId: peer_id, reason } = event
           options.emit({ kind: 'link_refused', node_id, peer_id, reason }, event.atNs)
         },
+        token: event => this.#walks.see(event),
         fatal: error => this.#fail(error),
       },
     )
@@ -117,6 +122,7 @@ export class Fleet {
       this.#recovery,
     )
     this.#recovery.attach(this.#membership)
+    this.#walks = new Walks(nodes, this.#membership, options.emit)
     // Read by people, compared by the controller: no two fleets have the same, on equal machines neither.
     const fleet = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
     for (const [index, node] of spec.nodes.entries()) {
@@ -163,6 +169,16 @@ export class Fleet {
     } catch {
       return null
     }
+  }
+
+  /** Takes part in a walk, and starts it where its first node is here. Walks before it have ended. */
+  walk(walk: Walk): void {
+    this.#walks.begin(walk)
+  }
+
+  /** Every link end that is up. Rejects with ECANCELED when the fleet ends meanwhile. */
+  async linkEnds(): Promise<LinkEnd[]> {
+    return linkEndsOf(await this.#membership.listLinks())
   }
 
   get firstId(): number {

@@ -32,6 +32,12 @@ export const MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 /** Refused links that become events; further ones are only counted, since a stranger may knock without end. */
 export const LINK_REFUSALS_TOLD = 100
 
+/** Tokens of a walk that come to a node again and become events; the walk is spoilt by the first. */
+export const TOKENS_AGAIN_TOLD = 100
+
+/** Link ends in one answer: half a megabyte as JSON, a thirtieth of the longest line. */
+export const LINK_ENDS_A_NOTICE = 10_000
+
 /**
  * Relays of a fleet started by hand hold this many nodes back in the listen queue, no more than the joins in flight.
  */

@@ -11,6 +11,7 @@ import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { type OwnCommand, Steered } from '../protocol/steered.ts'
 import { Fleet, type FleetEnd } from './fleet.ts'
+import { LINK_ENDS_A_NOTICE } from './limits.ts'
 import { Relay } from './relay.ts'
 import { Whereabouts } from './whereabouts.ts'
 
@@ -130,8 +131,25 @@ class Dataplane {
         this.#steered.send({ is: 'netns', node_id: command.node_id, pid: process.pid, fd })
         return
       }
+      case 'walk': {
+        const { walk, first, second, nodes_count: nodesCount } = command
+        this.#fleet?.walk({ walk, first, second, nodesCount })
+        this.#steered.send({ is: 'walking', walk })
+        return
+      }
+      case 'links':
+        this.#tellLinks(command.proof).catch(error => this.#steered.fail(error))
+        return
       case 'missing':
         return
+    }
+  }
+
+  async #tellLinks(proof: number): Promise<void> {
+    const ends = (await this.#fleet?.linkEnds()) ?? []
+    for (let from = 0, more = true; more; from += LINK_ENDS_A_NOTICE) {
+      more = from + LINK_ENDS_A_NOTICE < ends.length
+      this.#steered.send({ is: 'links', proof, ends: ends.slice(from, from + LINK_ENDS_A_NOTICE), more })
     }
   }
 

@@ -67,6 +67,16 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     return this.#links?.endsUp ?? 0
   }
 
+  /** Hands a token on. What comes of it is a link event. */
+  sendToken(nodeId: number, peerId: number, walk: number, hops: number): void {
+    this.#links?.sendToken(nodeId, peerId, walk, hops)
+  }
+
+  /** As Links.list(); nothing where there are no links to list. */
+  listLinks(): Promise<Uint32Array> {
+    return this.#links?.list() ?? Promise.resolve(new Uint32Array())
+  }
+
   /** Has a node with a complete namespace join as soon as there is a place. */
   enqueue(node: FleetNode): void {
     node.stage = 'waiting'

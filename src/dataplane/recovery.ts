@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import type { DataplaneConfig } from '../config/types.ts'
-import type { Fabric, LinkEvent } from '../native.ts'
+import type { Fabric, LinkChange, LinkEvent, TokenEvent } from '../native.ts'
 import type { RefusalCode } from '../protocol/messages.ts'
 import type { Alarms } from './alarms.ts'
 import type { FleetNode } from './fleet-node.ts'
@@ -32,7 +32,8 @@ export interface RecoveryOptions {
 export interface RecoveryEvents {
   lost(node: FleetNode, reason: string): void
   restarted(node: FleetNode, reason: string): void
-  linkRefused(event: LinkEvent): void
+  linkRefused(event: LinkChange): void
+  token(event: TokenEvent): void
   /** The fleet can't go on. */
   fatal(error: NslabError): void
 }
@@ -154,6 +155,10 @@ export class Recovery implements MembershipEvents {
         case 'dial_failed':
           this.counts.dialsFailed++
           this.#dialFailed(node, this.#options.nodes[event.peerId - first], event.reason)
+          break
+        case 'token':
+        case 'token_unsent':
+          this.#events.token(event)
           break
       }
     }

@@ -6,10 +6,21 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { NslabError } from '../base/errors.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import { environmentSchema, eventSchema, ledgerSchema, outcomeSchema, planSchema, sampleSchema } from './schemas.ts'
-import type { Damage, Environment, History, LedgerEntry, Outcome, Sample } from './types.ts'
+import {
+  environmentSchema,
+  eventSchema,
+  ledgerSchema,
+  linksSchema,
+  outcomeSchema,
+  planSchema,
+  sampleSchema,
+} from './schemas.ts'
+import type { Damage, Environment, History, LedgerEntry, LinkListing, Outcome, Sample } from './types.ts'
 
 const NEWLINE = 0x0a
+
+/** A run that was killed has no outcome, and one of before links were listed has no list: neither is damage. */
+const mayBeMissing = new Set(['outcome.json', 'links.ndjson'])
 
 /**
  * Reads the saved data of the run in `folder`.
@@ -28,6 +39,7 @@ export function readHistory(folder: string): History {
     events: readLines(folder, 'events.ndjson', eventSchema, damage) as unknown as RunEvent[],
     samples: readLines(folder, 'samples.ndjson', sampleSchema, damage) as Sample[],
     ledger: readLines(folder, 'ledger.ndjson', ledgerSchema, damage) as LedgerEntry[],
+    links: readLines(folder, 'links.ndjson', linksSchema, damage) as unknown as LinkListing[],
     outcome,
     damage,
   }
@@ -72,7 +84,7 @@ function readPlan(path: string): unknown {
   return plan
 }
 
-/** A JSON document, or null and an entry in `damage`. A missing outcome is how a killed run looks and is no damage. */
+/** A JSON document, or null and an entry in `damage`. */
 function readDocument(folder: string, file: string, schema: v.GenericSchema, damage: Damage[]): unknown {
   const bytes = readBytes(folder, file, damage)
   if (bytes === null) return null
@@ -109,7 +121,7 @@ function readBytes(folder: string, file: string, damage: Damage[]): Buffer | nul
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       damage.push({ file, kind: 'corrupt', problem: reasonOf(error) })
-    else if (file !== 'outcome.json') damage.push({ file, kind: 'missing', problem: 'the run did not write it' })
+    else if (!mayBeMissing.has(file)) damage.push({ file, kind: 'missing', problem: 'the run did not write it' })
     return null
   }
 }

@@ -4,6 +4,7 @@
 import type { Plan } from '../lab/plan-types.ts'
 import { heldMemoryNoise } from './noise.ts'
 import { rssAtWired, threadsMost } from './process-metrics.ts'
+import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof-metrics.ts'
 import { readTimeline, type Timeline } from './timeline.ts'
 import type { History } from './types.ts'
 import { toNanosecond, unitOf } from './units.ts'
@@ -29,6 +30,7 @@ interface Facts {
   readonly history: History
   readonly plan: Plan
   readonly time: Timeline
+  readonly proofs: Proofs
   readonly measured: (name: string) => Metric
 }
 
@@ -73,6 +75,9 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
   database_losses_count: ({ time }) => known(time.counts.database_lost, 'database_lost events'),
   warnings_count: ({ time }) => known(time.counts.warning, 'warning events'),
   errors_count: ({ time }) => known(time.counts.error, 'error events'),
+  ...Object.fromEntries(
+    Object.entries(proofDerivations).map(([name, derive]) => [name, (f: Facts): Metric => derive(f.proofs)]),
+  ),
 }
 
 /** Where metrics come from: those in neither set are read from events.ndjson, and damage to it makes them unknown. */
@@ -97,7 +102,8 @@ export function computeMetrics(history: History): Metrics {
   let facts: Facts
   try {
     const measured = (name: string): Metric => measuredBy(history, name)
-    facts = { history, plan: history.plan as Plan, time: readTimeline(history.events), measured }
+    const time = readTimeline(history.events)
+    facts = { history, plan: history.plan as Plan, time, proofs: new Proofs(history), measured }
   } catch (error) {
     for (const name of metricNames) metrics[name] = crashed(error)
     return metrics
@@ -145,7 +151,7 @@ function tolerance(name: string): number {
 
 function distrustDamage(history: History, name: string, metric: Metric): Metric {
   if (!metric.known || measuredOnly.has(name)) return metric
-  const file = sampled.has(name) ? 'samples.ndjson' : 'events.ndjson'
+  const file = sampled.has(name) ? 'samples.ndjson' : listedMetrics.has(name) ? 'links.ndjson' : 'events.ndjson'
   if (file === 'events.ndjson' && history.events.length === 0) return unknown('no event was recorded')
   const damage = history.damage?.find(
     d => d.file === file && (d.kind === 'corrupt' || (d.kind === 'cut' && history.outcome)),
@@ -203,11 +209,18 @@ function nodesCount({ plan, time }: Facts): Metric {
 }
 
 /**
- * The dataplane's own count of link ends as the run ended; where it did not say, planned edges between ready nodes: a
- * node is ready when all its links are up. A topology without edges proves nothing by the latter alone.
+ * Links whose ends agreed at the last proof, with one fleet beside its own count of ends as the run ended. Without a
+ * proof that count; where it did not say, planned edges between ready nodes: a node is ready when all its links are up.
+ * A topology without edges proves nothing by the latter alone.
  */
-function linksCount({ plan, time, measured }: Facts): Metric {
+function linksCount({ plan, time, proofs, measured }: Facts): Metric {
   const ends = measured('links_up_count')
+  const proven = linksProven(proofs)
+  if (proven !== null) {
+    // Of several fleets the first to end takes links of the others with it.
+    const others = ends.known && plan.fleets.length === 1 ? [{ ...ends, value: ends.value / 2 }] : []
+    return known(proven, 'links whose two ends agree (links.ndjson)', others)
+  }
   if (ends.known) return known(ends.value / 2, 'link ends up when the run ended, by two')
   const wired = plan.topology.edges.filter(([a, b]) => time.ready.has(a) && time.ready.has(b)).length
   return known(wired, `planned edges with both ends ready; ${plan.topology.edges.length} planned`)

@@ -53,11 +53,22 @@ const nodeKinds = [
   'node_lost',
   'node_restarted',
   'link_refused',
+  'walk_started',
+  'token_passed',
+  'token_stuck',
 ]
+
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isInteger(value)
 
 export const eventSchema = v.pipe(
   v.looseObject({ t_s: timeS, from: v.string(), kind: v.string(), node_id: v.optional(nodeId) }),
   v.check(event => !nodeKinds.includes(event.kind) || event.node_id !== undefined, 'node_id is missing'),
+  v.check(event => event.kind !== 'proof_started' || isNumber(event.proof), 'proof is missing'),
+  v.check(event => !/^(walk|token)_/.test(event.kind) || isNumber(event.walk), 'walk is missing'),
+  v.check(
+    event => event.kind !== 'token_passed' || (isNumber(event.from_id) && isNumber(event.hops)),
+    'hop is missing',
+  ),
   v.check(event => !event.kind.startsWith('phase_') || typeof event.phase === 'string', 'phase is missing'),
 )
 
@@ -77,6 +88,16 @@ export const sampleSchema = v.looseObject({
       cpu_s: finite,
     }),
   ),
+})
+
+const endpoint = v.pipe(v.string(), v.regex(/^[0-9.]+:[0-9]+$/))
+
+export const linksSchema = v.looseObject({
+  t_s: timeS,
+  proof: count,
+  host: v.string(),
+  more: v.boolean(),
+  ends: v.array(v.strictTuple([nodeId, nodeId, endpoint, endpoint])),
 })
 
 export const ledgerSchema = v.looseObject({

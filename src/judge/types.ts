@@ -2,6 +2,7 @@
 
 import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
+import type { LinkEnd } from '../protocol/steering.ts'
 
 /** A line of samples.ndjson. */
 export interface Sample {
@@ -19,6 +20,17 @@ export interface Sample {
     readonly descriptors_count: number
     readonly cpu_s: number
   }[]
+}
+
+/** A line of links.ndjson: link ends that were up on a host when the run proved its links, all or a part of them. */
+export interface LinkListing {
+  readonly t_s: number
+  /** Which proof: the number of its event proof_started. */
+  readonly proof: number
+  readonly host: string
+  /** A further line has more of the same. */
+  readonly more: boolean
+  readonly ends: readonly LinkEnd[]
 }
 
 /** A line of ledger.ndjson: what the run truly did, written before (`intent`) or after (`done`) the deed. */
@@ -92,6 +104,8 @@ export interface History {
   readonly samples: readonly Sample[]
   readonly ledger: readonly LedgerEntry[]
   readonly outcome: Outcome | null
+  /** Empty where the run did not prove its links; absent in data of before there was such a proof. */
+  readonly links?: readonly LinkListing[]
   /** What could not be read back; absent or empty for a whole folder. Figures from a damaged file are not trusted. */
   readonly damage?: readonly Damage[]
 }

@@ -33,6 +33,7 @@ export class RunContext {
   readonly #onWarning: (message: string) => void
   readonly #listeners = new Set<(event: RunEvent) => void>()
   phase: PhaseName = 'preflight'
+  #proofs = 0
   #phaseStartedS = 0
 
   constructor(facts: {
@@ -58,6 +59,12 @@ export class RunContext {
 
   get nodesCount(): number {
     return this.plan.topology.nodes_count
+  }
+
+  /** The number of the next proof of the wiring, from 1. */
+  nextProof(): number {
+    this.#proofs += 1
+    return this.#proofs
   }
 
   nowS(): number {

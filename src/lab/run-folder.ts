@@ -18,7 +18,7 @@ import {
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
-import type { LedgerEntry, Sample } from '../judge/types.ts'
+import type { LedgerEntry, LinkListing, Sample } from '../judge/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { diskRefused, LineWriter, toJson, writeFileAtomic } from './disk.ts'
 import { Ledger } from './ledger.ts'
@@ -78,6 +78,8 @@ export class RunFolder {
   readonly ledger: Ledger
   readonly events: LineWriter<RunEvent>
   readonly samples: LineWriter<Sample>
+  /** Link ends that were up when the run proved its links. */
+  readonly links: LineWriter<LinkListing>
   readonly #ledgerLines: LineWriter<LedgerEntry>
   readonly #listeners: ((error: NslabError) => void)[] = []
   #failure: NslabError | null = null
@@ -92,6 +94,7 @@ export class RunFolder {
     this.ledger = new Ledger(this.#ledgerLines, clock, originNs, () => !this.#tolerant)
     this.events = new LineWriter(this.file('events.ndjson'), refused)
     this.samples = new LineWriter(this.file('samples.ndjson'), refused)
+    this.links = new LineWriter(this.file('links.ndjson'), refused)
     try {
       mkdirSync(this.file('console'))
       takeReserve(this.file(RESERVE_NAME))
@@ -165,7 +168,7 @@ export class RunFolder {
 
   /** Everything appended so far is with the kernel. Refusals go to `failure`. */
   flush(): void {
-    for (const lines of [this.#ledgerLines, this.events, this.samples]) {
+    for (const lines of this.#lines()) {
       try {
         lines.flush()
       } catch (error) {
@@ -178,7 +181,11 @@ export class RunFolder {
   /** Flushes and closes everything and gives the reserve back. Safe twice. */
   close(): void {
     rmSync(this.file(RESERVE_NAME), { force: true })
-    for (const lines of [this.#ledgerLines, this.events, this.samples]) lines.close()
+    for (const lines of this.#lines()) lines.close()
+  }
+
+  #lines(): LineWriter<never>[] {
+    return [this.#ledgerLines, this.events, this.samples, this.links]
   }
 
   #writeText(name: string, text: string, mode: number): void {

@@ -25,7 +25,49 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
   | { readonly kind: 'refused'; readonly code: string; readonly reason: string; readonly node_id?: number }
   | { readonly kind: 'link_refused'; readonly node_id: number; readonly peer_id: number; readonly reason: string }
   | { readonly kind: 'database_lost' | 'database_back'; readonly reason?: string }
+  /** The run begins to prove that links are as planned. The walk of a proof has its number; the last one counts. */
+  | { readonly kind: 'proof_started'; readonly proof: number }
+  /** The node has sent a token on its way. */
+  | { readonly kind: 'walk_started'; readonly walk: number; readonly node_id: number }
+  /** The node was handed the token, over the link to `from_id`; `hops` links it has gone over by then. */
+  | {
+      readonly kind: 'token_passed'
+      readonly walk: number
+      readonly node_id: number
+      readonly from_id: number
+      readonly hops: number
+    }
+  /** The node could not hand the token on. */
+  | {
+      readonly kind: 'token_stuck'
+      readonly walk: number
+      readonly node_id: number
+      readonly peer_id: number
+      readonly hops: number
+      readonly reason: string
+    }
+  /** Something was done to hosts on purpose, and undone again; `fault` is its index in the plan's faults. */
+  | {
+      readonly kind: 'fault_started' | 'fault_ended'
+      readonly fault: number
+      readonly op: string
+      readonly hosts: readonly string[]
+    }
+  /** Every node is ready again after the fault, and every link proven. */
+  | { readonly kind: 'recovered'; readonly fault: number }
+  /** A microVM is there: booted, or restored from a saved state. `seconds`: from power-on to its agent's answer. */
+  | { readonly kind: 'vm_ready'; readonly vm: string; readonly how: 'booted' | 'restored'; readonly seconds: number }
+  | { readonly kind: 'vm_ended'; readonly vm: string; readonly how: string }
   | { readonly kind: 'stopped' }
 )
 
-export type PhaseName = 'preflight' | 'census' | 'prepare' | 'wire' | 'measure' | 'hold' | 'teardown' | 'verify'
+export type PhaseName =
+  | 'preflight'
+  | 'census'
+  | 'prepare'
+  | 'wire'
+  | 'measure'
+  | 'prove'
+  | 'hold'
+  | 'teardown'
+  | 'verify'

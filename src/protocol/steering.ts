@@ -11,10 +11,27 @@ export type Command =
   /** controller: which ids has the barrier not seen? Answered by `missing`. */
   | { readonly do: 'missing' }
   /**
+   * dataplane: a token walks the ring from node `first` to node `second` and on, each node handing it to the neighbour
+   * that it did not come from. Answered by `walking`; the fleet that has `first` starts it, so it is told last.
+   */
+  | {
+      readonly do: 'walk'
+      /** Above that of any walk before, which ends. */
+      readonly walk: number
+      readonly first: number
+      readonly second: number
+      readonly nodes_count: number
+    }
+  /** dataplane: which link ends are up? Answered by `links`, one or several. */
+  | { readonly do: 'links'; readonly proof: number }
+  /**
    * End in order: nodes leave, the fabric is torn down and verified, rows are flushed; answered by `stopped`, then
    * exit.
    */
   | { readonly do: 'stop'; readonly deadline_s: number }
+
+/** One end of a link as its kernel has it: node id, peer id, local "address:port", remote "address:port". */
+export type LinkEnd = readonly [nodeId: number, peerId: number, local: string, remote: string]
 
 /** From a controller or dataplane. */
 export type Notice =
@@ -24,6 +41,9 @@ export type Notice =
   | { readonly is: 'netns'; readonly node_id: number; readonly pid: number; readonly fd: number }
   /** Ids of the plan that are not connected now, and those connected whose links are not all up. */
   | { readonly is: 'missing'; readonly not_connected: readonly number[]; readonly not_ready: readonly number[] }
+  | { readonly is: 'walking'; readonly walk: number }
+  /** Link ends that are up, ascending by node and peer; `more`: the next part follows. */
+  | { readonly is: 'links'; readonly proof: number; readonly ends: readonly LinkEnd[]; readonly more: boolean }
   /** Last message. `facts` are numbers for the outcome (teardown_s, …) and names left behind. */
   | { readonly is: 'stopped'; readonly facts: Readonly<Record<string, number>>; readonly remaining: readonly string[] }
   /** The program can't go on; it exits with `exit_code` after this. */
