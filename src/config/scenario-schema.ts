@@ -24,8 +24,8 @@ export const shellSchema = v.object({
       accel: v.optional(oneOf('auto', 'kvm', 'tcg'), 'auto'),
       memory_mib: v.optional(int(128, 1_048_576), 1024),
       vcpus: v.optional(int(1, 256), 2),
-      /** How VMs are joined: by the runner's own switch, or by tap devices and a bridge where the user may. */
-      network: v.optional(oneOf('auto', 'switch', 'tap'), 'auto'),
+      /** How VMs are joined: by the runner's own switch, or by tap devices and a bridge in a namespace of its own. */
+      network: v.optional(oneOf('switch', 'tap'), 'switch'),
       /** Boot every VM; else a saved state is restored where there is one. */
       cold: v.optional(flag, false),
       /** An image in place of the one that is built: the path of its image.json. */

@@ -112,7 +112,7 @@ export interface Scenario {
     readonly accel: 'auto' | 'kvm' | 'tcg'
     readonly memoryMib: number
     readonly vcpus: number
-    readonly network: 'auto' | 'switch' | 'tap'
+    readonly network: 'switch' | 'tap'
     /** Boot every VM, also where a saved state could be restored. */
     readonly cold: boolean
     /** Path of an image.json. */

@@ -112,7 +112,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "count": 1,
    "dataplanes": [],
    "memoryMib": 1024,
-   "network": "auto",
+   "network": "switch",
    "on": "auto",
    "vcpus": 2
   },
@@ -315,7 +315,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "count": 2,
    "dataplanes": [],
    "memoryMib": 1024,
-   "network": "auto",
+   "network": "switch",
    "on": "auto",
    "vcpus": 2
   },
@@ -339,21 +339,37 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-8c3a8b4e8e30b3e3c9bc1ee0e07212680c0753a996b0d643d1112bb93697d82d
+9325b0c0e9d53d555feec48729f82bcac5e6ecab3fd2805db9770ff4ead0d564
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
+d963d239d3b55cf3ef4169f2f3a25401077f2579a3dabf2e7711b8d2875b2e78
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
+0cf4cc30c61345d57b6abc3087fefa85c6ba421120ad81ff38b435d8fe6ec44d
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
+3e41838736e9e3805da6df15bac48c5f9331792887a04de4ea2a0bdb7f7f6934
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-1a7b675f1ade6c9363e162683e8449a3d2aa8e0d33c747dc655909a2039be0e1
+f298d1b59e64be34a5557e98ad1b6b2fb9be5e739c2ec465d10f30541312d94f
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
+b81f86799e3ce4ba6a387f9255912d267e18da157b39fc942c438ec907c614f1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-b9cea92930372ea602c837834c933fdd153f7c7220ec4a48b125556059be5bf9
+52ad7e742fa4eefa301f74980ac7207255f21d87b85a364bb663424b83206fe6
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-7bbbed5e012317a2249f85d995ffbb6918d4dfa385ade961be9dbc1f0e59b002
+0c23d3d5f759c30f96844534cb98fe06499435550ed1f5f5574ece2edb77b0f0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-5b3331bb1eab71311cfa1128802534f0320c2357b48495af235b07e96a4d7516
+112c3ee1efaeddbab2892fbf890d07a95302a7311903f074b89bd84750013e50
 `
