@@ -1,0 +1,290 @@
+// A network segment between microVMs: a learning layer-2 switch inside the runner's process. It needs no rights and
+// nothing of the kernel, and can lose, delay, slow down and cut what passes. Frames are forwarded where they were read.
+//
+// Which kind of segment a run has is the scenario's word alone (hosts.network): "auto" and "switch" are this one, "tap"
+// is tap-segment.ts: three times as fast, with rights it needs and conditions it lacks. Nothing is chosen by what a
+// machine happens to allow, because the same scenario would then be two experiments.
+
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { NslabError } from '../base/errors.ts'
+import { type Conditions, checkRule, effectOf, keyOf, type Rule, type Way as WayNames } from './segment-conditions.ts'
+import { LENGTH_BYTES } from './segment-frames.ts'
+import { type Counter, type Ledger, sumOf, type Tally } from './segment-ledger.ts'
+import { Capture } from './segment-pcap.ts'
+import { type LeaveReason, Port } from './segment-port.ts'
+import type { PortTotals, PortWiring, VmSegment } from './segment-types.ts'
+import { Way } from './segment-way.ts'
+
+/** Ports a segment ever knows; each pair has counters of its own. */
+const PORTS_MAX = 64
+
+/** MAC addresses learned on one port: a VM has one for each NIC, and one that invents addresses fills no table. */
+const MACS_PER_PORT_MAX = 256
+
+/**
+ * What may wait for one port, and in one delay line. Above a TCP window of Linux's default limits (tcp_rmem: 6 MiB, of
+ * which half is announced), so that a single connection meets no drop; 34 ms at 1 Gbit/s.
+ */
+const QUEUE_BYTES_MAX = 4 * 1024 * 1024
+
+const MAC_BYTES = 6
+
+/** Multicast or broadcast, by the first byte of a MAC address. */
+const isGroup = (firstByte: number): boolean => (firstByte & 1) === 1
+
+export interface SegmentOptions {
+  readonly name: string
+  /** Decides, with the ports' names, which frames a loss takes. */
+  readonly seed: number
+  readonly queueBytesMax?: number
+  readonly clock?: Clock
+  /** A port's stream came, or went and why. Not called for what close() does. */
+  readonly onPort?: (port: string, news: 'joined' | LeaveReason) => void
+}
+
+/** received = unaddressed + badSource + unicast + flooded; each unicast frame is offered once, each flooded to all others. */
+export interface PortCounters {
+  readonly connected: boolean
+  readonly received: Tally
+  readonly unaddressed: Tally
+  readonly badSource: Tally
+  readonly unicast: Tally
+  readonly flooded: Tally
+  readonly notLearnedCount: number
+  readonly macs: readonly string[]
+  /** Copies of its frames on their way to others, and theirs to it. */
+  readonly from: Ledger
+  readonly to: Ledger
+}
+
+export class Segment implements VmSegment {
+  readonly name: string
+  readonly #seed: number
+  readonly #queueBytesMax: number
+  readonly #clock: Clock
+  readonly #onPort: (port: string, news: 'joined' | LeaveReason) => void
+  readonly #ports = new Map<string, Port>()
+  /** By sender, then by receiver. */
+  readonly #ways = new Map<Port, Map<Port, Way>>()
+  readonly #portOfMac = new Map<number, Port>()
+  readonly #rules = new Map<string, Rule>()
+  /** Ports that got frames in this turn. */
+  readonly #touched = new Set<Port>()
+  readonly #captures = new Set<Capture>()
+  #closed = false
+
+  constructor(options: SegmentOptions) {
+    this.name = options.name
+    this.#seed = options.seed
+    this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX
+    this.#clock = options.clock ?? systemClock
+    this.#onPort = options.onPort ?? (() => {})
+  }
+
+  wiring(_port: string, netdevId: string, fd: number): PortWiring {
+    const netdev = `stream,id=${netdevId},server=off,addr.type=fd,addr.str=${fd}`
+    return { launcherOptions: [], stdio: 'pipe', netdev }
+  }
+
+  /**
+   * Makes `stream` the port of this name, in place of the one it may have had. The segment owns the stream from now on.
+   * Throws USAGE where the segment has too many ports or is closed.
+   */
+  connect(name: string, stream: Duplex): void {
+    if (this.#closed) throw new NslabError('USAGE', { problem: `the segment ${this.name} is closed` })
+    const port = this.#port(name)
+    if (port.connected) {
+      port.detach()
+      this.#forget(port, 'replaced')
+    }
+    port.attach(
+      stream,
+      (bytes, start, end) => this.#switch(port, bytes, start, end),
+      () => this.#flush(),
+      reason => this.#forget(port, reason),
+    )
+    this.#onPort(name, 'joined')
+  }
+
+  /** Takes a port off, as pulling its plug would. Nothing happens where it has none. */
+  disconnect(name: string): void {
+    const port = this.#ports.get(name)
+    if (port?.connected !== true) return
+    port.detach()
+    this.#forget(port, 'disconnected')
+  }
+
+  /**
+   * Sets the conditions of a way, in place of those that this same way had; null takes them back. They hold from the
+   * next frame on, also for ports that join later. Throws USAGE where they are out of range.
+   */
+  setConditions(names: WayNames, conditions: Conditions | null): void {
+    checkRule(names, conditions ?? {})
+    if (conditions === null) this.#rules.delete(keyOf(names))
+    else this.#rules.set(keyOf(names), { way: names, conditions, freeAtMs: 0 })
+    for (const [from, ways] of this.#ways)
+      for (const [to, way] of ways) way.setEffect(effectOf(this.#rules.values(), from.name, to.name))
+  }
+
+  counters(): Readonly<Record<string, PortCounters>> {
+    return Object.fromEntries([...this.#ports.values()].map(port => [port.name, this.#countersOf(port)]))
+  }
+
+  totals(): Readonly<Record<string, PortTotals>> {
+    const totals = Object.entries(this.counters()).map(([name, { received, to }]) => {
+      const dropped = Object.values(to.dropped).reduce((sum, { frames }) => sum + frames, 0)
+      return [name, { received, sent: to.sent, droppedFrames: dropped }]
+    })
+    return Object.fromEntries(totals) as Readonly<Record<string, PortTotals>>
+  }
+
+  /**
+   * Writes all that the port sends and gets to a new pcap file, until `stop` or close(). Frames that conditions drop on
+   * the way to it are not there. `stop` rejects with DISK_REFUSED where the file could not be written.
+   */
+  capture(name: string, path: string): { readonly stop: () => Promise<void> } {
+    const port = this.#port(name)
+    if (port.capture !== null) {
+      throw new NslabError('USAGE', { problem: `${name} is captured already, to ${port.capture.path}` })
+    }
+    const capture = new Capture(path, this.#clock)
+    port.capture = capture
+    this.#captures.add(capture)
+    const stop = async (): Promise<void> => {
+      if (port.capture === capture) port.capture = null
+      this.#captures.delete(capture)
+      await capture.close()
+    }
+    return { stop }
+  }
+
+  /** Takes every port off and ends captures; rejects where one of them could not be written. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const port of this.#ports.values()) {
+      port.detach()
+      port.capture = null
+    }
+    for (const ways of this.#ways.values()) for (const way of ways.values()) way.abandon()
+    this.#portOfMac.clear()
+    const captures = [...this.#captures]
+    this.#captures.clear()
+    await Promise.all(captures.map(capture => capture.close()))
+  }
+
+  #port(name: string): Port {
+    const known = this.#ports.get(name)
+    if (known !== undefined) return known
+    if (this.#ports.size === PORTS_MAX) {
+      throw new NslabError('USAGE', { problem: `the segment ${this.name} has ${PORTS_MAX} ports; ${name} is one more` })
+    }
+    const port = new Port(name, this.#queueBytesMax)
+    const ways = new Map<Port, Way>()
+    for (const [other, itsWays] of this.#ways) {
+      ways.set(other, this.#way(port, other))
+      itsWays.set(port, this.#way(other, port))
+    }
+    this.#ways.set(port, ways)
+    this.#ports.set(name, port)
+    return port
+  }
+
+  #way(from: Port, to: Port): Way {
+    const seed = seedOf(this.#seed, from.name, to.name)
+    const nowMs = (): number => Number(this.#clock.nowNs()) / 1e6
+    const way = new Way(to, { seed, queueBytesMax: this.#queueBytesMax, nowMs })
+    way.setEffect(effectOf(this.#rules.values(), from.name, to.name))
+    return way
+  }
+
+  /** Offers one frame to whom it is for. */
+  #switch(from: Port, bytes: Buffer, start: number, end: number): void {
+    const frame = start + LENGTH_BYTES
+    from.received.add(1, end - frame)
+    from.capture?.add(bytes, frame, end)
+    this.#kindOf(from, bytes, start, end).add(1, end - frame)
+  }
+
+  /** Offers the frame, and returns the counter of what became of it. */
+  #kindOf(from: Port, bytes: Buffer, start: number, end: number): Counter {
+    const destination = start + LENGTH_BYTES
+    if (!this.#learn(from, bytes, destination + MAC_BYTES)) return from.badSource
+    const ways = this.#ways.get(from) as Map<Port, Way>
+    const target = isGroup(bytes[destination] as number)
+      ? undefined
+      : this.#portOfMac.get(bytes.readUIntBE(destination, MAC_BYTES))
+    if (target === from) return from.unaddressed
+    if (target !== undefined) {
+      this.#offer(ways.get(target) as Way, bytes, start, end)
+      return from.unicast
+    }
+    let copies = 0
+    for (const way of ways.values()) {
+      if (!way.to.connected) continue
+      this.#offer(way, bytes, start, end)
+      copies++
+    }
+    return copies > 0 ? from.flooded : from.unaddressed
+  }
+
+  #offer(way: Way, bytes: Buffer, start: number, end: number): void {
+    way.offer(bytes, start, end)
+    this.#touched.add(way.to)
+  }
+
+  /** Remembers where the source of a frame is. False where the source is a group or nobody. */
+  #learn(port: Port, bytes: Buffer, at: number): boolean {
+    const mac = bytes.readUIntBE(at, MAC_BYTES)
+    const known = this.#portOfMac.get(mac)
+    if (known === port) return true
+    if (mac === 0 || isGroup(bytes[at] as number)) return false
+    if (port.macs.size >= MACS_PER_PORT_MAX) {
+      port.notLearned++
+      return true
+    }
+    known?.macs.delete(mac)
+    port.macs.add(mac)
+    this.#portOfMac.set(mac, port)
+    return true
+  }
+
+  #flush(): void {
+    for (const port of this.#touched) port.flush()
+    this.#touched.clear()
+  }
+
+  /** The port's stream is gone: nothing is to be found there, and what is on its way to it is lost. */
+  #forget(port: Port, reason: LeaveReason): void {
+    for (const mac of port.macs) this.#portOfMac.delete(mac)
+    port.macs.clear()
+    for (const ways of this.#ways.values()) ways.get(port)?.abandon()
+    this.#onPort(port.name, reason)
+  }
+
+  #countersOf(port: Port): PortCounters {
+    const own = [...(this.#ways.get(port) as Map<Port, Way>).values()]
+    const others = [...this.#ways.values()].flatMap(ways => ways.get(port) ?? [])
+    return {
+      connected: port.connected,
+      received: port.received.snapshot(),
+      unaddressed: port.unaddressed.snapshot(),
+      badSource: port.badSource.snapshot(),
+      unicast: port.unicast.snapshot(),
+      flooded: port.flooded.snapshot(),
+      notLearnedCount: port.notLearned,
+      macs: [...port.macs].map(macText),
+      from: sumOf(own.map(way => way.ledger)),
+      to: sumOf(others.map(way => way.ledger)),
+    }
+  }
+}
+
+const macText = (mac: number): string => (mac.toString(16).padStart(12, '0').match(/../g) as string[]).join(':')
+
+/** FNV-1a over the names: each way gets chances of its own, the same in each run. */
+function seedOf(seed: number, from: string, to: string): number {
+  let hash = (0x811c9dc5 ^ seed) >>> 0
+  for (const byte of Buffer.from(`${from} ${to}`)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash
+}
