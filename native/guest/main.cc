@@ -14,6 +14,8 @@
 namespace {
 
 constexpr const char* kAgentFile = "/etc/nslab/agent";
+// Who boots the image may name another program, word by word on lines.
+constexpr const char* kAgentOfFirmware = "/sys/firmware/qemu_fw_cfg/by_name/opt/nslab/agent/raw";
 constexpr const char* kEnvironmentFile = "/etc/nslab/environment";
 constexpr const char* kModulesFile = "/etc/nslab/modules";
 constexpr const char* kSettingsFile = "/etc/nslab/settings";
@@ -48,7 +50,8 @@ int main() {
   raise_loopback();
   write_phases(kernel_s, mounts_s, modules_s, uptime_s());
 
-  const std::vector<std::string> command = read_lines(kAgentFile);
+  std::vector<std::string> command = read_lines(kAgentOfFirmware);
+  if (command.empty()) command = read_lines(kAgentFile);
   End end = End::kPowerOff;
   if (command.empty()) say("%s names no program to start", kAgentFile);
   else end = run_agent(command, read_lines(kEnvironmentFile));
