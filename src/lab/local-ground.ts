@@ -6,12 +6,19 @@ import type { LocalSite } from './local-site.ts'
 import type { HostPlan } from './plan-types.ts'
 import type { Site } from './site.ts'
 
+/** What the machine that this process is on counts as. */
+export type Here = Pick<Ground, 'level' | 'accelerator'>
+
+const THIS_MACHINE: Here = { level: 'host', accelerator: 'none' }
+
 export class LocalGround implements Ground {
-  readonly level = 'host'
-  readonly accelerator = 'none'
+  readonly level: Ground['level']
+  readonly accelerator: string
   readonly #local: LocalSite
 
-  constructor(local: LocalSite) {
+  constructor(local: LocalSite, here = THIS_MACHINE) {
+    this.level = here.level
+    this.accelerator = here.accelerator
     this.#local = local
   }
 

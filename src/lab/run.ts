@@ -17,13 +17,13 @@ import { requireFitness } from './fitness.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
-import { LocalGround } from './local-ground.ts'
+import { type Here, LocalGround } from './local-ground.ts'
 import { LocalSite } from './local-site.ts'
 import { measure, takeBaselines, verifySites, wire } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
 import { fleetSocketName } from './plan-types.ts'
 import type { Progress } from './progress.ts'
-import { proveWiring, provingFleets } from './proof.ts'
+import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { createRunFolder } from './run-folder.ts'
 
 export interface RunOptions {
@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly onFolder: (path: string) => void
   readonly onWarning: (message: string) => void
   readonly clock?: Clock
+  /** What this machine itself is, where that is known: a run inside a guest has the guest's level. */
+  readonly here?: Here
 }
 
 export interface RunResult {
@@ -70,7 +72,8 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const originNs = clock.nowNs()
   const { scenario } = options
   const plan = makePlan(scenario)
-  const choice = await chooseLevel(scenario)
+  const { here } = options
+  const choice = here === undefined ? await chooseLevel(scenario) : { level: here.level, note: null }
   const limits = await requireFitness(plan.needs, scenario.run.out ?? options.base)
   const folder = createRunFolder({
     base: options.base,
@@ -85,7 +88,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const { onProgress, onWarning } = options
   const context = new RunContext({ plan, folder, clock, runId, level: choice.level, onProgress, onWarning })
   const local = localSite(context)
-  const ground = new LocalGround(local)
+  const ground = new LocalGround(local, here)
   const holdings: Holdings = {
     local,
     ground,
@@ -194,7 +197,10 @@ async function drive(
     context.metrics.proofs_count = (context.metrics.proofs_count ?? 0) + 1
   }
   await context.inPhase('prove', prove)
-  await context.inPhase('hold', () => holdWithFaults({ context, hosts, ground, prove }))
+  await context.inPhase('hold', () => {
+    const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
+    return holdWithFaults({ context, hosts, ground, prove, getsRound })
+  })
 }
 
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */
