@@ -12,6 +12,12 @@ import type { Port, Session } from './session.ts'
 /** A peer that reads this slowly is as good as gone: what it was sent and has not taken would fill our memory. */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024
 
+/** How long a peer that is asked whether it lives may take: far more than a busy host does, far less than a restart. */
+const ANSWER_DEADLINE_MS = 5_000
+
+/** What a ping carries that somebody waits for; those sent now and then carry nothing. */
+const QUESTION = 'alive?'
+
 export class Connection implements Port {
   readonly #peer: WebSocket
   readonly #socket: Socket
@@ -19,6 +25,8 @@ export class Connection implements Port {
   readonly #session: Session
   readonly #openedMs: number
   #isAnswering = true
+  /** When the question was put that is not answered yet. */
+  #askedMs: number | null = null
 
   constructor(peer: WebSocket, socket: Socket, core: Core, nowMs: number, onClose: () => void) {
     this.#peer = peer
@@ -27,8 +35,9 @@ export class Connection implements Port {
     this.#openedMs = nowMs
     this.#session = core.open(this)
     peer.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    peer.on('pong', () => {
+    peer.on('pong', payload => {
       this.#isAnswering = true
+      if (this.#askedMs !== null && payload.toString() === QUESTION) this.#answered()
     })
     peer.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseOversized()
@@ -64,13 +73,23 @@ export class Connection implements Port {
     this.#peer.close(code, reason)
   }
 
+  /** By a ping of its own: what is on its way already says nothing about now. */
+  ask(): void {
+    this.#askedMs ??= performance.now()
+    if (this.#peer.readyState === this.#peer.OPEN) this.#peer.ping(QUESTION)
+  }
+
   /** Closes a connection that has not joined, at the server's end. */
   end(): void {
     this.#core.refuse(this.#session, 'ending', 'the controller is ending')
   }
 
-  /** Ends a connection that is late with its StartUp. True when it did. */
+  /** Ends a connection that is late with its StartUp, or with the answer that somebody waits for. True when it did. */
   dropIfSilent(nowMs: number, handshakeDeadlineMs: number): boolean {
+    if (this.#askedMs !== null && nowMs - this.#askedMs >= ANSWER_DEADLINE_MS) {
+      this.#drop('does not answer')
+      return true
+    }
     if (this.#session.stage !== 'fresh' || nowMs - this.#openedMs < handshakeDeadlineMs) return false
     this.#core.refuse(this.#session, 'silent', 'connected and never said StartUp')
     return true
@@ -84,6 +103,11 @@ export class Connection implements Port {
     }
     this.#isAnswering = false
     if (this.#peer.readyState === this.#peer.OPEN) this.#peer.ping()
+  }
+
+  #answered(): void {
+    this.#askedMs = null
+    this.#core.answered(this.#session)
   }
 
   #drop(reason: string): void {

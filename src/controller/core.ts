@@ -8,6 +8,7 @@ import { distanceFormula } from '../topology/distance.ts'
 import { neighboursOf } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
 import { Barrier, type Missing } from './barrier.ts'
+import { Contests } from './contests.ts'
 import { addressBetween, Directory, type Identity } from './directory.ts'
 import { endsOf, type Flow, FlowBook, flowEntry } from './flows.ts'
 import { nextHopRuns } from './next-hops.ts'
@@ -47,6 +48,7 @@ export class Core {
   readonly #topology: Topology
   readonly #barrier: Barrier
   readonly #directory = new Directory<Session>()
+  readonly #contests = new Contests()
   readonly #routes: RouteBook
   readonly #flows = new FlowBook()
   readonly #rates = new Map<number, ControllerMessage[]>()
@@ -93,11 +95,11 @@ export class Core {
   receive(session: Session, message: NodeMessage): void {
     if (session.stage === 'closed') return
     if (message.type === 'StartUp') {
-      if (session.stage === 'joined') this.refuse(session, 'out_of_order', 'StartUp was sent before on this connection')
-      else this.#join(session, message)
+      if (session.stage === 'fresh') this.#join(session, message)
+      else this.refuse(session, 'out_of_order', 'StartUp was sent before on this connection')
       return
     }
-    if (session.stage === 'fresh') {
+    if (session.stage !== 'joined') {
       this.refuse(session, 'out_of_order', `${message.type} before StartUp`)
     } else if (message.node_id !== session.nodeId) {
       const reason = `${message.type} of node ${message.node_id} on the connection of node ${session.nodeId}`
@@ -118,6 +120,7 @@ export class Core {
   refuse(session: Session, code: RefusalCode, reason: string, nodeId = session.nodeId): void {
     if (session.stage === 'closed') return
     const wasJoined = session.stage === 'joined'
+    if (session.stage === 'contending') this.#contests.abandon(session)
     session.port.send({ type: 'Refused', code, reason })
     this.#close(session, closeCodes.policy, code)
     this.#options.onEvent({ kind: 'refused', code, reason, ...(nodeId === 0 ? {} : { node_id: nodeId }) })
@@ -128,8 +131,17 @@ export class Core {
   closed(session: Session, reason: string): void {
     if (session.stage === 'closed') return
     const wasJoined = session.stage === 'joined'
+    if (session.stage === 'contending') this.#contests.abandon(session)
     session.stage = 'closed'
     if (wasJoined) this.#leave(session, reason)
+  }
+
+  /** The peer has answered what it was asked through its port: it lives. */
+  answered(session: Session): void {
+    const contender = session.stage === 'joined' ? this.#contests.end(session.nodeId) : undefined
+    if (contender === undefined) return
+    const identity = identityOf(contender.message)
+    this.refuse(contender.session, 'id_taken', takenReason(session.identity, identity), identity.nodeId)
   }
 
   /** A route was added, changed or (null) removed, before or during the run. */
@@ -183,11 +195,19 @@ export class Core {
     const identity = identityOf(message)
     const older = this.#directory.get(identity.nodeId)
     const objection = this.#objectionTo(identity, message.token, older?.identity)
+    const ofAnother = objection?.code === 'id_taken' && older !== undefined && older.identity.fleet !== identity.fleet
+    if (ofAnother && this.#contests.begin({ session, message })) {
+      session.stage = 'contending'
+      older.port.ask()
+      return
+    }
     if (objection !== null) {
       this.refuse(session, objection.code, objection.reason, identity.nodeId)
       return
     }
     if (older !== undefined) {
+      // It lives: its next incarnation is here.
+      this.answered(older)
       this.refuse(older, 'replaced', `incarnation ${identity.incarnation} of node ${identity.nodeId} took its place`)
     }
     this.#welcome(session, identity)
@@ -204,7 +224,7 @@ export class Core {
       return { code: 'unknown_id', reason: `node ${nodeId} is not in the plan of ${this.#topology.nodesCount}` }
     }
     if (older !== undefined && (incarnation <= older.incarnation || identity.fleet !== older.fleet)) {
-      return { code: 'id_taken', reason: `${describe(older)} is connected; refused ${describe(identity)}` }
+      return { code: 'id_taken', reason: takenReason(older, identity) }
     }
     const conflict = this.#directory.conflict(identity)
     if (conflict === null) return null
@@ -270,6 +290,10 @@ export class Core {
     }
     this.#options.onNode({ ...identity, connected: false })
     this.#options.onEvent({ kind: 'node_left', node_id: identity.nodeId, reason })
+    const contender = this.#contests.end(identity.nodeId)
+    if (contender === undefined) return
+    contender.session.stage = 'fresh'
+    this.#join(contender.session, contender.message)
   }
 
   #close(session: Session, code: number, reason: string): void {
@@ -360,6 +384,10 @@ function identityOf(message: Extract<NodeMessage, { type: 'StartUp' }>): Identit
     privateNetworkAddr: message.private_network_addr,
     publicNetworkAddr: message.public_network_addr,
   }
+}
+
+function takenReason(older: Identity, newer: Identity): string {
+  return `${describe(older)} is connected; refused ${describe(newer)}`
 }
 
 function describe({ nodeId, incarnation, fleet, publicNetworkAddr }: Identity): string {

@@ -11,10 +11,15 @@ export interface Port {
   /** Everything sent while `work` runs leaves in one write. */
   together(work: () => void): void
   close(code: number, reason: string): void
+  /** Asks the peer whether it lives: Core.answered when it does, Core.closed when it stays silent. */
+  ask(): void
 }
 
-/** fresh: connected, has said nothing. joined: counts as its node. closed: whatever still arrives is dropped. */
-export type Stage = 'fresh' | 'joined' | 'closed'
+/**
+ * fresh: connected, has said nothing. contending: wants an id whose node is being asked whether it lives. joined: counts
+ * as its node. closed: whatever still arrives is dropped.
+ */
+export type Stage = 'fresh' | 'contending' | 'joined' | 'closed'
 
 export class Session {
   readonly port: Port
