@@ -54,6 +54,7 @@
         'binding/netns.cc',
         'binding/spec.cc',
         'binding/fabric.cc',
+        'binding/identity.cc',
         'binding/link_values.cc',
         'binding/links.cc',
         'binding/process.cc',
@@ -70,6 +71,19 @@
         'launch/main.cc',
         'launch/options.cc',
         'launch/supervise.cc',
+      ],
+    },
+    {
+      'target_name': 'nslab-tap',
+      'type': 'executable',
+      'sources': [
+        'base/status.cc',
+        'base/sys.cc',
+        'rtnl/batch.cc',
+        'rtnl/socket.cc',
+        'rtnl/link.cc',
+        'tap/main.cc',
+        'tap/segment.cc',
       ],
     },
     {

@@ -290,6 +290,13 @@ export interface Addon {
    * and awaits its RTM_DELNSID (cleanup is one queue). Returns the seconds waited; rejects with ETIMEDOUT.
    */
   awaitNetnsCleanup(deadlineMs: number): Promise<number>
+  /**
+   * Mixes `seed` (1 to 4096 bytes) into the kernel's random generator and has it take a new key at once, so that guests
+   * restored from one snapshot don't draw the same numbers. Needs CAP_SYS_ADMIN.
+   */
+  reseedRandom(seed: Buffer): void
+  /** Sets CLOCK_REALTIME, in ms since the epoch. Needs CAP_SYS_TIME. */
+  setWallClock(ms: number): void
   /** Switches recorded since the start of the process by all native threads. */
   switchTrace(): SwitchTrace
 }

@@ -29,6 +29,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_netns(env, exports);
   init_fabric(env, exports);
   init_process(env, exports);
+  init_identity(env, exports);
   init_links(env, exports);
   return exports;
 }

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
   exec: async () => (await import('./exec.ts')).addExecCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
+  agent: async () => (await import('./agent.ts')).addAgentCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
 }
 

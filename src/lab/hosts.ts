@@ -103,7 +103,7 @@ export class Hosts {
       const facts = { node_id, inode: String(netns_inode), cookie: netns_cookie }
       this.#context.folder.ledger.done('netns_create', facts)
     }
-    this.#context.see(event)
+    this.#context.see({ ...event, t_s: site.toRunS(event.t_s) })
   }
 
   async #ready(programs: readonly Program[]): Promise<void> {

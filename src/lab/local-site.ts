@@ -152,6 +152,11 @@ export class LocalSite implements Site {
     }
   }
 
+  /** One kernel, one clock. */
+  toRunS(tS: number): number {
+    return tS
+  }
+
   async sampleEvery(intervalS: number, onSample: (sample: Sample) => void): Promise<void> {
     const { alsoSampled, clock, originNs } = this.#options
     this.#sampler?.stop()

@@ -17,6 +17,8 @@ export interface Site {
   closeRoot(host: string): Promise<void>
   /** Starts a program in a host's fabric root. It ends with this process, by whatever cause. */
   start(request: StartRequest): Promise<SiteProcess>
+  /** The run's time of what this site's programs call `tS`: both in s since the run's origin. */
+  toRunS(tS: number): number
   /** A sample every `intervalS`, until end(). */
   sampleEvery(intervalS: number, onSample: (sample: Sample) => void): Promise<void>
   /** Takes a sample now, beside the timer's. */

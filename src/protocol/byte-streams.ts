@@ -33,12 +33,17 @@ export class ByteStreams {
     return this.#streams.size
   }
 
-  /** The near end of stream `p`. The far side opens its own before anything is sent, or right after being told `p`. */
-  open(p: number): ByteStream {
+  /**
+   * The near end of stream `p`, which nobody writes to (`in`) or reads from (`out`) here, or neither. The far side opens
+   * its own right when it is told `p`, before it receives anything else.
+   */
+  open(p: number, way: 'in' | 'out' | 'both'): ByteStream {
     if (this.#streams.has(p)) throw new Error(`stream ${p} is open already`)
     const stream = new ByteStream(p, this.#send)
     this.#streams.set(p, stream)
     stream.once('close', () => this.#streams.delete(p))
+    if (way === 'in') stream.end()
+    if (way === 'out') stream.resume()
     return stream
   }
 
@@ -47,13 +52,13 @@ export class ByteStreams {
     this.#streams.get(piece.p)?.receive(piece)
   }
 
-  /** The channel is gone: every stream ends with this error. */
-  destroy(error: Error): void {
-    for (const stream of [...this.#streams.values()]) stream.lose(error)
+  /** The far side is gone, and with it every stream: closed, without an end and without an error. */
+  destroy(): void {
+    for (const stream of [...this.#streams.values()]) stream.lose()
   }
 }
 
-/** One end of a stream. An ordinary Duplex, half-open: each direction ends by itself. */
+/** One end of a stream: an ordinary Duplex, each direction of which ends by itself. */
 export class ByteStream extends Duplex {
   readonly #p: number
   readonly #send: (piece: PieceOfStream) => void
@@ -77,14 +82,13 @@ export class ByteStream extends Duplex {
     else if ('base64' in piece) this.#take(Buffer.from(piece.base64, 'base64'))
     else if ('more' in piece) this.#grow(piece.more)
     else if ('fin' in piece) this.#end()
-    else this.lose(null)
+    else this.lose()
   }
 
   /** The far side is gone; nothing more is told to it. */
-  lose(error: Error | null): void {
+  lose(): void {
     this.#farGone = true
-    if (error !== null && this.listenerCount('error') === 0) this.on('error', () => {})
-    this.destroy(error ?? undefined)
+    this.destroy()
   }
 
   #take(bytes: Buffer): void {

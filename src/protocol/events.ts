@@ -59,6 +59,14 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
   | { readonly kind: 'vm_ready'; readonly vm: string; readonly how: 'booted' | 'restored'; readonly seconds: number }
   | { readonly kind: 'vm_ended'; readonly vm: string; readonly how: string }
   | { readonly kind: 'stopped' }
+  /** A guest's kernel had to say this: a warning or worse, or a fault it tells below that level. */
+  | {
+      readonly kind: 'kernel_message'
+      readonly host: string
+      /** emerg, alert, crit, err, warning, …: syslog(2). */
+      readonly level: string
+      readonly message: string
+    }
 )
 
 export type PhaseName =

@@ -37,6 +37,8 @@ export interface Hello {
   /** How often this boot was given an identity: 0 until the first. */
   readonly identity_count: number
   readonly hostname: string
+  /** Where the agent's files are, and those of a site: plan.json, run/. */
+  readonly folder: string
   readonly versions: { readonly kernel: string; readonly node: string; readonly nslab: string }
   readonly cpus_count: number
   readonly memory_total_bytes: number

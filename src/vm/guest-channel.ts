@@ -19,6 +19,9 @@ import type {
 } from '../protocol/guest.ts'
 import { GUEST_PROTOCOL } from '../protocol/guest.ts'
 
+/** A VM's stream closes some moments before all that it said last was read. */
+const EXPLANATION_LIMIT_MS = 10_000
+
 /** An agent that is well answers in milliseconds, hundreds of them where its processor is emulated and busy. */
 const CALL_LIMIT_S = 30
 
@@ -33,20 +36,19 @@ export interface GuestChannelOptions {
   readonly vm: string
   /** The port. Its owner ends it; the channel does when it can't go on. */
   readonly stream: Duplex
-  /** Sees every notice but the first hello and exits that somebody waits for. */
-  readonly onNotice: (notice: GuestNotice) => void
   /** The guest has booted again: all that was under way is lost. */
   readonly onReboot?: (hello: Hello) => void
   /** Nothing was heard for so long. Called once a silence; what to do about it is the caller's. */
   readonly onSilent?: (silentS: number) => void
   readonly silentAfterS?: number
+  /** Resolves when the VM has ended, with how: every call under way rejects with it. */
+  readonly vmEnded?: Promise<NslabError>
 }
 
 interface Pending {
   readonly call: GuestCallName
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
-  readonly timer: NodeJS.Timeout
 }
 
 /** How a guest's process ended: notice `exit`. */
@@ -60,6 +62,7 @@ export class GuestChannel {
   readonly #channel: Channel<ToGuest, FromGuest>
   readonly #streams: ByteStreams
   readonly #pending = new Map<number, Pending>()
+  readonly #listeners = new Set<(notice: GuestNotice) => void>()
   readonly #exits = new Map<number, { resolve: (exit: GuestExit) => void; reject: (error: Error) => void }>()
   #end: (reason: NslabError) => void = () => {}
   #endReason: NslabError | null = null
@@ -80,14 +83,14 @@ export class GuestChannel {
     this.#channel = new Channel<ToGuest, FromGuest>(
       stream,
       message => this.#receive(message),
-      error =>
-        this.fail(this.#lost(error === undefined ? 'closed its channel' : `broke its channel: ${error.message}`)),
+      error => this.#closed(error === undefined ? 'closed its channel' : `broke its channel: ${error.message}`),
       // The rest of what the guest said in an earlier life, or to an earlier runner.
       () => {},
     )
     this.#streams = new ByteStreams(piece => this.#channel.send(piece))
     // Ends whatever half line an earlier runner has left.
     stream.write('\n')
+    options.vmEnded?.then(reason => this.fail(reason))
   }
 
   /** What the guest said of itself last; null before the first hello. */
@@ -114,17 +117,37 @@ export class GuestChannel {
   call<Name extends GuestCallName>(call: Name, ask: Ask<Name>, deadlineS = CALL_LIMIT_S): Promise<Answer<Name>> {
     if (this.#endReason !== null) return Promise.reject(this.#endReason)
     const id = this.newNumber()
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id)
-        const facts = { waitingFor: `${this.vm}: ${call}`, limitS: deadlineS, missing: "the agent's answer", call }
+    const answer = new Promise<Answer<Name>>((resolve, reject) => this.#pending.set(id, { call, resolve, reject }))
+    this.#channel.send({ id, call, ask } as ToGuest)
+    // A clock that is asked wants the question to leave now.
+    this.#channel.flush()
+    return this.within(answer, call, deadlineS, () => this.#pending.delete(id))
+  }
+
+  /** Waits for `work` of the guest's no longer than this; then gives it up, and throws DEADLINE. */
+  async within<T>(work: Promise<T>, what: string, deadlineS: number, giveUp: () => void): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        giveUp()
+        const facts = { waitingFor: `${this.vm}: ${what}`, limitS: deadlineS, missing: "the guest's answer" }
         reject(new NslabError('DEADLINE', facts))
       }, deadlineS * 1000)
-      this.#pending.set(id, { call, resolve, reject, timer })
-      this.#channel.send({ id, call, ask } as ToGuest)
-      // A clock that is asked wants the question to leave now.
-      this.#channel.flush()
     })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * Hands every notice to `listener`, until the returned function is called: heartbeats, samples, deeds, the kernel's
+   * words.
+   */
+  onNotice(listener: (notice: GuestNotice) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** A number for a process. */
@@ -134,9 +157,9 @@ export class GuestChannel {
   }
 
   /** A stream whose number is then told to the agent by a call. */
-  openStream(): { readonly number: number; readonly stream: ByteStream } {
+  openStream(way: 'in' | 'out' | 'both'): { readonly number: number; readonly stream: ByteStream } {
     const number = this.newNumber()
-    return { number, stream: this.#streams.open(number) }
+    return { number, stream: this.#streams.open(number, way) }
   }
 
   /** Resolves when the process with this number has ended; ask before it is started. Rejects with the channel's end. */
@@ -162,15 +185,19 @@ export class GuestChannel {
     this.#end(reason)
   }
 
+  /** Only the VM knows why. */
+  #closed(words: string): void {
+    const fail = (): void => this.fail(this.#lost(words))
+    if (this.#options.vmEnded === undefined) fail()
+    else setTimeout(fail, EXPLANATION_LIMIT_MS).unref()
+  }
+
   #abandon(reason: NslabError): void {
-    for (const { reject, timer } of this.#pending.values()) {
-      clearTimeout(timer)
-      reject(reason)
-    }
+    for (const { reject } of this.#pending.values()) reject(reason)
     this.#pending.clear()
     for (const { reject } of this.#exits.values()) reject(reason)
     this.#exits.clear()
-    this.#streams.destroy(reason)
+    this.#streams.destroy()
   }
 
   #receive(message: FromGuest): void {
@@ -182,14 +209,13 @@ export class GuestChannel {
     else if (message.is === 'exit' && this.#exits.has(message.process)) {
       this.#exits.get(message.process)?.resolve(message)
       this.#exits.delete(message.process)
-    } else this.#options.onNotice(message)
+    } else for (const listener of this.#listeners) listener(message)
   }
 
   #answer(reply: GuestReply): void {
     const pending = this.#pending.get(reply.re)
     if (pending === undefined) return
     this.#pending.delete(reply.re)
-    clearTimeout(pending.timer)
     if ('error' in reply) pending.reject(errorFrom(this.vm, reply.error))
     else pending.resolve(reply.value as never)
   }

@@ -1,0 +1,77 @@
+// What the agent does to the machine it runs on, as far as that is a guest: who it is, and its end. Outside a guest all
+// of it is refused.
+
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { promisify } from 'node:util'
+import { NslabError } from '../../base/errors.ts'
+import type { Identity } from '../../protocol/guest.ts'
+
+export interface Machine {
+  /** Throws KERNEL_REFUSED where this may not be done to the machine. */
+  requireGuest(operation: string): void
+  /** Once it is allowed. */
+  setIdentity(identity: Identity): Promise<void>
+  powerOff(): void
+  reboot(): void
+  panic(): void
+}
+
+/** The time of day is for names and records: a message's way is not worth a step back. */
+const WALL_TOLERANCE_MS = 100
+
+/** This machine as a guest: its init ends it on signals, its kernel panics on demand. */
+export const guestMachine: Machine = {
+  requireGuest: () => {},
+  async setIdentity({ hostname: name, interfaces, wall_ms, seed }) {
+    const { native } = await import('../../native.ts')
+    native.reseedRandom(Buffer.from(seed, 'base64'))
+    if (name !== hostname()) writeFileSync('/proc/sys/kernel/hostname', name)
+    const commands = interfaces
+      .filter(({ name: link, mac }) => macOf(link) !== mac)
+      .map(({ name: link, mac }) => `ip link set ${word(link)} down && ip link set ${word(link)} address ${word(mac)}`)
+    if (Math.abs(Date.now() - wall_ms) > WALL_TOLERANCE_MS) native.setWallClock(wall_ms)
+    // One shell for all: starting a process is the slowest of it under emulation.
+    if (commands.length > 0) await inShell(commands.join(' && '))
+  },
+  // See native/guest/agent.h.
+  powerOff: () => void process.kill(1, 'SIGUSR2'),
+  reboot: () => void process.kill(1, 'SIGTERM'),
+  panic: () => writeFileSync('/proc/sysrq-trigger', 'c'),
+}
+
+/** A machine that is somebody's own. */
+export const ownMachine: Machine = {
+  requireGuest: operation => {
+    throw new NslabError('KERNEL_REFUSED', { operation, where: hostname(), errno: 'EPERM', reason: 'it is no guest' })
+  },
+  setIdentity: async () => {},
+  powerOff: () => {},
+  reboot: () => {},
+  panic: () => {},
+}
+
+function macOf(link: string): string {
+  try {
+    return readFileSync(`/sys/class/net/${link}/address`, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** Names and addresses come from the runner; they are words and stay words. */
+function word(text: string): string {
+  if (!/^[\w.:-]+$/.test(text)) throw new Error(`not a name or address: ${text}`)
+  return text
+}
+
+async function inShell(line: string): Promise<void> {
+  try {
+    await promisify(execFile)('sh', ['-c', line])
+  } catch (error) {
+    const { code, stderr } = error as { readonly code?: number | string; readonly stderr?: string }
+    const facts = { operation: line, where: hostname(), errno: String(code ?? 'signal'), reason: stderr?.trim() ?? '' }
+    throw new NslabError('KERNEL_REFUSED', facts, { cause: error })
+  }
+}

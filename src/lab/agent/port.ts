@@ -1,0 +1,80 @@
+// The guest's end of a virtio-serial port as a stream. A port is a character device: libuv can't poll it, so one thread
+// of its pool waits in read(2) and another writes. Reading end-of-file means that nobody is at the host's end just now.
+
+import { close, existsSync, openSync, read, readdirSync, readFileSync, write } from 'node:fs'
+import { Duplex } from 'node:stream'
+import { NslabError } from '../../base/errors.ts'
+
+/** The driver hands out at most a page a read, and takes 32 KiB a write. */
+const READ_BYTES = 64 * 1024
+const ABSENT_PAUSE_MS = 100
+
+const PORTS = '/sys/class/virtio-ports'
+const FIND_PAUSE_MS = 5
+
+/** The device of the port with this name; ports appear some time after their driver. Throws NOT_FIT at the deadline. */
+export async function findPort(name: string, deadlineMs: number): Promise<string> {
+  for (let waitedMs = 0; ; waitedMs += FIND_PAUSE_MS) {
+    const found = portsNow().find(port => port.name === name)
+    if (found !== undefined && existsSync(found.device)) return found.device
+    if (waitedMs >= deadlineMs) {
+      const seen = portsNow().map(port => port.name)
+      const problem = `no virtio-serial port ${name} after ${deadlineMs} ms; ports: ${seen.join(', ') || 'none'}`
+      throw new NslabError('NOT_FIT', { problems: [problem] })
+    }
+    await new Promise(resolve => setTimeout(resolve, FIND_PAUSE_MS))
+  }
+}
+
+function portsNow(): { readonly name: string; readonly device: string }[] {
+  if (!existsSync(PORTS)) return []
+  return readdirSync(PORTS).flatMap(entry => {
+    try {
+      return { name: readFileSync(`${PORTS}/${entry}/name`, 'utf8').trim(), device: `/dev/${entry}` }
+    } catch {
+      // It vanished, or has no name.
+      return []
+    }
+  })
+}
+
+/** Opens a port, a pipe or any other file that is read and written in order. Ends only by destroy(). */
+export class PortStream extends Duplex {
+  readonly #fd: number
+  readonly #buffer = Buffer.allocUnsafe(READ_BYTES)
+
+  constructor(device: string) {
+    super({ readableHighWaterMark: READ_BYTES, writableHighWaterMark: READ_BYTES })
+    this.#fd = openSync(device, 'r+')
+  }
+
+  override _read(): void {
+    read(this.#fd, this.#buffer, 0, READ_BYTES, null, (error, size) => {
+      if (this.destroyed) return
+      if (error !== null) this.destroy(error)
+      else if (size === 0) setTimeout(() => this._read(), ABSENT_PAUSE_MS)
+      else this.push(Buffer.from(this.#buffer.subarray(0, size)))
+    })
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    let from = 0
+    const go = (): void => {
+      write(this.#fd, chunk, from, chunk.length - from, null, (error, size) => {
+        if (error !== null) return done(error)
+        from += size
+        if (from < chunk.length) go()
+        else done()
+      })
+    }
+    go()
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'utf8', done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    close(this.#fd, () => done(error))
+  }
+}

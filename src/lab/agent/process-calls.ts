@@ -1,0 +1,154 @@
+// The calls that run commands in the guest and move files in and out of it. Loaded when the first of them is made.
+
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, createReadStream, createWriteStream, openSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { finished, pipeline } from 'node:stream/promises'
+import { NslabError } from '../../base/errors.ts'
+import type { ByteStream } from '../../protocol/byte-streams.ts'
+import type { Answer, Ask, ExecRequest, StartedAs } from '../../protocol/guest.ts'
+import { packFolder } from '../../vm/packing.ts'
+import type { ProcessEnd } from '../site.ts'
+import type { Session } from './session.ts'
+
+/** The guest's end of the runner's virtconsole. */
+const SHELL_DEVICE = '/dev/hvc0'
+
+export interface ExecStreams {
+  readonly stdin?: ByteStream
+  readonly stdout?: ByteStream
+  readonly stderr?: ByteStream
+}
+
+/** Runs a command in a session of its own (setsid); a kill reaches all of its processes. Throws KERNEL_REFUSED. */
+export async function exec(session: Session, ask: ExecRequest, streams: ExecStreams): Promise<StartedAs> {
+  const { argv, cwd, env, process: number } = ask
+  const { stdin, stdout, stderr } = streams
+  const child = await started(argv, {
+    stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', stderr ? 'pipe' : 'ignore'],
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  // The command need not read all of its input.
+  child.stdin?.on('error', () => {})
+  if (child.stdin) stdin?.pipe(child.stdin)
+  // Two streams may go into one, which then ends with the later.
+  if (stdout) child.stdout?.pipe(stdout, { end: false })
+  if (stderr) child.stderr?.pipe(stderr, { end: false })
+  const said = new Set([stdout, stderr].flatMap(stream => stream ?? []))
+  // A reader that has gone is to the command as a closed pipe.
+  for (const stream of said) {
+    stream.on('close', () => {
+      if (stream === stdout) child.stdout?.destroy()
+      if (stream === stderr) child.stderr?.destroy()
+    })
+  }
+  watch(session, number, child, [...said])
+  return { pid: child.pid as number }
+}
+
+function watch(session: Session, number: number, child: ChildProcess, said: readonly ByteStream[]): void {
+  const end = new Promise<ProcessEnd>(resolve => {
+    child.once('close', (code, signal) =>
+      resolve({ status: signal === null ? `exit ${code}` : `killed by ${signal}`, code }),
+    )
+  })
+  const kill = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-(child.pid as number), signal)
+    } catch {
+      // Its group has ended a moment ago.
+    }
+  }
+  session.watch(number, kill, end, said)
+}
+
+interface SpawnRequest {
+  readonly stdio: StdioOptions
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd?: string
+}
+
+async function started(argv: readonly string[], request: SpawnRequest): Promise<ChildProcess> {
+  const [command = '', ...args] = argv
+  const child = spawn(command, args, { ...request, detached: true })
+  try {
+    await once(child, 'spawn')
+    return child
+  } catch (error) {
+    const { code: errno = 'EIO', message: reason } = error as NodeJS.ErrnoException
+    throw new NslabError('KERNEL_REFUSED', { operation: `exec ${command}`, where: hostname(), errno, reason })
+  }
+}
+
+/** Throws KERNEL_REFUSED where the guest has no such device, or no shell. */
+export async function openShell(session: Session, ask: Ask<'open_shell'>): Promise<StartedAs> {
+  const { rows, columns, term, process: number } = ask
+  let fd: number
+  try {
+    // The shell is to have it as its controlling terminal, not the agent.
+    fd = openSync(SHELL_DEVICE, constants.O_RDWR | constants.O_NOCTTY)
+  } catch (error) {
+    const { code: errno = 'EIO', message: reason } = error as NodeJS.ErrnoException
+    throw new NslabError('KERNEL_REFUSED', {
+      operation: 'open',
+      where: `${hostname()}: ${SHELL_DEVICE}`,
+      errno,
+      reason,
+    })
+  }
+  try {
+    const line = `stty sane rows ${Number(rows)} cols ${Number(columns)}; exec sh -l`
+    const env = { ...process.env, TERM: term, HOME: '/root', PS1: `${hostname()}:\\w# ` }
+    const child = await started(['setsid', '-c', 'sh', '-c', line], { stdio: [fd, fd, fd], env })
+    watch(session, number, child, [])
+    return { pid: child.pid as number }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Throws DISK_REFUSED. */
+export async function writeFile(ask: Ask<'write_file'>, source: ByteStream): Promise<Answer<'write_file'>> {
+  const { path, mode } = ask
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    const file = createWriteStream(path, { mode })
+    await pipeline(source, file)
+    return { bytes: file.bytesWritten }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new NslabError('DISK_REFUSED', { path: `${hostname()}:${path}`, reason: code ?? message, errno: code })
+  }
+}
+
+/** Throws FILE_UNREADABLE. */
+export async function readFile({ path }: Ask<'read_file'>, out: ByteStream): Promise<Answer<'read_file'>> {
+  return reading(path, async () => {
+    const file = createReadStream(path)
+    await pipeline(file, out)
+    return { bytes: file.bytesRead }
+  })
+}
+
+/** Throws FILE_UNREADABLE. */
+export async function readFolder({ path }: Ask<'read_folder'>, out: ByteStream): Promise<Answer<'read_folder'>> {
+  return reading(path, async () => {
+    const files_count = await packFolder(path, out)
+    out.end()
+    await finished(out, { readable: false })
+    return { files_count }
+  })
+}
+
+async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new NslabError('FILE_UNREADABLE', { path: `${hostname()}:${path}`, reason: code ?? message })
+  }
+}

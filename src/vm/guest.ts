@@ -1,0 +1,57 @@
+// A guest that answers: its channel, its clock, and who it is. Made when a VM has booted or was restored.
+
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from '../base/clock.ts'
+import type { Hello } from '../protocol/guest.ts'
+import { GuestChannel, type GuestChannelOptions } from './guest-channel.ts'
+import { GuestClock } from './guest-clock.ts'
+import type { RunningVm } from './spec.ts'
+import { endError } from './vm-end.ts'
+
+export interface OpenGuestOptions extends Pick<GuestChannelOptions, 'onReboot' | 'onSilent' | 'silentAfterS'> {
+  /** From now on; a boot that takes longer is given up by the caller. */
+  readonly deadlineS: number
+  /** MAC addresses by interface; those the VM was made with are left out. */
+  readonly interfaces?: readonly { readonly name: string; readonly mac: string }[]
+  readonly clock?: Clock
+}
+
+export interface Guest {
+  readonly channel: GuestChannel
+  readonly clock: GuestClock
+  readonly hello: Hello
+  /** s from power-on, or from the restore, to the agent's first answer. */
+  readonly readyS: number
+}
+
+const SEED_BYTES = 64
+const CLOCK_INTERVAL_S = 1
+/** The first look at a clock: more questions, because nothing else is under way. */
+const FIRST_QUESTIONS = 8
+
+/**
+ * Waits for the agent, gives the guest its identity (its VM's name, the time of day, random numbers of its own) and
+ * begins to follow its clock. Throws DEADLINE, or how the VM ended.
+ */
+export async function openGuest(vm: RunningVm, options: OpenGuestOptions): Promise<Guest> {
+  const { deadlineS, interfaces = [], clock = systemClock } = options
+  const channel = new GuestChannel({
+    ...options,
+    vm: vm.name,
+    stream: vm.ctl,
+    vmEnded: vm.ended.then(end => endError(vm.name, end)),
+  })
+  await channel.begin(deadlineS)
+  const readyS = Number(clock.nowNs() - vm.poweredOnNs) / 1e9
+  const hello = await channel.call('identity', {
+    hostname: vm.name,
+    interfaces,
+    wall_ms: clock.wallDate().getTime(),
+    seed: randomBytes(SEED_BYTES).toString('base64'),
+  })
+  const guestClock = new GuestClock(async () => BigInt((await channel.call('clock', {})).monotonic_ns), clock)
+  await guestClock.measure(FIRST_QUESTIONS)
+  guestClock.start(CLOCK_INTERVAL_S)
+  void channel.ended.then(() => guestClock.stop())
+  return { channel, clock: guestClock, hello, readyS }
+}
