@@ -14,7 +14,12 @@ export interface HoldParts {
   readonly ground: Ground
   /** Shows that every link is as planned; rejects with DEADLINE where that takes too long. */
   readonly prove: () => Promise<void>
+  /** Whether a token gets round within `limitS`; null where the topology has no round. */
+  readonly getsRound: (limitS: number) => Promise<boolean | null>
 }
+
+/** A token that goes round does so in much less. */
+const FEEL_LIMIT_S = 5
 
 interface Step {
   readonly atS: number
@@ -39,7 +44,8 @@ export async function holdWithFaults(parts: HoldParts): Promise<void> {
   if (faults.length > 0) context.metrics.faults_count = faults.length
 }
 
-async function begin({ context, hosts, ground }: HoldParts, fault: FaultConfig, index: number): Promise<void> {
+async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promise<void> {
+  const { context, hosts, ground } = parts
   const { op } = fault
   context.folder.ledger.intent('fault', { fault: index, ...fault })
   for (const name of fault.hosts) {
@@ -54,6 +60,14 @@ async function begin({ context, hosts, ground }: HoldParts, fault: FaultConfig, 
   }
   context.folder.ledger.done('fault', { fault: index })
   context.tell({ kind: 'fault_started', fault: index, op, hosts: fault.hosts })
+  if (op !== 'impair') await feel(parts, fault, index)
+}
+
+/** A fault that nobody feels proves nothing of those who outlived it: no token may get round while it lasts. */
+async function feel({ context, getsRound }: HoldParts, { forS }: FaultConfig, index: number): Promise<void> {
+  const isRound = await getsRound(Math.min(FEEL_LIMIT_S, forS / 2))
+  if (isRound === false) context.metrics.faults_felt_count = (context.metrics.faults_felt_count ?? 0) + 1
+  else if (isRound === true) context.warn(`fault ${index} was not felt: a token got round while it lasted`)
 }
 
 const impairmentOf = ({ loss, delayS, jitterS }: FaultConfig): { loss: number; delayS: number; jitterS: number } => ({

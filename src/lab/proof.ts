@@ -42,6 +42,28 @@ export async function proveWiring(context: RunContext, fleets: readonly ProvingF
   await new Proving(context, fleets, limitS, order).prove()
 }
 
+/**
+ * Whether one token comes home within `limitS`: what a fault is to prevent. Null where the topology is no
+ * ring.
+ */
+export async function tokenComesHome(
+  context: RunContext,
+  fleets: readonly ProvingFleet[],
+  limitS: number,
+): Promise<boolean | null> {
+  const { nodes_count, edges } = context.plan.topology
+  const order = ringOrder(nodes_count, edges)
+  if (order === null) return null
+  const walk = context.nextProof()
+  context.tell({ kind: 'proof_started', proof: walk })
+  try {
+    return await new Proving(context, fleets, limitS, order).walk(walk, order)
+  } catch (error) {
+    if (error instanceof NslabError && error.code === 'DEADLINE') return false
+    throw error
+  }
+}
+
 /** Where a token is, as far as the run has heard. */
 interface Whereabouts {
   hops: number
@@ -71,7 +93,7 @@ class Proving {
     for (;;) {
       const proof = this.#context.nextProof()
       this.#context.tell({ kind: 'proof_started', proof })
-      if (this.#order !== null && !(await this.#walk(proof, this.#order))) continue
+      if (this.#order !== null && !(await this.walk(proof, this.#order))) continue
       // After the walk: the answers also bring every event of it, which are on the same channels before them.
       await this.#listLinks(proof)
       return
@@ -79,7 +101,7 @@ class Proving {
   }
 
   /** One walk. False where the token got stuck or lost. */
-  async #walk(walk: number, order: readonly number[]): Promise<boolean> {
+  async walk(walk: number, order: readonly number[]): Promise<boolean> {
     const [first, second] = order as [number, number]
     const command = { do: 'walk', walk, first, second, nodes_count: order.length } as const
     const isStarter = ({ host }: ProvingFleet): boolean => host === this.#hostOf(first)
