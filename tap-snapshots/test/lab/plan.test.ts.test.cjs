@@ -96,6 +96,9 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    { "limit": 3, "metric": "nodes_count", "name": "nodes_count", "operator": "==" },
    { "limit": 0, "metric": "residue_count", "name": "residue_count", "operator": "==" },
    { "limit": 0, "metric": "lost_count", "name": "lost_count", "operator": "==" },
+   { "limit": 3, "metric": "ring_hops_count", "name": "ring_hops_count", "operator": "==" },
+   { "limit": 0, "metric": "links_disagreeing_count", "name": "links_disagreeing_count", "operator": "==" },
+   { "limit": 0, "metric": "links_missing_count", "name": "links_missing_count", "operator": "==" },
    { "limit": 32, "metric": "threads_count", "name": "threads_count", "operator": "<=" },
    {
     "levels": ["host", "kvm"],
@@ -299,6 +302,9 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    { "limit": 5, "metric": "nodes_count", "name": "nodes_count", "operator": "==" },
    { "limit": 0, "metric": "residue_count", "name": "residue_count", "operator": "==" },
    { "limit": 0, "metric": "lost_count", "name": "lost_count", "operator": "==" },
+   { "limit": 5, "metric": "ring_hops_count", "name": "ring_hops_count", "operator": "==" },
+   { "limit": 0, "metric": "links_disagreeing_count", "name": "links_disagreeing_count", "operator": "==" },
+   { "limit": 0, "metric": "links_missing_count", "name": "links_missing_count", "operator": "==" },
    { "limit": 32, "metric": "threads_count", "name": "threads_count", "operator": "<=" },
    {
     "levels": ["host", "kvm"],
@@ -339,11 +345,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-9325b0c0e9d53d555feec48729f82bcac5e6ecab3fd2805db9770ff4ead0d564
+c7b4ea966fe611dc4fbcac9288346f6352cbd43b023229d8238677793e3af628
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-d963d239d3b55cf3ef4169f2f3a25401077f2579a3dabf2e7711b8d2875b2e78
+6045ff9b93aae0c745352e19a7bd31c21f2750112c2c17c7fcb6f3b76aca67e5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
@@ -355,21 +361,21 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-f298d1b59e64be34a5557e98ad1b6b2fb9be5e739c2ec465d10f30541312d94f
+8d017a27f9acdc8a9ed5fea40963ffdeb2a67c712f99e1369c1337fed8106c07
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-b81f86799e3ce4ba6a387f9255912d267e18da157b39fc942c438ec907c614f1
+8e693b2cad604e449d9af021fd964e2c2f1f8b51a694f0406085bf0625701562
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-52ad7e742fa4eefa301f74980ac7207255f21d87b85a364bb663424b83206fe6
+c391ab21a86122f3fa3097984b7b6fb45ce7bf577483ea8afbd9019837b9f9e8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-0c23d3d5f759c30f96844534cb98fe06499435550ed1f5f5574ece2edb77b0f0
+f881a88c873c25b37ac62dbbae3d897c910336d96d9bae68b978e4aefbb2cd2d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-112c3ee1efaeddbab2892fbf890d07a95302a7311903f074b89bd84750013e50
+926fdc0123466c9be9a16979fd37b04c520eda4bc4b9a76cb242cc96c10416f4
 `
