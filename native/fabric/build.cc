@@ -20,6 +20,9 @@ constexpr int64_t kCarrierStallNs = 20'000'000'000;
 constexpr int64_t kUndoNs = 20'000'000'000;
 /** Neighbour entries in one sendmsg: 44 bytes each, far below the smallest default send buffer. */
 constexpr size_t kNeighboursPerBatch = 1000;
+/** The kernel's news is read, and nodes that are complete are told of, once for so many nodes made: whoever is told is
+ * woken, and does sixteen nodes at once with far less work than one at a time. */
+constexpr uint32_t kNodesPerReport = 16;
 
 }  // namespace
 
@@ -116,6 +119,7 @@ Status Fabric::make_nodes(BuildTimings& timings) {
     waited += now_ns() - before;
     if (!made) return made.take_status();
     if (Status linked = link_node(node, std::move(*made)); !linked) return linked;
+    if ((node + 1) % kNodesPerReport != 0) continue;
     if (Status news = watch_->drain(); !news) return news;
     report_changes();
   }
