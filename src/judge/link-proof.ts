@@ -8,6 +8,8 @@ import type { LinkListing } from './types.ts'
 export interface LinkFacts {
   /** Planned edges whose link agrees. */
   readonly agreeing: number
+  /** Links whose ends agree though nobody planned them; each is among the disagreeing, too. */
+  readonly strays: number
   /** Planned edges that neither end has. */
   readonly missing: readonly string[]
   /** What is up and does not agree: with its other end, with its addresses, with its host, or with the plan. */
@@ -30,7 +32,7 @@ export function readLinks(plan: Plan, listings: readonly LinkListing[], proof: n
   if (silent.length > 0) return `${silent.map(({ host }) => host).join(', ')} did not say which links are up`
   const ends = endsOf(ofProof)
   const places = placesOf(plan)
-  const facts = { agreeing: 0, crossing: 0, missing: [] as string[], disagreeing: [] as string[] }
+  const facts = { agreeing: 0, strays: 0, crossing: 0, missing: [] as string[], disagreeing: [] as string[] }
   for (const [a, b] of plan.topology.edges) {
     const [one, other] = [ends.get(key(a, b)) ?? [], ends.get(key(b, a)) ?? []]
     if (one.length + other.length === 0) {
@@ -45,7 +47,11 @@ export function readLinks(plan: Plan, listings: readonly LinkListing[], proof: n
     facts.agreeing++
     if (one[0]?.host !== other[0]?.host) facts.crossing++
   }
-  facts.disagreeing.push(...unplanned(plan, ends))
+  for (const [a, b] of unplanned(plan, ends)) {
+    const fault = faultOf(a, b, ends.get(key(a, b)) ?? [], ends.get(key(b, a)) ?? [], places)
+    facts.disagreeing.push(`${a}-${b}: up, but not planned${fault === null ? '' : `; ${fault}`}`)
+    if (fault === null) facts.strays++
+  }
   return facts
 }
 
@@ -139,13 +145,12 @@ function faultOfEnd({ host, end: [nodeId, peerId, local, remote] }: End, places:
   return null
 }
 
-/** Links that are up between nodes that the plan does not link, each once. */
-function unplanned({ topology }: Plan, ends: Ends): string[] {
+/** Pairs of nodes that the plan does not link and of which one at least has a link to the other, lower id first. */
+function unplanned({ topology }: Plan, ends: Ends): (readonly [number, number])[] {
   const planned = new Set(topology.edges.flatMap(([a, b]) => [key(a, b), key(b, a)]))
-  const strays = new Set<string>()
-  for (const [at, list] of ends) {
+  return [...ends].flatMap(([at, list]) => {
     const [nodeId, peerId] = (list[0] as End).end
-    if (!planned.has(at)) strays.add(nodeId < peerId ? at : key(peerId, nodeId))
-  }
-  return [...strays].map(at => `${at}: up, but not planned`)
+    const isSecond = nodeId > peerId && ends.has(key(peerId, nodeId))
+    return planned.has(at) || isSecond ? [] : [[Math.min(nodeId, peerId), Math.max(nodeId, peerId)] as const]
+  })
 }

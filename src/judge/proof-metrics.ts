@@ -74,10 +74,10 @@ export const proofDerivations: Readonly<Record<string, (proofs: Proofs) => Metri
   proofs_count: proofsCount,
 }
 
-/** Links that were up with both ends agreeing; null where the run did not list them. */
+/** Links that were up with both ends agreeing, planned or not; null where the run did not list them. */
 export function linksProven(proofs: Proofs): number | null {
   const facts = proofs.links()
-  return typeof facts === 'string' ? null : facts.agreeing
+  return typeof facts === 'string' ? null : facts.agreeing + facts.strays
 }
 
 function ofLinks(proofs: Proofs, metric: (facts: LinkFacts) => Metric): Metric {

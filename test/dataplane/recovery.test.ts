@@ -47,6 +47,7 @@ function setUp(t: { teardown(fn: () => void): unknown }, changes: Partial<Recove
       lost: (node, reason) => did.push(`lost ${node.nodeId} ${reason}`),
       restarted: node => did.push(`restarted ${node.nodeId}`),
       linkRefused: event => did.push(`refused ${event.nodeId}`),
+      token: event => did.push(`token ${event.nodeId}`),
       fatal: error => did.push(`fatal ${error.code}`),
     },
   )

@@ -6,6 +6,8 @@ import { loadScenario, scenarioNames } from '../../src/config/load.ts'
 import { judge } from '../../src/judge/judge.ts'
 import type { Outcome } from '../../src/judge/types.ts'
 import { makePlan } from '../../src/lab/plan.ts'
+import type { LinkEnd } from '../../src/protocol/steering.ts'
+import { withEnds, withPlan } from '../fixtures/proof.ts'
 import { historyOf, type RunData, ringRun } from '../fixtures/run-folder.ts'
 
 const FAR = 1000
@@ -13,6 +15,29 @@ const FAR = 1000
 function measured(data: RunData, metrics: Record<string, number>, residue: readonly string[] = []): void {
   const outcome = data.outcome as Outcome
   data.outcome = { ...outcome, metrics: { ...outcome.metrics, ...metrics }, residue }
+}
+
+const isBetween = ([id, peer]: LinkEnd, a: number, b: number): boolean =>
+  (id === a && peer === b) || (id === b && peer === a)
+
+const fleetOf = ({ plan }: RunData, id: number) =>
+  plan.fleets.find(({ nodeIdOffset, nNodes }) => id > nodeIdOffset && id <= nodeIdOffset + nNodes)
+
+const hostOf = (data: RunData, id: number): string => fleetOf(data, id)?.host ?? ''
+
+const addressOf = (data: RunData, id: number): string =>
+  fleetOf(data, id)?.fabric.nodes.find(({ nodeId }) => nodeId === id)?.address ?? ''
+
+/** Adds a link that nobody planned, between nodes 1 and 2 of the first host, both ends of it. */
+function addStray(data: RunData): void {
+  const [one, other] = [`${addressOf(data, 1)}:8080`, `${addressOf(data, 2)}:40000`]
+  const both: LinkEnd[] = [
+    [1, 2, one, other],
+    [2, 1, other, one],
+  ]
+  data.links = data.links.map((listing, index) =>
+    index === 0 ? { ...listing, ends: [...listing.ends, ...both] } : listing,
+  )
 }
 
 /** By metric: what goes wrong. */
@@ -35,7 +60,41 @@ const canaries: Readonly<Record<string, (data: RunData) => void>> = {
     }))
   },
   // One link: too many where there shall be none, too few elsewhere.
-  links_count: data => measured(data, { links_up_count: 2 }),
+  links_count: data => {
+    const [edge] = data.plan.topology.edges
+    const [a, b] = edge ?? [1, 2]
+    if (edge) data.links = withEnds(data, end => (isBetween(end, a, b) ? null : end)).links
+    else addStray(data)
+    measured(data, { links_up_count: 2 * (data.plan.topology.edges.length + (edge ? -1 : 1)) })
+  },
+  links_missing_count: data => {
+    data.links = withEnds(data, end => (isBetween(end, 1, 2) ? null : end)).links
+  },
+  // The published two-host example: a node of the second host links to one beside it that has the wanted address.
+  links_disagreeing_count: data => {
+    if (data.plan.topology.edges.length === 0) return addStray(data)
+    data.links = withEnds(data, ([id, peer, local, remote]) =>
+      id === 2 && peer === 1 ? [id, peer, local, `${addressOf(data, 4)}:8080`] : [id, peer, local, remote],
+    ).links
+  },
+  links_crossing_count: data => {
+    const crosses = ([id, peer]: LinkEnd): boolean => hostOf(data, id) !== hostOf(data, peer)
+    data.links = withEnds(data, end => (crosses(end) ? null : end)).links
+  },
+  addresses_overlapping_count: data => {
+    data.links = withEnds(data, ([id, peer, local, remote]) =>
+      id === 2 ? [id, peer, `${addressOf(data, 1)}:8080`, remote] : [id, peer, local, remote],
+    ).links
+  },
+  // A walk that skips a node.
+  ring_hops_count: data => {
+    data.events = data.events.filter(event => !(event.kind === 'token_passed' && event.hops === 3))
+  },
+  proofs_count: data => {
+    data.events = data.events.filter(event => !(event.kind === 'token_passed' && event.walk === 1 && event.hops === 3))
+  },
+  faults_count: data => measured(data, { faults_count: 0 }),
+  faults_felt_count: data => measured(data, { faults_felt_count: 0 }),
   fabric_to_wired_s: data => {
     const started = data.events.find(event => event.kind === 'fabric_started')
     data.events = data.events.map(event =>
@@ -50,8 +109,10 @@ for (const name of scenarioNames()) {
   const { scenario } = loadScenario(name)
   const plan = makePlan(scenario)
   const goodRun = (): RunData => {
-    const data = ringRun({ nodes: plan.topology.nodes_count, name })
-    return { ...data, plan }
+    const data = withPlan(ringRun({ nodes: plan.topology.nodes_count, name }), plan)
+    const { faults } = plan.scenario
+    if (faults.length > 0) measured(data, { faults_count: faults.length, faults_felt_count: faults.length })
+    return data
   }
 
   t.test(`${name}: a good run passes every gate`, async t => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { computeMetrics, type Metric, metricNames } from '../../src/judge/metrics.ts'
 import type { History } from '../../src/judge/types.ts'
+import { withoutProof } from '../fixtures/proof.ts'
 import { historyOf, type RunData, ringRun } from '../fixtures/run-folder.ts'
 
 const NODES = 12
@@ -73,9 +74,11 @@ t.test('nodes and links are counted from what the nodes reported', async t => {
 
 t.test('without all_wired the nodes and links that were reached are counted and no wiring time is known', async t => {
   const metrics = after(data => {
-    data.events = data.events.filter(
+    const { events, links } = withoutProof(data)
+    data.events = events.filter(
       event => event.kind !== 'all_wired' && !(event.kind === 'node_ready' && event.node_id > 4),
     )
+    data.links = links
   })
   t.equal(value(metrics, 'nodes_count'), 4)
   t.equal(value(metrics, 'links_count'), 3)
