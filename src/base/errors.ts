@@ -33,6 +33,15 @@ const kernelRemedies: Readonly<Record<string, string>> = {
   ENOSPC: 'A limit of the kernel is reached (user.max_net_namespaces): see nslab doctor.',
 }
 
+/** What a user can do about a VM that ended, by how it ended. */
+const vmRemedies: Readonly<Record<string, string>> = {
+  out_of_memory: 'Give it more memory: --set hosts.memory_mib=N.',
+  qemu_died: 'Killed: was this machine out of memory (dmesg)? SIGBUS: was its disk full? Else see what QEMU said.',
+  guest_panic: 'The whole text is in the console folder of the run.',
+  boot_deadline: 'A busy machine boots slowly; --cold boots without a snapshot. See the console folder of the run.',
+  hang: 'The stack of its kernel is in the console folder of the run.',
+}
+
 /** Every expected error of nslab. Add a line here and one in errors.md (a test holds the two together). */
 export const errorTable = {
   // Usage and configuration.
@@ -99,6 +108,24 @@ export const errorTable = {
   // Guests.
   /** `reason` is a clause whose subject is the VM: "rebooted". */
   GUEST_LOST: { exit: ExitCode.refused, message: f => `${text(f.vm)} ${text(f.reason)}` },
+  // MicroVMs.
+  /** A VM ended, or did not start, though it should have lived. */
+  VM_FAILED: {
+    exit: ExitCode.refused,
+    message: f => {
+      const said = f.consoleLines as readonly string[]
+      const words = `${text(f.vm)} ${text(f.words)}`
+      return said.length === 0 ? words : `${words}\nits console said last:\n  ${said.join('\n  ')}`
+    },
+    hint: f => vmRemedies[text(f.kind)] ?? '',
+  },
+  VM_REFUSED: { exit: ExitCode.refused, message: f => `${text(f.vm)}: ${text(f.operation)}: ${text(f.reason)}` },
+  VM_TOO_SMALL: {
+    exit: ExitCode.usage,
+    message: f =>
+      `${text(f.vm)} of ${text(f.askedMib)} MiB is too small: it needs ${text(f.neededMib)} MiB (${text(f.parts)})`,
+    hint: f => `Give it more: --set hosts.memory_mib=${text(f.neededMib)}.`,
+  },
   /** No process of the run was left to say how it ended. */
   RUN_UNFINISHED: {
     exit: ExitCode.unknown,

@@ -59,7 +59,10 @@ export interface VmSpec {
   /** Absolute. */
   readonly kernel: string
   readonly initrd: string
-  /** Words for the kernel: the image's and the run's. Those of the accelerator and of the console are added. */
+  /**
+   * Words for the kernel: the image's (console=ttyS0 and panic=-1 are among them) and the run's. Those of the
+   * accelerator are added.
+   */
   readonly commandLine: string
   readonly fwCfg?: readonly FwCfgSpec[]
   readonly nics?: readonly NicSpec[]

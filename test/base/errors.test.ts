@@ -26,7 +26,11 @@ t.test('every fact that the document names is what the error is made from', asyn
       {
         get: (_target, key) => {
           used.add(String(key))
-          return key === 'problems' ? [] : key === 'failure' ? { exit_code: 1, message: '' } : ''
+          return key === 'problems' || key === 'consoleLines'
+            ? []
+            : key === 'failure'
+              ? { exit_code: 1, message: '' }
+              : ''
         },
       },
     )

@@ -1,0 +1,133 @@
+// The command line of one microVM's QEMU: a pure function of its spec. Why each word is there was measured; without some
+// of them a guest hangs at boot or loses its clock.
+
+import type { DeterministicSpec, NicSpec, VmSpec } from './spec.ts'
+
+/** What is decided where QEMU is started, beside the spec. */
+export interface QemuFacts {
+  /** kHz of this machine's time stamp counter; null: unknown. */
+  readonly tscKhz: number | null
+  /** Whether the state of a VM is to be read (`restore`) or may be written (`save`), and the descriptor of its file. */
+  readonly state?: { readonly access: 'save' | 'restore'; readonly fd: number }
+}
+
+/** Descriptors of QEMU: the runner's ends are the Duplex streams of the child. */
+export const Fd = { qmp: 3, ctl: 4, shell: 5, firstNic: 6 } as const
+
+/** Name of the guest's control port: /sys/class/virtio-ports/NAME/name. */
+export const CTL_PORT = 'nslab.ctl'
+/** Name of the port whose output a deterministic VM leaves in a file. */
+export const RESULTS_PORT = 'nslab.results'
+
+/**
+ * MiB for translated code. QEMU would take a gigabyte and fill it. Measured: 32 and 512 boot alike, 16 is 1.7 times
+ * slower.
+ */
+const TRANSLATION_BUFFER_MIB = 32
+
+/** A deterministic guest's counter: one tick a ns (1 GHz), whatever this machine has. */
+const DETERMINISTIC_TSC_KHZ = 1_000_000
+
+/** The arguments of QEMU_NAME. The NICs' descriptors are Fd.firstNic and up, in their order. */
+export function qemuArguments(spec: VmSpec, facts: QemuFacts): string[] {
+  const { deterministic } = spec
+  return [
+    ...['-name', spec.name],
+    ...deviceArguments(spec),
+    ...['-kernel', spec.kernel, '-initrd', spec.initrd, '-append', kernelCommandLine(spec, facts)],
+    ...(spec.fwCfg ?? []).flatMap(({ name, path }) => ['-fw_cfg', `name=${name},file=${escaped(path)}`]),
+    ...(deterministic === undefined ? [] : clockArguments(deterministic)),
+    // The kernel tells of its panic before all of its text is on the console (inside an interrupt: before any). So what
+    // ends QEMU is the restart that follows (panic=-1); QMP has told by then which it was.
+    ...['-action', `panic=none,reboot=${spec.reboots === 'fault' ? 'shutdown' : 'reset'}`],
+    ...['-chardev', `socket,id=qmp,fd=${Fd.qmp}`, '-mon', 'chardev=qmp,mode=control'],
+    ...stateArguments(facts),
+  ]
+}
+
+/**
+ * The part that makes the machine: two VMs can take each other's state where it is the same, paths and descriptors
+ * aside.
+ */
+export function deviceArguments(spec: VmSpec): string[] {
+  const { accelerator, deterministic, nics = [], disks = [] } = spec
+  return [
+    ...['-M', `microvm${spec.memoryFile === undefined ? '' : ',memory-backend=ram'}`],
+    ...['-global', 'virtio-mmio.force-legacy=false'],
+    ...acceleratorArguments(spec),
+    ...['-cpu', accelerator === 'kvm' ? 'host' : 'max,-erms'],
+    ...['-smp', String(spec.vcpus), '-m', `${spec.memoryMib}M`],
+    ...memoryFileArguments(spec),
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-device', 'pvpanic'],
+    ...['-chardev', `file,id=console,path=${escaped(spec.consoleFile)},append=on`, '-serial', 'chardev:console'],
+    ...['-device', 'virtio-serial-device'],
+    ...(deterministic === undefined ? livePorts : resultsPort(deterministic)),
+    ...(deterministic === undefined ? ['-device', 'virtio-balloon-device,free-page-reporting=on'] : []),
+    ...nics.flatMap(nicArguments),
+    ...disks.flatMap(({ path, readOnly }, index) => [
+      '-drive',
+      `id=disk${index},if=none,format=raw,file=${escaped(path)},readonly=${readOnly ? 'on' : 'off'}`,
+      '-device',
+      `virtio-blk-device,drive=disk${index}`,
+    ]),
+  ]
+}
+
+/** All words of the kernel's command line. */
+export function kernelCommandLine(spec: VmSpec, { tscKhz }: QemuFacts): string {
+  return [spec.commandLine.trim(), ...(spec.accelerator === 'tcg' ? emulatedClockWords(spec, tscKhz) : [])].join(' ')
+}
+
+/**
+ * A microVM has no second clock to measure the counter with: unless told its rate, some 40 % of boots on a loaded
+ * machine spin for ever, and unless told to trust it, the guest falls back to 4 ms ticks.
+ */
+function emulatedClockWords(spec: VmSpec, tscKhz: number | null): string[] {
+  const khz = spec.deterministic === undefined ? tscKhz : DETERMINISTIC_TSC_KHZ
+  return ['tsc=reliable', ...(khz === null ? [] : [`tsc_early_khz=${khz}`])]
+}
+
+function acceleratorArguments({ accelerator, vcpus, deterministic }: VmSpec): string[] {
+  if (accelerator === 'kvm') return ['-accel', 'kvm']
+  // Counted instructions need one thread, and one processor: two hang at boot.
+  const threads = vcpus > 1 && deterministic === undefined ? 'multi' : 'single'
+  return ['-accel', `tcg,thread=${threads},tb-size=${TRANSLATION_BUFFER_MIB}`]
+}
+
+function clockArguments({ seed, shift, epoch }: DeterministicSpec): string[] {
+  return ['-icount', `shift=${shift},sleep=off`, '-seed', String(seed), '-rtc', `base=${epoch},clock=vm`]
+}
+
+function memoryFileArguments({ memoryFile, memoryMib }: VmSpec): string[] {
+  if (memoryFile === undefined) return []
+  const share = memoryFile.access === 'shared' ? 'on' : 'off'
+  const path = escaped(memoryFile.path)
+  return ['-object', `memory-backend-file,id=ram,size=${memoryMib}M,mem-path=${path},share=${share}`]
+}
+
+const livePorts = [
+  ...['-chardev', `socket,id=ctl,fd=${Fd.ctl}`, '-device', `virtserialport,chardev=ctl,name=${CTL_PORT}`],
+  ...['-chardev', `socket,id=shell,fd=${Fd.shell}`, '-device', 'virtconsole,chardev=shell'],
+]
+
+const resultsPort = ({ resultsFile }: DeterministicSpec): string[] => [
+  ...['-chardev', `file,id=results,path=${escaped(resultsFile)}`],
+  ...['-device', `virtserialport,chardev=results,name=${RESULTS_PORT}`],
+]
+
+function nicArguments({ mac, to }: NicSpec, index: number): string[] {
+  const fd = Fd.firstNic + index
+  const backend =
+    to === 'stream' ? `stream,id=nic${index},server=off,addr.type=fd,addr.str=${fd}` : `tap,id=nic${index},fd=${fd}`
+  return ['-netdev', backend, '-device', `virtio-net-device,netdev=nic${index},mac=${mac}`]
+}
+
+/** Memory shared with a file is not part of the state (migration's x-ignore-shared). */
+function stateArguments({ state }: QemuFacts): string[] {
+  if (state === undefined) return []
+  const capability = ['-global', 'migration.x-ignore-shared=on']
+  return state.access === 'save' ? capability : [...capability, '-incoming', `fd:${state.fd}`]
+}
+
+/** A value among QEMU's comma-separated options. */
+const escaped = (value: string): string => value.replaceAll(',', ',,')
