@@ -16,13 +16,13 @@ export interface Conditions {
 }
 
 /**
- * Which frames: those from one port to another; all that one port sends (`from` alone), all that it gets (`to` alone).
- * Several rules about a way add up: any cut cuts, losses are independent, delays and jitters are summed.
+ * Which frames: those from one port to another; all that one port sends (`from` alone) or gets (`to` alone), or both
+ * (`port`). Several rules about a way add up: any cut cuts, losses are independent, delays and jitters are summed.
  */
-export interface Way {
-  readonly from?: string
-  readonly to?: string
-}
+export type Way =
+  | { readonly port: string }
+  | { readonly from: string; readonly to?: string }
+  | { readonly from?: string; readonly to: string }
 
 /** One rule in force. It lives as long as it isn't replaced, because a rate needs to know when its line is free. */
 export interface Rule {
@@ -50,8 +50,9 @@ const DELAY_S_MAX = 3600
 /** Throws USAGE where a condition is out of range, or the way is none. */
 export function checkRule(way: Way, conditions: Conditions): void {
   const limits = { lossRatio: 1, delayS: DELAY_S_MAX, jitterS: DELAY_S_MAX, rateBitsPerS: Number.MAX_SAFE_INTEGER }
-  if (way.from === undefined && way.to === undefined) throw refusal('a condition needs the port it is about')
-  if (way.from !== undefined && way.from === way.to) throw refusal(`${way.from} has no way to itself`)
+  const { port, from, to } = partsOf(way)
+  if ((port ?? from ?? to) === undefined) throw refusal('a condition needs the port it is about')
+  if (from !== undefined && from === to) throw refusal(`${from} has no way to itself`)
   for (const [name, max] of Object.entries(limits)) {
     const value = conditions[name as keyof typeof limits]
     if (value === undefined) continue
@@ -62,11 +63,25 @@ export function checkRule(way: Way, conditions: Conditions): void {
 
 const refusal = (problem: string): NslabError => new NslabError('USAGE', { problem, hint: 'See Conditions.' })
 
-/** One key for one way: setting a rule again replaces it. Port names have no spaces. */
-export const keyOf = ({ from, to }: Way): string => `${from ?? '*'} ${to ?? '*'}`
+export interface WayParts {
+  readonly port?: string
+  readonly from?: string
+  readonly to?: string
+}
 
-const isAbout = ({ way }: Rule, from: string, to: string): boolean =>
-  (way.from ?? from) === from && (way.to ?? to) === to
+export const partsOf = (way: Way): WayParts => way
+
+/** One key for one way: setting a rule again replaces it. */
+export const keyOf = (way: Way): string => {
+  const { port, from, to } = partsOf(way)
+  return JSON.stringify([port, from, to])
+}
+
+function isAbout(rule: Rule, from: string, to: string): boolean {
+  const way = partsOf(rule.way)
+  if (way.port !== undefined) return way.port === from || way.port === to
+  return (way.from ?? from) === from && (way.to ?? to) === to
+}
 
 /** What `rules` come to for frames from one port to another. */
 export function effectOf(rules: Iterable<Rule>, from: string, to: string): Effect {
