@@ -5,6 +5,7 @@ import type { Plan } from '../lab/plan-types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { formatCount, formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
 import { type Markup, markup } from './markup.ts'
+import { proofLine } from './proof-line.ts'
 import { plannedNodes, topologyTitle } from './summary.ts'
 
 /** Events shown of a run that did not come to its end. */
@@ -25,7 +26,13 @@ export function headline(report: Report, history: History): Markup {
 ${scenario.summary ? markup`<p>${scenario.summary}</p>` : null}
 <p class="quiet small">${facts.join(' · ')}</p>
 ${tiles(report)}
+${proofParagraph(report, history)}
 </header>`
+}
+
+function proofParagraph(report: Report, history: History): Markup | null {
+  const proof = proofLine(report, history)
+  return proof && markup`<p class="${proof.isProven ? 'pass' : 'fail'}">${proof.text}</p>`
 }
 
 const tileMetrics: readonly {

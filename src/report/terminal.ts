@@ -2,6 +2,7 @@
 
 import type { GateVerdict, History, Report } from '../judge/types.ts'
 import { formatCount, formatLimit, formatObserved, formatSeconds, formatVerdict, printable } from './format.ts'
+import { proofLine } from './proof-line.ts'
 import { durationS, plannedNodes, summaryRow } from './summary.ts'
 import { textTable } from './table.ts'
 
@@ -54,7 +55,9 @@ function summary(report: Report, history: History, paint: Paint): string[] {
     rows: [columns.map(column => printable(column.value))],
     right: [1, 2, 3, 4, 5],
   })
-  return [paint('bold', head), row]
+  const proof = proofLine(report, history)
+  if (proof === null) return [paint('bold', head), row]
+  return [paint('bold', head), row, '', proof.isProven ? proof.text : paint('fail', proof.text)]
 }
 
 /** Evidence is shown where a reader asks why: for everything but a pass. */

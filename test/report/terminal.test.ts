@@ -11,13 +11,14 @@ function render(data: RunData, color = false): string {
   return renderTerminal(judge(history), history, { color, folder: 'runs/x' })
 }
 
-t.test('the table of the published example comes first, then gates, verdict and folder', async t => {
+t.test('the table of the published example comes first, then the proof, gates, verdict and folder', async t => {
   const lines = render(ringRun({ nodes: 100 }))
     .split('\n')
     .map(line => line.trim())
   t.match(lines[0], /^Topology +Nodes +Wiring Time +Memory Before +Memory After +Per Node$/)
   t.match(lines[1], /^Ring +100 +\d+ ms +1\.61 GB +1\.68 GB +0\.4\d MB$/)
-  t.match(lines.slice(3, 5), [/^Gates$/, /^✓ +wired in time +\d+ ms +≤ 30 s +pass$/])
+  t.match(lines[3], /^ring proven: 100 hops in 10 ms, 100 links agree$/)
+  t.match(lines.slice(5, 7), [/^Gates$/, /^✓ +wired in time +\d+ ms +≤ 30 s +pass$/])
   t.match(lines.slice(-3), [/^PASS +ring, 100 nodes, level host, seed 1, .* \(exit 0\)$/, /^runs\/x$/, ''])
 })
 
