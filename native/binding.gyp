@@ -55,6 +55,7 @@
         'binding/spec.cc',
         'binding/fabric.cc',
         'binding/identity.cc',
+        'binding/descriptors.cc',
         'binding/link_values.cc',
         'binding/links.cc',
         'binding/process.cc',

@@ -286,6 +286,16 @@ export interface Addon {
   /** Makes every descriptor above 2 close-on-exec but those named. */
   closeOnExec(except: readonly number[]): void
   /**
+   * A pair of sockets (close-on-exec): a child that inherits one end sends descriptors over it, receiveDescriptor takes
+   * them from the other. The caller owns both.
+   */
+  descriptorSockets(): readonly [number, number]
+  /**
+   * Takes the descriptor (close-on-exec, the caller's) of the next message. Throws EAGAIN where none is there yet: the
+   * sender says when it is.
+   */
+  receiveDescriptor(socket: number): number
+  /**
    * Waits until the kernel has finished removing the namespaces dropped before this call: makes a namespace, drops it,
    * and awaits its RTM_DELNSID (cleanup is one queue). Returns the seconds waited; rejects with ETIMEDOUT.
    */

@@ -30,6 +30,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_fabric(env, exports);
   init_process(env, exports);
   init_identity(env, exports);
+  init_descriptors(env, exports);
   init_links(env, exports);
   return exports;
 }

@@ -72,5 +72,6 @@ void init_fabric(Napi::Env env, Napi::Object exports);
 void init_links(Napi::Env env, Napi::Object exports);
 void init_process(Napi::Env env, Napi::Object exports);
 void init_identity(Napi::Env env, Napi::Object exports);
+void init_descriptors(Napi::Env env, Napi::Object exports);
 
 }  // namespace nslab::binding

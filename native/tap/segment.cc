@@ -1,0 +1,196 @@
+// Bridge, taps and queueing disciplines, as messages.
+#include "tap/segment.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_sched.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "base/sys.h"
+#include "rtnl/link.h"
+
+namespace nslab::tap {
+namespace {
+
+constexpr char kWhere[] = "segment";
+constexpr char kBridge[] = "br0";
+constexpr uint32_t kMtu = 1500;
+/** Locally administered; VMs have others. */
+constexpr rtnl::Mac kBridgeMac = {0x02, 0x6e, 0x73, 0x6c, 0x61, 0x62};
+/** Frames that netem holds: at 1,000, its default, a delay of 10 ms would lose most of a gigabit a second. */
+constexpr uint32_t kNetemFramesMax = 16'384;
+
+Result<int> index_of(const std::string& name) {
+  const unsigned index = if_nametoindex(name.c_str());
+  if (index == 0) return Status::from_errno("if_nametoindex " + name, kWhere);
+  return static_cast<int>(index);
+}
+
+ifinfomsg header_of(int index, bool up) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  header.ifi_flags = up ? IFF_UP : 0;
+  header.ifi_change = IFF_UP;
+  return header;
+}
+
+tcmsg root_of(int index) {
+  tcmsg header{};
+  header.tcm_ifindex = index;
+  header.tcm_parent = TC_H_ROOT;
+  return header;
+}
+
+/** Queueing disciplines have no name of their own in a message: said here instead. */
+Status renamed(Status status, const std::string& operation) {
+  if (status) return status;
+  Error error = status.take_error();
+  error.operation = operation;
+  return Status(std::move(error));
+}
+
+/** Each frame has a header before it that lets QEMU pass large ones in one piece. */
+constexpr short kTapFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+
+Result<UniqueFd> open_tap(const std::string& name, short more_flags) {
+  // A longer one would be cut off, and could then be another port's.
+  if (name.empty() || name.size() >= IFNAMSIZ) return Status::failed(ENAMETOOLONG, "TUNSETIFF " + name, kWhere);
+  UniqueFd fd(sys::call([] { return ::open("/dev/net/tun", O_RDWR | O_CLOEXEC); }));
+  if (!fd) return Status::from_errno("open /dev/net/tun", kWhere);
+  struct ifreq request {};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_flags = static_cast<short>(kTapFlags | more_flags);
+  if (sys::call([&] { return ::ioctl(fd.get(), TUNSETIFF, &request); }) != 0)
+    return Status::from_errno("TUNSETIFF " + name, kWhere);
+  return fd;
+}
+
+Status make_tap(const std::string& name) {
+  auto fd = open_tap(name, static_cast<short>(IFF_TUN_EXCL));
+  if (!fd) return fd.take_status();
+  if (sys::call([&] { return ::ioctl(fd->get(), TUNSETPERSIST, 1); }) != 0)
+    return Status::from_errno("TUNSETPERSIST " + name, kWhere);
+  return {};
+}
+
+/** IPv6 would make the host's ends talk on a segment that is not theirs. */
+void raise(rtnl::Batch& batch, int index) {
+  rtnl::set_no_ipv6_address(batch, index);
+  rtnl::set_up(batch, index);
+}
+
+PortTotals totals_of(std::string_view name, const rtnl_link_stats64& stats) {
+  return {std::string(name), stats.rx_packets, stats.rx_bytes, stats.tx_packets, stats.tx_bytes, stats.tx_dropped};
+}
+
+}  // namespace
+
+Result<Segment> Segment::make() {
+  auto socket = rtnl::Socket::open(kWhere);
+  if (!socket) return socket.take_status();
+  rtnl::Batch batch;
+  rtnl::add_bridge(batch, {.index = 0, .name = kBridge, .mac = kBridgeMac, .mtu = kMtu});
+  if (Status added = socket->execute(batch); !added) return added;
+  const auto bridge = index_of(kBridge);
+  if (!bridge) return Status::failed(ENODEV, std::string("if_nametoindex ") + kBridge, kWhere);
+  raise(batch, *bridge);
+  if (Status raised = socket->execute(batch); !raised) return raised;
+  return Segment(std::move(*socket));
+}
+
+Status Segment::add_port(const std::string& name) {
+  if (Status made = make_tap(name); !made) return made;
+  auto port = index_of(name);
+  if (!port) return port.take_status();
+  auto bridge = index_of(kBridge);
+  if (!bridge) return bridge.take_status();
+  rtnl::Batch batch;
+  {
+    rtnl::Batch::Request request(batch, RTM_NEWLINK, 0);
+    request->put_struct(header_of(*port, false));
+    request->put<uint32_t>(IFLA_MASTER, static_cast<uint32_t>(*bridge));
+  }
+  raise(batch, *port);
+  return socket_.execute(batch);
+}
+
+Result<UniqueFd> Segment::open_port(const std::string& name) {
+  // Without this the kernel would make a device that is on no bridge.
+  if (auto port = index_of(name); !port) return port.take_status();
+  return open_tap(name, 0);
+}
+
+Status Segment::set_up(const std::string& name, bool up) {
+  auto port = index_of(name);
+  if (!port) return port.take_status();
+  rtnl::Batch batch;
+  rtnl::Batch::Request(batch, RTM_NEWLINK, 0)->put_struct(header_of(*port, up));
+  return socket_.execute(batch);
+}
+
+Status Segment::impair(const std::string& name, const Impairment& impairment) {
+  auto port = index_of(name);
+  if (!port) return port.take_status();
+  tc_netem_qopt options{};
+  options.limit = kNetemFramesMax;
+  options.loss = impairment.loss;
+  rtnl::Writer details;
+  rtnl::Batch batch;
+  {
+    rtnl::Batch::Request request(batch, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
+    request->put_struct(root_of(*port));
+    request->put_string(TCA_KIND, "netem");
+    // A fixed part with attributes behind it, which is no nest to the kernel: source net/sched/sch_netem.c, parse_attr.
+    const size_t nest = request->begin_nest(TCA_OPTIONS);
+    request->put_struct(options);
+    request->put<int64_t>(TCA_NETEM_LATENCY64, static_cast<int64_t>(impairment.delay_ns));
+    request->put<int64_t>(TCA_NETEM_JITTER64, static_cast<int64_t>(impairment.jitter_ns));
+    if (impairment.rate_bytes_per_s > 0) {
+      tc_netem_rate rate{};
+      rate.rate = static_cast<uint32_t>(std::min<uint64_t>(impairment.rate_bytes_per_s, UINT32_MAX));
+      if (impairment.rate_bytes_per_s > UINT32_MAX)
+        request->put<uint64_t>(TCA_NETEM_RATE64, impairment.rate_bytes_per_s);
+      request->put_bytes(TCA_NETEM_RATE, &rate, sizeof rate);
+    }
+    request->end_nest(nest);
+  }
+  return renamed(socket_.execute(batch), "RTM_NEWQDISC netem on " + name);
+}
+
+Status Segment::clear(const std::string& name) {
+  auto port = index_of(name);
+  if (!port) return port.take_status();
+  rtnl::Batch batch;
+  rtnl::Batch::Request(batch, RTM_DELQDISC, 0)->put_struct(root_of(*port));
+  Status cleared = socket_.execute(batch);
+  // What a device has from the start can't be removed.
+  if (!cleared && cleared.error().number == ENOENT) return {};
+  return renamed(std::move(cleared), "RTM_DELQDISC on " + name);
+}
+
+Result<std::vector<PortTotals>> Segment::totals() {
+  auto bridge = index_of(kBridge);
+  if (!bridge) return bridge.take_status();
+  std::vector<PortTotals> ports;
+  const auto take = [&](const rtnl::Message& message) {
+    const auto attributes = message.attributes<ifinfomsg>();
+    const auto master = rtnl::find_attribute(attributes, IFLA_MASTER);
+    const auto name = rtnl::find_attribute(attributes, IFLA_IFNAME);
+    const auto stats = rtnl::find_attribute(attributes, IFLA_STATS64);
+    if (!master || master->as<uint32_t>() != static_cast<uint32_t>(*bridge) || !name || !stats) return;
+    // Newer kernels have more numbers behind those known here.
+    rtnl_link_stats64 known{};
+    std::memcpy(&known, stats->payload.data(), std::min(sizeof known, stats->payload.size()));
+    ports.push_back(totals_of(name->text(), known));
+  };
+  rtnl::Batch request;
+  rtnl::list_links(request);
+  if (Status listed = socket_.dump(request, take, [&] { ports.clear(); }); !listed) return listed;
+  return ports;
+}
+
+}  // namespace nslab::tap

@@ -1,0 +1,60 @@
+// A segment between microVMs made by the kernel: a bridge with a tap device a port, in the namespace of this process.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/status.h"
+#include "rtnl/socket.h"
+
+namespace nslab::tap {
+
+/** What is done to frames on their way to a port. 0 changes nothing. */
+struct Impairment {
+  uint64_t delay_ns = 0;
+  uint64_t jitter_ns = 0;
+  /** Share of frames lost, of 2^32 - 1. */
+  uint32_t loss = 0;
+  uint64_t rate_bytes_per_s = 0;
+};
+
+/** Of one port; received is from the VM. A frame that the VM left to be segmented counts as one. */
+struct PortTotals {
+  std::string name;
+  uint64_t received_frames = 0;
+  uint64_t received_bytes = 0;
+  uint64_t sent_frames = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t dropped_frames = 0;
+};
+
+/** For one thread. Everything ends with the namespace, which this process and each QEMU in it keep alive. */
+class Segment {
+ public:
+  /** Makes the bridge in the calling thread's namespace. EEXIST where there is one. */
+  static Result<Segment> make();
+
+  /**
+   * Makes a tap device that stays when nobody has it open, so that what is set for a port outlives its VM.
+   * Equivalent to: `ip tuntap add NAME mode tap vnet_hdr`, `ip link set NAME master BRIDGE up`
+   */
+  Status add_port(const std::string& name);
+  /** A descriptor to send and get the port's frames by, for one at a time: EBUSY where another is open. */
+  Result<UniqueFd> open_port(const std::string& name);
+  /** Down: nothing passes either way, and the VM sees nothing of it. Equivalent to: `ip link set NAME up|down` */
+  Status set_up(const std::string& name, bool up);
+  /** Equivalent to: `tc qdisc replace dev NAME root netem …`. ENOENT where the kernel has no netem. */
+  Status impair(const std::string& name, const Impairment& impairment);
+  /** Equivalent to: `tc qdisc del dev NAME root`; nothing to do is no error. */
+  Status clear(const std::string& name);
+  Result<std::vector<PortTotals>> totals();
+
+ private:
+  explicit Segment(rtnl::Socket socket) : socket_(std::move(socket)) {}
+
+  rtnl::Socket socket_;
+};
+
+}  // namespace nslab::tap
