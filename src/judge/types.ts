@@ -6,6 +6,8 @@ import type { LinkEnd } from '../protocol/steering.ts'
 
 /** A line of samples.ndjson. */
 export interface Sample {
+  /** Whose it is where the run had several kernels: "local", or a VM's name. */
+  readonly site?: string
   readonly t_s: number
   readonly memory_available_bytes: number
   readonly memory_total_bytes: number

@@ -13,16 +13,33 @@ export interface HostConditions {
   readonly jitterS?: number
 }
 
+/** What is known of a guest, for the environment record. */
+export interface GuestFacts {
+  readonly how: 'booted' | 'restored'
+  readonly kernel: string
+  readonly node: string
+  readonly cpus_count: number
+  readonly memory_bytes: number
+  /** Digest of its image. */
+  readonly image: string
+  /** When the phases of its boot ended, in s of its own clock. */
+  readonly boot: Readonly<Record<string, number>>
+}
+
 export interface Ground {
   readonly level: Level
   /** "none" on this machine itself, else what QEMU calls it. */
   readonly accelerator: string
   /** Makes every site; rejects when one of them can't be had, with what there is still to be closed. */
   open(): Promise<void>
-  /** Where a host lives now. */
-  siteOf(host: HostPlan): Site
+  /** Where a host lives now; null: it is gone. */
+  siteOf(host: HostPlan): Site | null
   /** Each site once. Those that are gone are left out. */
   readonly sites: readonly Site[]
+  /** Whether all hosts are on the kernel that this process is on. */
+  readonly isHere: boolean
+  /** By VM; empty on this machine. */
+  readonly guests: Readonly<Record<string, GuestFacts>>
   /** Facts for the outcome: boot times, memory of the VMs, clock errors. */
   facts(): Promise<Readonly<Record<string, number>>>
   /** Takes a host away at once, as a power cut does; its programs are told nothing. */

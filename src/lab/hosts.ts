@@ -71,6 +71,7 @@ export class Hosts {
     const { plan } = host
     const { folder } = this.#context
     const site = this.#ground.siteOf(plan)
+    if (site === null) throw new Error(`host ${plan.name} is not there`)
     folder.ledger.intent('netns_create', { what: 'fabric root', host: plan.name })
     const root = await site.createRoot({ host: plan.name, uplink: plan.uplink })
     folder.ledger.done('netns_create', { what: 'fabric root', host: plan.name, ...root })
@@ -148,7 +149,7 @@ export class Hosts {
     }
     for (const { plan, programs } of this.all) {
       programs.clear()
-      await this.#ground.siteOf(plan).closeRoot(plan.name)
+      await this.#ground.siteOf(plan)?.closeRoot(plan.name)
     }
     return { facts, remaining }
   }

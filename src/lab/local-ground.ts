@@ -14,6 +14,8 @@ const THIS_MACHINE: Here = { level: 'host', accelerator: 'none' }
 export class LocalGround implements Ground {
   readonly level: Ground['level']
   readonly accelerator: string
+  readonly isHere = true
+  readonly guests = {}
   readonly #local: LocalSite
 
   constructor(local: LocalSite, here = THIS_MACHINE) {

@@ -10,8 +10,8 @@ import { DEADLINE_SCALE } from './levels.ts'
 import type { Site, SiteCosts, SiteDifference } from './site.ts'
 import { formatIds } from './wiring.ts'
 
-/** Counts each site and its memory in use, and has it make room. */
-export async function takeBaselines(context: RunContext, sites: readonly Site[]): Promise<void> {
+/** Counts each site and its memory in use, and has it make room. Returns the memory in use, bytes of all together. */
+export async function takeBaselines(context: RunContext, sites: readonly Site[]): Promise<number> {
   const { plan } = context
   const interfaces = plan.fleets.flatMap(({ fabric }) => [
     ...fabric.bridges.map(bridge => bridge.name),
@@ -23,7 +23,7 @@ export async function takeBaselines(context: RunContext, sites: readonly Site[])
   )
   for (const [index, { warnings }] of baselines.entries())
     for (const warning of warnings) context.warn(`${prefixOf(sites[index] as Site)}${warning}`)
-  context.metrics.memory_before_bytes = sumOf(baselines, baseline => baseline.memory_bytes)
+  return sumOf(baselines, baseline => baseline.memory_bytes)
 }
 
 /** What a site says of itself, said of which. */

@@ -6,8 +6,9 @@ import { closeSync } from 'node:fs'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
-import type { Level, Scenario } from '../config/types.ts'
+import type { Scenario } from '../config/types.ts'
 import type { Outcome, Report } from '../judge/types.ts'
+import { installQemu } from '../vm/install.ts'
 import { Attempts } from './attempts.ts'
 import type { CensusDifference } from './census-diff.ts'
 import { RunContext } from './context.ts'
@@ -16,15 +17,18 @@ import { holdWithFaults } from './faults.ts'
 import { requireFitness } from './fitness.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
+import { chooseLevel, type LevelChoice } from './level.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
 import { type Here, LocalGround } from './local-ground.ts'
 import { LocalSite } from './local-site.ts'
 import { measure, takeBaselines, verifySites, wire } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
-import { fleetSocketName } from './plan-types.ts'
+import { fleetSocketName, type Plan } from './plan-types.ts'
 import type { Progress } from './progress.ts'
 import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { createRunFolder } from './run-folder.ts'
+import type { Site } from './site.ts'
+import { VmGround } from './vm-ground.ts'
 
 export interface RunOptions {
   readonly scenario: Scenario
@@ -73,8 +77,9 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const { scenario } = options
   const plan = makePlan(scenario)
   const { here } = options
-  const choice = here === undefined ? await chooseLevel(scenario) : { level: here.level, note: null }
-  const limits = await requireFitness(plan.needs, scenario.run.out ?? options.base)
+  const choice: LevelChoice =
+    here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: [] }
+  const limits = await requireFitness(needsOf(plan, choice), scenario.run.out ?? options.base)
   const folder = createRunFolder({
     base: options.base,
     scenario: scenario.name,
@@ -88,7 +93,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const { onProgress, onWarning } = options
   const context = new RunContext({ plan, folder, clock, runId, level: choice.level, onProgress, onWarning })
   const local = localSite(context)
-  const ground = new LocalGround(local, here)
+  const ground = choice.vms === null ? new LocalGround(local, here) : new VmGround(context, choice.vms)
   const holdings: Holdings = {
     local,
     ground,
@@ -100,7 +105,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   }
   const unhook = hook(context, holdings, options)
   const attempts = new Attempts()
-  const notes = [...(choice.note === null ? [] : [choice.note]), ...limits]
+  const notes = [...choice.notes, ...limits]
   await attempts.take(() => drive(context, holdings, options, notes), undefined)
   const failedPhase = context.phase
   folder.tolerateFailures()
@@ -178,19 +183,25 @@ async function drive(
     holdings.registration = register(context, environment.started_at)
   })
   await context.inPhase('census', async () => {
-    await takeBaselines(context, [local])
+    context.metrics.memory_before_bytes = await takeBaselines(context, [local])
     holdings.baselineTaken = true
   })
   context.requireGoingOn()
+  if (!ground.isHere)
+    await context.inPhase('boot', async () => {
+      await ground.open()
+      folder.writeJson('environment.json', { ...environment, guests: ground.guests })
+      context.metrics.memory_before_bytes = await takeBaselines(context, ground.sites)
+    })
   await context.inPhase('prepare', async () => {
     await hosts.start()
-    for (const site of ground.sites)
-      await site.sampleEvery(plan.scenario.run.sampleIntervalS, sample => folder.samples.append(sample))
+    await startSampling(context, holdings)
   })
   await context.inPhase('wire', () => wire(context, hosts))
   await context.inPhase('measure', async () => {
     await Promise.all(ground.sites.map(site => site.sampleNow()))
     await measure(context, ground.sites)
+    Object.assign(context.metrics, await ground.facts())
   })
   const prove = async (): Promise<void> => {
     await proveWiring(context, provingFleets(hosts))
@@ -201,6 +212,15 @@ async function drive(
     const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
     return holdWithFaults({ context, hosts, ground, prove, getsRound })
   })
+}
+
+/** Samples of this machine, and of each guest under its name. */
+async function startSampling({ plan, folder }: RunContext, { ground, local }: Holdings): Promise<void> {
+  const { sampleIntervalS } = plan.scenario.run
+  for (const site of new Set([local, ...ground.sites]))
+    await site.sampleEvery(sampleIntervalS, sample =>
+      folder.samples.append(ground.isHere ? sample : { site: site.name, ...sample }),
+    )
 }
 
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */
@@ -238,8 +258,12 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
   await attempts.take(
     () =>
       context.inPhase('verify', async () => {
+        const cookiesOf = (site: Site) => hosts.cookiesOf(site)
+        if (!ground.isHere)
+          await attempts.take(async () => found.push(await verifySites(context, ground.sites, cookiesOf)), 0)
+        remaining.push(...(await attempts.take(() => ground.close(deadlineS), [])))
         await attempts.take(() => holdings.registration?.close(), undefined)
-        found.push(await verifySites(context, [local], site => hosts.cookiesOf(site)))
+        found.push(await verifySites(context, [local], cookiesOf))
       }),
     undefined,
   )
@@ -252,20 +276,21 @@ function differenceOf(context: RunContext, { found, remaining, baselineTaken }: 
   return { residue, foreign: found.flatMap(one => one.foreign) }
 }
 
-/** Where the fleets run. MicroVMs are not part of this version, which "auto" says loudly and "vm" refuses. */
-async function chooseLevel(scenario: Scenario): Promise<{ readonly level: Level; readonly note: string | null }> {
-  const { on } = scenario.hosts
-  if (on === 'vm') {
-    throw new NslabError('USAGE', {
-      problem: 'hosts.on = "vm": this version of nslab runs fleets on this machine only',
-      hint: 'Use --on host.',
-    })
-  }
+/** What the run needs of this machine: guests have their own kernel's limits, and take their memory as a whole. */
+function needsOf({ needs, hosts, scenario }: Plan, { vms }: LevelChoice): Plan['needs'] {
+  if (vms === null) return needs
   return {
-    level: 'host',
-    note: on === 'auto' ? 'runs on this machine itself, not in a microVM (hosts.on = "auto")' : null,
+    descriptors_count: DESCRIPTORS + DESCRIPTORS_PER_VM * hosts.length,
+    neighbours_count: 0,
+    namespaces_count: 1,
+    memory_bytes: hosts.length * (scenario.hosts.memoryMib * 2 ** 20 + QEMU_BYTES),
   }
 }
+
+/** Node's own and the run folder's files; of a VM its channels, its cards and a few while it starts. */
+const DESCRIPTORS = 128
+const DESCRIPTORS_PER_VM = 16
+const QEMU_BYTES = 100e6
 
 function describeError(error: unknown, phase: string): NonNullable<Report['error']> {
   if (error instanceof NslabError) {

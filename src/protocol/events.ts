@@ -72,6 +72,7 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
 export type PhaseName =
   | 'preflight'
   | 'census'
+  | 'boot'
   | 'prepare'
   | 'wire'
   | 'measure'

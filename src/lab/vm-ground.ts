@@ -1,0 +1,273 @@
+// Each host in a microVM of its own, joined by a segment of the runner's where there are several.
+
+import { closeSync } from 'node:fs'
+import { NslabError } from '../base/errors.ts'
+import type { Level } from '../config/types.ts'
+import type { AcceleratorChoice } from '../vm/accelerator.ts'
+import { type Guest, openGuest } from '../vm/guest.ts'
+import { execInGuest } from '../vm/guest-files.ts'
+import { imageFor } from '../vm/image/build.ts'
+import { loadImage } from '../vm/image/load.ts'
+import type { Image, ImageRole } from '../vm/image/types.ts'
+import { MicroVm } from '../vm/microvm.ts'
+import { Segment } from '../vm/segment.ts'
+import type { RunningVm, VmSpec } from '../vm/spec.ts'
+import { endError } from '../vm/vm-end.ts'
+import type { RunContext } from './context.ts'
+import type { Ground, GuestFacts, HostConditions } from './ground.ts'
+import { DEADLINE_SCALE } from './levels.ts'
+import type { HostPlan } from './plan-types.ts'
+import { parseMeminfo, parseSmapsRollupPss, readOrNull } from './proc.ts'
+import type { Site } from './site.ts'
+import { VmSite } from './vm-site.ts'
+
+/** From power-on to the agent's answer, where the processor is real. */
+const BOOT_LIMIT_S = 15
+/** A guest that says nothing for so long hangs; its agent's heart beats every second. */
+const SILENT_AFTER_S = 10
+/** The guest's one network card. */
+const CARD = 'eth0'
+
+/** A VM of the run, and what is known of it. */
+interface Machine {
+  readonly vm: RunningVm
+  readonly guest: Guest
+  readonly site: VmSite
+  readonly how: 'booted' | 'restored'
+}
+
+export class VmGround implements Ground {
+  readonly level: Level
+  readonly accelerator: string
+  readonly isHere = false
+  readonly #context: RunContext
+  readonly #choice: AcceleratorChoice
+  readonly #machines = new Map<string, Machine>()
+  /** VMs that are on, also those that do not answer yet. */
+  readonly #on = new Set<RunningVm>()
+  /** VMs whose end is no news. */
+  readonly #leaving = new WeakSet<RunningVm>()
+  #images: ReadonlyMap<ImageRole, Image> = new Map()
+  #segment: Segment | null = null
+  #clockErrorS = 0
+
+  constructor(context: RunContext, choice: AcceleratorChoice) {
+    this.#context = context
+    this.#choice = choice
+    this.level = choice.accelerator
+    this.accelerator = `${choice.accelerator} (QEMU ${choice.qemu.version})`
+  }
+
+  get sites(): readonly Site[] {
+    return [...this.#machines.values()].map(({ site }) => site)
+  }
+
+  async open(): Promise<void> {
+    const { hosts, scenario } = this.#context.plan
+    this.#images = await this.#findImages(hosts)
+    if (hosts.some(({ uplink }) => uplink !== null))
+      this.#segment = new Segment({ name: 'underlay', seed: scenario.seed })
+    let ready = 0
+    this.#context.progress('VMs ready', ready, hosts.length)
+    const boots = hosts.map(async host => {
+      await this.revive(host)
+      this.#context.progress('VMs ready', ++ready, hosts.length)
+    })
+    // All of them, so that none is still starting when the first failure is told.
+    const failed = (await Promise.allSettled(boots)).find(result => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  siteOf(host: HostPlan): Site | null {
+    return this.#machines.get(host.name)?.site ?? null
+  }
+
+  async kill(host: HostPlan): Promise<void> {
+    const machine = this.#machines.get(host.name)
+    if (machine === undefined) return
+    this.#machines.delete(host.name)
+    this.#leaving.add(machine.vm)
+    await machine.vm.kill()
+  }
+
+  async revive(host: HostPlan): Promise<void> {
+    const vm = await this.#powerOn(host)
+    const { context, scale } = { context: this.#context, scale: DEADLINE_SCALE[this.level] }
+    const guest = await this.#await(vm, host, BOOT_LIMIT_S * scale)
+    const how = 'booted' as const
+    context.tell({ kind: 'vm_ready', vm: host.vm, how, seconds: guest.readyS })
+    const { folder, runId, clock, originNs } = context
+    const site = await VmSite.open({
+      channel: guest.channel,
+      guestClock: guest.clock,
+      clock,
+      runId,
+      originNs,
+      planPath: folder.file('plan.json'),
+      console: name => {
+        const file = `console/${name}.log`
+        const fd = folder.openAppend(file)
+        return { fd, lastWords: () => folder.lastLines(file), release: () => closeSync(fd) }
+      },
+      scale,
+      onEvent: event => context.see(event),
+      onDeed: (state, op, facts) => folder.ledger[state](op, facts),
+    })
+    this.#machines.set(host.name, { vm, guest, site, how })
+  }
+
+  async setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void> {
+    const { loss, delayS, jitterS, cut } = conditions ?? {}
+    const rule =
+      conditions === null
+        ? null
+        : {
+            ...(cut === undefined ? {} : { cut }),
+            ...(loss === undefined ? {} : { lossRatio: loss }),
+            ...(delayS === undefined ? {} : { delayS }),
+            ...(jitterS === undefined ? {} : { jitterS }),
+          }
+    this.#segment?.setConditions({ port: host.vm }, rule)
+  }
+
+  async facts(): Promise<Readonly<Record<string, number>>> {
+    const machines = [...this.#machines.values()]
+    const overheads = await Promise.all(machines.map(overheadBytes))
+    return {
+      vms_count: machines.length,
+      vms_restored_count: machines.filter(({ how }) => how === 'restored').length,
+      vm_ready_s: Math.max(...machines.map(({ guest }) => guest.readyS)),
+      vm_overhead_bytes: Math.max(...overheads),
+      clock_error_s: this.#errorS(),
+    }
+  }
+
+  get guests(): Readonly<Record<string, GuestFacts>> {
+    return Object.fromEntries(
+      [...this.#machines.values()].map(({ guest, vm, how }) => [
+        vm.name,
+        {
+          how,
+          kernel: guest.hello.versions.kernel,
+          node: guest.hello.versions.node,
+          cpus_count: guest.hello.cpus_count,
+          memory_bytes: guest.hello.memory_total_bytes,
+          image: this.#imageOf(vm.name).digest,
+          boot: guest.hello.boot,
+        },
+      ]),
+    )
+  }
+
+  async close(deadlineS: number): Promise<readonly string[]> {
+    const stragglers: string[] = []
+    this.#clockErrorS = this.#errorS()
+    const answering = new Map([...this.#machines.values()].map(({ vm, guest }) => [vm, guest]))
+    await Promise.all(
+      [...this.#on].map(async vm => {
+        this.#leaving.add(vm)
+        const guest = answering.get(vm)
+        if (guest === undefined || deadlineS === 0) {
+          await vm.kill()
+          return
+        }
+        const ask = (): void => void guest.channel.call('power_off', {}).catch(() => {})
+        const end = await vm.powerdown(ask, deadlineS * 1000)
+        if (end.kind !== 'guest_shutdown') stragglers.push(`${vm.name} ${end.words}`)
+      }),
+    )
+    this.#machines.clear()
+    await this.#segment?.close()
+    return stragglers
+  }
+
+  async #findImages(hosts: readonly HostPlan[]): Promise<ReadonlyMap<ImageRole, Image>> {
+    const { image } = this.#context.plan.scenario.hosts
+    const images = new Map<ImageRole, Image>()
+    for (const role of new Set(hosts.map(roleOf))) {
+      this.#context.progress(`image for ${role}`, 0, 0)
+      const onStep = (step: string): void => this.#context.progress(step, 0, 0)
+      images.set(role, image === undefined ? await imageFor(role, { onStep }) : await loadImage(image))
+      this.#context.requireGoingOn()
+    }
+    return images
+  }
+
+  #imageOf(vm: string): Image {
+    const host = this.#context.plan.hosts.find(each => each.vm === vm) as HostPlan
+    return this.#images.get(roleOf(host)) as Image
+  }
+
+  async #powerOn(host: HostPlan): Promise<RunningVm> {
+    const { context } = { context: this.#context }
+    context.folder.ledger.intent('vm_start', { vm: host.vm })
+    const vm = await MicroVm.start(this.#specOf(host), { qemu: this.#choice.qemu, clock: context.clock })
+    context.folder.ledger.done('vm_start', { vm: host.vm, pid: vm.pid })
+    this.#on.add(vm)
+    const nic = vm.nics.get(0)
+    if (nic !== undefined) this.#segment?.connect(host.vm, nic)
+    // Nobody looks at the shell yet, and a console that is not read stops the guest.
+    vm.shell.resume()
+    void vm.ended.then(end => {
+      this.#on.delete(vm)
+      context.tell({ kind: 'vm_ended', vm: host.vm, how: end.words })
+      if (this.#leaving.has(vm)) return
+      this.#machines.delete(host.name)
+      context.abort(endError(host.vm, end))
+    })
+    return vm
+  }
+
+  #specOf(host: HostPlan): VmSpec {
+    const { folder, plan } = this.#context
+    const image = this.#imageOf(host.vm)
+    const { memoryMib, vcpus } = plan.scenario.hosts
+    return {
+      name: host.vm,
+      accelerator: this.#choice.accelerator,
+      vcpus,
+      memoryMib,
+      kernel: image.kernelPath,
+      initrd: image.initrdPath,
+      commandLine: image.command_line,
+      consoleFile: folder.file(`console/${host.vm}.log`),
+      reboots: 'fault',
+      ...(host.uplink === null ? {} : { nics: [{ mac: host.uplink.mac, to: 'stream' }] }),
+    }
+  }
+
+  /** The guest that answers; one that does not in time is ended, and how is told. */
+  async #await(vm: RunningVm, host: HostPlan, limitS: number): Promise<Guest> {
+    const silentAfterS = SILENT_AFTER_S * DEADLINE_SCALE[this.level]
+    try {
+      return await openGuest(vm, {
+        deadlineS: limitS,
+        interfaces: host.uplink === null ? [] : [{ name: CARD, mac: host.uplink.mac }],
+        clock: this.#context.clock,
+        silentAfterS,
+        onSilent: silentS => {
+          if (!this.#leaving.has(vm)) void vm.condemn('agent_silent', `said nothing for ${Math.round(silentS)} s`)
+        },
+      })
+    } catch (error) {
+      if (!(error instanceof NslabError) || error.code !== 'DEADLINE') throw error
+      this.#leaving.add(vm)
+      throw endError(host.vm, await vm.condemn('boot_deadline', `did not answer within ${limitS} s of its start`))
+    }
+  }
+
+  #errorS(): number {
+    return Math.max(this.#clockErrorS, ...[...this.#machines.values()].map(({ site }) => site.clockErrorS))
+  }
+}
+
+/** Where a controller is, PostgreSQL's programs are wanted. */
+const roleOf = ({ programs }: HostPlan): ImageRole => (programs.includes('controller') ? 'controller' : 'fleet')
+
+/** What QEMU takes beyond what its guest uses: both as this machine's kernel and the guest's count it. */
+async function overheadBytes({ vm, guest }: Machine): Promise<number> {
+  const { stdout } = await execInGuest(guest.channel, ['cat', '/proc/meminfo'])
+  const { MemTotal = 0, MemFree = 0 } = parseMeminfo(stdout.toString('utf8'))
+  const pss = parseSmapsRollupPss(readOrNull(`/proc/${vm.pid}/smaps_rollup`) ?? '')
+  return Math.max(0, pss - (MemTotal - MemFree))
+}
