@@ -93,7 +93,10 @@ class Proving {
     for (;;) {
       const proof = this.#context.nextProof()
       this.#context.tell({ kind: 'proof_started', proof })
-      if (this.#order !== null && !(await this.walk(proof, this.#order))) continue
+      if (this.#order !== null && !(await this.walk(proof, this.#order))) {
+        if (this.#leftS() === 0) throw this.#lateToken(this.#before)
+        continue
+      }
       // After the walk: the answers also bring every event of it, which are on the same channels before them.
       await this.#listLinks(proof)
       return
@@ -149,7 +152,7 @@ class Proving {
     }
     return context.until(start, this.#leftS(), () => {
       const isUnheard = at.hops === 0 && at.stuck === '' && this.#before !== ''
-      return this.#late(`a token's way through all ${context.nodesCount} nodes`, isUnheard ? this.#before : whereIs(at))
+      return this.#lateToken(isUnheard ? this.#before : whereIs(at))
     })
   }
 
@@ -179,6 +182,10 @@ class Proving {
       return stop
     }
     return this.#context.until(start, this.#leftS(), () => this.#late(`an answer to "${command.do}"`, program.name))
+  }
+
+  #lateToken(where: string): NslabError {
+    return this.#late(`a token's way through all ${this.#context.nodesCount} nodes`, where)
   }
 
   #late(waitingFor: string, missing: string): NslabError {
