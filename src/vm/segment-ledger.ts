@@ -11,7 +11,7 @@ export const dropReasons = ['cut', 'loss', 'queue_full', 'port_gone'] as const
 
 export type DropReason = (typeof dropReasons)[number]
 
-/** Frames on one way, or on several together. offered = sent + queued + all that was dropped. */
+/** Frames on one lane, or on several together. offered = sent + queued + all that was dropped. */
 export interface Ledger {
   readonly offered: Tally
   /** Handed over to the port's socket. */
@@ -34,7 +34,7 @@ export class Counter implements Tally {
   }
 }
 
-export class WayLedger implements Ledger {
+export class LaneLedger implements Ledger {
   readonly offered = new Counter()
   readonly sent = new Counter()
   readonly queued = new Counter()
@@ -55,7 +55,7 @@ export class WayLedger implements Ledger {
 
 /** The sum of several ledgers, as they stand. */
 export function sumOf(ledgers: Iterable<Ledger>): Ledger {
-  const sum = new WayLedger()
+  const sum = new LaneLedger()
   for (const ledger of ledgers) {
     for (const name of ['offered', 'sent', 'queued'] as const) sum[name].add(ledger[name].frames, ledger[name].bytes)
     for (const name of dropReasons) sum.dropped[name].add(ledger.dropped[name].frames, ledger.dropped[name].bytes)

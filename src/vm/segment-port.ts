@@ -2,19 +2,19 @@
 
 import type { Duplex } from 'node:stream'
 import { copyOf, type FrameFault, FrameReader, type FrameSink, LENGTH_BYTES } from './segment-frames.ts'
-import { Counter, type DropReason, type WayLedger } from './segment-ledger.ts'
+import { Counter, type DropReason, type LaneLedger } from './segment-ledger.ts'
 import type { Capture } from './segment-pcap.ts'
 
 /** Why a port isn't there any more: an errno, a bad frame, or in order. */
 export type LeaveReason = FrameFault | 'ended' | 'replaced' | 'disconnected' | 'closed' | (string & {})
 
-/** Bytes of `bytes` from `start` to `end` that go to the port together: whole frames of one way. */
+/** Bytes of `bytes` from `start` to `end` that go to the port together: whole frames of one lane. */
 interface Stretch {
   readonly bytes: Buffer
   readonly start: number
   end: number
   frames: number
-  readonly ledger: WayLedger
+  readonly ledger: LaneLedger
 }
 
 /**
@@ -95,7 +95,7 @@ export class Port {
   }
 
   /** Queues one frame with its length, which leaves with flush(); or says why it can't be. */
-  append(ledger: WayLedger, bytes: Buffer, start: number, end: number): DropReason | null {
+  append(ledger: LaneLedger, bytes: Buffer, start: number, end: number): DropReason | null {
     if (this.#stream === null) return 'port_gone'
     const waitingBytes = this.#stream.writableLength + this.#outboxBytes
     if (waitingBytes + end - start > this.#queueBytesMax || this.#queuedFrames >= QUEUE_FRAMES_MAX) return 'queue_full'
@@ -131,7 +131,7 @@ export class Port {
     if (stretches.length > 1) stream.uncork()
   }
   /** What is called when a write has ended. It must not know the bytes: they would live as long as it waits. */
-  #settler(ledger: WayLedger, frames: number, bytes: number): (error?: Error | null) => void {
+  #settler(ledger: LaneLedger, frames: number, bytes: number): (error?: Error | null) => void {
     return error => {
       this.#queuedFrames -= frames
       ledger.settle(frames, bytes - frames * LENGTH_BYTES, error ? 'port_gone' : null)

@@ -3,15 +3,17 @@
 import type { Duplex } from 'node:stream'
 import type { Conditions, Way } from './segment-conditions.ts'
 import type { Tally } from './segment-ledger.ts'
+import type { NicSpec } from './spec.ts'
 
-/** What starting QEMU needs so that one of its NICs is a port of the segment. */
-export interface PortWiring {
-  /** For nslab-launch, before its `--`. */
-  readonly launcherOptions: readonly string[]
-  /** The entry of the descriptor in the child's stdio. Of 'pipe' our end is given to connect(). */
-  readonly stdio: 'pipe' | 'ignore'
-  /** The value of -netdev. */
-  readonly netdev: string
+/** A port made ready for a VM that is about to start. */
+export interface Plug {
+  /** For the VM's NIC. */
+  readonly to: NicSpec['to']
+  /**
+   * To be called once, when QEMU runs, or did not start. `stream`: the runner's end of a NIC of kind 'stream', if there
+   * is one now. A descriptor in `to` is closed by this.
+   */
+  done(stream?: Duplex): void
 }
 
 /** What a port sent and got, in the least that every kind of segment can tell. */
@@ -27,12 +29,17 @@ export interface PortTotals {
 /** A network segment of its own: nothing but its ports is on it, and it is gone when the runner is. */
 export interface VmSegment {
   readonly name: string
-  /** `fd`: the descriptor's number in QEMU, where `stdio` says pipe. A port keeps its name over its VM's lives. */
-  wiring(port: string, netdevId: string, fd: number): PortWiring | Promise<PortWiring>
-  /** Our end of the pipe that wiring() asked for; not called otherwise. */
-  connect(port: string, stream: Duplex): void
-  /** Throws USAGE where the conditions make no sense or this kind of segment has none such. */
-  setConditions(way: Way, conditions: Conditions | null): void | Promise<void>
-  totals(): Readonly<Record<string, PortTotals>> | Promise<Readonly<Record<string, PortTotals>>>
+  /**
+   * A port keeps its name, its conditions and its counters over its VM's lives; of two VMs on a port the later has it, or
+   * is refused (KERNEL_REFUSED, EBUSY) while the other lives.
+   */
+  plug(port: string): Promise<Plug>
+  /**
+   * Sets the conditions of a way, in place of those that this same way had; null takes them back. They hold from the next
+   * frame on, also for VMs that come later. Rejects with USAGE where they make no sense or this kind of segment has none
+   * such.
+   */
+  setConditions(way: Way, conditions: Conditions | null): Promise<void>
+  totals(): Promise<Readonly<Record<string, PortTotals>>>
   close(): Promise<void>
 }

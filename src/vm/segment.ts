@@ -8,13 +8,13 @@
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
-import { type Conditions, checkRule, effectOf, keyOf, type Rule, type Way as WayNames } from './segment-conditions.ts'
+import { type Conditions, checkRule, effectOf, keyOf, type Rule, type Way } from './segment-conditions.ts'
 import { LENGTH_BYTES } from './segment-frames.ts'
+import { Lane } from './segment-lane.ts'
 import { type Counter, type Ledger, sumOf, type Tally } from './segment-ledger.ts'
 import { Capture } from './segment-pcap.ts'
 import { type LeaveReason, Port } from './segment-port.ts'
-import type { PortTotals, PortWiring, VmSegment } from './segment-types.ts'
-import { Way } from './segment-way.ts'
+import type { Plug, PortTotals, VmSegment } from './segment-types.ts'
 
 /** Ports a segment ever knows; each pair has counters of its own. */
 const PORTS_MAX = 64
@@ -66,7 +66,7 @@ export class Segment implements VmSegment {
   readonly #onPort: (port: string, news: 'joined' | LeaveReason) => void
   readonly #ports = new Map<string, Port>()
   /** By sender, then by receiver. */
-  readonly #ways = new Map<Port, Map<Port, Way>>()
+  readonly #lanes = new Map<Port, Map<Port, Lane>>()
   readonly #portOfMac = new Map<number, Port>()
   readonly #rules = new Map<string, Rule>()
   /** Ports that got frames in this turn. */
@@ -82,9 +82,9 @@ export class Segment implements VmSegment {
     this.#onPort = options.onPort ?? (() => {})
   }
 
-  wiring(_port: string, netdevId: string, fd: number): PortWiring {
-    const netdev = `stream,id=${netdevId},server=off,addr.type=fd,addr.str=${fd}`
-    return { launcherOptions: [], stdio: 'pipe', netdev }
+  async plug(port: string): Promise<Plug> {
+    this.#port(port)
+    return { to: 'stream', done: stream => stream && this.connect(port, stream) }
   }
 
   /**
@@ -115,23 +115,20 @@ export class Segment implements VmSegment {
     this.#forget(port, 'disconnected')
   }
 
-  /**
-   * Sets the conditions of a way, in place of those that this same way had; null takes them back. They hold from the
-   * next frame on, also for ports that join later. Throws USAGE where they are out of range.
-   */
-  setConditions(names: WayNames, conditions: Conditions | null): void {
-    checkRule(names, conditions ?? {})
-    if (conditions === null) this.#rules.delete(keyOf(names))
-    else this.#rules.set(keyOf(names), { way: names, conditions, freeAtMs: 0 })
-    for (const [from, ways] of this.#ways)
-      for (const [to, way] of ways) way.setEffect(effectOf(this.#rules.values(), from.name, to.name))
+  /** As VmSegment says; in force when this returns. */
+  async setConditions(way: Way, conditions: Conditions | null): Promise<void> {
+    checkRule(way, conditions ?? {})
+    if (conditions === null) this.#rules.delete(keyOf(way))
+    else this.#rules.set(keyOf(way), { way, conditions, freeAtMs: 0 })
+    for (const [from, lanes] of this.#lanes)
+      for (const [to, lane] of lanes) lane.setEffect(effectOf(this.#rules.values(), from.name, to.name))
   }
 
   counters(): Readonly<Record<string, PortCounters>> {
     return Object.fromEntries([...this.#ports.values()].map(port => [port.name, this.#countersOf(port)]))
   }
 
-  totals(): Readonly<Record<string, PortTotals>> {
+  async totals(): Promise<Readonly<Record<string, PortTotals>>> {
     const totals = Object.entries(this.counters()).map(([name, { received, to }]) => {
       const dropped = Object.values(to.dropped).reduce((sum, { frames }) => sum + frames, 0)
       return [name, { received, sent: to.sent, droppedFrames: dropped }]
@@ -166,7 +163,7 @@ export class Segment implements VmSegment {
       port.detach()
       port.capture = null
     }
-    for (const ways of this.#ways.values()) for (const way of ways.values()) way.abandon()
+    for (const lanes of this.#lanes.values()) for (const lane of lanes.values()) lane.abandon()
     this.#portOfMac.clear()
     const captures = [...this.#captures]
     this.#captures.clear()
@@ -180,22 +177,22 @@ export class Segment implements VmSegment {
       throw new NslabError('USAGE', { problem: `the segment ${this.name} has ${PORTS_MAX} ports; ${name} is one more` })
     }
     const port = new Port(name, this.#queueBytesMax)
-    const ways = new Map<Port, Way>()
-    for (const [other, itsWays] of this.#ways) {
-      ways.set(other, this.#way(port, other))
-      itsWays.set(port, this.#way(other, port))
+    const lanes = new Map<Port, Lane>()
+    for (const [other, itsLanes] of this.#lanes) {
+      lanes.set(other, this.#lane(port, other))
+      itsLanes.set(port, this.#lane(other, port))
     }
-    this.#ways.set(port, ways)
+    this.#lanes.set(port, lanes)
     this.#ports.set(name, port)
     return port
   }
 
-  #way(from: Port, to: Port): Way {
+  #lane(from: Port, to: Port): Lane {
     const seed = seedOf(this.#seed, from.name, to.name)
     const nowMs = (): number => Number(this.#clock.nowNs()) / 1e6
-    const way = new Way(to, { seed, queueBytesMax: this.#queueBytesMax, nowMs })
-    way.setEffect(effectOf(this.#rules.values(), from.name, to.name))
-    return way
+    const lane = new Lane(to, { seed, queueBytesMax: this.#queueBytesMax, nowMs })
+    lane.setEffect(effectOf(this.#rules.values(), from.name, to.name))
+    return lane
   }
 
   /** Offers one frame to whom it is for. */
@@ -210,27 +207,27 @@ export class Segment implements VmSegment {
   #kindOf(from: Port, bytes: Buffer, start: number, end: number): Counter {
     const destination = start + LENGTH_BYTES
     if (!this.#learn(from, bytes, destination + MAC_BYTES)) return from.badSource
-    const ways = this.#ways.get(from) as Map<Port, Way>
+    const lanes = this.#lanes.get(from) as Map<Port, Lane>
     const target = isGroup(bytes[destination] as number)
       ? undefined
       : this.#portOfMac.get(bytes.readUIntBE(destination, MAC_BYTES))
     if (target === from) return from.unaddressed
     if (target !== undefined) {
-      this.#offer(ways.get(target) as Way, bytes, start, end)
+      this.#offer(lanes.get(target) as Lane, bytes, start, end)
       return from.unicast
     }
     let copies = 0
-    for (const way of ways.values()) {
-      if (!way.to.connected) continue
-      this.#offer(way, bytes, start, end)
+    for (const lane of lanes.values()) {
+      if (!lane.to.connected) continue
+      this.#offer(lane, bytes, start, end)
       copies++
     }
     return copies > 0 ? from.flooded : from.unaddressed
   }
 
-  #offer(way: Way, bytes: Buffer, start: number, end: number): void {
-    way.offer(bytes, start, end)
-    this.#touched.add(way.to)
+  #offer(lane: Lane, bytes: Buffer, start: number, end: number): void {
+    lane.offer(bytes, start, end)
+    this.#touched.add(lane.to)
   }
 
   /** Remembers where the source of a frame is. False where the source is a group or nobody. */
@@ -258,13 +255,13 @@ export class Segment implements VmSegment {
   #forget(port: Port, reason: LeaveReason): void {
     for (const mac of port.macs) this.#portOfMac.delete(mac)
     port.macs.clear()
-    for (const ways of this.#ways.values()) ways.get(port)?.abandon()
+    for (const lanes of this.#lanes.values()) lanes.get(port)?.abandon()
     this.#onPort(port.name, reason)
   }
 
   #countersOf(port: Port): PortCounters {
-    const own = [...(this.#ways.get(port) as Map<Port, Way>).values()]
-    const others = [...this.#ways.values()].flatMap(ways => ways.get(port) ?? [])
+    const own = [...(this.#lanes.get(port) as Map<Port, Lane>).values()]
+    const others = [...this.#lanes.values()].flatMap(lanes => lanes.get(port) ?? [])
     return {
       connected: port.connected,
       received: port.received.snapshot(),
@@ -274,15 +271,15 @@ export class Segment implements VmSegment {
       flooded: port.flooded.snapshot(),
       notLearnedCount: port.notLearned,
       macs: [...port.macs].map(macText),
-      from: sumOf(own.map(way => way.ledger)),
-      to: sumOf(others.map(way => way.ledger)),
+      from: sumOf(own.map(lane => lane.ledger)),
+      to: sumOf(others.map(lane => lane.ledger)),
     }
   }
 }
 
 const macText = (mac: number): string => (mac.toString(16).padStart(12, '0').match(/../g) as string[]).join(':')
 
-/** FNV-1a over the names: each way gets chances of its own, the same in each run. */
+/** FNV-1a over the names: each lane gets chances of its own, the same in each run. */
 function seedOf(seed: number, from: string, to: string): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0
   for (const byte of Buffer.from(`${from} ${to}`)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0

@@ -171,6 +171,6 @@ t.test('conditions that make no sense are refused', async t => {
     [{ from: 'a' }, { jitterS: -1 }],
     [{ from: 'a' }, { rateBitsPerS: 0 }],
   ] as const) {
-    t.throws(() => segment.setConditions(way, conditions), { code: 'USAGE' }, JSON.stringify([way, conditions]))
+    await t.rejects(segment.setConditions(way, conditions), { code: 'USAGE' }, JSON.stringify([way, conditions]))
   }
 })

@@ -1,9 +1,9 @@
-// One way through a segment, from one port to another: its conditions, its chances, its delay line and its ledger.
+// One lane of a segment, from one port to another: its conditions, its chances, its delay line and its ledger.
 
 import { Random } from '../base/random.ts'
 import type { Effect } from './segment-conditions.ts'
 import { copyOf, LENGTH_BYTES } from './segment-frames.ts'
-import { type DropReason, WayLedger } from './segment-ledger.ts'
+import { type DropReason, LaneLedger } from './segment-ledger.ts'
 import { type Port, QUEUE_FRAMES_MAX } from './segment-port.ts'
 
 interface Delayed {
@@ -16,8 +16,8 @@ const CLEAR: Effect = { cut: false, lossRatio: 0, delayMs: 0, jitterMs: 0, limit
 const isUndelayed = ({ delayMs, jitterMs, limiters }: Effect): boolean =>
   delayMs === 0 && jitterMs === 0 && limiters.length === 0
 
-export interface WayOptions {
-  /** Of this way alone, so that what happens on one does not change another's chances. */
+export interface LaneOptions {
+  /** Of this lane alone, so that what happens on one does not change another's chances. */
   readonly seed: number
   /** Most bytes in the delay line. */
   readonly queueBytesMax: number
@@ -25,11 +25,11 @@ export interface WayOptions {
   readonly nowMs: () => number
 }
 
-/** A frame's fate depends on the seed and on how many frames took this way before it, on nothing else. */
-export class Way {
+/** A frame's fate depends on the seed and on how many frames took this lane before it, on nothing else. */
+export class Lane {
   readonly to: Port
-  readonly ledger = new WayLedger()
-  readonly #options: WayOptions
+  readonly ledger = new LaneLedger()
+  readonly #options: LaneOptions
   readonly #loss: Random
   readonly #jitter: Random
   #effect: Effect = CLEAR
@@ -38,7 +38,7 @@ export class Way {
   #lastDueMs = 0
   #timer: NodeJS.Timeout | null = null
 
-  constructor(to: Port, options: WayOptions) {
+  constructor(to: Port, options: LaneOptions) {
     this.to = to
     this.#options = options
     this.#loss = new Random(options.seed)
@@ -92,7 +92,7 @@ export class Way {
       dueMs = rule.freeAtMs
     }
     if (jitterMs > 0) dueMs += jitterMs * (2 * this.#jitter.float() - 1)
-    // Frames of a way keep their order: to TCP, reordering looks like loss.
+    // Frames of a lane keep their order: to TCP, reordering looks like loss.
     this.#lastDueMs = Math.max(this.#lastDueMs, dueMs + delayMs)
     this.#line.push({ bytes, dueMs: this.#lastDueMs })
     this.#lineBytes += bytes.length
