@@ -86,6 +86,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "nNodes": 3,
    "nodeIdOffset": 0,
    "onNodeDeath": "restart",
+   "peerSilenceMs": 8000,
    "privateNetworkName": "",
    "privateNetworkPort": 8080,
    "unsupported": [],
@@ -292,6 +293,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "nNodes": 3,
    "nodeIdOffset": 0,
    "onNodeDeath": "restart",
+   "peerSilenceMs": 8000,
    "privateNetworkName": "",
    "privateNetworkPort": 8080,
    "unsupported": [],
@@ -345,37 +347,37 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-c7b4ea966fe611dc4fbcac9288346f6352cbd43b023229d8238677793e3af628
+5b39936f894f9e75456f61539a825b5911cb905803c3671de29a1de55865384d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-6045ff9b93aae0c745352e19a7bd31c21f2750112c2c17c7fcb6f3b76aca67e5
+1e49a4e37a7241af22d40f19ad74801fa5214cf28256a05de6fdbd723e6bba59
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-0cf4cc30c61345d57b6abc3087fefa85c6ba421120ad81ff38b435d8fe6ec44d
+3451c0bdd0db4337042a2a672eee93d0f21c7dea866e136f61ff70ec6ae1dce6
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-3e41838736e9e3805da6df15bac48c5f9331792887a04de4ea2a0bdb7f7f6934
+e1ca6e0618be1f7961b4a9422d983bf8a98fb64f43f7f8a6380f95ca6402dedf
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-8d017a27f9acdc8a9ed5fea40963ffdeb2a67c712f99e1369c1337fed8106c07
+59d7afeb8497005ab08c26f3dbf4cd9f8f764200cd72a4c33d78731d330ff155
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-8e693b2cad604e449d9af021fd964e2c2f1f8b51a694f0406085bf0625701562
+8cccc74528d7742b8de03eb2d65e90ecc1ec81a287bdf82b2541c70857e113d1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-c391ab21a86122f3fa3097984b7b6fb45ce7bf577483ea8afbd9019837b9f9e8
+4f55767a6a08dbb9d8d7b062fa1bae9b861fcf10d66c9de4395783ab885d441c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-f881a88c873c25b37ac62dbbae3d897c910336d96d9bae68b978e4aefbb2cd2d
+f6645ae6f8d535801a8f7bbc5029e3f4d02e8ed429b1cd77fa8ebe31bdb6f233
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-926fdc0123466c9be9a16979fd37b04c520eda4bc4b9a76cb242cc96c10416f4
+0b5d216e02cab055edea0d52b27f5933bbe9dfcd2cc923ae737ef303224aa4d4
 `
