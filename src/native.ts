@@ -17,7 +17,13 @@ export interface ListenRequest {
 }
 
 export interface ConnectRequest {
-  readonly connect: { readonly address: string; readonly port: number; readonly timeoutMs: number }
+  readonly connect: {
+    readonly address: string
+    readonly port: number
+    readonly timeoutMs: number
+    /** The connection ends with ETIMEDOUT when its peer has been silent for so long, 2000 or more. Absent: never. */
+    readonly silenceMs?: number
+  }
 }
 
 /**
@@ -270,8 +276,11 @@ export interface Links {
 }
 
 export interface LinksConstructor {
-  /** `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. */
-  new (runId: Uint8Array, onEvents: (events: readonly LinkEvent[]) => void): Links
+  /**
+   * `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. `silenceMs`: a link whose peer has been
+   * silent for so long goes down with ETIMEDOUT; 2000 or more, default 8000.
+   */
+  new (runId: Uint8Array, onEvents: (events: readonly LinkEvent[]) => void, silenceMs?: number): Links
 }
 
 export interface Addon {

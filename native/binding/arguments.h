@@ -12,6 +12,9 @@
 
 namespace nslab::binding {
 
+/** Least time after which a silent peer counts as gone: the kernel asks a second apart, once at least. */
+inline constexpr uint64_t kSilenceMsMin = 2000;
+
 [[nodiscard]] inline std::optional<uint64_t> whole_number(Napi::Value value, uint64_t min, uint64_t max) {
   if (!value.IsNumber()) return std::nullopt;
   const double number = value.As<Napi::Number>().DoubleValue();

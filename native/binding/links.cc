@@ -106,10 +106,12 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
 
 LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
-  if (info.Length() != 2 || !info[0].IsTypedArray() ||
+  const auto silence_ms =
+      info.Length() < 3 ? std::optional<uint64_t>(engine::kSilenceMs) : whole_number(info[2], kSilenceMsMin, INT32_MAX);
+  if (info.Length() < 2 || !silence_ms || !info[0].IsTypedArray() ||
       info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
       info[0].As<Napi::Uint8Array>().ByteLength() != 16 || !info[1].IsFunction()) {
-    throw_argument(env, "new Links(runId: Uint8Array of 16 bytes, onEvents: function)");
+    throw_argument(env, "new Links(runId: Uint8Array of 16 bytes, onEvents: function, silenceMs?: number from 2000)");
     return;
   }
   engine::RunId run_id;
@@ -123,7 +125,7 @@ LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       if (*self && (*self)->engine_) (*self)->collect(env);
     });
   };
-  auto engine = std::make_unique<engine::Links>(run_id, state.switch_log, tell);
+  auto engine = std::make_unique<engine::Links>(run_id, state.switch_log, tell, static_cast<uint32_t>(*silence_ms));
   if (const Status started = engine->start(); !started) {
     to_js(env, started.error()).ThrowAsJavaScriptException();
     return;

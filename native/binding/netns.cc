@@ -148,6 +148,8 @@ struct SocketRequest {
   netns::Endpoint endpoint;
   /** Backlog, or timeout in ms. */
   uint64_t number = 0;
+  /** Of a connection; 0: it may be silent for ever. */
+  uint64_t silence_ms = 0;
 };
 
 std::optional<SocketRequest> read_request(const Napi::CallbackInfo& info) {
@@ -161,6 +163,11 @@ std::optional<SocketRequest> read_request(const Napi::CallbackInfo& info) {
   const auto port = whole_number(fields.Get("port"), request.listen ? 0 : 1, UINT16_MAX);
   const auto number = whole_number(fields.Get(request.listen ? "backlog" : "timeoutMs"), 1, INT32_MAX);
   if (!address || !port || !number) return std::nullopt;
+  if (const Napi::Value silence = fields.Get("silenceMs"); !silence.IsUndefined()) {
+    const auto silence_ms = whole_number(silence, kSilenceMsMin, INT32_MAX);
+    if (request.listen || !silence_ms) return std::nullopt;
+    request.silence_ms = *silence_ms;
+  }
   request.endpoint = {*address, static_cast<uint16_t>(*port)};
   request.number = *number;
   return request;
@@ -170,7 +177,8 @@ Napi::Value NetnsObject::open_socket(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto request = read_request(info);
   if (!request) {
-    throw_argument(env, "openSocket({listen: {address, port, backlog}} | {connect: {address, port, timeoutMs}})");
+    throw_argument(
+        env, "openSocket({listen: {address, port, backlog}} | {connect: {address, port, timeoutMs, silenceMs?}})");
     return env.Undefined();
   }
   AddonState& state = state_of(env);
@@ -180,8 +188,9 @@ Napi::Value NetnsObject::open_socket(const Napi::CallbackInfo& info) {
     settler.reject(Status::failed(EBADF, "openSocket", "network namespace", "it was closed").take_error());
     return settler.promise();
   }
-  const auto opened = [settler](Result<UniqueFd> fd) {
+  const auto opened = [settler, silence_ms = static_cast<uint32_t>(request->silence_ms)](Result<UniqueFd> fd) {
     if (!fd) return settler.reject(fd.take_status().take_error());
+    if (silence_ms > 0) netns::end_when_silent(fd->get(), silence_ms);
     // Shared, because closures are copied; closes where the environment ends before JavaScript takes it.
     auto owner = std::make_shared<UniqueFd>(std::move(*fd));
     settler.resolve([owner](Napi::Env to) { return Napi::Number::New(to, owner->release()); });

@@ -1,5 +1,4 @@
 // From a connection to a link: the rules of src/protocol/link-handshake.ts.
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,21 +11,7 @@
 #include "engine/link_loop.h"
 
 namespace nslab::engine {
-namespace {
-
-void keep_alive(int fd) {
-  // A socket without them works, only slower to notice: ignoring failures.
-  const auto set = [fd](int level, int option, const auto value) {
-    (void)::setsockopt(fd, level, option, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleS);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalS);
-  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveCount);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void LinkLoop::receive(Connection& connection, bool hung_up) {
   std::array<uint8_t, 256> bytes;
@@ -160,7 +145,7 @@ bool LinkLoop::say(Connection& connection, FrameKind kind, bool and_ready) {
 void LinkLoop::make_up(Connection& connection) {
   LinkNode& node = *connection.node;
   Edge& edge = *node.edge_to(connection.peer);
-  keep_alive(connection.fd.get());
+  netns::end_when_silent(connection.fd.get(), silence_ms_);
   if (edge.up) {
     // A newer incarnation; or the same, which has just proved that it no longer has the old link.
     report(EventKind::down, node, edge.peer, "replaced");

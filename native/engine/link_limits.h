@@ -20,16 +20,13 @@ inline constexpr int64_t kAcceptPauseNs = 100'000'000;
 inline constexpr int kBacklog = 1024;
 
 /**
- * A peer that vanished without a word (no FIN or RST) is found by the kernel's keepalive: asked after 5 s of silence,
- * then each second, given up 8 s after its last sign. Asking each second would find it in two, but costs every idle
- * link end two packets a second: 3,200 for a ring of 800, 20,000 for a full mesh of 100. Within a fleet nobody waits
- * for this: the fabric's monitor sees a lost interface at once, and removal of a node closes its links at both ends; a
- * lost host is seen by the controller. TCP_USER_TIMEOUT makes data in flight give up at the same age.
+ * A peer that vanished without a word (no FIN or RST) is given up 8 s after its last sign, unless the owner says
+ * otherwise: the kernel asks after 5 s of silence, then each second. Asking each second would find it in two, but costs
+ * every idle link end two packets a second: 3,200 for a ring of 800, 20,000 for a full mesh of 100. Within a fleet
+ * nobody waits for this: the fabric's monitor sees a lost interface at once, and removal of a node closes its links at
+ * both ends. It is how the loss of another host, and a cut between hosts, is noticed.
  */
-inline constexpr int kKeepaliveIdleS = 5;
-inline constexpr int kKeepaliveIntervalS = 1;
-inline constexpr int kKeepaliveCount = 3;
-inline constexpr unsigned kUserTimeoutMs = 8000;
+inline constexpr uint32_t kSilenceMs = 8000;
 
 /** Refusals not yet collected beyond this are dropped: a hostile peer can cause them without end. */
 inline constexpr size_t kPendingRefusalsMax = 65'536;

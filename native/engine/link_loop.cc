@@ -37,8 +37,8 @@ Edge* LinkNode::edge_to(uint32_t peer) {
   return at != edges.end() && at->peer == peer ? &*at : nullptr;
 }
 
-LinkLoop::LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell)
-    : run_id_(run_id), mailbox_(mailbox), tell_(tell) {}
+LinkLoop::LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms)
+    : run_id_(run_id), mailbox_(mailbox), tell_(tell), silence_ms_(silence_ms) {}
 
 Status LinkLoop::open() {
   epoll_ = UniqueFd(sys::call([] { return ::epoll_create1(EPOLL_CLOEXEC); }));

@@ -23,7 +23,7 @@ inline constexpr uint32_t kGenerationMask = 0x7fff'ffff;
 
 class LinkLoop {
  public:
-  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell);
+  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms);
 
   Status open();
   /** Until Stop. */
@@ -97,6 +97,7 @@ class LinkLoop {
   const RunId run_id_;
   Mailbox& mailbox_;
   const Links::Tell tell_;
+  const uint32_t silence_ms_;
   UniqueFd epoll_;
   Timers timers_;
   uint64_t timer_number_ = 0;

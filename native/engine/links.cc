@@ -59,8 +59,8 @@ Outbox Mailbox::collect() {
   return std::exchange(outbox_, {});
 }
 
-Links::Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell)
-    : run_id_(run_id), log_(std::move(log)), tell_(std::move(tell)) {}
+Links::Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell, uint32_t silence_ms)
+    : run_id_(run_id), log_(std::move(log)), tell_(std::move(tell)), silence_ms_(silence_ms) {}
 
 Links::~Links() {
   if (!running_) return;
@@ -88,7 +88,7 @@ void* run_thread(void* argument) {
 Status Links::start() {
   if (Status opened = mailbox_.open(); !opened) return opened;
   auto start = std::make_unique<ThreadStart>();
-  start->loop = std::make_unique<LinkLoop>(run_id_, mailbox_, tell_);
+  start->loop = std::make_unique<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_);
   start->log = log_;
   if (Status opened = start->loop->open(); !opened) return opened;
   // Signals are for the threads that know them, but for those that say a thread's own fault.

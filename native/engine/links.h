@@ -14,6 +14,7 @@
 
 #include "engine/handshake.h"
 #include "engine/link_event.h"
+#include "engine/link_limits.h"
 #include "netns/socket.h"
 
 namespace nslab::engine {
@@ -86,7 +87,8 @@ class Links {
   /** Called on the engine's thread when there is something to collect; at most once before each collect(). */
   using Tell = std::function<void()>;
 
-  Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell);
+  /** `silence_ms`: a link whose peer has been silent for so long goes down with ETIMEDOUT. */
+  Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell, uint32_t silence_ms = kSilenceMs);
   /** Stops and joins. */
   ~Links();
   Links(const Links&) = delete;
@@ -105,6 +107,7 @@ class Links {
   RunId run_id_;
   std::shared_ptr<netns::SwitchLog> log_;
   Tell tell_;
+  uint32_t silence_ms_;
   Mailbox mailbox_;
   pthread_t thread_{};
   bool running_ = false;

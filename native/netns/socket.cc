@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "base/sys.h"
 
 namespace nslab::netns {
@@ -73,6 +75,19 @@ Status finish_connect(int fd, const Endpoint& to) {
   if (sys::call([&] { return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size); }) != 0)
     return Status::from_errno("getsockopt SO_ERROR", "network namespace");
   return number == 0 ? Status() : Status::failed(number, "connect " + to.text(), "network namespace");
+}
+
+void end_when_silent(int fd, uint32_t silence_ms) {
+  const auto set = [fd](int level, int option, const auto value) {
+    (void)::setsockopt(fd, level, option, &value, sizeof value);
+  };
+  const int seconds = std::max(static_cast<int>(silence_ms / 1000), 2);
+  const int questions = std::min(seconds - 1, 3);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds - questions);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
+  set(IPPROTO_TCP, TCP_KEEPCNT, questions);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, silence_ms);
 }
 
 }  // namespace nslab::netns

@@ -35,4 +35,11 @@ Result<UniqueFd> start_tcp_connect(const Netns& where, const Endpoint& to);
 /** The outcome of a started connect whose descriptor polled writable. */
 Status finish_connect(int fd, const Endpoint& to);
 
+/**
+ * From now on the kernel ends the connection (ETIMEDOUT) when its peer has been silent for `silence_ms` (2,000 or
+ * more), be it idle or with data in flight. An idle one is asked three times, a second apart, at the end of that time.
+ * A connection without works, only slower to notice: failures are ignored.
+ */
+void end_when_silent(int fd, uint32_t silence_ms);
+
 }  // namespace nslab::netns

@@ -1,5 +1,6 @@
-// Every key of the dataplane's configuration, with the published defaults (facts/nextmini.md 2). `on_node_death` and
-// `token` are nslab's. What has no effect here is checked all the same, and named in a warning when it is given.
+// Every key of the dataplane's configuration, with the published defaults (facts/nextmini.md 2). `on_node_death`,
+// `peer_silence_ms` and `token` are nslab's. What has no effect here is checked all the same, and named in a warning
+// when it is given.
 
 import * as v from 'valibot'
 import { NODE_ID_MAX } from '../base/limits.ts'
@@ -83,6 +84,7 @@ const effective = {
   handshake_timeout_ms: v.optional(int(1, MS_MAX), 25_000),
   carrier_max_wait_ms: v.optional(int(1, MS_MAX), 20_000),
   protocol: v.optional(oneOf('tcp', 'udp', 'quic'), 'tcp'),
+  peer_silence_ms: v.optional(int(2000, MS_MAX), 8000),
   on_node_death: v.optional(oneOf('restart', 'report', 'fatal'), 'restart'),
   token: v.optional(text()),
 }

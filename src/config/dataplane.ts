@@ -69,6 +69,7 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     mtu: table.mtu,
     handshakeTimeoutMs: table.handshake_timeout_ms,
     carrierMaxWaitMs: table.carrier_max_wait_ms,
+    peerSilenceMs: table.peer_silence_ms,
     onNodeDeath: table.on_node_death,
     unsupported,
     ...(table.token === undefined ? {} : { token: table.token }),

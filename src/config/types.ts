@@ -67,6 +67,8 @@ export interface DataplaneConfig {
   readonly mtu: number
   readonly handshakeTimeoutMs: number
   readonly carrierMaxWaitMs: number
+  /** How long a peer on another host may be silent before it counts as gone, of links and of the controller, ms. */
+  readonly peerSilenceMs: number
   /** What to do when a node dies: start it again, only report it, or end the run. */
   readonly onNodeDeath: 'restart' | 'report' | 'fatal'
   /** Keys that were given, are known, and have no effect here; each is named in a warning. */

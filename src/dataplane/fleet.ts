@@ -114,6 +114,7 @@ export class Fleet {
         controllerHost: isLoopback(controller.host) ? null : controller.host,
         controllerPort: controller.port,
         connectTimeoutMs: config.controllerConnectTimeoutMs,
+        peerSilenceMs: config.peerSilenceMs,
         linkPort: config.privateNetworkPort,
         neighboursPlanned: options.peersOf !== undefined,
         ...(options.runId === undefined ? undefined : { runId: options.runId }),

@@ -22,6 +22,8 @@ export interface MembershipOptions {
   readonly controllerHost: string | null
   readonly controllerPort: number
   readonly connectTimeoutMs: number
+  /** Links, and connections to a controller on another host, end when their peer was silent for so long. */
+  readonly peerSilenceMs: number
   readonly clock: Clock
   readonly linkPort: number
   /** 32 hex digits; absent: the controller's, which may then change with the controller. */
@@ -135,13 +137,15 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     node.stage = 'joining'
     this.#inFlight++
     const attempt = ++node.attempt
-    const { alarms, connectTimeoutMs, controllerHost, controllerPort, fabric } = this.#options
+    const { alarms, connectTimeoutMs, controllerHost, controllerPort, fabric, peerSilenceMs } = this.#options
     alarms.set(node, connectTimeoutMs)
     const address = controllerHost ?? node.spec.gateway
+    // The gateway is in this very kernel: it ends with its connections, or not at all.
+    const silence = controllerHost === null ? {} : { silenceMs: peerSilenceMs }
     try {
       const netns = fabric.netns(node.index)
       if (this.#options.peersOf !== undefined) this.#listen(node)
-      netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs } }).then(
+      netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs, ...silence } }).then(
         fd => {
           // As in ControlConnection.close: a FIN that nobody answers would keep the namespace.
           if (node.attempt !== attempt) new Socket({ fd }).resetAndDestroy()
@@ -221,9 +225,10 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   #startLinks(runId: string): void {
     this.#runId = runId
     // What the links of an earlier run still have to say is about no link of this one.
-    const links: Links = new this.#options.Links(Buffer.from(runId, 'hex'), events => {
+    const onEvents = (events: readonly LinkEvent[]): void => {
       if (this.#links === links) this.#events.linkEvents(events)
-    })
+    }
+    const links: Links = new this.#options.Links(Buffer.from(runId, 'hex'), onEvents, this.#options.peerSilenceMs)
     this.#links = links
   }
 

@@ -19,6 +19,7 @@ t.test('an empty file has the published defaults', t => {
     mtu: 1400,
     handshakeTimeoutMs: 25_000,
     carrierMaxWaitMs: 20_000,
+    peerSilenceMs: 8000,
     onNodeDeath: 'restart',
     unsupported: [],
     warnings: [],
@@ -143,5 +144,10 @@ t.test('an unknown key is an error that names the nearest known one', t => {
 
 t.test('a token is passed on', t => {
   t.match(parse('token = "secret"\non_node_death = "fatal"'), { token: 'secret', onNodeDeath: 'fatal' })
+  t.match(parse('peer_silence_ms = 2000'), { peerSilenceMs: 2000 })
+  t.same(
+    keysOf(() => parse('peer_silence_ms = 1999')),
+    ['peer_silence_ms'],
+  )
   t.end()
 })
