@@ -12,9 +12,6 @@ import type { Port, Session } from './session.ts'
 /** A peer that reads this slowly is as good as gone: what it was sent and has not taken would fill our memory. */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024
 
-/** How long a peer that is asked whether it lives may take: far more than a busy host does, far less than a restart. */
-const ANSWER_DEADLINE_MS = 5_000
-
 /** What a ping carries that somebody waits for; those sent now and then carry nothing. */
 const QUESTION = 'alive?'
 
@@ -85,8 +82,8 @@ export class Connection implements Port {
   }
 
   /** Ends a connection that is late with its StartUp, or with the answer that somebody waits for. True when it did. */
-  dropIfSilent(nowMs: number, handshakeDeadlineMs: number): boolean {
-    if (this.#askedMs !== null && nowMs - this.#askedMs >= ANSWER_DEADLINE_MS) {
+  dropIfSilent(nowMs: number, handshakeDeadlineMs: number, answerDeadlineMs: number): boolean {
+    if (this.#askedMs !== null && nowMs - this.#askedMs >= answerDeadlineMs) {
       this.#drop('does not answer')
       return true
     }

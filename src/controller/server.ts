@@ -22,6 +22,11 @@ export interface ServerOptions {
   readonly onEvent: (event: CoreEvent) => void
   /** From the first byte to StartUp. Default 10 s. */
   readonly handshakeDeadlineMs?: number
+  /**
+   * How long a peer whose id another fleet wants may take to say that it lives: far more than a busy host needs, far
+   * less than a lost one to start again. Default 5 s.
+   */
+  readonly answerDeadlineMs?: number
   /** How often peers are asked whether they live; one that missed a whole interval has left. Default 15 s. */
   readonly pingIntervalMs?: number
   /** How often both are looked at. Default 1 s. */
@@ -40,7 +45,8 @@ export class ControlServer {
   #lastPingMs = 0
 
   constructor(options: ServerOptions) {
-    this.#options = { handshakeDeadlineMs: 10_000, pingIntervalMs: 15_000, sweepIntervalMs: 1_000, ...options }
+    const defaults = { handshakeDeadlineMs: 10_000, answerDeadlineMs: 5_000, pingIntervalMs: 15_000 }
+    this.#options = { ...defaults, sweepIntervalMs: 1_000, ...options }
     this.#http = createServer({
       headersTimeout: this.#options.handshakeDeadlineMs,
       requestTimeout: this.#options.handshakeDeadlineMs,
@@ -114,8 +120,9 @@ export class ControlServer {
     const nowMs = performance.now()
     const isPingDue = nowMs - this.#lastPingMs >= this.#options.pingIntervalMs
     if (isPingDue) this.#lastPingMs = nowMs
+    const { handshakeDeadlineMs, answerDeadlineMs } = this.#options
     for (const connection of this.#connections) {
-      if (!connection.dropIfSilent(nowMs, this.#options.handshakeDeadlineMs) && isPingDue) connection.ping()
+      if (!connection.dropIfSilent(nowMs, handshakeDeadlineMs, answerDeadlineMs) && isPingDue) connection.ping()
     }
   }
 

@@ -29,6 +29,28 @@ t.test('three nodes join over real sockets, are wired, one leaves and comes back
   t.equal((await back.next()).type, 'TopologyReady')
 })
 
+t.test(
+  'a node whose id another fleet wants is asked: one that lives keeps it, one that is silent loses it',
+  async t => {
+    const { bench, port } = await serve(t, { answerDeadlineMs: 100, sweepIntervalMs: 20 })
+    const join = async (id: number, fleet: string, incarnation: number, autoPong = true) => {
+      const client = await ControlClient.open(port, autoPong)
+      client.send(startUp(id, { fleet, incarnation }))
+      return client
+    }
+    const living = await join(1, 'a', 1)
+    const silent = await join(2, 'a', 1, false)
+    for (const client of [living, silent]) await client.nextOf('InstallRoutes')
+    const [first, second] = [await join(1, 'b', 9), await join(2, 'b', 9)]
+    t.match(await first.next(), { type: 'Refused', code: 'id_taken', reason: /fleet a .*fleet b / })
+    t.match(await second.next(), { type: 'StartUp', node_id: 2 })
+    t.equal((await silent.closed()).code, 1006)
+    t.match(await living.nextOf('RemoveNode'), { remote_node_id: 2, reason: 'does not answer' })
+    const events = bench.takeEvents()
+    t.same(events.slice(-3), ['refused 1', 'node_left 2', 'node_connected 2'])
+  },
+)
+
 t.test('what is malformed, out of order or too big is refused with its code before the connection closes', async t => {
   const { port } = await serve(t)
   const cases: readonly (readonly [string, string | Buffer])[] = [
