@@ -11,7 +11,7 @@ import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { type OwnCommand, Steered } from '../protocol/steered.ts'
 import { Fleet, type FleetEnd } from './fleet.ts'
-import { LINK_ENDS_A_NOTICE } from './limits.ts'
+import { linkNotices } from './link-ends.ts'
 import { Relay } from './relay.ts'
 import { Whereabouts } from './whereabouts.ts'
 
@@ -147,10 +147,7 @@ class Dataplane {
 
   async #tellLinks(proof: number): Promise<void> {
     const ends = (await this.#fleet?.linkEnds()) ?? []
-    for (let from = 0, more = true; more; from += LINK_ENDS_A_NOTICE) {
-      more = from + LINK_ENDS_A_NOTICE < ends.length
-      this.#steered.send({ is: 'links', proof, ends: ends.slice(from, from + LINK_ENDS_A_NOTICE), more })
-    }
+    for (const notice of linkNotices(proof, ends)) this.#steered.send(notice)
   }
 
   #emit(

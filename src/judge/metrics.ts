@@ -149,15 +149,21 @@ function tolerance(name: string): number {
   return unit === 's' ? 0.001 : unit === 'bytes' ? 4096 : 0
 }
 
+/** The files that a metric is read from; which proof counts is in the events. */
+function filesOf(name: string): readonly string[] {
+  if (sampled.has(name)) return ['samples.ndjson']
+  return listedMetrics.has(name) ? ['events.ndjson', 'links.ndjson'] : ['events.ndjson']
+}
+
 function distrustDamage(history: History, name: string, metric: Metric): Metric {
   if (!metric.known || measuredOnly.has(name)) return metric
-  const file = sampled.has(name) ? 'samples.ndjson' : listedMetrics.has(name) ? 'links.ndjson' : 'events.ndjson'
-  if (file === 'events.ndjson' && history.events.length === 0) return unknown('no event was recorded')
+  const files = filesOf(name)
+  if (files.includes('events.ndjson') && history.events.length === 0) return unknown('no event was recorded')
   const damage = history.damage?.find(
-    d => d.file === file && (d.kind === 'corrupt' || (d.kind === 'cut' && history.outcome)),
+    d => files.includes(d.file) && (d.kind === 'corrupt' || (d.kind === 'cut' && history.outcome)),
   )
   if (!damage) return metric
-  return unknown(`${file}${damage.line ? ` line ${damage.line}` : ''} is damaged: ${damage.problem}`)
+  return unknown(`${damage.file}${damage.line ? ` line ${damage.line}` : ''} is damaged: ${damage.problem}`)
 }
 
 /** The first of two that is known; a known second one is kept as another observer's word. */

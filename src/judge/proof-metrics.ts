@@ -16,8 +16,9 @@ const known = (value: number, evidence: string): Metric => ({ known: true, value
 const unproven = 'the run did not prove its wiring'
 const noRing = 'the topology is not one ring through all nodes, so no token walks it'
 
-/** Read from links.ndjson: damage to it makes them unknown. */
+/** Read from links.ndjson, too: damage to it makes them unknown. */
 export const listedMetrics: ReadonlySet<string> = new Set([
+  'links_count',
   'links_disagreeing_count',
   'links_missing_count',
   'links_crossing_count',
@@ -60,7 +61,9 @@ export const proofDerivations: Readonly<Record<string, (proofs: Proofs) => Metri
   links_disagreeing_count: proofs => ofLinks(proofs, ({ disagreeing }) => listed(disagreeing, 'all ends agree')),
   links_missing_count: proofs => ofLinks(proofs, ({ missing }) => listed(missing, 'every planned link is up')),
   links_crossing_count: proofs =>
-    ofLinks(proofs, ({ crossing }) => known(crossing, 'links that agree, with ends on different hosts')),
+    ofLinks(proofs, ({ crossing }) =>
+      known(crossing, `links that agree, with ends on different hosts; ${plannedCrossings(proofs.plan)} planned`),
+    ),
   links_crossing_planned_count: ({ plan }) => known(plannedCrossings(plan), 'edges of the plan'),
   ring_hops_count: proofs => ofWalk(proofs, ({ hops, evidence }) => known(hops, evidence)),
   ring_walk_s: proofs =>

@@ -55,7 +55,7 @@ function firstFault(order: readonly number[], passed: readonly Passed[]): Fault 
     const to = order[hops % order.length] as number
     const [event, again] = byHop.get(hops) ?? []
     const due = `hop ${hops}, from node ${from} to node ${to}`
-    if (event === undefined) return { hops: index, evidence: `${due}, was not made: ${lastSeen(from, index)}` }
+    if (event === undefined) return { hops: index, evidence: `${due}, was not made: ${lastSeen(from, index, passed)}` }
     if (event.node_id !== to || event.from_id !== from)
       return { hops: index, evidence: `${due}, went from node ${event.from_id} to node ${event.node_id}` }
     if (again !== undefined)
@@ -70,5 +70,8 @@ function firstFault(order: readonly number[], passed: readonly Passed[]): Fault 
   return { hops: passed.length, evidence }
 }
 
-const lastSeen = (nodeId: number, hops: number): string =>
-  hops === 0 ? `node ${nodeId} sent the token and nobody had it` : `node ${nodeId} had the token last`
+function lastSeen(nodeId: number, hops: number, passed: readonly Passed[]): string {
+  const later = passed.find(event => event.hops > hops + 1)
+  if (later !== undefined) return `all the same node ${later.node_id} had the token, as hop ${later.hops}`
+  return hops === 0 ? `node ${nodeId} sent the token and nobody had it` : `node ${nodeId} had the token last`
+}

@@ -2,8 +2,8 @@
 
 import t from 'tap'
 import type { FleetNode } from '../../src/dataplane/fleet-node.ts'
-import { TOKENS_AGAIN_TOLD } from '../../src/dataplane/limits.ts'
-import { linkEndsOf } from '../../src/dataplane/link-ends.ts'
+import { LINK_ENDS_A_NOTICE, TOKENS_AGAIN_TOLD } from '../../src/dataplane/limits.ts'
+import { linkEndsOf, linkNotices } from '../../src/dataplane/link-ends.ts'
 import { Walks } from '../../src/dataplane/walks.ts'
 import type { TokenEvent } from '../../src/native.ts'
 
@@ -107,4 +107,20 @@ t.test('link ends are read as the addon lists them', async t => {
     [1, 2, '172.16.8.2:8080', '172.16.8.3:65535'],
     [2, 1, '255.255.255.255:1', '0.0.0.0:2'],
   ])
+})
+
+t.test('many link ends are told in parts, none in one', async t => {
+  const ends = Array.from({ length: 2 * LINK_ENDS_A_NOTICE + 1 }, (_, i) => [i + 1, 1, 'a:1', 'b:2'] as const)
+  const notices = linkNotices(7, ends)
+  t.match(notices, [
+    { is: 'links', proof: 7, more: true },
+    { is: 'links', proof: 7, more: true },
+    { is: 'links', proof: 7, more: false },
+  ])
+  t.same(
+    notices.flatMap(notice => (notice.is === 'links' ? notice.ends : [])),
+    ends,
+  )
+  t.same(linkNotices(7, ends.slice(0, LINK_ENDS_A_NOTICE)).length, 1)
+  t.same(linkNotices(7, []), [{ is: 'links', proof: 7, ends: [], more: false }])
 })

@@ -87,6 +87,10 @@ t.test('damage before the end is corruption, with its line', async t => {
     'a time that is no number': '{"t_s":"1","from":"run","kind":"stopped"}',
     'a node event without a node': '{"t_s":1,"from":"controller","kind":"node_ready"}',
     'a phase event without a phase': '{"t_s":1,"from":"run","kind":"phase_started"}',
+    'a proof without a number': '{"t_s":1,"from":"run","kind":"proof_started"}',
+    'a walk without a number': '{"t_s":1,"from":"dataplane","kind":"walk_started","node_id":1}',
+    'a token without a node': '{"t_s":1,"from":"dataplane","kind":"token_passed","walk":1,"from_id":1,"hops":1}',
+    'a token without hops': '{"t_s":1,"from":"dataplane","kind":"token_passed","walk":1,"node_id":2,"from_id":1}',
   }
   for (const [name, line] of Object.entries(lines)) {
     const data = ringRun()
@@ -123,6 +127,27 @@ t.test('a run killed early leaves files missing, which is told', async t => {
       ['ledger.ndjson', 'missing'],
     ],
   )
+})
+
+t.test('a folder without a list of links is one of before there was such a list', async t => {
+  const folder = folderOf(t)
+  rmSync(join(folder, 'links.ndjson'))
+  const history = readHistory(folder)
+  t.same(history.links, [])
+  t.same(history.damage, [])
+})
+
+t.test('a list of links that is damaged is told as corrupt', async t => {
+  const listing = (ends: string): string => `{"t_s":1,"proof":1,"host":"host0","more":false,"ends":[${ends}]}\n`
+  const wrong = ['[1,2,"172.16.8.2:8080"]', '[0,2,"1.2.3.4:1","1.2.3.4:2"]', '[1,2,"1.2.3.4","1.2.3.4:2"]', '7']
+  for (const ends of wrong) {
+    const folder = folderOf(t)
+    appendFileSync(join(folder, 'links.ndjson'), listing(ends))
+    t.match(readHistory(folder).damage, [{ file: 'links.ndjson', kind: 'corrupt', line: 2 }], ends)
+  }
+  const folder = folderOf(t)
+  appendFileSync(join(folder, 'links.ndjson'), listing('[1,2,"1.2.3.4:1","1.2.3.4:2"]'))
+  t.same(readHistory(folder).damage, [])
 })
 
 t.test('documents that are damaged are told as corrupt', async t => {

@@ -30,7 +30,7 @@ t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => 
   t.equal(report.metrics.residue_count, 0)
   t.match(
     report.phases.map(phase => phase.name),
-    ['preflight', 'census', 'prepare', 'wire', 'measure', 'hold', 'teardown', 'verify'],
+    ['preflight', 'census', 'prepare', 'wire', 'measure', 'prove', 'hold', 'teardown', 'verify'],
   )
   for (const name of [
     'all_connected_s',
@@ -44,6 +44,7 @@ t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => 
     t.ok((report.metrics[name] as number) > 0, name)
   }
   t.match(ended.stdout, /Ring +20/)
+  t.match(ended.stdout, /ring proven: 20 hops in .* 20 links agree/)
   t.same(
     readdirSync(nslab.folder)
       .filter(name => !name.startsWith('.'))
@@ -53,6 +54,7 @@ t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => 
       'environment.json',
       'events.ndjson',
       'ledger.ndjson',
+      'links.ndjson',
       'outcome.json',
       'plan.json',
       'report.html',

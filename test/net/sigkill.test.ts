@@ -25,6 +25,7 @@ const moments: Readonly<
   prepare: { victims: ['run', 'controller', 'dataplane'], lastsMs: 400 },
   wire: { victims: ['run', 'controller', 'dataplane'], lastsMs: 60 },
   measure: { victims: ['run', 'controller', 'dataplane'], lastsMs: 60 },
+  prove: { victims: ['run', 'controller', 'dataplane'], lastsMs: 20 },
   hold: { victims: ['run', 'controller', 'dataplane', 'exec'], lastsMs: 300 },
   teardown: { victims: ['run', 'controller', 'dataplane'], lastsMs: 30 },
   verify: { victims: ['run'], lastsMs: 20 },
