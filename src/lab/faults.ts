@@ -1,6 +1,6 @@
 // The hold of a run: nothing, or faults done to its hosts and undone again. After each the wiring must be proven anew.
 
-import type { NslabError } from '../base/errors.ts'
+import { NslabError } from '../base/errors.ts'
 import type { FaultConfig } from '../config/types.ts'
 import type { RunContext } from './context.ts'
 import type { Ground } from './ground.ts'
@@ -20,6 +20,14 @@ export interface HoldParts {
 
 /** A token that goes round does so in much less. */
 const FEEL_LIMIT_S = 5
+
+/** Hosts on one machine are joined by its kernel's bridge, whose frames are neither lost nor late. Throws NOT_FIT. */
+export function requireFeasible(faults: readonly FaultConfig[], isHere: boolean): void {
+  const index = faults.findIndex(({ op }) => op === 'impair')
+  if (index < 0 || !isHere) return
+  const problem = `fault[${index}]: frames between hosts on one machine are neither lost nor late: use --on vm`
+  throw new NslabError('NOT_FIT', { problems: [problem], limits: ['impairment'] })
+}
 
 interface Step {
   readonly atS: number
@@ -66,8 +74,9 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promi
 /** A fault that nobody feels proves nothing of those who outlived it: no token may get round while it lasts. */
 async function feel({ context, getsRound }: HoldParts, { forS }: FaultConfig, index: number): Promise<void> {
   const isRound = await getsRound(Math.min(FEEL_LIMIT_S, forS / 2))
-  if (isRound === false) context.metrics.faults_felt_count = (context.metrics.faults_felt_count ?? 0) + 1
-  else if (isRound === true) context.warn(`fault ${index} was not felt: a token got round while it lasted`)
+  if (isRound === null) return
+  context.metrics.faults_felt_count = (context.metrics.faults_felt_count ?? 0) + (isRound ? 0 : 1)
+  if (isRound) context.warn(`fault ${index} was not felt: a token got round while it lasted`)
 }
 
 const impairmentOf = ({ loss, delayS, jitterS }: FaultConfig): { loss: number; delayS: number; jitterS: number } => ({

@@ -1,6 +1,5 @@
 // All hosts on this machine: a fabric root each, joined by a segment of their own where there are several.
 
-import { NslabError } from '../base/errors.ts'
 import type { Ground, HostConditions } from './ground.ts'
 import type { LocalSite } from './local-site.ts'
 import type { HostPlan } from './plan-types.ts'
@@ -46,11 +45,7 @@ export class LocalGround implements Ground {
   async revive(_host: HostPlan): Promise<void> {}
 
   async setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void> {
-    const { cut = false, loss = 0, delayS = 0, jitterS = 0 } = conditions ?? {}
-    if (loss > 0 || delayS > 0 || jitterS > 0) {
-      const problem = 'frames between hosts on one machine are neither lost nor late: use --on vm'
-      throw new NslabError('NOT_FIT', { problems: [problem], limits: ['impairment'] })
-    }
+    const { cut = false } = conditions ?? {}
     await this.#local.setCut(host.name, cut)
   }
 

@@ -13,7 +13,7 @@ import { Attempts } from './attempts.ts'
 import type { CensusDifference } from './census-diff.ts'
 import { RunContext } from './context.ts'
 import { readEnvironment } from './environment.ts'
-import { holdWithFaults } from './faults.ts'
+import { holdWithFaults, requireFeasible } from './faults.ts'
 import { requireFitness } from './fitness.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
@@ -79,6 +79,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const { here } = options
   const choice: LevelChoice =
     here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: [] }
+  requireFeasible(scenario.faults, choice.vms === null)
   const limits = await requireFitness(needsOf(plan, choice), scenario.run.out ?? options.base)
   const folder = createRunFolder({
     base: options.base,

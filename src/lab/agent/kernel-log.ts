@@ -12,7 +12,7 @@ const RECORD_BYTES = 8192
 /** Of one poll; a kernel that complains without end would drown the run. */
 const MESSAGES_MAX = 50
 
-/** A record of /dev/kmsg: `4,339,5140900,-;text`, with further lines for its facts. Null where it is not the kernel's. */
+/** A record of /dev/kmsg, `4,339,5140900,-;text` and lines of facts. Null where it is not the kernel's own. */
 export function parseKernelRecord(record: string): KernelMessage | null {
   const [, priority, us, message] = /^(\d+),\d+,(\d+),[^;]*;(.*)/.exec(record) ?? []
   if (priority === undefined || us === undefined || message === undefined) return null

@@ -38,7 +38,7 @@ export class Session {
   }
 
   /**
-   * A process was started: `kill` reaches it until `end` is settled, which is told once all that it has `said` has left.
+   * A process was started: `kill` reaches it until `end` is settled, which is told once all it has `said` has left.
    */
   watch(
     number: number,

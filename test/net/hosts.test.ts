@@ -1,0 +1,119 @@
+// Several hosts on this machine: a fabric root each, one ring through all of them, and what is done to hosts.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { NslabProcess } from '../fixtures/nslab-process.ts'
+
+function start(t: Test, args: readonly string[], text?: string): NslabProcess {
+  const base = mkdtempSync(join(tmpdir(), 'nslab-hosts-'))
+  t.teardown(() => rmSync(base, { recursive: true, force: true }))
+  const file = join(base, 'scenario.toml')
+  if (text !== undefined) writeFileSync(file, text)
+  const folder = join(base, 'run')
+  return new NslabProcess(['run', ...(text === undefined ? args : [file]), '--on', 'host', '--out', folder], { folder })
+}
+
+interface Line {
+  readonly kind: string
+  readonly [fact: string]: unknown
+}
+
+const eventsOf = ({ folder }: NslabProcess): Line[] =>
+  readFileSync(join(folder, 'events.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as Line)
+
+t.test('two hosts of five nodes make one ring, which a token walks', async t => {
+  const nslab = start(t, ['multihost', '--set', 'run.hold=0s'])
+  const ended = await nslab.ended
+  t.equal(ended.code, 0, ended.stderr + ended.stdout)
+  const { metrics, hosts } = nslab.report()
+  t.match(metrics, {
+    nodes_count: 10,
+    ring_hops_count: 10,
+    links_count: 10,
+    links_crossing_count: 2,
+    links_disagreeing_count: 0,
+    addresses_overlapping_count: 0,
+    residue_count: 0,
+  })
+  t.match(hosts, [
+    { name: 'host1', nodes_count: 5, node_id_offset: 0 },
+    { name: 'host2', nodes_count: 5, node_id_offset: 5 },
+  ])
+})
+
+t.test('a host that is killed and brought back rejoins, and the ring is proven again', async t => {
+  const nslab = start(t, ['host-loss', '--set', 'run.hold=3s'])
+  const ended = await nslab.ended
+  t.equal(ended.code, 0, ended.stderr + ended.stdout)
+  t.match(nslab.report().metrics, { faults_count: 1, faults_felt_count: 1, proofs_count: 2, residue_count: 0 })
+  const events = eventsOf(nslab)
+  const order = events.filter(({ kind }) => ['fault_started', 'fault_ended', 'recovered'].includes(kind))
+  t.match(order, [
+    { kind: 'fault_started', op: 'kill', hosts: ['host2'] },
+    { kind: 'fault_ended', op: 'kill', hosts: ['host2'] },
+    { kind: 'recovered', fault: 0 },
+  ])
+  const again = events.filter(({ kind, incarnation }) => kind === 'node_connected' && Number(incarnation) > 1)
+  t.same(again.map(({ node_id }) => node_id).sort(), [10, 6, 7, 8, 9], 'the nodes of host2 alone came a second time')
+})
+
+t.test('a host that is cut off feels it, and the ring is proven again', async t => {
+  const nslab = start(t, ['partition', '--set', 'run.hold=3s'])
+  const ended = await nslab.ended
+  t.equal(ended.code, 0, ended.stderr + ended.stdout)
+  t.match(nslab.report().metrics, { faults_count: 1, faults_felt_count: 1, proofs_count: 2, residue_count: 0 })
+})
+
+const ring = `
+[controller]
+topology = { type = "ring", ring_config = { n_nodes = 4 } }
+[hosts]
+count = 2
+[run]
+hold = "0s"
+`
+
+t.test('a fault that nobody feels is told, and its gate is red', async t => {
+  // No frame passes between a host and itself: the controller has no part in the token's way.
+  const nslab = start(
+    t,
+    [],
+    `name = "unfelt"\n${ring}
+[[fault]]
+at = "0s"
+for = "1s"
+do = "cut"
+hosts = ["controller"]
+[[gate]]
+metric = "faults_felt_count"
+require = "== 1"
+`,
+  )
+  const ended = await nslab.ended
+  t.equal(ended.code, 1, ended.stderr + ended.stdout)
+  t.match(ended.stderr, /fault 0 was not felt: a token got round while it lasted/)
+  t.match(nslab.report().gates, [{ verdict: 'fail', observed: 0 }])
+})
+
+t.test('what this machine cannot do to frames is refused before anything is made', async t => {
+  const nslab = start(
+    t,
+    [],
+    `name = "lossy"\n${ring}
+[[fault]]
+at = "0s"
+for = "1s"
+do = "impair"
+hosts = ["host1"]
+loss = 0.1
+`,
+  )
+  const ended = await nslab.ended
+  t.equal(ended.code, 3, ended.stderr + ended.stdout)
+  t.match(ended.stderr, /frames between hosts on one machine are neither lost nor late: use --on vm/)
+})
