@@ -18,8 +18,8 @@ import { describeEnd, endError } from './vm-end.ts'
 export interface StartOptions {
   readonly qemu: QemuProgram
   readonly onEvent?: (event: VmEvent) => void
-  /** Descriptor of the state to read or to write; for snapshot.ts. */
-  readonly state?: QemuFacts['state']
+  /** Descriptor of a saved state that QMP will name (`restoredFd`) before the processors run; for snapshot.ts. */
+  readonly stateFd?: number
   readonly clock?: Clock
 }
 
@@ -78,12 +78,9 @@ export class MicroVm implements RunningVm {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#bootOffset = makeConsole(spec.consoleFile)
-    const facts: QemuFacts = {
-      tscKhz: hostTscKhz(),
-      ...(options.state === undefined ? {} : { state: { ...options.state, fd: stateFd(spec) } }),
-    }
+    const facts: QemuFacts = { tscKhz: hostTscKhz(), waitsForState: options.stateFd !== undefined }
     const nics = (spec.nics ?? []).map(({ to }) => (to === 'stream' ? ('pipe' as const) : to.tapFd))
-    const state = options.state === undefined ? [] : [options.state.fd]
+    const state = options.stateFd === undefined ? [] : [options.stateFd]
     const live = spec.deterministic === undefined ? ('pipe' as const) : ('ignore' as const)
     const stdio = [
       'ignore' as const,
@@ -110,6 +107,11 @@ export class MicroVm implements RunningVm {
     this.qmp = new Qmp(spec.name, streams[Fd.qmp] as Duplex, event => this.#observe(event))
     this.#exit = exitOf(this.#child)
     this.ended = this.#awaitEnd()
+  }
+
+  /** The number by which QEMU knows the descriptor of its state. */
+  get restoredFd(): number {
+    return Fd.firstNic + (this.spec.nics ?? []).length
   }
 
   get name(): string {
@@ -231,8 +233,6 @@ export class MicroVm implements RunningVm {
     })
   }
 }
-
-const stateFd = (spec: VmSpec): number => Fd.firstNic + (spec.nics ?? []).length
 
 /** Makes sure that the console can be written, and says how much is there already. */
 function makeConsole(path: string): number {

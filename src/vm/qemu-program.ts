@@ -13,6 +13,8 @@ export interface QemuProgram {
   readonly path: string
   /** `7.2.22`. */
   readonly version: string
+  /** What it says of itself, with the distribution's own number. */
+  readonly build: string
 }
 
 export const QEMU_NAME = 'qemu-system-x86_64'
@@ -29,7 +31,7 @@ export async function findQemu(path = process.env.PATH ?? ''): Promise<QemuProgr
     if (!folder.startsWith('/') || !isExecutable(program)) continue
     const { stdout } = await run(program, ['--version'], { timeoutMs: 10_000 })
     const version = /version (\d+(?:\.\d+)+)/.exec(stdout)?.[1]
-    if (version !== undefined) return { path: program, version }
+    if (version !== undefined) return { path: program, version, build: stdout.split('\n')[0] as string }
   }
   return null
 }

@@ -7,8 +7,8 @@ import type { DeterministicSpec, NicSpec, VmSpec } from './spec.ts'
 export interface QemuFacts {
   /** kHz of this machine's time stamp counter; null: unknown. */
   readonly tscKhz: number | null
-  /** Whether the state of a VM is to be read (`restore`) or may be written (`save`), and the descriptor of its file. */
-  readonly state?: { readonly access: 'save' | 'restore'; readonly fd: number }
+  /** Whether QMP is to name a saved state before the processors run. */
+  readonly waitsForState?: boolean
 }
 
 /** Descriptors of QEMU: the runner's ends are the Duplex streams of the child. */
@@ -41,7 +41,7 @@ export function qemuArguments(spec: VmSpec, facts: QemuFacts): string[] {
     // ends QEMU is the restart that follows (panic=-1); QMP has told by then which it was.
     ...['-action', `panic=none,reboot=${spec.reboots === 'fault' ? 'shutdown' : 'reset'}`],
     ...['-chardev', `socket,id=qmp,fd=${Fd.qmp}`, '-mon', 'chardev=qmp,mode=control'],
-    ...stateArguments(facts),
+    ...(facts.waitsForState === true ? ['-incoming', 'defer'] : []),
   ]
 }
 
@@ -62,7 +62,7 @@ export function deviceArguments(spec: VmSpec): string[] {
     ...['-chardev', `file,id=console,path=${escaped(spec.consoleFile)},append=on`, '-serial', 'chardev:console'],
     ...['-device', 'virtio-serial-device'],
     ...(deterministic === undefined ? livePorts : resultsPort(deterministic)),
-    ...(deterministic === undefined ? ['-device', 'virtio-balloon-device,free-page-reporting=on'] : []),
+    ...balloonArguments(spec),
     ...nics.flatMap(nicArguments),
     ...disks.flatMap(({ path, readOnly }, index) => [
       '-drive',
@@ -105,6 +105,15 @@ function memoryFileArguments({ memoryFile, memoryMib }: VmSpec): string[] {
   return ['-object', `memory-backend-file,id=ram,size=${memoryMib}M,mem-path=${path},share=${share}`]
 }
 
+/**
+ * Memory that the guest frees goes back to this machine: the unpacked initrd alone is 100 MB. Not where the memory is a
+ * file: QEMU 7.2 then punches holes into the file, also into one of which it has but a private copy.
+ */
+function balloonArguments({ deterministic, memoryFile }: VmSpec): string[] {
+  if (deterministic !== undefined || memoryFile !== undefined) return []
+  return ['-device', 'virtio-balloon-device,free-page-reporting=on']
+}
+
 const livePorts = [
   ...['-chardev', `socket,id=ctl,fd=${Fd.ctl}`, '-device', `virtserialport,chardev=ctl,name=${CTL_PORT}`],
   ...['-chardev', `socket,id=shell,fd=${Fd.shell}`, '-device', 'virtconsole,chardev=shell'],
@@ -120,13 +129,6 @@ function nicArguments({ mac, to }: NicSpec, index: number): string[] {
   const backend =
     to === 'stream' ? `stream,id=nic${index},server=off,addr.type=fd,addr.str=${fd}` : `tap,id=nic${index},fd=${fd}`
   return ['-netdev', backend, '-device', `virtio-net-device,netdev=nic${index},mac=${mac}`]
-}
-
-/** Memory shared with a file is not part of the state (migration's x-ignore-shared). */
-function stateArguments({ state }: QemuFacts): string[] {
-  if (state === undefined) return []
-  const capability = ['-global', 'migration.x-ignore-shared=on']
-  return state.access === 'save' ? capability : [...capability, '-incoming', `fd:${state.fd}`]
 }
 
 /** A value among QEMU's comma-separated options. */

@@ -101,6 +101,10 @@ export class Qmp {
     })
   }
 
+  get isClosed(): boolean {
+    return this.#end !== null
+  }
+
   /** A command of QEMU's monitor for people, and what it prints. */
   async monitor(line: string, deadlineMs: number): Promise<string> {
     return String(await this.execute('human-monitor-command', { 'command-line': line }, deadlineMs))
