@@ -1,5 +1,6 @@
 // Curves of a run for its page: nodes against time, memory and processor use against time.
 
+import { siteOf } from '../judge/process-metrics.ts'
 import { inOrder, readTimeline } from '../judge/timeline.ts'
 import type { History, Report } from '../judge/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
@@ -62,20 +63,23 @@ function presence(events: readonly RunEvent[], kind: RunEvent['kind'], fromS: nu
   return [...thinned(points), [toS, present.size]]
 }
 
-/** System memory in use above what it was before, and the resident memory of each process. */
+/** Memory in use of each kernel above what it was at first, and the resident memory of each process. */
 export function memoryCurves(report: Report, history: History): Series[] {
-  const first = history.samples[0]
-  if (!first) return []
-  const before = report.metrics.memory_before_bytes ?? first.memory_total_bytes - first.memory_available_bytes
-  const growth = history.samples.map(
-    (sample): Point => [sample.t_s, sample.memory_total_bytes - sample.memory_available_bytes - before],
-  )
+  const sites = [...new Set(history.samples.map(siteOf))]
+  const growths = sites.map(site => {
+    const samples = history.samples.filter(sample => siteOf(sample) === site)
+    const used = samples.map((sample): Point => [sample.t_s, sample.memory_total_bytes - sample.memory_available_bytes])
+    const first = (used[0] as Point)[1]
+    const before = sites.length === 1 ? (report.metrics.memory_before_bytes ?? first) : first
+    const name = sites.length === 1 ? 'whole system, above its start' : `${site}, above its start`
+    return { name, points: thinned(used.map(([t, bytes]): Point => [t, bytes - before])) }
+  })
   const resident = processNames(history).map((name, index) => ({
     name: `${name} (resident)`,
     colour: index + 1,
     points: thinned(history.samples.flatMap(sample => processPoint(sample, name, process => process.rss_bytes))),
   }))
-  return [{ name: 'whole system, above its start', points: thinned(growth) }, ...resident]
+  return [...growths, ...resident]
 }
 
 /** Processors that each process kept busy, between one sample and the next. */
@@ -116,12 +120,17 @@ export function processRows(history: History): ProcessRow[] {
 type Process = History['samples'][number]['processes'][number]
 
 function processNames(history: History): string[] {
-  return [...new Set(history.samples.flatMap(sample => sample.processes.map(process => process.name)))].sort()
+  const names = history.samples.flatMap(sample => sample.processes.map(process => shownName(sample, process)))
+  return [...new Set(names)].sort()
 }
+
+/** Processes of guests are told apart by whose they are. */
+const shownName = (sample: History['samples'][number], { name }: Process): string =>
+  siteOf(sample) === 'local' ? name : `${siteOf(sample)} ${name}`
 
 /** One point for a name, however many processes bear it. */
 function processPoint(sample: History['samples'][number], name: string, of: (process: Process) => number): Point[] {
-  const found = sample.processes.filter(process => process.name === name)
+  const found = sample.processes.filter(process => shownName(sample, process) === name)
   return found.length === 0 ? [] : [[sample.t_s, found.reduce((sum, process) => sum + of(process), 0)]]
 }
 

@@ -19,3 +19,20 @@ t.test('noise is unknown without a hold, or with too few samples in it', async t
   t.equal(heldMemoryNoise({ ...history, events: [] }), null)
   t.equal(heldMemoryNoise({ ...history, samples: [] }), null)
 })
+
+t.test('of several kernels the noise adds up, and this machine beside guests has no part in it', async t => {
+  const history = historyOf(ringRun())
+  const hold = history.events.find(event => event.kind === 'phase_started' && event.phase === 'hold')?.t_s ?? 0
+  const swings = { local: 9e6, vm1: 400, vm2: 600 }
+  const samples = Object.entries(swings).flatMap(([site, swing]) =>
+    [0, swing, 0].map((used, index) => ({
+      ...history.samples[0],
+      site,
+      t_s: hold + index * 0.3,
+      memory_available_bytes: 1e9 - used,
+    })),
+  ) as typeof history.samples
+  t.equal(heldMemoryNoise({ ...history, samples }), 500)
+  const fewer = samples.filter(sample => sample.site !== 'vm2' || sample.t_s > hold)
+  t.equal(heldMemoryNoise({ ...history, samples: fewer }), null, 'one of them is not known')
+})

@@ -32,6 +32,16 @@ t.test('resident memory is that of the first sample after all wired, of all proc
   t.match(rssAtWired(samples, 'dataplane', wiredAt(1.5)), { known: true, value: 50 })
 })
 
+t.test('of several kernels the first sample of each counts', async t => {
+  const samples = [
+    { ...sample(2, ['dataplane', 20, 1]), site: 'vm1' },
+    { ...sample(2.1, ['run', 7, 1]), site: 'local' },
+    { ...sample(2.2, ['dataplane', 30, 1]), site: 'vm2' },
+    { ...sample(3, ['dataplane', 900, 1]), site: 'vm1' },
+  ]
+  t.match(rssAtWired(samples, 'dataplane', wiredAt(1.5)), { known: true, value: 50 })
+})
+
 t.test('resident memory is unknown without all wired or without a later sample', async t => {
   const samples = [sample(1, ['dataplane', 10, 1])]
   t.match(rssAtWired(samples, 'dataplane', readTimeline([])), { known: false })

@@ -56,6 +56,13 @@ t.test('memory is drawn from its value before the run, or from the first sample'
       ['run (resident)', 4],
     ],
   )
+  const ofGuests = history.samples.flatMap(one => [one, { ...one, site: 'vm1' }])
+  t.same(
+    memoryCurves(judge(history), { ...history, samples: ofGuests })
+      .map(one => one.name)
+      .filter(name => /above|dataplane/.test(name)),
+    ['local, above its start', 'vm1, above its start', 'dataplane (resident)', 'vm1 dataplane (resident)'],
+  )
   const killed = { ...history, outcome: null }
   t.equal(memoryCurves(judge(killed), killed)[0]?.points[0]?.[1], 0)
   const unsampled = { ...history, samples: [] }
