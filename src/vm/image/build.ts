@@ -19,13 +19,14 @@ import { FileFacts, sha256Of } from './file-facts.ts'
 import { type Base, bootable, Derived, findBase, leanNode } from './ingredients.ts'
 import { closure } from './kernel-modules.ts'
 import { describeDigest, loadImage } from './load.ts'
+import { bundled } from './nslab-files.ts'
 import { type OnStep, Packages } from './packages.ts'
 import { type Role, readRole } from './role.ts'
 import type { Entry } from './tree.ts'
 import { IMAGE_SCHEMA, type Image, type ImageDescription, type ImageRole } from './types.ts'
 
 /** Counts up when the same inputs shall give another image. */
-const RECIPE_VERSION = '1'
+const RECIPE_VERSION = '2'
 
 /** Longest wait for another build of the same cache: a slow mirror's download included. */
 const LOCK_MS = 600_000
@@ -61,7 +62,8 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   refuseMissing(role, base.kernel, recipe)
   const kernelFile = await bootable(base.kernel, facts, derived, packages, onStep)
   const node = await leanNode(facts, derived)
-  const contents = await contentsOf({ role, recipe, kernel: base.kernel, busybox: base.busybox, node }, facts)
+  const bundle = await bundled(role, facts, derived)
+  const contents = await contentsOf({ role, recipe, kernel: base.kernel, busybox: base.busybox, node, bundle }, facts)
   const entries = contents.tree.entries()
   const key = await keyOf(role, recipe, kernelFile, await facts.digest(base.kernel.image), entries, facts)
   const place = cache.place(role, key)

@@ -33,6 +33,8 @@ export interface Ingredients {
   readonly busybox: string
   /** Node.js as it goes into the image. */
   readonly node: string
+  /** nslab's programs as they go into the image. */
+  readonly bundle: string
 }
 
 export interface Contents {
@@ -59,7 +61,7 @@ export async function contentsOf(ingredients: Ingredients, facts: FileFacts): Pr
   addSystem(tree, ingredients)
   await addBusybox(tree, facts, ingredients.busybox)
   await addProgram(tree, facts, 'usr/bin/node', process.execPath, ingredients.node)
-  await addNslab(tree, facts, ingredients.role)
+  await addNslab(tree, facts, ingredients.bundle)
   const programs: Record<string, string> = {}
   for (const name of recipe.programs) {
     const path = findProgram(name)

@@ -88,7 +88,7 @@ async function indexOf(kernel: KernelFiles, derived: Derived): Promise<ModuleInd
   return JSON.parse(await readFile(path, 'utf8'))
 }
 
-/** Files made from others, kept under a digest of what they were made from. */
+/** Files and folders made from others, kept under a digest of what they were made from. */
 export class Derived {
   readonly #folder: string
 
@@ -106,12 +106,35 @@ export class Derived {
     try {
       await make(part)
       await rename(part, path)
+      return path
+    } catch (error) {
+      // Another build was faster: a folder is not renamed onto one that has something in it.
+      if (existsSync(path)) return path
+      throw error
     } finally {
-      await rm(part, { force: true })
+      await rm(part, { recursive: true, force: true })
     }
-    return path
+  }
+
+  /** The same for a folder, which `make` finds empty. Older ones of the name go after a day. */
+  async folder(name: string, from: readonly string[], make: (to: string) => Promise<unknown>): Promise<string> {
+    return this.file(name, from, async to => {
+      await mkdir(to)
+      await make(to)
+      await this.#prune(name)
+    })
+  }
+
+  async #prune(name: string): Promise<void> {
+    for (const entry of await readdir(this.#folder)) {
+      const path = join(this.#folder, entry)
+      const { mtimeMs } = await stat(path)
+      if (entry.endsWith(`-${name}`) && Date.now() - mtimeMs > DAY_MS) await rm(path, { recursive: true, force: true })
+    }
   }
 }
+
+const DAY_MS = 86_400_000
 
 /**
  * The running Node.js without what only debuggers read: 12 MB less to unpack at each boot. As it is where there is no

@@ -1,11 +1,12 @@
-// nslab itself as a guest runs it: what is compiled, and the packages that it needs at run time.
+// nslab itself as a guest runs it: its programs in few files, the addon, the scenarios.
 
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
 import type { FileFacts } from './file-facts.ts'
+import type { Derived } from './ingredients.ts'
 import { addProgram } from './libraries.ts'
 import type { Tree } from './tree.ts'
 import type { ImageRole } from './types.ts'
@@ -16,20 +17,28 @@ export const nslabRoot = fileURLToPath(new URL('../../..', import.meta.url)).rep
 /** Where it is in the guest. */
 export const GUEST_ROOT = 'nslab'
 
+/** What starts all of nslab's programs. */
+const PROGRAMS = 'dist/cli/main.js'
+/** Counts up when the same compiled programs shall give another bundle. */
+const BUNDLE_VERSION = 3
 const NATIVE = 'native/build/Release'
 
-/** What a package has besides what runs: types, sources, documents. */
-const RUNS = /\.(js|cjs|mjs|json|node|wasm)$/
-
-interface LockEntry {
-  readonly version?: string
-  readonly dev?: boolean
-  readonly devOptional?: boolean
+/** A folder with nslab's programs, made anew when something of them has changed. Throws IMAGE_UNFIT. */
+export async function bundled(role: ImageRole, facts: FileFacts, derived: Derived, root = nslabRoot): Promise<string> {
+  requireBuilt(role, root)
+  const compiled = await filesUnder(root, 'dist', /\.js$/)
+  const digests = await Promise.all([...compiled, 'package-lock.json'].map(path => facts.digest(join(root, path))))
+  return derived.folder(`programs-${BUNDLE_VERSION}`, [...compiled, ...digests], async to => {
+    const { bundlePrograms } = await import('./bundle.ts')
+    for (const [path, text] of Object.entries(await bundlePrograms({ root, entry: PROGRAMS }))) {
+      await mkdir(dirname(join(to, path)), { recursive: true })
+      await writeFile(join(to, path), text)
+    }
+  })
 }
 
-/** Adds /nslab. Throws IMAGE_UNFIT where something has not been built. */
-export async function addNslab(tree: Tree, facts: FileFacts, role: ImageRole, root = nslabRoot): Promise<void> {
-  const needed = ['dist/cli/main.js', `${NATIVE}/nslab.node`, `${NATIVE}/nslab-launch`, `${NATIVE}/nslab-init`]
+function requireBuilt(role: ImageRole, root: string): void {
+  const needed = [PROGRAMS, `${NATIVE}/nslab.node`, `${NATIVE}/nslab-launch`, `${NATIVE}/nslab-init`]
   const missing = needed.filter(path => !existsSync(join(root, path)))
   if (missing.length > 0) {
     throw new NslabError('IMAGE_UNFIT', {
@@ -38,34 +47,21 @@ export async function addNslab(tree: Tree, facts: FileFacts, role: ImageRole, ro
       remedy: 'npm start -- list builds what is missing.',
     })
   }
+}
+
+/** Adds /nslab, whose programs are in the folder `bundle`. */
+export async function addNslab(tree: Tree, facts: FileFacts, bundle: string, root = nslabRoot): Promise<void> {
   const add = (path: string): void => tree.file(`${GUEST_ROOT}/${path}`, join(root, path))
   add('package.json')
-  for (const path of await filesUnder(root, 'dist', /\.js$/)) add(path)
+  for (const path of await filesUnder(bundle, 'dist', /\.js$/)) tree.file(`${GUEST_ROOT}/${path}`, join(bundle, path))
+  tree.text(`${GUEST_ROOT}/dist/package.json`, '{"type":"commonjs"}\n')
   for (const path of await filesUnder(root, 'soak/scenarios', /\.toml$/)) add(path)
-  for (const folder of await runtimePackages(root)) {
-    for (const path of await filesUnder(root, folder, RUNS)) add(path)
-  }
   const native = (name: string): string => join(root, NATIVE, name)
   await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/nslab.node`, native('nslab.node'))
   await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/nslab-launch`, native('nslab-launch'))
   tree.file('init', native('nslab-init'), true)
-  tree.link('usr/bin/nslab', `/${GUEST_ROOT}/dist/cli/main.js`)
+  tree.text('usr/bin/nslab', `#!/bin/sh\nexec node /${GUEST_ROOT}/${PROGRAMS} "$@"\n`, true)
 }
-
-/** Folders of the packages that package-lock.json doesn't mark as development's, sorted. */
-async function runtimePackages(root: string): Promise<string[]> {
-  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
-    readonly packages: Readonly<Record<string, LockEntry>>
-  }
-  return Object.entries(lock.packages)
-    .filter(([path, entry]) => path !== '' && entry.dev !== true && entry.devOptional !== true)
-    .map(([path]) => path)
-    .filter(path => !BUILD_ONLY.includes(path) && existsSync(join(root, path)))
-    .sort()
-}
-
-/** Dependencies that only the addon's compilation reads. */
-const BUILD_ONLY = ['node_modules/node-addon-api']
 
 /** Files by their names, not in packages nested in this one, as paths inside `root`, sorted. */
 async function filesUnder(root: string, folder: string, names: RegExp): Promise<string[]> {
