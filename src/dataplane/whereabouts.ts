@@ -1,13 +1,11 @@
 // A fleet's socket in the run folder: tells `nslab exec` where a node's namespace is, one JSON line each way.
 // The connection stays open as a life line: it ends when the fleet does.
 
-import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { basename, dirname } from 'node:path'
+import { listenAt } from '../base/unix-socket.ts'
 import type { Fleet } from './fleet.ts'
 
-/** Longest path of a unix socket, bytes without the closing zero. Source: unix(7), sockaddr_un. */
-const SOCKET_PATH_BYTES_MAX = 107
 /** A question is far shorter; a client that sends more is broken. */
 const QUESTION_BYTES_MAX = 4096
 
@@ -21,25 +19,12 @@ export class Whereabouts {
     this.#path = path
   }
 
-  /**
-   * Listens on `path`, for the owner alone. A folder too deep for a socket's path is reached by descriptor.
-   */
+  /** Listens on `path`, for the owner alone. */
   static async open(path: string, fleet: Fleet): Promise<Whereabouts> {
-    // A fleet that was killed, whose place this one takes, left its own.
-    rmSync(path, { force: true })
     const server = createServer()
     const whereabouts = new Whereabouts(server, path)
     server.on('connection', client => whereabouts.#serve(client, fleet))
-    const folderFd = Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX ? openSync(dirname(path), 'r') : null
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(folderFd === null ? path : `/proc/self/fd/${folderFd}/${basename(path)}`, resolve)
-      })
-      chmodSync(path, 0o600)
-    } finally {
-      if (folderFd !== null) closeSync(folderFd)
-    }
+    await listenAt(server, path)
     return whereabouts
   }
 

@@ -3,11 +3,12 @@
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { basename, dirname, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
+import { connectTo } from '../base/unix-socket.ts'
 import type { LiveRun } from './live-runs.ts'
 import { RUN_VARIABLE } from './process-table.ts'
 import { cookieAt } from './quiesce.ts'
@@ -17,9 +18,6 @@ const launcherPath = fileURLToPath(new URL('../../native/build/Release/nslab-lau
 /** How long a command may take to end by itself once its fleet is gone. */
 const END_GRACE_MS = 2000
 const ANSWER_DEADLINE_MS = 5000
-
-/** Longest path of a unix socket. Source: unix(7), sockaddr_un less its zero byte. */
-const SOCKET_PATH_BYTES_MAX = 107
 
 /** Where a node's namespace is: descriptor `fd` of process `pid`. */
 export interface NodePlace {
@@ -71,7 +69,9 @@ export async function locateNode(run: LiveRun, nodeId: number): Promise<{ place:
       known: ranges,
     })
   }
-  const lifeLine = await open(fleet.path)
+  const lifeLine = await connectTo(fleet.path).catch((error: NodeJS.ErrnoException) => {
+    throw fleetGone(fleet.path, error.code ?? 'closed')
+  })
   try {
     const answer = JSON.parse(await ask(lifeLine, { node_id: nodeId })) as NodePlace | { error: string }
     if ('error' in answer)
@@ -85,26 +85,6 @@ export async function locateNode(run: LiveRun, nodeId: number): Promise<{ place:
     lifeLine.destroy()
     throw error
   }
-}
-
-/** A path that is too long for a socket is reached through its folder's descriptor. */
-function open(path: string): Promise<Socket> {
-  const folderFd = Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX ? openSync(dirname(path), 'r') : null
-  return new Promise((done, fail) => {
-    const socket = connect(folderFd === null ? path : `/proc/self/fd/${folderFd}/${basename(path)}`)
-    const settle = (): void => {
-      if (folderFd !== null) closeSync(folderFd)
-    }
-    socket.once('connect', () => {
-      settle()
-      socket.removeAllListeners('error').on('error', () => {})
-      done(socket)
-    })
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      settle()
-      fail(fleetGone(path, error.code ?? 'closed'))
-    })
-  })
 }
 
 function ask(socket: Socket, question: object): Promise<string> {
