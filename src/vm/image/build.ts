@@ -16,7 +16,7 @@ import { cacheFolder, ImageCache } from './cache.ts'
 import { type Contents, contentsOf, type Ingredients, type Kernel } from './contents.ts'
 import { cpio } from './cpio.ts'
 import { FileFacts, sha256Of } from './file-facts.ts'
-import { type Base, bootable, Derived, findBase, leanNode } from './ingredients.ts'
+import { type Base, bootable, Derived, findBase, leanModules, leanNode } from './ingredients.ts'
 import { closure } from './kernel-modules.ts'
 import { describeDigest, loadImage } from './load.ts'
 import { bundled } from './nslab-files.ts'
@@ -26,7 +26,7 @@ import type { Entry } from './tree.ts'
 import { IMAGE_SCHEMA, type Image, type ImageDescription, type ImageRole } from './types.ts'
 
 /** Counts up when the same inputs shall give another image. */
-const RECIPE_VERSION = '2'
+const RECIPE_VERSION = '3'
 
 /** Longest wait for another build of the same cache: a slow mirror's download included. */
 const LOCK_MS = 600_000
@@ -63,7 +63,9 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const kernelFile = await bootable(base.kernel, facts, derived, packages, onStep)
   const node = await leanNode(facts, derived)
   const bundle = await bundled(role, facts, derived)
-  const contents = await contentsOf({ role, recipe, kernel: base.kernel, busybox: base.busybox, node, bundle }, facts)
+  const modules = await leanModules(base.kernel, recipe, derived)
+  const { kernel, busybox } = base
+  const contents = await contentsOf({ role, recipe, kernel, modules, busybox, node, bundle }, facts)
   const entries = contents.tree.entries()
   const key = await keyOf(role, recipe, kernelFile, await facts.digest(base.kernel.image), entries, facts)
   const place = cache.place(role, key)

@@ -33,6 +33,8 @@ export interface Ingredients {
   readonly busybox: string
   /** Node.js as it goes into the image. */
   readonly node: string
+  /** The folder of the kernel's modules as they go into the image. */
+  readonly modules: string
   /** nslab's programs as they go into the image. */
   readonly bundle: string
 }
@@ -56,7 +58,7 @@ export const findProgram = (name: string): string | undefined =>
 
 /** Reads which files there are, and none of the big ones. Throws IMAGE_UNFIT. */
 export async function contentsOf(ingredients: Ingredients, facts: FileFacts): Promise<Contents> {
-  const { recipe, kernel } = ingredients
+  const { recipe } = ingredients
   const tree = new Tree()
   addSystem(tree, ingredients)
   await addBusybox(tree, facts, ingredients.busybox)
@@ -72,7 +74,7 @@ export async function contentsOf(ingredients: Ingredients, facts: FileFacts): Pr
     if (tree.has(`usr/sbin/${name}`)) tree.link(`usr/sbin/${name}`, `../bin/${name}`)
   }
   if (recipe.postgres) Object.assign(programs, await addPostgres(tree, facts))
-  const modules = addModules(tree, kernel, recipe)
+  const modules = addModules(tree, ingredients)
   return { tree, modules: modules.map(({ name }) => name).sort(), programs }
 }
 
@@ -112,11 +114,11 @@ async function addBusybox(tree: Tree, facts: FileFacts, busybox: string): Promis
 }
 
 /** The modules of the role, with what they need, for init's list and for modprobe. */
-function addModules(tree: Tree, kernel: Kernel, recipe: Role): KernelModule[] {
+function addModules(tree: Tree, { kernel, recipe, modules }: Ingredients): KernelModule[] {
   const boot = closure(kernel.index, recipe.modules.boot).modules
   const all = closure(kernel.index, [...recipe.modules.boot, ...recipe.modules.carried]).modules
   const folder = `usr/lib/modules/${kernel.release}`
-  for (const { path } of all) tree.file(`${folder}/${path}`, join(kernel.modulesFolder, path))
+  for (const { path } of all) tree.file(`${folder}/${path}`, join(modules, path))
   for (const [name, text] of Object.entries(modprobeFiles(kernel.index, all))) tree.text(`${folder}/${name}`, text)
   tree.text(`${folder}/modules.builtin`, lines(...kernel.index.builtin.map(name => `kernel/${name}.ko`)))
   tree.text('etc/nslab/modules', lines(...boot.map(({ path }) => `/${folder}/${path}`)))

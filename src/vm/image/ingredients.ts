@@ -4,13 +4,14 @@
 import { createHash } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { access, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { run } from '../../base/exec.ts'
 import { findProgram, type Kernel } from './contents.ts'
 import type { FileFacts } from './file-facts.ts'
-import { indexModules, type ModuleIndex } from './kernel-modules.ts'
+import { closure, indexModules, type ModuleIndex, withoutSignature } from './kernel-modules.ts'
 import { librariesOf } from './libraries.ts'
 import type { OnStep, Packages, UnpackedPackage } from './packages.ts'
+import type { Role } from './role.ts'
 import { payloadOf, toolFor, unpack } from './vmlinux.ts'
 
 /** The metapackage that follows Debian's kernel for virtual machines, and the form of what it stands for. */
@@ -86,6 +87,21 @@ async function indexOf(kernel: KernelFiles, derived: Derived): Promise<ModuleInd
     writeFile(to, JSON.stringify(await indexModules(kernel.modulesFolder))),
   )
   return JSON.parse(await readFile(path, 'utf8'))
+}
+
+/** A folder with the role's modules as they go into the image, in the places that they have in the kernel's own. */
+export async function leanModules(kernel: Kernel, { modules }: Role, derived: Derived): Promise<string> {
+  const needed = closure(kernel.index, [...modules.boot, ...modules.carried]).modules
+  const changed = await Promise.all(
+    needed.map(async ({ path }) => (await stat(join(kernel.modulesFolder, path))).ctimeMs),
+  )
+  const from = [kernel.modulesFolder, ...needed.map(({ path }) => path), String(Math.max(...changed))]
+  return derived.folder('modules', from, async to => {
+    for (const { path } of needed) {
+      await mkdir(dirname(join(to, path)), { recursive: true })
+      await writeFile(join(to, path), withoutSignature(await readFile(join(kernel.modulesFolder, path))))
+    }
+  })
 }
 
 /** Files and folders made from others, kept under a digest of what they were made from. */
