@@ -16,7 +16,9 @@ export class Channel<Out, In> {
   readonly #stream: Duplex
   readonly #onMessage: (message: In) => void
   readonly #onGarbage: ((line: string) => void) | undefined
-  #rest = ''
+  /** Of the line that has no end yet. */
+  #pieces: string[] = []
+  #piecesLength = 0
   #pending: string[] = []
   #soon: NodeJS.Immediate | null = null
   #later: NodeJS.Timeout | null = null
@@ -86,9 +88,17 @@ export class Channel<Out, In> {
   }
 
   #receive(chunk: string): void {
-    const lines = (this.#rest + chunk).split('\n')
-    this.#rest = lines.pop() as string
-    if (this.#rest.length > LINE_BYTES_MAX) throw new Error(`channel: a line of over ${LINE_BYTES_MAX} bytes`)
+    const lines = chunk.split('\n')
+    const last = lines.pop() as string
+    if (lines.length > 0) {
+      // A long line comes in many pieces: they are put together once.
+      lines[0] = `${this.#pieces.join('')}${lines[0]}`
+      this.#pieces = []
+      this.#piecesLength = 0
+    }
+    if (last !== '') this.#pieces.push(last)
+    this.#piecesLength += last.length
+    if (this.#piecesLength > LINE_BYTES_MAX) throw new Error(`channel: a line of over ${LINE_BYTES_MAX} bytes`)
     for (const line of lines) if (line !== '') this.#take(line)
   }
 

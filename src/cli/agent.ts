@@ -1,18 +1,16 @@
-// nslab agent: what a guest's init starts, and nobody else.
+// nslab agent: what a guest's init starts, and nobody else. Not among the commands of the help.
 
-import type { Command } from 'commander'
+import { runAgent } from '../lab/agent/main.ts'
 
-export function addAgentCommand(program: Command): void {
-  program
-    .command('agent', { hidden: true })
-    .description('Answers the runner of this guest.')
-    .option('--fd <n>', 'an inherited socket in place of the port')
-    .option('--folder <folder>', 'where the files of the agent and of its site are')
-    .action(async ({ fd, folder }: { readonly fd?: string; readonly folder?: string }) => {
-      const { runAgent } = await import('../lab/agent/main.ts')
-      await runAgent({
-        ...(fd === undefined ? {} : { fd: Number(fd) }),
-        ...(folder === undefined ? {} : { folder }),
-      })
-    })
+/** `--fd N`: an inherited socket in place of the guest's port; `--folder DIR`: for the files of agent and site. */
+export async function runAgentCommand(args: readonly string[]): Promise<void> {
+  const flag = (name: string): string | undefined => {
+    const at = args.indexOf(name)
+    return at < 0 ? undefined : args[at + 1]
+  }
+  const [fd, folder] = [flag('--fd'), flag('--folder')]
+  await runAgent({
+    ...(fd === undefined ? {} : { fd: Number(fd) }),
+    ...(folder === undefined ? {} : { folder }),
+  })
 }

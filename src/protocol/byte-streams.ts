@@ -34,8 +34,8 @@ export class ByteStreams {
   }
 
   /**
-   * The near end of stream `p`, which nobody writes to (`in`) or reads from (`out`) here, or neither. The far side opens
-   * its own right when it is told `p`, before it receives anything else.
+   * The near end of stream `p`, which nobody writes to (`in`) or reads from (`out`) here, or both do both. The far side
+   * is to be told of `p` in the same turn, and opens its own before it receives anything else.
    */
   open(p: number, way: 'in' | 'out' | 'both'): ByteStream {
     if (this.#streams.has(p)) throw new Error(`stream ${p} is open already`)

@@ -105,8 +105,8 @@ export class GuestChannel {
   async begin(deadlineS: number): Promise<Hello> {
     const hello = await this.call('hello', {}, deadlineS)
     if (hello.protocol !== GUEST_PROTOCOL) {
-      const reason = `speaks version ${hello.protocol} of the agent's protocol, not ${GUEST_PROTOCOL}: its image is not of this nslab`
-      throw this.#lost(reason)
+      const versions = `speaks version ${hello.protocol} of the agent's protocol, not ${GUEST_PROTOCOL}`
+      throw this.#lost(`${versions}: its image is not of this nslab`)
     }
     this.#hello = hello
     this.#startWatch()
