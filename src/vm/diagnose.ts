@@ -55,15 +55,15 @@ export function shorten(printed: string): string {
     .join(', ')
 }
 
-/** What the moments have in common. */
+/** What most of the moments have in common. */
 export function activity(registers: readonly string[]): string {
   if (registers.length === 0) return 'QEMU itself does not answer'
-  const all = (word: string): boolean => registers.every(moment => moment.split(', ').every(cpu => cpu.includes(word)))
-  if (all('HLT=1')) return 'its processors wait for an interrupt'
-  const busy = registers.flatMap(moment => moment.split(', ').filter(cpu => !cpu.includes('HLT=1')))
-  if (busy.every(cpu => cpu.includes('CPL=3'))) return `a program of it computes (${registers.at(-1)})`
-  if (busy.every(cpu => cpu.includes('CPL=0'))) return `its kernel computes (${registers.at(-1)})`
-  return `it computes (${registers.at(-1)})`
+  const busy = registers.map(moment => moment.split(', ').filter(cpu => !cpu.includes('HLT=1')))
+  const isIdle = busy.filter(cpus => cpus.length === 0).length * 2 > registers.length
+  if (isIdle) return 'its processors wait for an interrupt'
+  const all = (level: string): boolean => busy.flat().every(cpu => cpu.includes(level))
+  const who = all('CPL=3') ? 'a program of it' : all('CPL=0') ? 'its kernel' : 'it'
+  return `${who} computes (${busy.findLast(cpus => cpus.length > 0)?.join(', ')})`
 }
 
 const nmiWords = (answered: boolean): string =>
