@@ -1,6 +1,6 @@
 // nslab-tap: keeps a segment of tap devices for as long as its standard input is open. It makes the bridge in the
 // namespaces that it was started in (nslab-launch gives it new ones), says so, and then obeys, a line of words each:
-//   port NAME · open NAME · up NAME · down NAME · impair NAME DELAY_NS JITTER_NS LOSS RATE_BYTES_PER_S · clear NAME ·
+//   port NAME · open NAME · join NAME · cut NAME · impair NAME DELAY_NS JITTER_NS LOSS RATE_BYTES_PER_S · clear NAME ·
 //   totals
 // open hands a descriptor of the port over on descriptor 3, a socket, before it is answered.
 // Each line, and the start, is answered by one line of JSON: {"ok":…} or {"error":{…}}.
@@ -88,7 +88,7 @@ std::string obey(Segment& segment, const std::string& line) {
   if (!(words >> name)) return answer_to(unknown(line));
   if (verb == "port") return answer_to(segment.add_port(name));
   if (verb == "open") return answer_to(open_port(segment, name));
-  if (verb == "up" || verb == "down") return answer_to(segment.set_up(name, verb == "up"));
+  if (verb == "join" || verb == "cut") return answer_to(segment.set_joined(name, verb == "join"));
   if (verb == "clear") return answer_to(segment.clear(name));
   Impairment impairment;
   words >> impairment.delay_ns >> impairment.jitter_ns >> impairment.loss >> impairment.rate_bytes_per_s;

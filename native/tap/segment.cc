@@ -24,18 +24,31 @@ constexpr rtnl::Mac kBridgeMac = {0x02, 0x6e, 0x73, 0x6c, 0x61, 0x62};
 /** Frames that netem holds: at 1,000, its default, a delay of 10 ms would lose most of a gigabit a second. */
 constexpr uint32_t kNetemFramesMax = 16'384;
 
+/** IF_OPER_UP of linux/if.h, which can't be had beside net/if.h. */
+constexpr uint8_t kOperUp = 6;
+/** A bridge's port that forwards: linux/if_bridge.h. */
+constexpr uint8_t kForwarding = 3;
+/** The kernel tells a bridge of an opened device within milliseconds, and at most once a second where it is busy. */
+constexpr int kPassingSteps = 5000;
+constexpr useconds_t kPassingStepUs = 1000;
+
 Result<int> index_of(const std::string& name) {
   const unsigned index = if_nametoindex(name.c_str());
   if (index == 0) return Status::from_errno("if_nametoindex " + name, kWhere);
   return static_cast<int>(index);
 }
 
-ifinfomsg header_of(int index, bool up) {
+ifinfomsg header_of(int index) {
   ifinfomsg header{};
   header.ifi_index = index;
-  header.ifi_flags = up ? IFF_UP : 0;
-  header.ifi_change = IFF_UP;
   return header;
+}
+
+/** 0: none. */
+void set_master(rtnl::Batch& batch, int port, int bridge) {
+  rtnl::Batch::Request request(batch, RTM_NEWLINK, 0);
+  request->put_struct(header_of(port));
+  request->put<uint32_t>(IFLA_MASTER, static_cast<uint32_t>(bridge));
 }
 
 tcmsg root_of(int index) {
@@ -109,26 +122,50 @@ Status Segment::add_port(const std::string& name) {
   auto bridge = index_of(kBridge);
   if (!bridge) return bridge.take_status();
   rtnl::Batch batch;
-  {
-    rtnl::Batch::Request request(batch, RTM_NEWLINK, 0);
-    request->put_struct(header_of(*port, false));
-    request->put<uint32_t>(IFLA_MASTER, static_cast<uint32_t>(*bridge));
-  }
+  set_master(batch, *port, *bridge);
   raise(batch, *port);
   return socket_.execute(batch);
 }
 
 Result<UniqueFd> Segment::open_port(const std::string& name) {
   // Without this the kernel would make a device that is on no bridge.
-  if (auto port = index_of(name); !port) return port.take_status();
-  return open_tap(name, 0);
-}
-
-Status Segment::set_up(const std::string& name, bool up) {
   auto port = index_of(name);
   if (!port) return port.take_status();
+  auto fd = open_tap(name, 0);
+  if (!fd) return fd;
+  if (Status passing = await_passing(*port); !passing) return passing;
+  return fd;
+}
+
+Status Segment::await_passing(int port) {
+  for (int step = 0; step < kPassingSteps; step++) {
+    bool passes = false;
+    const auto take = [&](const rtnl::Message& message) {
+      const auto news = rtnl::read_link(message);
+      if (!news || news->index != port) return;
+      const auto attributes = message.attributes<ifinfomsg>();
+      // Of a device just made the bridge may think well too early: the kernel's state of it and its queue tell more.
+      const auto state = rtnl::find_attribute(attributes, IFLA_OPERSTATE);
+      const auto queue = rtnl::find_attribute(attributes, IFLA_QDISC);
+      if (!state || state->as<uint8_t>() != kOperUp || !queue || queue->text() == "noop") return;
+      passes = news->port_state == kForwarding || !rtnl::find_attribute(attributes, IFLA_MASTER);
+    };
+    rtnl::Batch request;
+    rtnl::list_links(request);
+    if (Status listed = socket_.dump(request, take, [] {}); !listed) return listed;
+    if (passes) return {};
+    ::usleep(kPassingStepUs);
+  }
+  return Status::failed(ETIMEDOUT, "bridge port " + std::to_string(port), kWhere, "it does not forward");
+}
+
+Status Segment::set_joined(const std::string& name, bool joined) {
+  auto port = index_of(name);
+  if (!port) return port.take_status();
+  auto bridge = index_of(kBridge);
+  if (!bridge) return bridge.take_status();
   rtnl::Batch batch;
-  rtnl::Batch::Request(batch, RTM_NEWLINK, 0)->put_struct(header_of(*port, up));
+  set_master(batch, *port, joined ? *bridge : 0);
   return socket_.execute(batch);
 }
 
@@ -173,15 +210,14 @@ Status Segment::clear(const std::string& name) {
 }
 
 Result<std::vector<PortTotals>> Segment::totals() {
-  auto bridge = index_of(kBridge);
-  if (!bridge) return bridge.take_status();
   std::vector<PortTotals> ports;
   const auto take = [&](const rtnl::Message& message) {
     const auto attributes = message.attributes<ifinfomsg>();
-    const auto master = rtnl::find_attribute(attributes, IFLA_MASTER);
+    const auto info = rtnl::find_attribute(attributes, IFLA_LINKINFO);
+    const auto kind = info ? rtnl::find_attribute(info->payload, IFLA_INFO_KIND) : std::nullopt;
     const auto name = rtnl::find_attribute(attributes, IFLA_IFNAME);
     const auto stats = rtnl::find_attribute(attributes, IFLA_STATS64);
-    if (!master || master->as<uint32_t>() != static_cast<uint32_t>(*bridge) || !name || !stats) return;
+    if (!kind || kind->text() != "tun" || !name || !stats) return;
     // Newer kernels have more numbers behind those known here.
     rtnl_link_stats64 known{};
     std::memcpy(&known, stats->payload.data(), std::min(sizeof known, stats->payload.size()));

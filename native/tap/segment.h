@@ -41,10 +41,17 @@ class Segment {
    * Equivalent to: `ip tuntap add NAME mode tap vnet_hdr`, `ip link set NAME master BRIDGE up`
    */
   Status add_port(const std::string& name);
-  /** A descriptor to send and get the port's frames by, for one at a time: EBUSY where another is open. */
+  /**
+   * A descriptor to send and get the port's frames by, for one at a time: EBUSY where another is open. The port passes
+   * frames when this returns; ETIMEDOUT where it never does.
+   */
   Result<UniqueFd> open_port(const std::string& name);
-  /** Down: nothing passes either way, and the VM sees nothing of it. Equivalent to: `ip link set NAME up|down` */
-  Status set_up(const std::string& name, bool up);
+  /**
+   * Off the bridge nothing passes either way, and the VM sees nothing of it. In force when this returns, which it would
+   * not be if the device went down and up: the kernel looks at such changes later. Equivalent to: `ip link set NAME
+   * master BRIDGE|nomaster`
+   */
+  Status set_joined(const std::string& name, bool joined);
   /** Equivalent to: `tc qdisc replace dev NAME root netem …`. ENOENT where the kernel has no netem. */
   Status impair(const std::string& name, const Impairment& impairment);
   /** Equivalent to: `tc qdisc del dev NAME root`; nothing to do is no error. */
@@ -53,6 +60,9 @@ class Segment {
 
  private:
   explicit Segment(rtnl::Socket socket) : socket_(std::move(socket)) {}
+
+  /** Waits for the bridge to see that the device is open. */
+  Status await_passing(int port);
 
   rtnl::Socket socket_;
 };

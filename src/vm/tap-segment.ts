@@ -64,7 +64,7 @@ export class TapSegment implements VmSegment {
     }
     if (port !== undefined) {
       await this.#device(port)
-      await this.#keeper.ask(this.name, [cut ? 'down' : 'up', port])
+      await this.#keeper.ask(this.name, [cut ? 'cut' : 'join', port])
     } else if (to !== undefined) {
       await this.#device(to)
       if (isImpaired) await this.#impair(to, impairments)

@@ -162,7 +162,7 @@ t.test('a delay line is bounded: what is beyond is dropped and counted', async t
 t.test('conditions that make no sense are refused', async t => {
   const segment = new Segment({ name: 'lab', seed: 1 })
   for (const [way, conditions] of [
-    [{}, { cut: true }],
+    [{} as { port: string }, { cut: true }],
     [{ from: 'a', to: 'a' }, { cut: true }],
     [{ from: 'a' }, { lossRatio: 1.5 }],
     [{ from: 'a' }, { lossRatio: Number.NaN }],

@@ -1,0 +1,99 @@
+// Real VMs on both kinds of segments: they reach each other, are cut off, lose frames, die and come back.
+
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { bootOn, type SegmentGuest } from '../../bench/vm-guests.ts'
+import { Segment } from '../../src/vm/segment.ts'
+import type { VmSegment } from '../../src/vm/segment-types.ts'
+import { TapSegment } from '../../src/vm/tap-segment.ts'
+import { assertSums } from '../fixtures/segment.ts'
+
+/** Whether an answer came within some seconds. */
+async function reaches(from: SegmentGuest, to: SegmentGuest, seconds: number): Promise<boolean> {
+  return (await from.run(['ping', '-c', '1', '-w', String(seconds), to.address])).code === 0
+}
+
+const SOON_S = 30
+const NEVER_S = 2
+
+/** Boots VMs that end with the test. */
+function booter(t: Test, segment: VmSegment) {
+  const folder = mkdtempSync(join(tmpdir(), 'nslab-segment-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  return async (name: string, number: number): Promise<SegmentGuest> => {
+    const guest = await bootOn(segment, name, number, folder)
+    t.teardown(() => guest.kill())
+    return guest
+  }
+}
+
+/** What holds for both kinds. */
+async function checkLife(t: Test, segment: VmSegment, a: SegmentGuest, b: SegmentGuest): Promise<void> {
+  t.ok(await reaches(a, b, SOON_S), 'they reach each other')
+  await segment.setConditions({ port: 'vm1' }, { cut: true })
+  t.notOk(await reaches(a, b, NEVER_S), 'a cut port reaches nobody')
+  t.notOk(await reaches(b, a, NEVER_S), 'and nobody reaches it')
+  await segment.setConditions({ port: 'vm1' }, null)
+  t.ok(await reaches(a, b, SOON_S), 'healed')
+  t.ok(await reaches(b, a, SOON_S), 'both ways')
+}
+
+t.test('two VMs on a switch: cut, healed, lossy, killed and back', async t => {
+  const segment = new Segment({ name: 'lab', seed: 1 })
+  t.teardown(() => segment.close())
+  const boot = booter(t, segment)
+  const [a, b] = (await Promise.all([boot('vm1', 1), boot('vm2', 2)])) as [SegmentGuest, SegmentGuest]
+  await checkLife(t, segment, a, b)
+
+  await segment.setConditions({ from: 'vm2', to: 'vm1' }, { cut: true })
+  const before = segment.counters()
+  t.notOk(await reaches(a, b, NEVER_S), 'answers are lost where one way is cut')
+  const after = segment.counters()
+  t.ok((after.vm2?.to.sent.frames ?? 0) > (before.vm2?.to.sent.frames ?? 0), 'the other way is open')
+  t.ok((after.vm1?.to.dropped.cut.frames ?? 0) > (before.vm1?.to.dropped.cut.frames ?? 0))
+  await segment.setConditions({ from: 'vm2', to: 'vm1' }, { lossRatio: 0.3 })
+  const { stdout } = await a.run(['ping', '-c', '60', '-i', '0.05', b.address])
+  const answers = Number(/(\d+) packets received/.exec(stdout)?.[1])
+  t.ok(answers > 15 && answers < 60, `${answers} of 60 answers at a loss of 0.3`)
+  await segment.setConditions({ from: 'vm2', to: 'vm1' }, { delayS: 0.3 })
+  const slow = await a.run(['ping', '-c', '1', '-w', String(SOON_S), b.address])
+  t.ok(Number(/time=([\d.]+) ms/.exec(slow.stdout)?.[1]) >= 300, slow.stdout)
+  await segment.setConditions({ from: 'vm2', to: 'vm1' }, null)
+
+  await b.kill()
+  t.notOk(await reaches(a, b, NEVER_S))
+  const again = await boot('vm2', 2)
+  t.ok(await reaches(a, again, SOON_S), 'a VM that comes back is found')
+  assertSums(t, segment.counters())
+})
+
+const mayTap = (): boolean => {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+t.test(
+  'two VMs on tap devices: cut, healed, killed and back, still cut',
+  { skip: !mayTap() && '/dev/net/tun' },
+  async t => {
+    const segment = await TapSegment.make('lab')
+    t.teardown(() => segment.close())
+    const boot = booter(t, segment)
+    const [a, b] = (await Promise.all([boot('vm1', 1), boot('vm2', 2)])) as [SegmentGuest, SegmentGuest]
+    await checkLife(t, segment, a, b)
+    await segment.setConditions({ port: 'vm2' }, { cut: true })
+    await b.kill()
+    const again = await boot('vm2', 2)
+    t.notOk(await reaches(a, again, NEVER_S), 'the port is still cut')
+    await segment.setConditions({ port: 'vm2' }, null)
+    t.ok(await reaches(a, again, SOON_S), 'a VM that comes back is found')
+    const { vm1, vm2 } = await segment.totals()
+    t.ok((vm1?.received.frames ?? 0) > 0 && (vm2?.sent.frames ?? 0) > 0, 'frames were counted')
+  },
+)
