@@ -4,13 +4,15 @@ import { closeSync } from 'node:fs'
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { AcceleratorChoice } from '../vm/accelerator.ts'
-import { type Guest, openGuest } from '../vm/guest.ts'
+import { type Guest, makeGuestReady, openGuest } from '../vm/guest.ts'
 import { execInGuest } from '../vm/guest-files.ts'
 import { imageFor } from '../vm/image/build.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
+import { requireMemory, type VmLoad } from '../vm/memory.ts'
 import { MicroVm } from '../vm/microvm.ts'
 import { Segment } from '../vm/segment.ts'
+import { type Started, startFast } from '../vm/snapshot.ts'
 import type { RunningVm, VmSpec } from '../vm/spec.ts'
 import { endError } from '../vm/vm-end.ts'
 import type { RunContext } from './context.ts'
@@ -45,6 +47,8 @@ export class VmGround implements Ground {
   readonly #machines = new Map<string, Machine>()
   /** VMs that are on, also those that do not answer yet. */
   readonly #on = new Set<RunningVm>()
+  /** VMs whose agent has answered. */
+  readonly #ready = new WeakSet<RunningVm>()
   /** VMs whose end is no news. */
   readonly #leaving = new WeakSet<RunningVm>()
   #images: ReadonlyMap<ImageRole, Image> = new Map()
@@ -65,6 +69,7 @@ export class VmGround implements Ground {
   async open(): Promise<void> {
     const { hosts, scenario } = this.#context.plan
     this.#images = await this.#findImages(hosts)
+    for (const host of hosts) requireMemory(this.#loadOf(host), scenario.hosts.memoryMib)
     if (hosts.some(({ uplink }) => uplink !== null))
       this.#segment = new Segment({ name: 'underlay', seed: scenario.seed })
     let ready = 0
@@ -91,10 +96,8 @@ export class VmGround implements Ground {
   }
 
   async revive(host: HostPlan): Promise<void> {
-    const vm = await this.#powerOn(host)
+    const { vm, how, opened: guest } = await this.#start(host)
     const { context, scale } = { context: this.#context, scale: DEADLINE_SCALE[this.level] }
-    const guest = await this.#await(vm, host, BOOT_LIMIT_S * scale)
-    const how = 'booted' as const
     context.tell({ kind: 'vm_ready', vm: host.vm, how, seconds: guest.readyS })
     const { folder, runId, clock, originNs } = context
     const site = await VmSite.open({
@@ -114,6 +117,36 @@ export class VmGround implements Ground {
       onDeed: (state, op, facts) => folder.ledger[state](op, facts),
     })
     this.#machines.set(host.name, { vm, guest, site, how })
+  }
+
+  /** Restored from a saved state, or booted. */
+  async #start(host: HostPlan): Promise<Started<Guest>> {
+    const { context } = { context: this.#context }
+    const spec = this.#specOf(host)
+    const image = this.#imageOf(host.vm)
+    const limitS = BOOT_LIMIT_S * DEADLINE_SCALE[this.level]
+    const { qemu } = this.#choice
+    const open = async (vm: RunningVm): Promise<Guest> => {
+      this.#welcome(vm, host)
+      const guest = await this.#await(vm, host, limitS)
+      this.#ready.add(vm)
+      return guest
+    }
+    context.folder.ledger.intent('vm_start', { vm: host.vm })
+    if (context.plan.scenario.hosts.cold) {
+      const vm = await MicroVm.start(spec, { qemu, clock: context.clock })
+      return { vm, how: 'booted', opened: await open(vm) }
+    }
+    return startFast(spec, {
+      qemu,
+      clock: context.clock,
+      root: `${image.folder}/snapshots`,
+      imageDigest: image.digest,
+      makeReady: vm => makeGuestReady(vm, limitS),
+      open,
+      onNotice: text => context.warn(text),
+      saveLimitMs: 2 * limitS * 1000,
+    })
   }
 
   async setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void> {
@@ -193,15 +226,26 @@ export class VmGround implements Ground {
     return images
   }
 
+  #loadOf({ vm, fleet, programs }: HostPlan): VmLoad {
+    const { fleets } = this.#context.plan
+    const image = this.#imageOf(vm)
+    return {
+      vm,
+      imageMib: image.memory_min_mib,
+      nodes: fleet === null ? 0 : (fleets[fleet]?.nNodes ?? 0),
+      programs: programs.length,
+      hasDatabase: programs.includes('controller') && image.versions.postgres !== undefined,
+    }
+  }
+
   #imageOf(vm: string): Image {
     const host = this.#context.plan.hosts.find(each => each.vm === vm) as HostPlan
     return this.#images.get(roleOf(host)) as Image
   }
 
-  async #powerOn(host: HostPlan): Promise<RunningVm> {
+  /** A VM is on: joined to the segment, and its end is news. */
+  #welcome(vm: RunningVm, host: HostPlan): void {
     const { context } = { context: this.#context }
-    context.folder.ledger.intent('vm_start', { vm: host.vm })
-    const vm = await MicroVm.start(this.#specOf(host), { qemu: this.#choice.qemu, clock: context.clock })
     context.folder.ledger.done('vm_start', { vm: host.vm, pid: vm.pid })
     this.#on.add(vm)
     const nic = vm.nics.get(0)
@@ -211,11 +255,11 @@ export class VmGround implements Ground {
     void vm.ended.then(end => {
       this.#on.delete(vm)
       context.tell({ kind: 'vm_ended', vm: host.vm, how: end.words })
-      if (this.#leaving.has(vm)) return
+      // Why one never became ready is told by who waits for it.
+      if (this.#leaving.has(vm) || !this.#ready.has(vm)) return
       this.#machines.delete(host.name)
       context.abort(endError(host.vm, end))
     })
-    return vm
   }
 
   #specOf(host: HostPlan): VmSpec {
@@ -251,7 +295,6 @@ export class VmGround implements Ground {
       })
     } catch (error) {
       if (!(error instanceof NslabError) || error.code !== 'DEADLINE') throw error
-      this.#leaving.add(vm)
       throw endError(host.vm, await vm.condemn('boot_deadline', `did not answer within ${limitS} s of its start`))
     }
   }

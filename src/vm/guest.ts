@@ -55,3 +55,14 @@ export async function openGuest(vm: RunningVm, options: OpenGuestOptions): Promi
   void channel.ended.then(() => guestClock.stop())
   return { channel, clock: guestClock, hello, readyS }
 }
+
+/** Has a guest that has just booted load what calls will need, so that whoever is restored from it has it. */
+export async function makeGuestReady(vm: RunningVm, deadlineS: number): Promise<void> {
+  const channel = new GuestChannel({
+    vm: vm.name,
+    stream: vm.ctl,
+    vmEnded: vm.ended.then(end => endError(vm.name, end)),
+  })
+  await channel.begin(deadlineS)
+  await channel.call('warm', {}, deadlineS)
+}
