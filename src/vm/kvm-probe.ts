@@ -69,22 +69,29 @@ const wordsOf = (iterations: number): string => `${(iterations * 3) / 1e6} milli
 const NO_REMEDY = 'Nested virtualisation must be on where this machine is itself a virtual one.'
 
 /** Why the device can't be used; null where it can be opened. */
-export function deviceRefusal(device: string): { reason: string; remedy: string } | null {
+function deviceRefusal(device: string): Refusal | null {
   try {
     closeSync(openSync(device, 'r+'))
     return null
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') {
-      const remedy = 'Turn on virtualisation in the firmware (or nested virtualisation), and load kvm_intel or kvm_amd.'
-      return { reason: `there is no ${device}`, remedy }
-    }
-    const remedy =
-      code === 'EACCES' || code === 'EPERM'
-        ? 'Add this user to the group kvm: usermod -aG kvm USER, then log in anew.'
-        : ''
-    return { reason: `${device} can't be opened: ${code}`, remedy }
+    return refusal(device, (error as NodeJS.ErrnoException).code ?? '')
   }
+}
+
+interface Refusal {
+  readonly reason: string
+  readonly remedy: string
+}
+
+/** What it means that the device can't be opened. */
+export function refusal(device: string, errno: string): Refusal {
+  if (errno === 'ENOENT') {
+    const remedy = 'Turn on virtualisation in the firmware (or nested virtualisation), and load kvm_intel or kvm_amd.'
+    return { reason: `there is no ${device}`, remedy }
+  }
+  const isForbidden = errno === 'EACCES' || errno === 'EPERM'
+  const remedy = isForbidden ? 'Add this user to the group kvm: usermod -aG kvm USER, then log in anew.' : ''
+  return { reason: `${device} can't be opened: ${errno}`, remedy }
 }
 
 /** Null where the program ran in time and computed the right sum; else what happened, as a clause. */
