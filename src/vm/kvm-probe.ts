@@ -69,7 +69,7 @@ const wordsOf = (iterations: number): string => `${(iterations * 3) / 1e6} milli
 const NO_REMEDY = 'Nested virtualisation must be on where this machine is itself a virtual one.'
 
 /** Why the device can't be used; null where it can be opened. */
-function deviceRefusal(device: string): Refusal | null {
+export function deviceRefusal(device: string): Refusal | null {
   try {
     closeSync(openSync(device, 'r+'))
     return null
