@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
  */
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'agent') return (await import('./agent.ts')).runAgentCommand(args.slice(1))
+  if (args[0] === 'guest-run') return (await import('./guest-run.ts')).runGuestCommand()
   process.stdout.on('error', onOutputRefused)
   // A run goes on, and is ended in order, when nobody can hear of it any more: `2>&1 | head -1`, a full disk, a lost
   // terminal.

@@ -39,7 +39,8 @@ export const shellSchema = v.object({
       hold: v.optional(duration, '2s'),
       deadline: v.optional(duration, '60s'),
       teardown_deadline: v.optional(duration, '30s'),
-      sample_interval: v.optional(duration, '250ms'),
+      /** 250ms; where instructions are counted, at most 240 samples of the hold. */
+      sample_interval: v.optional(duration),
       out: v.optional(text(4096)),
       keep: v.optional(flag, false),
       /** In one emulated VM that counts instructions: the same to the bit from run to run. */

@@ -75,7 +75,7 @@ export function parseScenario(
       holdS: secondsOf(shell.run.hold),
       deadlineS: secondsOf(shell.run.deadline),
       teardownDeadlineS: secondsOf(shell.run.teardown_deadline),
-      sampleIntervalS: secondsOf(shell.run.sample_interval),
+      sampleIntervalS: sampleIntervalOf(shell.run),
       ...(shell.run.out === undefined ? {} : { out: shell.run.out }),
       keep: shell.run.keep,
       deterministic: shell.run.deterministic,
@@ -169,6 +169,15 @@ function ownControllerFor(dataplane: DataplaneConfig, controller: ControllerConf
 }
 
 type Shell = v.InferOutput<typeof shellSchema>
+
+const SAMPLE_INTERVAL_S = 0.25
+/** Where idle time costs nothing, looking is what costs: an hour looked at four times a second takes minutes. */
+const DETERMINISTIC_SAMPLES_MAX = 240
+
+function sampleIntervalOf({ sample_interval, hold, deterministic }: Shell['run']): number {
+  if (sample_interval !== undefined) return secondsOf(sample_interval)
+  return deterministic ? Math.max(SAMPLE_INTERVAL_S, secondsOf(hold) / DETERMINISTIC_SAMPLES_MAX) : SAMPLE_INTERVAL_S
+}
 
 /** What can't go together: files of hosts and their number, one VM that counts instructions and several. */
 function checkHosts(raw: TomlTable, shell: Shell, dataplanes: readonly DataplaneConfig[], problems: Problems): void {

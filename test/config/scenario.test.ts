@@ -268,3 +268,13 @@ t.test('no time is longer than a timer can wait', t => {
   t.match(parse(ring(3), [override('run.hold', '20d')]), { run: { holdS: 1_728_000 } })
   t.end()
 })
+
+t.test('where idle time costs nothing, a long hold is looked at less often, unless it is said how often', t => {
+  const intervalOf = (...overrides: Override[]): number => parse(ring(5), overrides).run.sampleIntervalS
+  const deterministic = override('run.deterministic', 'true')
+  t.equal(intervalOf(override('run.hold', '1h')), 0.25)
+  t.equal(intervalOf(deterministic), 0.25)
+  t.equal(intervalOf(deterministic, override('run.hold', '1h')), 15)
+  t.equal(intervalOf(deterministic, override('run.hold', '1h'), override('run.sample_interval', '1s')), 1)
+  t.end()
+})
