@@ -165,8 +165,6 @@ export type GuestNotice =
       readonly facts: Readonly<Record<string, unknown>>
     }
   | ({ readonly is: 'kernel' } & KernelMessage)
-  /** Lines of the runner's that were not JSON: the first half of what an earlier one said. */
-  | { readonly is: 'garbage'; readonly bytes: number }
 
 /** A line of the kernel's log. */
 export interface KernelMessage {

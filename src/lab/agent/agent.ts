@@ -1,6 +1,7 @@
 // The guest's agent: answers the calls of a runner over one stream, and tells what the guest is like. It starts fast:
 // what only some calls need is loaded when one of them is made.
 
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { Channel } from '../../base/channel.ts'
 import { NslabError } from '../../base/errors.ts'
@@ -62,7 +63,8 @@ export class Agent {
       stream,
       message => this.#receive(message),
       () => void this.#close().then(end),
-      line => this.#session.tell({ is: 'garbage', bytes: line.length }),
+      // The first half of what an earlier runner said.
+      () => {},
     )
     this.#session = this.#newSession()
     // Ends what this guest said last before it booted anew.
@@ -139,6 +141,9 @@ export class Agent {
     },
     warm: async () => {
       await Promise.all([import('./site-calls.ts'), import('./process-calls.ts')])
+      this.#options.machine.requireGuest('warm')
+      const { prepareDatabase } = await import('../../controller/open-store.ts')
+      await prepareDatabase(join(this.#options.folder, 'database-template'))
       return null
     },
 
