@@ -11,7 +11,6 @@
 #include "engine/link_loop.h"
 
 namespace nslab::engine {
-namespace {}  // namespace
 
 void LinkLoop::receive(Connection& connection, bool hung_up) {
   std::array<uint8_t, 256> bytes;
