@@ -6,7 +6,7 @@ import type { CoreEvent } from './core.ts'
 import { MemoryStore } from './memory-store.ts'
 import { findPostgres, hasLauncher } from './postgres-programs.ts'
 import { PostgresStore } from './postgres-store.ts'
-import { PrivatePostgres } from './private-postgres.ts'
+import { PrivatePostgres, TEMPLATE_VARIABLE } from './private-postgres.ts'
 import { type Contents, type Store, type StoreListener, seedOf } from './store.ts'
 
 /** Names of a private database where no [db] section gives them: the published defaults. */
@@ -100,4 +100,16 @@ async function openMemory(options: StoreOptions, reason: string): Promise<OpenSt
     ready: { kind: 'database_ready', store: 'memory', persisted: false, reason },
     close: () => store.close(),
   }
+}
+
+/**
+ * Makes a private server's data in `folder` before anybody asks for them, for the first controller that this process
+ * starts with the published names. Does nothing where there are no server programs. Throws DATABASE_REFUSED.
+ */
+export async function prepareDatabase(folder: string): Promise<void> {
+  const programs = findPostgres()
+  if (programs === null || !hasLauncher()) return
+  const server = new PrivatePostgres({ programs, folder, keep: true, onWarning: () => {}, ...publishedNames })
+  await server.makeTemplate()
+  process.env[TEMPLATE_VARIABLE] = folder
 }

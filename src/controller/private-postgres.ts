@@ -5,15 +5,13 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { chownSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
+import { SOCKET_PATH_BYTES_MAX } from '../base/unix-socket.ts'
 import type { PgTarget } from './pg-link.ts'
 import { type Enclosure, encloseFor, type PostgresPrograms, sharedMemoryFolder } from './postgres-programs.ts'
-
-/** Longest path of a unix socket, without the final NUL. Source: unix(7). */
-const SOCKET_PATH_BYTES_MAX = 107
 
 /** Lines of the server's log kept for an error's last words. */
 const LOG_LINES_KEPT = 20
@@ -53,6 +51,11 @@ const settings: Readonly<Record<string, string>> = {
   log_timezone: 'UTC',
   lc_messages: 'C',
 }
+
+/** Names a folder whose data, once made by makeTemplate(), the next server takes as its own. */
+export const TEMPLATE_VARIABLE = 'NSLAB_DATABASE_TEMPLATE'
+/** In that folder: the superuser that the data were made for. */
+const TEMPLATE_USER = 'user'
 
 export interface PrivatePostgresOptions {
   readonly programs: PostgresPrograms
@@ -101,16 +104,30 @@ export class PrivatePostgres {
     return `${programs.psql} -h ${quoted(host)} -U ${quoted(user)} ${quoted(database)}`
   }
 
+  /**
+   * Makes data as start() would, for a later one to take over (TEMPLATE_VARIABLE): most of what a server's start takes.
+   * Throws DATABASE_REFUSED.
+   */
+  async makeTemplate(): Promise<void> {
+    this.#makeFolders()
+    await this.#initialise()
+    writeFileSync(join(this.#folder, TEMPLATE_USER), this.#options.user)
+  }
+
+  #makeFolders(): void {
+    const { owner } = this.#enclosure
+    for (const folder of [this.#folder, sharedMemoryFolder(this.#folder)]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      if (owner !== null) chownSync(folder, owner.uid, owner.gid)
+    }
+  }
+
   /** Makes the data and starts the server. Throws DATABASE_REFUSED with the programs' own words. */
   async start(): Promise<void> {
     try {
-      const { owner } = this.#enclosure
-      for (const folder of [this.#folder, sharedMemoryFolder(this.#folder)]) {
-        mkdirSync(folder, { recursive: true, mode: 0o700 })
-        if (owner !== null) chownSync(folder, owner.uid, owner.gid)
-      }
+      this.#makeFolders()
       this.#folderFd = openSync(this.#folder, 'r')
-      await this.#initialise()
+      if (!this.#takeTemplate()) await this.#initialise()
       await this.#run()
       await this.#createDatabase()
     } catch (error) {
@@ -135,6 +152,19 @@ export class PrivatePostgres {
     if (this.#folderFd >= 0) closeSync(this.#folderFd)
     this.#folderFd = -1
     if (!this.#options.keep) rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Whether data made before, for the same user, are ours now. */
+  #takeTemplate(template = process.env[TEMPLATE_VARIABLE]): boolean {
+    if (template === undefined) return false
+    try {
+      if (readFileSync(join(template, TEMPLATE_USER), 'utf8') !== this.#options.user) return false
+      renameSync(join(template, 'data'), join(this.#folder, 'data'))
+      return true
+    } catch {
+      // None there, or taken already.
+      return false
+    }
   }
 
   async #initialise(): Promise<void> {

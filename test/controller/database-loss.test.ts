@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,6 +11,7 @@ import t from 'tap'
 import type { NodeState } from '../../src/controller/core.ts'
 import { openStore } from '../../src/controller/open-store.ts'
 import { PostgresStore } from '../../src/controller/postgres-store.ts'
+import { TEMPLATE_VARIABLE } from '../../src/controller/private-postgres.ts'
 import type { Contents, Seed, StoreListener } from '../../src/controller/store.ts'
 import { until } from '../fixtures/control-client.ts'
 import { controllerConfig } from '../fixtures/controller.ts'
@@ -136,6 +137,24 @@ t.test('the data are gone after a stop unless they are to be kept', { skip: skip
     t.notOk(family.some(isAlive))
     t.equal(existsSync(folder), keep)
   }
+})
+
+t.test('data that were made before are taken over, once and by the same user', { skip: skipReason }, async t => {
+  const { server: maker, folder: template } = privatePostgres(t)
+  await maker.makeTemplate()
+  process.env[TEMPLATE_VARIABLE] = template
+  t.teardown(() => delete process.env[TEMPLATE_VARIABLE])
+  const made = statSync(join(template, 'data/PG_VERSION')).ino
+  const inodeOf = async (changes: { readonly user?: string }): Promise<number> => {
+    const { server, folder } = privatePostgres(t, changes)
+    await server.start()
+    const { ino } = statSync(join(folder, 'data/PG_VERSION'))
+    await server.stop()
+    return ino
+  }
+  t.not(await inodeOf({ user: 'another' }), made)
+  t.equal(await inodeOf({}), made)
+  t.not(await inodeOf({}), made, 'they are gone from there')
 })
 
 t.test('a folder whose path is too long for a socket works all the same', { skip: skipReason }, async t => {
