@@ -186,13 +186,11 @@ Status Segment::impair(const std::string& name, const Impairment& impairment) {
     request->put_struct(options);
     request->put<int64_t>(TCA_NETEM_LATENCY64, static_cast<int64_t>(impairment.delay_ns));
     request->put<int64_t>(TCA_NETEM_JITTER64, static_cast<int64_t>(impairment.jitter_ns));
-    if (impairment.rate_bytes_per_s > 0) {
-      tc_netem_rate rate{};
-      rate.rate = static_cast<uint32_t>(std::min<uint64_t>(impairment.rate_bytes_per_s, UINT32_MAX));
-      if (impairment.rate_bytes_per_s > UINT32_MAX)
-        request->put<uint64_t>(TCA_NETEM_RATE64, impairment.rate_bytes_per_s);
-      request->put_bytes(TCA_NETEM_RATE, &rate, sizeof rate);
-    }
+    // Also where there is none: one that was set before would stay.
+    tc_netem_rate rate{};
+    rate.rate = static_cast<uint32_t>(std::min<uint64_t>(impairment.rate_bytes_per_s, UINT32_MAX));
+    if (impairment.rate_bytes_per_s > UINT32_MAX) request->put<uint64_t>(TCA_NETEM_RATE64, impairment.rate_bytes_per_s);
+    request->put_bytes(TCA_NETEM_RATE, &rate, sizeof rate);
     request->end_nest(nest);
   }
   return renamed(socket_.execute(batch), "RTM_NEWQDISC netem on " + name);

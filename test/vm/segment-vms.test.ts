@@ -1,10 +1,12 @@
 // Real VMs on both kinds of segments: they reach each other, are cut off, lose frames, die and come back.
 
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { bootOn, type SegmentGuest } from '../../bench/vm-guests.ts'
+import { writeToGuest } from '../../src/vm/guest-files.ts'
 import { Segment } from '../../src/vm/segment.ts'
 import type { VmSegment } from '../../src/vm/segment-types.ts'
 import { TapSegment } from '../../src/vm/tap-segment.ts'
@@ -97,3 +99,33 @@ t.test(
     t.ok((vm1?.received.frames ?? 0) > 0 && (vm2?.sent.frames ?? 0) > 0, 'frames were counted')
   },
 )
+
+/** Asks nslab-tap line by line, and looks after each what the kernel says. */
+const askAndLook = `
+  mkfifo /tmp/asked; touch /tmp/answers
+  /tmp/nslab-tap </tmp/asked >/tmp/answers 3</dev/null & exec 5>/tmp/asked
+  count() { wc -l </tmp/answers; }
+  ask() { said=$(count); echo "$@" >&5; while [ $(count) = $said ]; do sleep 0.05; done; }
+  while [ $(count) = 0 ]; do sleep 0.05; done
+  ask port p1
+  for line in "$@"; do ask $line; /usr/bin/tc qdisc show dev p1; done
+  cat /tmp/answers`
+
+t.test('loss, delay and rate of a tap are netem, as a kernel that has it tells them', async t => {
+  const segment = new Segment({ name: 'lab', seed: 1 })
+  t.teardown(() => segment.close())
+  const { guest, run } = await booter(t, segment)('vm1', 1)
+  const program = fileURLToPath(new URL('../../native/build/Release/nslab-tap', import.meta.url))
+  await writeToGuest(guest.channel, '/tmp/nslab-tap', readFileSync(program), 0o755)
+  await run(['modprobe', 'tun'])
+  const lines = ['100000000 10000000 429496729 1250000', '5000000 0 0 0', '0 0 4294967295 12500000000']
+  const asked = [...lines.map(line => `impair p1 ${line}`), 'clear p1', 'clear p1']
+  const { stdout } = await run(['sh', '-c', askAndLook, 'sh', ...asked])
+  const [first, second, third, fourth, fifth, ...answers] = stdout.trim().split('\n')
+  t.match(first, /netem .* delay 100ms +10ms loss 10% rate 10Mbit/)
+  t.match(second, /netem .* delay 5ms *$/, 'what is not asked for is taken back')
+  t.match(third, /netem .* loss 100% rate 100Gbit/)
+  t.notMatch(fourth, /netem/)
+  t.notMatch(fifth, /netem/, 'clearing twice is clearing once')
+  t.same(answers, Array(asked.length + 2).fill('{"ok":true}'))
+})
