@@ -175,7 +175,7 @@ for (const depth of [0, 3]) {
       const recorder = new Recorder()
       const stop = new AbortController()
       const port = await startController(t, recorder)
-      const ended = runDataplane({ ...options(port, recorder, stop), runFolder: folder })
+      const ended = runDataplane({ ...options(port, recorder, stop), socketPath: join(folder, 'fleet.sock') })
       await recorder.until('all_wired')
       process.chdir(folder)
       t.teardown(() => process.chdir('/'))
