@@ -107,18 +107,24 @@ export async function readFolderFromGuest(channel: GuestChannel, path: string, t
   return unpacked
 }
 
-/** A call and what reads its stream. The call's own error is the one that tells; without one the reader's does. */
+/**
+ * A call and what reads its stream, each of which may fail and thereby end the other. The reader's own error counts
+ * first; where its stream was just closed, the call's tells why.
+ */
 async function together<T>(stream: Readable, call: Promise<T>, reader: Promise<unknown>): Promise<T> {
-  reader.catch(() => {})
-  const stopped = reader.catch((error: unknown) => {
+  let own: unknown = null
+  const read = reader.catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') own = error
     stream.destroy()
     throw error
   })
-  stopped.catch(() => {})
-  const answer = await call.catch((error: unknown) => {
+  read.catch(() => {})
+  try {
+    const answer = await call
+    await read
+    return answer
+  } catch (error) {
     stream.destroy()
-    throw error
-  })
-  await stopped
-  return answer
+    throw own ?? error
+  }
 }
