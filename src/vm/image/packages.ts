@@ -42,7 +42,7 @@ export class Packages {
     return newest === undefined ? null : this.#unpacked(newest)
   }
 
-  /** Fetches and unpacks packages. Throws NOT_FIT where that can't be done here, with what to do. */
+  /** Fetches and unpacks packages; they come in the order of their names. Throws NOT_FIT where that can't be done here, with what to do. */
   async fetch(names: readonly string[]): Promise<UnpackedPackage[]> {
     await mkdir(this.#folder, { recursive: true })
     const folder = await mkdtemp(join(this.#folder, '.part-'))
@@ -62,7 +62,7 @@ export class Packages {
       return [...stdout.matchAll(/Depends: (\S+)/g)].map(([, name]) => name).find(name => form.test(name ?? ''))
     }
     const found = (await ask()) ?? ((await this.#update()) ? await ask() : undefined)
-    if (found === undefined) throw notFit(names(metapackage), `apt knows no ${metapackage}`)
+    if (found === undefined) throw notFit([metapackage], `apt knows no ${metapackage}`)
     return found
   }
 
@@ -72,8 +72,9 @@ export class Packages {
     if (result.code !== 0 && result.code !== 127 && (await this.#update())) {
       result = await this.#apt('apt-get', ['download', ...wanted], folder)
     }
-    const files = (await readdir(folder)).filter(file => file.endsWith('.deb'))
-    if (result.code === 0 && files.length === wanted.length) return files
+    const files = await readdir(folder)
+    const found = wanted.flatMap(name => files.find(file => file.startsWith(`${name}_`)) ?? [])
+    if (result.code === 0 && found.length === wanted.length) return found
     const reason = result.code === 127 ? 'there is no apt-get' : lastLine(result.stderr)
     throw notFit(wanted, reason)
   }
@@ -141,8 +142,6 @@ function notFit(wanted: readonly string[], reason: string): NslabError {
   ]
   return new NslabError('NOT_FIT', { problems })
 }
-
-const names = (...list: string[]): string[] => list
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
 

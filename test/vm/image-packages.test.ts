@@ -1,0 +1,120 @@
+// Packages without installing them: with an apt and a dpkg of the test's own in PATH, which do as the real ones would.
+
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Packages } from '../../src/vm/image/packages.ts'
+
+/** Puts programs before all others in PATH for this test: name → what a shell does. */
+function programs(t: Test, folder: string, scripts: Record<string, string>, path = process.env.PATH ?? ''): void {
+  mkdirSync(join(folder, 'programs'))
+  for (const [name, script] of Object.entries(scripts)) {
+    writeFileSync(join(folder, 'programs', name), `#!/bin/sh\n${script}\n`)
+    chmodSync(join(folder, 'programs', name), 0o755)
+  }
+  const before = process.env.PATH
+  process.env.PATH = [join(folder, 'programs'), path].filter(Boolean).join(delimiter)
+  t.teardown(() => {
+    process.env.PATH = before
+  })
+}
+
+/** Downloads what is asked for behind `download` once `lists` is there, if that is named. */
+const aptGet = (log: string, lists = ''): string => `
+echo "$@" >> ${log}
+case "$*" in *update*) ${lists === '' ? 'exit 100' : `touch ${lists}; exit 0`} ;; esac
+if [ -n "${lists}" ] && [ ! -e "${lists}" ]; then echo "E: 404  Not Found" >&2; exit 100; fi
+while [ "$1" != download ]; do shift; done
+shift
+for name; do echo packed > "\${name}_1%3a2.0-1_amd64.deb"; done`
+
+const dpkg = 'mkdir -p "$3/usr/bin"; echo unpacked > "$3/usr/bin/tool"'
+
+t.test('packages are fetched and unpacked once, and found again without apt', async t => {
+  const folder = t.testdir({})
+  const log = join(folder, 'log')
+  programs(t, folder, { 'apt-get': aptGet(log), dpkg })
+  const steps: string[] = []
+  const packages = new Packages(join(folder, 'cache'), line => steps.push(line))
+  t.equal(await packages.present('tool'), null)
+  const [tool, other] = await packages.fetch(['tool', 'other-tool'])
+  t.match(tool, { name: 'tool', version: '1:2.0-1' })
+  t.equal(other?.name, 'other-tool')
+  t.match(steps, [/fetching tool, other-tool .*nothing is installed/])
+  t.equal(readFileSync(join(tool?.folder ?? '', 'usr/bin/tool'), 'utf8'), 'unpacked\n')
+  t.same(await packages.present('tool'), tool)
+  t.match(await packages.present('other-*'), { name: 'other-tool' })
+  t.equal(await packages.present('too'), null, 'a name is a whole one')
+  t.equal(readFileSync(log, 'utf8').trim().split('\n').length, 1)
+  t.same(
+    readdirSync(join(folder, 'cache')).filter(name => name.startsWith('.part')),
+    [],
+    'nothing half done is left',
+  )
+})
+
+t.test('lists that are too old are fetched anew, into the cache', async t => {
+  const folder = t.testdir({})
+  const log = join(folder, 'log')
+  programs(t, folder, { 'apt-get': aptGet(log, join(folder, 'lists')), dpkg })
+  const steps: string[] = []
+  const packages = new Packages(join(folder, 'cache'), line => steps.push(line))
+  t.match(await packages.fetch(['tool']), [{ name: 'tool' }])
+  t.match(steps, [/fetching tool/, /lists of packages/])
+  const [, update = ''] = readFileSync(log, 'utf8').split('\n')
+  t.match(update, `Dir::State::lists=${join(folder, 'cache/.apt/lists')}`)
+})
+
+t.test('the kernel that a metapackage stands for is asked of apt', async t => {
+  const folder = t.testdir({})
+  const answer = 'linux-image-cloud-amd64\n  Depends: linux-base\n  Depends: linux-image-6.1.0-9-cloud-amd64\n'
+  programs(t, folder, { 'apt-cache': `printf '${answer.replaceAll('\n', '\\n')}'`, 'apt-get': 'exit 100' })
+  const packages = new Packages(join(folder, 'cache'), () => {})
+  t.equal(await packages.resolve('linux-image-cloud-amd64', /^linux-image-.*/), 'linux-image-6.1.0-9-cloud-amd64')
+  await t.rejects(packages.resolve('linux-image-cloud-amd64', /^nothing/), { code: 'NOT_FIT', exitCode: 3 })
+})
+
+t.test('of several versions the newest by number is taken', async t => {
+  const folder = t.testdir({
+    'linux-image-6.1.0-9-cloud-amd64_6.1.67-1_amd64': {},
+    'linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64': {},
+    '.part-x': {},
+  })
+  const found = await new Packages(folder, () => {}).present('linux-image-*')
+  t.equal(found?.version, '6.1.192-2')
+})
+
+t.test('without apt, without a mirror, without dpkg: not fit, with what to do, and nothing left', async t => {
+  const cases = {
+    'there is no apt-get': {},
+    'E: Could not resolve': { 'apt-get': 'echo "E: Could not resolve the mirror" >&2; exit 100' },
+    'there is no dpkg': { 'apt-get': aptGet('/dev/null').replaceAll('touch', 'exit') },
+  }
+  for (const [reason, scripts] of Object.entries(cases)) {
+    await t.test(reason, async t => {
+      const folder = t.testdir({})
+      programs(t, folder, scripts, '')
+      const failed = new Packages(join(folder, 'cache'), () => {}).fetch(['tool'])
+      await t.rejects(failed, {
+        code: 'NOT_FIT',
+        exitCode: 3,
+        facts: { problems: [new RegExp(reason), /install/, /--on host/] },
+      })
+      t.same(
+        readdirSync(join(folder, 'cache')).filter(name => name !== '.apt'),
+        [],
+      )
+    })
+  }
+})
+
+t.test('modules of a newer Debian are unpacked', async t => {
+  const folder = t.testdir({})
+  const packed = '$3/usr/lib/modules/6.12/kernel'
+  programs(t, folder, {
+    'apt-get': aptGet('/dev/null'),
+    dpkg: `mkdir -p "${packed}"; echo module > "${packed}/veth.ko"; xz "${packed}/veth.ko"`,
+  })
+  const [kernel] = await new Packages(join(folder, 'cache'), () => {}).fetch(['linux-image-6.12'])
+  t.equal(readFileSync(join(kernel?.folder ?? '', 'usr/lib/modules/6.12/kernel/veth.ko'), 'utf8'), 'module\n')
+})
