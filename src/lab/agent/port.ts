@@ -13,12 +13,12 @@ const PORTS = '/sys/class/virtio-ports'
 const FIND_PAUSE_MS = 5
 
 /** The device of the port with this name; ports appear some time after their driver. Throws NOT_FIT at the deadline. */
-export async function findPort(name: string, deadlineMs: number): Promise<string> {
+export async function findPort(name: string, deadlineMs: number, folder = PORTS): Promise<string> {
   for (let waitedMs = 0; ; waitedMs += FIND_PAUSE_MS) {
-    const found = portsNow().find(port => port.name === name)
+    const found = portsNow(folder).find(port => port.name === name)
     if (found !== undefined && existsSync(found.device)) return found.device
     if (waitedMs >= deadlineMs) {
-      const seen = portsNow().map(port => port.name)
+      const seen = portsNow(folder).map(port => port.name)
       const problem = `no virtio-serial port ${name} after ${deadlineMs} ms; ports: ${seen.join(', ') || 'none'}`
       throw new NslabError('NOT_FIT', { problems: [problem] })
     }
@@ -26,11 +26,11 @@ export async function findPort(name: string, deadlineMs: number): Promise<string
   }
 }
 
-function portsNow(): { readonly name: string; readonly device: string }[] {
-  if (!existsSync(PORTS)) return []
-  return readdirSync(PORTS).flatMap(entry => {
+function portsNow(folder: string): { readonly name: string; readonly device: string }[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder).flatMap(entry => {
     try {
-      return { name: readFileSync(`${PORTS}/${entry}/name`, 'utf8').trim(), device: `/dev/${entry}` }
+      return { name: readFileSync(`${folder}/${entry}/name`, 'utf8').trim(), device: `/dev/${entry}` }
     } catch {
       // It vanished, or has no name.
       return []
