@@ -17,6 +17,10 @@ const benches: Readonly<Record<string, { readonly shows: string; readonly load: 
     shows: 'namespace switches against the system call',
     load: async () => (await import('./setns.ts')).benchSetns,
   },
+  'vm-net': {
+    shows: 'networks between two VMs against their floors',
+    load: async () => (await import('./vm-net.ts')).benchVmNet,
+  },
   peers: {
     shows: 'the same ring by mininet, and the chart',
     load: async () => (await import('./peers.ts')).benchPeers,

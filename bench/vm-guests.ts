@@ -6,7 +6,7 @@ import { type Guest, openGuest } from '../src/vm/guest.ts'
 import { execInGuest } from '../src/vm/guest-files.ts'
 import { imageFor } from '../src/vm/image/build.ts'
 import { MicroVm } from '../src/vm/microvm.ts'
-import { findQemu, QEMU_REMEDY } from '../src/vm/qemu-program.ts'
+import { findQemu, QEMU_REMEDY, type QemuProgram } from '../src/vm/qemu-program.ts'
 import type { VmSegment } from '../src/vm/segment-types.ts'
 
 /** Emulation boots in 3 s; on a machine that is busy with other things, in 30. */
@@ -24,13 +24,26 @@ export interface SegmentGuest {
   kill(): Promise<void>
 }
 
-/**
- * Boots a guest on a port of a segment. `number` (1 to 254) makes its MAC address and 10.77.0.number; its console goes
- * to a file in `folder`.
- */
-export async function bootOn(segment: VmSegment, name: string, number: number, folder: string): Promise<SegmentGuest> {
+/** This machine's QEMU, or an Error that says what to do. */
+export async function theQemu(): Promise<QemuProgram> {
   const qemu = await findQemu()
   if (qemu === null) throw new Error(`no QEMU here. ${QEMU_REMEDY}`)
+  return qemu
+}
+
+/**
+ * Boots a guest on a port of a segment. `number` (1 to 254) makes its MAC address and 10.77.0.number; its console goes
+ * to a file in `folder`. `program`: in place of QEMU itself.
+ */
+export async function bootOn(
+  segment: Pick<VmSegment, 'plug'>,
+  name: string,
+  number: number,
+  folder: string,
+  program?: string,
+): Promise<SegmentGuest> {
+  const found = await theQemu()
+  const qemu = { ...found, path: program ?? found.path }
   const image = await imageFor('fleet', { onStep: step => process.stderr.write(`${step}\n`) })
   const mac = `52:54:00:4d:00:${number.toString(16).padStart(2, '0')}`
   const address = `10.77.0.${number}`
