@@ -42,6 +42,12 @@ const vmRemedies: Readonly<Record<string, string>> = {
   hang: 'The stack of its kernel is in the console folder of the run.',
 }
 
+/** What to do about a run that can't be repeated. */
+const replayRemedies: Readonly<Record<string, string>> = {
+  other_run: 'Such a run is made by: nslab run SCENARIO --deterministic.',
+  other_image: 'Name the image that it was run with: --image FILE.',
+}
+
 /** Every expected error of nslab. Add a line here and one in errors.md (a test holds the two together). */
 export const errorTable = {
   // Usage and configuration.
@@ -134,6 +140,12 @@ export const errorTable = {
         ? 'the run did not end in order: outcome.json is damaged'
         : 'the run did not end: nothing recorded its outcome, so it was killed, or is still going on',
     hint: () => 'nslab reap restores what a killed run left on this machine.',
+  },
+  /** A run that `nslab replay` can't repeat, or not here. */
+  NOT_REPEATABLE: {
+    exit: f => (f.kind === 'other_run' ? ExitCode.usage : ExitCode.unknown),
+    message: f => `${text(f.folder)} can't be repeated: ${text(f.reason)}`,
+    hint: f => replayRemedies[text(f.kind)] ?? '',
   },
   INTERRUPTED: { exit: ExitCode.interrupted, message: f => `interrupted by ${text(f.signal)}` },
 } as const satisfies Record<string, ErrorKind>

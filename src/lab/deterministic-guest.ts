@@ -10,10 +10,12 @@ import { findPort, PortStream } from './agent/port.ts'
 import {
   type GuestInput,
   type GuestOutcome,
-  type GuestSaid,
   INPUT_NAME,
   INPUT_SCHEMA,
+  progressLine,
+  type SentError,
 } from './deterministic-protocol.ts'
+import { toJson } from './disk.ts'
 import { readOrNull } from './proc.ts'
 import type { Progress } from './progress.ts'
 import { runScenario } from './run.ts'
@@ -21,58 +23,51 @@ import { runScenario } from './run.ts'
 /** On a tmpfs: the root has no size of its own. */
 const RUNS_FOLDER = '/tmp/runs'
 const PORT_LIMIT_MS = 20_000
-/** A line this often on the console, in s of the guest: who watches it knows that the guest lives. */
-const BEAT_S = 10
 /** Lines of one phase are at least this far apart, in s of the guest. */
 const PROGRESS_S = 1
 
-/** Runs what the firmware has for this guest, writes the results to their port, and returns. Never rejects. */
-export async function runInGuest(): Promise<void> {
-  const say = (said: GuestSaid): void =>
-    void writeSync(2, `nslab-run [${uptime().s.toFixed(3)}]: ${JSON.stringify(said)}\n`)
-  const progress = throttled(say)
-  const beat = setInterval(() => progress.repeat(), BEAT_S * 1000)
-  let folder: string | null = null
-  const outcome = await (async (): Promise<Pick<GuestOutcome, 'bug' | 'disk' | 'error'>> => {
-    try {
-      const { scenario, scenario_text } = readInput()
-      const result = await runScenario({
-        scenario,
-        scenarioText: scenario_text,
-        base: RUNS_FOLDER,
-        here: { level: 'tcg', accelerator: 'tcg' },
-        interrupted: new AbortController().signal,
-        hurried: new AbortController().signal,
-        onProgress: now => progress.update(now),
-        onFolder: path => {
-          folder = path
-        },
-        onWarning: warning => say({ warning }),
-      })
-      return { error: null, bug: result.bug === null ? null : describe(result.bug), disk: sent(result.diskError) }
-    } catch (error) {
-      const known = sent(error)
-      return { error: known, bug: known === null ? describe(error) : null, disk: null }
-    }
-  })()
-  clearInterval(beat)
-  await sendResults(folder, outcome)
-}
+type Failure = Pick<GuestOutcome, 'error' | 'bug' | 'disk'>
 
-async function sendResults(
-  folder: string | null,
-  outcome: Pick<GuestOutcome, 'bug' | 'disk' | 'error'>,
-): Promise<void> {
+/** Runs what the firmware has for this guest, and writes the results to their port. */
+export async function runInGuest(): Promise<void> {
+  let folder: string | null = null
+  const failure = await runTold(path => {
+    folder = path
+  })
   const port = new PortStream(await findPort(RESULTS_PORT, PORT_LIMIT_MS))
   const { s, idleS } = uptime()
-  const header: GuestOutcome = { ...outcome, guest_s: s, guest_idle_s: idleS }
-  await written(port, `${JSON.stringify(header)}\n`)
+  const outcome: GuestOutcome = { ...failure, guest_s: s, guest_idle_s: idleS }
+  await written(port, `${toJson(outcome)}\n`)
   if (folder !== null) await packFolder(folder, port)
   port.destroy()
 }
 
-const written = (out: Writable, text: string): Promise<void> =>
-  new Promise((resolve, reject) => out.write(text, error => (error ? reject(error) : resolve())))
+/** Never rejects: what goes wrong is a result. */
+async function runTold(onFolder: (path: string) => void): Promise<Failure> {
+  const progress = new Console()
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const input = readInput()
+    timer = setInterval(() => progress.repeat(), input.beat_s * 1000)
+    const { bug, diskError } = await runScenario({
+      scenario: input.scenario,
+      scenarioText: input.scenario_text,
+      base: RUNS_FOLDER,
+      here: { level: 'tcg', accelerator: input.accelerator, notes: input.notes },
+      interrupted: new AbortController().signal,
+      hurried: new AbortController().signal,
+      onProgress: now => progress.update(now),
+      onFolder,
+      onWarning: () => {},
+    })
+    return { error: null, bug: bug === null ? null : describe(bug), disk: sentOrNull(diskError) }
+  } catch (error) {
+    const sent = sentOrNull(error)
+    return { error: sent, bug: sent === null ? describe(error) : null, disk: null }
+  } finally {
+    clearInterval(timer)
+  }
+}
 
 function readInput(): GuestInput {
   const input = JSON.parse(readFileSync(`/sys/firmware/qemu_fw_cfg/by_name/${INPUT_NAME}/raw`, 'utf8')) as GuestInput
@@ -80,22 +75,21 @@ function readInput(): GuestInput {
   return input
 }
 
-function throttled(say: (said: GuestSaid) => void): { update(now: Progress): void; repeat(): void } {
-  let last: Progress | null = null
-  let saidS = Number.NEGATIVE_INFINITY
-  const tell = (progress: Progress): void => {
-    saidS = uptime().s
-    say({ progress })
+/** How far the run is, a line at each new phase and now and then. */
+class Console {
+  #last: Progress | null = null
+  #saidS = Number.NEGATIVE_INFINITY
+
+  update(progress: Progress): void {
+    const isNew = progress.phase !== this.#last?.phase
+    this.#last = progress
+    if (isNew || uptime().s - this.#saidS >= PROGRESS_S) this.repeat()
   }
-  return {
-    update(now) {
-      const isNew = now.phase !== last?.phase
-      last = now
-      if (isNew || uptime().s - saidS >= PROGRESS_S) tell(now)
-    },
-    repeat() {
-      if (last !== null) tell(last)
-    },
+
+  repeat(): void {
+    if (this.#last === null) return
+    this.#saidS = uptime().s
+    writeSync(2, `${progressLine(this.#saidS, this.#last)}\n`)
   }
 }
 
@@ -105,8 +99,10 @@ function uptime(): { readonly s: number; readonly idleS: number } {
   return { s: s ?? Number.NaN, idleS: idleS ?? Number.NaN }
 }
 
-function sent(error: unknown): GuestOutcome['error'] {
-  return error instanceof NslabError ? { code: error.code, facts: error.facts } : null
-}
+const written = (out: Writable, text: string): Promise<void> =>
+  new Promise((resolve, reject) => out.write(text, error => (error ? reject(error) : resolve())))
+
+const sentOrNull = (error: unknown): SentError | null =>
+  error instanceof NslabError ? { code: error.code, facts: error.facts } : null
 
 const describe = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))

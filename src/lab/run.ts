@@ -45,7 +45,7 @@ export interface RunOptions {
   readonly onWarning: (message: string) => void
   readonly clock?: Clock
   /** What this machine itself is, where that is known: a run inside a guest has the guest's level. */
-  readonly here?: Here
+  readonly here?: Here & { readonly notes: readonly string[] }
 }
 
 export interface RunResult {
@@ -78,7 +78,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const plan = makePlan(scenario)
   const { here } = options
   const choice: LevelChoice =
-    here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: [] }
+    here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: here.notes }
   requireFeasible(scenario.faults, choice.vms === null)
   const limits = await requireFitness(needsOf(plan, choice), scenario.run.out ?? options.base)
   const folder = createRunFolder({
@@ -293,7 +293,8 @@ const DESCRIPTORS = 128
 const DESCRIPTORS_PER_VM = 16
 const QEMU_BYTES = 100e6
 
-function describeError(error: unknown, phase: string): NonNullable<Report['error']> {
+/** An error as outcome.json has it. */
+export function describeError(error: unknown, phase: string): NonNullable<Report['error']> {
   if (error instanceof NslabError) {
     const { code, message, hint, exitCode } = error
     return { code, message, phase, exit_code: exitCode, ...(hint === undefined ? {} : { hint }) }

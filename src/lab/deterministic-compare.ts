@@ -1,0 +1,84 @@
+// Two run folders that should be the same, file by file.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { digestFiles } from './deterministic-record.ts'
+
+export interface FileDifference {
+  readonly path: string
+  /** Null where a whole file is missing on one side. */
+  readonly line: number | null
+  /** That line in each folder, without its end; null where it has none, or not the file. */
+  readonly first: string | null
+  readonly second: string | null
+}
+
+/** What others follow from comes first: a difference shows where it began. */
+const ORDER = [
+  'scenario.toml',
+  'plan.json',
+  'console/vm1.log',
+  'environment.json',
+  'ledger.ndjson',
+  'events.ndjson',
+  'links.ndjson',
+  'samples.ndjson',
+  'outcome.json',
+  'report.json',
+]
+
+/** How many files are equal, and each that is not. Files may have been removed from either. */
+export function compareFolders(
+  first: string,
+  second: string,
+): { readonly equal: number; readonly different: readonly FileDifference[] } {
+  const [digests, others] = [digestFiles(first), digestFiles(second)]
+  const paths = [...new Set([...Object.keys(digests), ...Object.keys(others)])].sort(
+    (a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1),
+  )
+  const different = paths
+    .filter(path => digests[path] !== others[path])
+    .map(path => differenceOf(path, join(first, path), join(second, path)))
+  return { equal: paths.length - different.length, different }
+}
+
+function rankOf(path: string): number {
+  const rank = ORDER.indexOf(path)
+  if (rank >= 0) return rank
+  return path.startsWith('report.') ? ORDER.length + 1 : ORDER.length
+}
+
+function differenceOf(path: string, first: string, second: string): FileDifference {
+  if (!existsSync(first) || !existsSync(second)) return { path, line: null, first: null, second: null }
+  const [ours, theirs] = [readFileSync(first), readFileSync(second)]
+  let line = 1
+  let start = 0
+  const end = Math.min(ours.length, theirs.length)
+  let at = 0
+  for (; at < end && ours[at] === theirs[at]; at++) {
+    if (ours[at] !== NEWLINE) continue
+    line += 1
+    start = at + 1
+  }
+  return { path, line, first: lineAt(ours, start), second: lineAt(theirs, start) }
+}
+
+const NEWLINE = 0x0a
+
+function lineAt(bytes: Buffer, start: number): string | null {
+  if (start >= bytes.length) return null
+  const end = bytes.indexOf(NEWLINE, start)
+  return bytes.toString('utf8', start, end < 0 ? bytes.length : end)
+}
+
+const CONTEXT = 60
+
+/** Both lines cut to where they differ, and some characters around: lines may be thousands long. */
+export function excerpt(first: string, second: string): readonly [string, string] {
+  let at = 0
+  while (at < first.length && first[at] === second[at]) at++
+  const from = Math.max(0, at - CONTEXT)
+  const cut = (line: string): string =>
+    `${from > 0 ? '…' : ''}${line.slice(from, at + CONTEXT)}${line.length > at + CONTEXT ? '…' : ''}`
+  return [cut(first), cut(second)]
+}
