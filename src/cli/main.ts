@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   list: async () => (await import('./list.ts')).addListCommand,
   doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
   report: async () => (await import('./report.ts')).addReportCommand,
+  replay: async () => (await import('./replay.ts')).addReplayCommand,
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   controller: async () => (await import('./controller.ts')).addControllerCommand,
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,

@@ -17,7 +17,9 @@ export function addRunCommand(program: Command): void {
 }
 
 async function runCommand(name: string, options: ScenarioOptions): Promise<ExitCode> {
-  const { scenario, text } = loadWithOptions(name, options)
+  const loaded = loadWithOptions(name, options)
+  const { scenario, text } = loaded
+  if (scenario.run.deterministic) return (await import('./deterministic.ts')).runDeterministicCommand(loaded)
   // Loaded late: a wrong flag is answered without the addon.
   const [{ runScenario }, { openProgressView }] = await Promise.all([import('../lab/run.ts'), import('./progress.ts')])
   const view = openProgressView()
@@ -45,7 +47,7 @@ async function runCommand(name: string, options: ScenarioOptions): Promise<ExitC
 }
 
 /** Judges from the saved folder, as `nslab report` does, writes the report's files and prints it. */
-async function judgeAndTell({ folder, diskError, bug }: RunResult): Promise<ExitCode> {
+export async function judgeAndTell({ folder, diskError, bug }: RunResult): Promise<ExitCode> {
   const [{ judgeFolder, writeReports }, { renderTerminal }] = await Promise.all([
     import('../report/render.ts'),
     import('../report/terminal.ts'),
@@ -78,7 +80,7 @@ function refusalOf(work: () => void): NslabError | null {
 }
 
 /** The first signal ends the run in order, the second at once. */
-function hookSignals(onFirst: (signal: string) => void): {
+export function hookSignals(onFirst: (signal: string) => void): {
   readonly interrupted: AbortSignal
   readonly hurried: AbortSignal
   readonly unhook: () => void
