@@ -49,7 +49,7 @@ export async function bootOn(
   const address = `10.77.0.${number}`
   mkdirSync(folder, { recursive: true })
   const plug = await segment.plug(name)
-  let vm: MicroVm | undefined
+  let vm: MicroVm
   try {
     vm = await MicroVm.start(
       {
@@ -67,8 +67,10 @@ export async function bootOn(
       { qemu },
     )
   } finally {
-    plug.done(vm?.nics.get(0))
+    plug.release()
   }
+  const nic = vm.nics.get(0)
+  if (nic !== undefined) plug.connect(nic)
   vm.shell.resume()
   const guest = await openGuest(vm, { deadlineS: BOOT_LIMIT_S, interfaces: [{ name: CARD, mac }] })
   const run: SegmentGuest['run'] = async (argv, deadlineS = 60) => {
@@ -78,7 +80,7 @@ export async function bootOn(
   await run(['/usr/bin/ip', 'address', 'add', `${address}/24`, 'dev', CARD])
   await run(['/usr/bin/ip', 'link', 'set', CARD, 'up'])
   const kill = async (): Promise<void> => {
-    await vm?.kill()
+    await vm.kill()
   }
   return { name, address, vm, guest, run, kill }
 }

@@ -39,7 +39,7 @@ export const openSwitch: OpenLine = folder => onSegment(new Segment({ name: 'ben
 export const openTap: OpenLine = async folder => onSegment(await TapSegment.make('bench'), folder)
 
 /** The runner gives its NIC a stream, and QEMU is told of another back end. */
-const unused = { plug: async () => ({ to: 'stream' as const, done: () => {} }) }
+const unused = { plug: async () => ({ to: 'stream' as const, connect: () => {}, release: () => {} }) }
 
 /** A program that starts QEMU with another back end for its NIC, by way of `words` before it. */
 async function qemuWith(folder: string, name: string, backEnd: string, words: readonly string[]): Promise<string> {

@@ -1,7 +1,7 @@
 // nslab-tap: keeps a segment of tap devices for as long as its standard input is open. It makes the bridge in the
 // namespaces that it was started in (nslab-launch gives it new ones), says so, and then obeys, a line of words each:
-//   port NAME · open NAME · join NAME · cut NAME · impair NAME DELAY_NS JITTER_NS LOSS RATE_BYTES_PER_S · clear NAME ·
-//   totals
+//   port NAME · open NAME · join NAME · cut NAME · totals
+//   impair NAME DELAY_NS JITTER_NS LOSS RATE_BYTES_PER_S · clear NAME
 // open hands a descriptor of the port over on descriptor 3, a socket, before it is answered.
 // Each line, and the start, is answered by one line of JSON: {"ok":…} or {"error":{…}}.
 

@@ -11,7 +11,8 @@ import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
 import { requireMemory, type VmLoad } from '../vm/memory.ts'
 import { MicroVm } from '../vm/microvm.ts'
-import { Segment } from '../vm/segment.ts'
+import { openSegment } from '../vm/segment-open.ts'
+import type { Plug, VmSegment } from '../vm/segment-types.ts'
 import { type Started, startFast } from '../vm/snapshot.ts'
 import type { RunningVm, VmSpec } from '../vm/spec.ts'
 import { endError } from '../vm/vm-end.ts'
@@ -52,7 +53,7 @@ export class VmGround implements Ground {
   /** VMs whose end is no news. */
   readonly #leaving = new WeakSet<RunningVm>()
   #images: ReadonlyMap<ImageRole, Image> = new Map()
-  #segment: Segment | null = null
+  #segment: VmSegment | null = null
   #clockErrorS = 0
 
   constructor(context: RunContext, choice: AcceleratorChoice) {
@@ -71,7 +72,7 @@ export class VmGround implements Ground {
     this.#images = await this.#findImages(hosts)
     for (const host of hosts) requireMemory(this.#loadOf(host), scenario.hosts.memoryMib)
     if (hosts.some(({ uplink }) => uplink !== null))
-      this.#segment = new Segment({ name: 'underlay', seed: scenario.seed })
+      this.#segment = await openSegment(scenario.hosts.network, { name: 'underlay', seed: scenario.seed })
     let ready = 0
     this.#context.progress('VMs ready', ready, hosts.length)
     const boots = hosts.map(async host => {
@@ -119,15 +120,24 @@ export class VmGround implements Ground {
     this.#machines.set(host.name, { vm, guest, site, how })
   }
 
-  /** Restored from a saved state, or booted. */
   async #start(host: HostPlan): Promise<Started<Guest>> {
+    const plug = host.uplink === null ? null : ((await this.#segment?.plug(host.vm)) ?? null)
+    try {
+      return await this.#startOn(plug, host)
+    } finally {
+      plug?.release()
+    }
+  }
+
+  /** Restored from a saved state, or booted. */
+  async #startOn(plug: Plug | null, host: HostPlan): Promise<Started<Guest>> {
     const { context } = { context: this.#context }
-    const spec = this.#specOf(host)
+    const spec = this.#specOf(host, plug)
     const image = this.#imageOf(host.vm)
     const limitS = BOOT_LIMIT_S * DEADLINE_SCALE[this.level]
     const { qemu } = this.#choice
     const open = async (vm: RunningVm): Promise<Guest> => {
-      this.#welcome(vm, host)
+      this.#welcome(vm, host, plug)
       const guest = await this.#await(vm, host, limitS)
       this.#ready.add(vm)
       return guest
@@ -160,7 +170,7 @@ export class VmGround implements Ground {
             ...(delayS === undefined ? {} : { delayS }),
             ...(jitterS === undefined ? {} : { jitterS }),
           }
-    this.#segment?.setConditions({ port: host.vm }, rule)
+    await this.#segment?.setConditions({ port: host.vm }, rule)
   }
 
   async facts(): Promise<Readonly<Record<string, number>>> {
@@ -244,12 +254,12 @@ export class VmGround implements Ground {
   }
 
   /** A VM is on: joined to the segment, and its end is news. */
-  #welcome(vm: RunningVm, host: HostPlan): void {
+  #welcome(vm: RunningVm, host: HostPlan, plug: Plug | null): void {
     const { context } = { context: this.#context }
     context.folder.ledger.done('vm_start', { vm: host.vm, pid: vm.pid })
     this.#on.add(vm)
     const nic = vm.nics.get(0)
-    if (nic !== undefined) this.#segment?.connect(host.vm, nic)
+    if (nic !== undefined) plug?.connect(nic)
     // Nobody looks at the shell yet, and a console that is not read stops the guest.
     vm.shell.resume()
     void vm.ended.then(end => {
@@ -262,7 +272,7 @@ export class VmGround implements Ground {
     })
   }
 
-  #specOf(host: HostPlan): VmSpec {
+  #specOf(host: HostPlan, plug: Plug | null): VmSpec {
     const { folder, plan } = this.#context
     const image = this.#imageOf(host.vm)
     const { memoryMib, vcpus } = plan.scenario.hosts
@@ -276,7 +286,7 @@ export class VmGround implements Ground {
       commandLine: image.command_line,
       consoleFile: folder.file(`console/${host.vm}.log`),
       reboots: 'fault',
-      ...(host.uplink === null ? {} : { nics: [{ mac: host.uplink.mac, to: 'stream' }] }),
+      ...(host.uplink === null || plug === null ? {} : { nics: [{ mac: host.uplink.mac, to: plug.to }] }),
     }
   }
 

@@ -18,7 +18,7 @@ interface Stretch {
 }
 
 /**
- * Most frames that wait for a port. What one costs beside its bytes (some 300 bytes of a small heap's) is so bounded too.
+ * Most frames that wait for a port. It bounds what they cost beside their bytes, which is some 300 bytes each.
  */
 export const QUEUE_FRAMES_MAX = 16_384
 
@@ -59,8 +59,8 @@ export class Port {
   }
 
   /**
-   * Takes `stream` over. `onFrame` gets each whole frame, `onTurn` is called after all of one chunk, `onLeave` once, when
-   * the stream has ended, broken, or brought what is no frame; the stream is destroyed then.
+   * Takes `stream` over. `onFrame` gets each whole frame, `onTurn` is called after all of one chunk, `onLeave` once,
+   * when the stream has ended, broken, or brought what is no frame; the stream is destroyed then.
    */
   attach(stream: Duplex, onFrame: FrameSink, onTurn: () => void, onLeave: (reason: LeaveReason) => void): void {
     this.#stream = stream

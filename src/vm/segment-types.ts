@@ -9,11 +9,10 @@ import type { NicSpec } from './spec.ts'
 export interface Plug {
   /** For the VM's NIC. */
   readonly to: NicSpec['to']
-  /**
-   * To be called once, when QEMU runs, or did not start. `stream`: the runner's end of a NIC of kind 'stream', if there
-   * is one now. A descriptor in `to` is closed by this.
-   */
-  done(stream?: Duplex): void
+  /** Where `to` is 'stream': the runner's end of it, as soon as QEMU runs. Not called otherwise. */
+  connect(stream: Duplex): void
+  /** When no QEMU is going to be started with `to` any more: closes the descriptor that may be in it. Safe twice. */
+  release(): void
 }
 
 /** What a port sent and got, in the least that every kind of segment can tell. */
@@ -30,14 +29,14 @@ export interface PortTotals {
 export interface VmSegment {
   readonly name: string
   /**
-   * A port keeps its name, its conditions and its counters over its VM's lives; of two VMs on a port the later has it, or
-   * is refused (KERNEL_REFUSED, EBUSY) while the other lives.
+   * A port keeps its name, its conditions and its counters over its VM's lives; of two VMs on a port the later has it,
+   * or is refused (KERNEL_REFUSED, EBUSY) while the other lives.
    */
   plug(port: string): Promise<Plug>
   /**
-   * Sets the conditions of a way, in place of those that this same way had; null takes them back. They hold from the next
-   * frame on, also for VMs that come later. Rejects with USAGE where they make no sense or this kind of segment has none
-   * such.
+   * Sets the conditions of a way, in place of those that this same way had; null takes them back. They hold from the
+   * next frame on, also for VMs that come later. Rejects with USAGE where they make no sense or this kind of segment has
+   * none such.
    */
   setConditions(way: Way, conditions: Conditions | null): Promise<void>
   totals(): Promise<Readonly<Record<string, PortTotals>>>

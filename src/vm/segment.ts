@@ -1,9 +1,5 @@
 // A network segment between microVMs: a learning layer-2 switch inside the runner's process. It needs no rights and
 // nothing of the kernel, and can lose, delay, slow down and cut what passes. Frames are forwarded where they were read.
-//
-// Which kind of segment a run has is the scenario's word alone (hosts.network): "auto" and "switch" are this one, "tap"
-// is tap-segment.ts: three times as fast, with rights it needs and conditions it lacks. Nothing is chosen by what a
-// machine happens to allow, because the same scenario would then be two experiments.
 
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -43,7 +39,10 @@ export interface SegmentOptions {
   readonly onPort?: (port: string, news: 'joined' | LeaveReason) => void
 }
 
-/** received = unaddressed + badSource + unicast + flooded; each unicast frame is offered once, each flooded to all others. */
+/**
+ * received = unaddressed + badSource + unicast + flooded; each unicast frame is offered once, each flooded one to all
+ * others.
+ */
 export interface PortCounters {
   readonly connected: boolean
   readonly received: Tally
@@ -84,7 +83,7 @@ export class Segment implements VmSegment {
 
   async plug(port: string): Promise<Plug> {
     this.#port(port)
-    return { to: 'stream', done: stream => stream && this.connect(port, stream) }
+    return { to: 'stream', connect: stream => this.connect(port, stream), release: () => {} }
   }
 
   /**

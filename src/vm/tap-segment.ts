@@ -1,8 +1,8 @@
-// A network segment between microVMs that the kernel switches: tap devices on a bridge, in a network namespace of its own
-// (and without privileges in a user namespace of its own, which needs /dev/net/tun to be open to all, as Debian has it).
-// QEMU inherits the device's descriptor and is in no namespace. Several times as fast as the runner's own switch, since
-// frames of up to 64 KiB pass in one piece. A port can be cut; loss, delay and rate of what a port gets need netem in the
-// host's kernel; nothing else can be had here, and is refused rather than left out.
+// A network segment between microVMs that the kernel switches: tap devices on a bridge, in a network namespace of its
+// own (and without privileges in a user namespace of its own, which needs /dev/net/tun to be open to all, as Debian has
+// it). QEMU inherits the device's descriptor and is in no namespace. Several times as fast as the runner's own switch,
+// since frames of up to 64 KiB pass in one piece. A port can be cut; loss, delay and rate of what a port gets need netem
+// in the host's kernel; nothing else can be had here, and is refused rather than left out.
 
 import { accessSync, closeSync, constants } from 'node:fs'
 import { NslabError } from '../base/errors.ts'
@@ -42,16 +42,19 @@ export class TapSegment implements VmSegment {
     await this.#device(port)
     const tapFd = await this.#keeper.open(this.name, port)
     let isOpen = true
-    const done = (): void => {
+    const release = (): void => {
       if (isOpen) closeSync(tapFd)
       isOpen = false
     }
-    return { to: { tapFd }, done }
+    const connect = (): void => {
+      throw new Error(`${port}: a tap device has no stream`)
+    }
+    return { to: { tapFd }, connect, release }
   }
 
   /**
-   * {port}: cut alone. {to}: loss, delay, jitter (which reorders, as netem does) and rate, unseeded. Rejects with USAGE for
-   * everything else, and with KERNEL_REFUSED (ENOENT) where the kernel has no netem.
+   * {port}: cut alone. {to}: loss, delay, jitter (which reorders, as netem does) and rate, unseeded. Rejects with USAGE
+   * for everything else, and with KERNEL_REFUSED (ENOENT) where the kernel has no netem.
    */
   async setConditions(way: Way, conditions: Conditions | null): Promise<void> {
     checkRule(way, conditions ?? {})

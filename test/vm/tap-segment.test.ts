@@ -41,7 +41,7 @@ async function lab(t: Test, ...ports: readonly string[]) {
   const fds: number[] = []
   for (const port of ports) {
     const plug = await segment.plug(port)
-    t.teardown(() => plug.done())
+    t.teardown(() => plug.release())
     if (plug.to === 'stream') throw new Error('a descriptor was expected')
     fds.push(plug.to.tapFd)
   }
@@ -65,10 +65,10 @@ t.test('a port has one VM at a time, and keeps its cut for the next one', needsT
   const plug = await segment.plug('vm2')
   await t.rejects(segment.plug('vm2'), { code: 'KERNEL_REFUSED', facts: { errno: 'EBUSY' } })
   await segment.setConditions({ port: 'vm2' }, { cut: true })
-  plug.done()
-  plug.done()
+  plug.release()
+  plug.release()
   const next = await segment.plug('vm2')
-  t.teardown(() => next.done())
+  t.teardown(() => next.release())
   send(fds[0], BROADCAST, macOf(1), 'lost')
   await segment.setConditions({ port: 'vm2' }, null)
   send(fds[0], BROADCAST, macOf(1), 'healed')
@@ -78,7 +78,7 @@ t.test('a port has one VM at a time, and keeps its cut for the next one', needsT
 t.test('two ports plugged at once get their own descriptors', needsTap, async t => {
   const { segment, fds } = await lab(t, 'vm0')
   const plugs = await Promise.all(['vm1', 'vm2', 'vm3'].map(name => segment.plug(name)))
-  for (const plug of plugs) t.teardown(() => plug.done())
+  for (const plug of plugs) t.teardown(() => plug.release())
   for (const [i, plug] of plugs.entries()) {
     send((plug.to as { tapFd: number }).tapFd, BROADCAST, macOf(i + 1), `from vm${i + 1}`)
     t.equal(await hear(fds[0]), `from vm${i + 1}`)
@@ -174,7 +174,10 @@ t.test(
       execFileSync('chmod', [mode, tun])
       return [launcher, '--bind', `${tun}:/dev/net/tun`, '--', ...asNobody]
     }
-    const user = `console.log(JSON.stringify(await segment.totals()) + ' ' + process.getuid()); plug.done(); segment.close()`
+    const user = `
+    console.log(JSON.stringify(await segment.totals()) + ' ' + process.getuid())
+    plug.release()
+    await segment.close()`
     const works = await ended(program(user, launchedAs('666')))
     t.match(works, { code: 0, out: /^\{"vm1":.* 65534$/ }, works.err)
     const refused = await ended(program(user, launchedAs('600')))
