@@ -18,7 +18,8 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
       ...(history.damage ?? []).map(d => `${d.file}${d.line ? ` line ${d.line}` : ''} is ${d.kind}: ${d.problem}`),
       ...openPhases.map(phase => `phase ${phase} did not end; its time counts up to the last event`),
       ...storeNotes(history),
-      ...busyNotes(history, time),
+      // There others have no part in a guest's time; what it shows is its own boot.
+      ...(plan.scenario.run?.deterministic ? [] : busyNotes(history, time)),
       ...foreignNotes(history),
     ]),
   ]

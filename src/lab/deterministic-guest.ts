@@ -1,7 +1,7 @@
 // The inside of a deterministic run: `nslab run` in a guest that has no channel but its console and a port for results.
 // Whatever it writes there follows from the image, the scenario and the seed alone.
 
-import { readFileSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { NslabError } from '../base/errors.ts'
 import { packFolder } from '../vm/packing.ts'
@@ -45,6 +45,8 @@ export async function runInGuest(): Promise<void> {
 /** Never rejects: what goes wrong is a result. */
 async function runTold(onFolder: (path: string) => void): Promise<Failure> {
   const progress = new Console()
+  // The first stream of a process has libuv keep /dev/null open: to the run's census that must not look like its doing.
+  process.stderr.write('')
   let timer: NodeJS.Timeout | undefined
   try {
     const input = readInput()
@@ -89,7 +91,7 @@ class Console {
   repeat(): void {
     if (this.#last === null) return
     this.#saidS = uptime().s
-    writeSync(2, `${progressLine(this.#saidS, this.#last)}\n`)
+    process.stderr.write(`${progressLine(this.#saidS, this.#last)}\n`)
   }
 }
 

@@ -104,12 +104,12 @@ export function readRecord(folder: string): DeterministicRecord & Required<Pick<
     requireRun(folder)
     throw new NslabError('NOT_REPEATABLE', { folder, kind: 'other_run', reason: 'it was not run with --deterministic' })
   }
-  const { success, output, issues } = v.safeParse(recordSchema, json)
+  const { success, issues } = v.safeParse(recordSchema, json)
   if (!success) {
     const [issue] = issues
     throw new NslabError('FILE_UNREADABLE', { path, reason: `${v.getDotPath(issue) ?? 'it'}: ${issue.message}` })
   }
-  const record = output as unknown as DeterministicRecord
+  const record = json as DeterministicRecord
   if (record.files === undefined) {
     const reason = 'it did not come to an end of its own, so there is nothing to compare with'
     throw new NslabError('NOT_REPEATABLE', { folder, kind: 'unfinished', reason })

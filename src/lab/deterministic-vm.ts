@@ -8,10 +8,10 @@ import { NslabError } from '../base/errors.ts'
 import { GUEST_ROOT } from '../vm/image/nslab-files.ts'
 import { MicroVm } from '../vm/microvm.ts'
 import type { VmEnd, VmSpec } from '../vm/spec.ts'
+import { canonicalJson } from './canonical-json.ts'
 import type { Preparation } from './deterministic-machine.ts'
 import { type GuestOutcome, INPUT_NAME, PROGRAM_NAME, parseProgressLine } from './deterministic-protocol.ts'
 import { ConsoleWatch } from './deterministic-watch.ts'
-import { toJson } from './disk.ts'
 import { readStat } from './proc.ts'
 import { type Progress, progressOf } from './progress.ts'
 
@@ -89,7 +89,8 @@ function prepare({ preparation, consoleFile, scratch }: GuestRequest): { spec: V
     string,
   ]
   mkdirSync(scratch, { recursive: true, mode: 0o700 })
-  writeFileSync(inputFile, toJson(input))
+  // The same bytes whatever the order of the keys: reading them is a part of the run.
+  writeFileSync(inputFile, canonicalJson(input))
   writeFileSync(programFile, PROGRAM.map(word => `${word}\n`).join(''))
   const spec: VmSpec = {
     name: 'vm1',
