@@ -15,7 +15,7 @@ import { DURATION_S_MAX } from '../config/units.ts'
 import type { ControllerOptions } from '../controller/main.ts'
 import { isResetAsked } from '../controller/store.ts'
 import { formatEvent } from './event-line.ts'
-import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags } from './steered-flags.ts'
+import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags, timeScaleOf } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {
   readonly config?: string
@@ -55,6 +55,7 @@ export function addControllerCommand(program: Command): void {
         databaseFolder: join(flags.runFolder ?? (ownFolder as string), 'db'),
         keepDatabase: flags.keepDatabase === true,
         resetDatabase: isResetAsked(process.env.CONTROLLER_RESET_DB),
+        timeScale: timeScaleOf(flags),
         signal: stop.signal,
         ...(flags.deadline === undefined ? {} : { deadlineS: secondsOf(flags.deadline) }),
         ...(flags.channelFd === undefined ? { onEvent: event => process.stderr.write(`${formatEvent(event)}\n`) } : {}),

@@ -16,11 +16,21 @@ export interface SteeredFlags {
   readonly runId?: string
   readonly originNs?: string
   readonly runFolder?: string
+  readonly timeScale?: string
 }
 
 /** The flags of SteeredFlags and `others`, which take a value too; none of them is in the help. */
 export function addSteeredFlags(command: Command, others: readonly string[] = []): void {
-  for (const flag of ['plan', 'fabric-fd', 'channel-fd', 'run-id', 'origin-ns', 'run-folder', ...others]) {
+  for (const flag of [
+    'plan',
+    'fabric-fd',
+    'channel-fd',
+    'run-id',
+    'origin-ns',
+    'run-folder',
+    'time-scale',
+    ...others,
+  ]) {
     command.addOption(command.createOption(`--${flag} <value>`, 'set by nslab run').hideHelp())
   }
 }
@@ -57,6 +67,9 @@ export function hookSignals(stop: AbortController): () => void {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
 }
+
+/** How many times longer everything may take than on a processor of its own: emulated ones are slow. */
+export const timeScaleOf = ({ timeScale }: SteeredFlags): number => Number(timeScale ?? 1)
 
 /** Throws FILE_UNREADABLE. */
 export function readPlan(path: string): Plan {

@@ -28,6 +28,8 @@ export interface ControllerOptions {
   readonly databaseFolder: string
   readonly keepDatabase: boolean
   readonly resetDatabase: boolean
+  /** How many times longer than usual nodes may take to greet and to answer; default 1. */
+  readonly timeScale?: number
   /** The channel to `nslab run`. */
   readonly steering?: Duplex
   /** Ends the controller in order. */
@@ -74,7 +76,7 @@ class Controller {
       onEvent,
       onNode: state => this.#store?.store.putNode(state),
     })
-    this.#server = new ControlServer({ core: this.#core, onEvent })
+    this.#server = new ControlServer({ core: this.#core, onEvent, timeScale: options.timeScale ?? 1 })
   }
 
   run(): Promise<ProgramEnd> {

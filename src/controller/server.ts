@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly pingIntervalMs?: number
   /** How often both are looked at. Default 1 s. */
   readonly sweepIntervalMs?: number
+  /** Multiplies the defaults of these. */
+  readonly timeScale?: number
 }
 
 export type ListenTarget = { readonly host: string; readonly port: number } | { readonly fd: number }
@@ -46,7 +48,9 @@ export class ControlServer {
 
   constructor(options: ServerOptions) {
     const defaults = { handshakeDeadlineMs: 10_000, answerDeadlineMs: 5_000, pingIntervalMs: 15_000 }
-    this.#options = { ...defaults, sweepIntervalMs: 1_000, ...options }
+    const { timeScale = 1 } = options
+    const scaled = Object.entries(defaults).map(([name, ms]) => [name, ms * timeScale])
+    this.#options = { ...(Object.fromEntries(scaled) as typeof defaults), sweepIntervalMs: 1_000, timeScale, ...options }
     this.#http = createServer({
       headersTimeout: this.#options.handshakeDeadlineMs,
       requestTimeout: this.#options.handshakeDeadlineMs,

@@ -9,7 +9,7 @@ import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/me
 import type { Alarms } from './alarms.ts'
 import { ControlConnection, type ControlHandlers } from './control-connection.ts'
 import type { FleetNode } from './fleet-node.ts'
-import { JOINS_IN_FLIGHT } from './limits.ts'
+import { JoinWindow } from './join-window.ts'
 import type { AgentEffects, NodeAgent } from './node-agent.ts'
 
 export interface MembershipOptions {
@@ -55,7 +55,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   #runId: string | null = null
   #queue: FleetNode[] = []
   #queueHead = 0
-  #inFlight = 0
+  readonly #window = new JoinWindow()
   #open = true
 
   constructor(options: MembershipOptions, events: MembershipEvents) {
@@ -99,7 +99,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   /** The deadline of a node's join has passed. */
   deadline(node: FleetNode): void {
-    if (node.stage === 'joining') this.#fail(node, new Error('the controller did not answer in time'))
+    if (node.stage === 'joining') this.#fail(node, new Error('the controller did not answer in time'), 'late')
   }
 
   /** Every node leaves, every join and every link ends. */
@@ -122,8 +122,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   #pump(): void {
     // Without a run id no link can be proven, so one node asks for it first.
-    const limit = this.#links === null ? 1 : JOINS_IN_FLIGHT
-    while (this.#open && this.#inFlight < limit && this.#queueHead < this.#queue.length) {
+    const hasRoom = (): boolean => (this.#links === null ? this.#window.isIdle : this.#window.hasRoom)
+    while (this.#open && hasRoom() && this.#queueHead < this.#queue.length) {
       const node = this.#queue[this.#queueHead++] as FleetNode
       if (node.stage === 'waiting') this.#join(node)
     }
@@ -135,7 +135,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   #join(node: FleetNode): void {
     node.stage = 'joining'
-    this.#inFlight++
+    this.#window.begun()
     const attempt = ++node.attempt
     const { alarms, connectTimeoutMs, controllerHost, controllerPort, fabric, peerSilenceMs } = this.#options
     alarms.set(node, connectTimeoutMs)
@@ -195,11 +195,12 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   }
 
   #failAttempt(node: FleetNode, attempt: number, error: Error): void {
-    if (node.attempt === attempt && node.stage === 'joining') this.#fail(node, error)
+    const isLate = (error as NodeJS.ErrnoException).code === 'ETIMEDOUT'
+    if (node.attempt === attempt && node.stage === 'joining') this.#fail(node, error, isLate ? 'late' : 'ended')
   }
 
-  #fail(node: FleetNode, error: Error): void {
-    this.#abandon(node, 'waiting')
+  #fail(node: FleetNode, error: Error, how: 'late' | 'ended' = 'ended'): void {
+    this.#abandon(node, 'waiting', how)
     node.connection?.close()
     node.connection = null
     node.agent.disconnected()
@@ -207,16 +208,16 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   }
 
   /** Ends what is under way for a node, so that late answers find a newer attempt. */
-  #abandon(node: FleetNode, stage: FleetNode['stage']): void {
+  #abandon(node: FleetNode, stage: FleetNode['stage'], how: 'late' | 'ended' = 'ended'): void {
     this.#options.alarms.clear(node)
     node.attempt++
     const joining = node.stage === 'joining'
     node.stage = stage
-    if (joining) this.#landed()
+    if (joining) this.#landed(how)
   }
 
-  #landed(): void {
-    this.#inFlight--
+  #landed(how: 'landed' | 'late' | 'ended'): void {
+    this.#window[how]()
     this.#pump()
   }
 
@@ -308,7 +309,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     node.failures = 0
     if (node.listening === null) this.#prepare(node, reply.neighbours)
     else if (!sameIds(node.peers, reply.neighbours)) this.setPeers(agent, reply.neighbours)
-    this.#landed()
+    this.#landed('landed')
   }
 
   /** Opens the listener and installs neighbour entries now that the neighbours are known; dials wait for both. */

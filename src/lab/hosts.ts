@@ -83,8 +83,9 @@ export class Hosts {
   async #startProgram({ plan, life }: RunHost, name: ProgramName, site: Site): Promise<Program> {
     const { context, title } = { context: this.#context, title: titleOf(plan, name, this.all.length) }
     const { keep } = context.plan.scenario.run
-    const args =
-      name === 'dataplane' ? ['--fleet', String(plan.fleet), '--life', String(life)] : keep ? ['--keep-database'] : []
+    const scale = ['--time-scale', String(DEADLINE_SCALE[this.#ground.level])]
+    const fleet = ['--fleet', String(plan.fleet), '--life', String(life)]
+    const args = [...scale, ...(name === 'dataplane' ? fleet : keep ? ['--keep-database'] : [])]
     context.folder.ledger.intent('process_start', { name, host: plan.name })
     const process = await site.start({ program: name, host: plan.name, args })
     const program = new Program({
