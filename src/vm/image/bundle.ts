@@ -4,7 +4,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { basename, relative } from 'node:path'
-import { build, type Plugin, transform } from 'esbuild'
+import { build, type Plugin, stop, transform } from 'esbuild'
 
 /** What a guest has no use for, or not even this machine has. */
 const LEFT_OUT = ['esbuild', 'pg-native', 'pg-cloudflare', 'bufferutil', 'utf-8-validate']
@@ -25,7 +25,16 @@ export interface BundleRequest {
 }
 
 /** The entry and all that it imports: path in nslab's folder → text. The same inputs give the same texts. */
-export async function bundlePrograms({ root, entry }: BundleRequest): Promise<Record<string, string>> {
+export async function bundlePrograms(request: BundleRequest): Promise<Record<string, string>> {
+  try {
+    return await bundle(request)
+  } finally {
+    // Its service is a process of its own, which a run would leave behind.
+    await stop()
+  }
+}
+
+async function bundle({ root, entry }: BundleRequest): Promise<Record<string, string>> {
   const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
