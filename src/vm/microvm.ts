@@ -202,6 +202,12 @@ export class MicroVm implements RunningVm {
     this.#options.onEvent?.({ is, atNs: this.#clock.nowNs() })
   }
 
+  /** A stream that somebody reads closes by itself when all of it was read; one that nobody reads never would. */
+  #closeUnread(): void {
+    for (const stream of (this.#child.stdio as unknown as (Duplex | null)[]).slice(Fd.qmp))
+      if (stream?.readableFlowing !== true) stream?.destroy()
+  }
+
   /** Resolves when the process has ended and its last words are read. */
   async #awaitEnd(): Promise<VmEnd> {
     const child = this.#child
@@ -219,6 +225,7 @@ export class MicroVm implements RunningVm {
       new Promise(resolve => late.signal.addEventListener('abort', resolve)),
     ])
     clearTimeout(timer)
+    this.#closeUnread()
     return describeEnd({
       verdict: this.#verdict,
       code,

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Random } from '../../src/base/random.ts'
@@ -82,4 +83,15 @@ t.test('QEMU holds no folder and nothing of ours but its own channels', async t 
   t.equal(targets.filter(target => target.startsWith('socket:')).length, 4, 'standard error, QMP, ctl, shell')
   const files = targets.filter(target => target.startsWith('/') && !target.startsWith('/dev/'))
   t.same(files, [vm.spec.consoleFile])
+})
+
+t.test('the streams of a VM that is gone are closed, read or not', async t => {
+  const { vm, shell } = await startShellVm(t, { nics: [{ mac: '52:54:00:00:00:01', to: 'stream' }] })
+  const streams = [vm.ctl, vm.shell, vm.nics.get(0) as Duplex]
+  // More than is ever read of the shell's port.
+  await shell.run('yes | head -c 4000 > /dev/hvc0')
+  const closed = streams.map(stream => once(stream, 'close'))
+  await vm.kill()
+  await Promise.all(closed)
+  t.ok(streams.every(({ destroyed }) => destroyed))
 })

@@ -10,7 +10,7 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > an emulated VM > must matc
 -name vm1
 -M microvm
 -global virtio-mmio.force-legacy=false
--accel tcg,thread=single,tb-size=32
+-accel tcg,thread=single,tb-size=128
 -cpu max,-erms
 -smp 1
 -m 512M
@@ -39,7 +39,7 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > one to be saved, and one t
 -name vm1
 -M microvm,memory-backend=ram
 -global virtio-mmio.force-legacy=false
--accel tcg,thread=single,tb-size=32
+-accel tcg,thread=single,tb-size=128
 -cpu max,-erms
 -smp 1
 -m 512M
@@ -68,7 +68,7 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > one to be saved, and one t
 -name vm1
 -M microvm,memory-backend=ram
 -global virtio-mmio.force-legacy=false
--accel tcg,thread=single,tb-size=32
+-accel tcg,thread=single,tb-size=128
 -cpu max,-erms
 -smp 1
 -m 512M
