@@ -68,7 +68,9 @@ export class GuestChannel {
   #endReason: NslabError | null = null
   #number = firstNumber()
   #hello: Hello | null = null
-  #greetingsCount = 0
+  /** The first that a guest says by itself. */
+  readonly #greeting: Promise<Hello>
+  #greet: (hello: Hello) => void = () => {}
   #heardMs = 0
   #isSilent = false
   #watch: NodeJS.Timeout | null = null
@@ -79,6 +81,9 @@ export class GuestChannel {
     this.#options = options
     this.ended = new Promise(resolve => {
       this.#end = resolve
+    })
+    this.#greeting = new Promise(resolve => {
+      this.#greet = resolve
     })
     this.#channel = new Channel<ToGuest, FromGuest>(
       stream,
@@ -103,7 +108,10 @@ export class GuestChannel {
    * What an earlier runner had started in the guest is ended.
    */
   async begin(deadlineS: number): Promise<Hello> {
-    const hello = await this.call('hello', {}, deadlineS)
+    const asked = this.call('hello', {}, deadlineS)
+    asked.catch(() => {})
+    // A guest that boots says it by itself, a moment earlier; one that was restored is asked.
+    const hello = await Promise.race([asked, this.#greeting])
     if (hello.protocol !== GUEST_PROTOCOL) {
       const versions = `speaks version ${hello.protocol} of the agent's protocol, not ${GUEST_PROTOCOL}`
       throw this.#lost(`${versions}: its image is not of this nslab`)
@@ -222,14 +230,12 @@ export class GuestChannel {
 
   /** Agents say hello by themselves when they start: the first time is the boot that begin() waits for. */
   #greeted(hello: Hello): void {
-    this.#greetingsCount += 1
-    if (this.#hello === null) {
-      // What began the session may have been read by a boot that did not last.
-      if (this.#greetingsCount > 1)
-        for (const [id, { call }] of this.#pending) if (call === 'hello') this.#channel.send({ id, call, ask: {} })
+    const isFirst = this.#hello === null
+    this.#hello = hello
+    if (isFirst) {
+      this.#greet(hello)
       return
     }
-    this.#hello = hello
     this.#abandon(this.#lost('rebooted'))
     this.#options.onReboot?.(hello)
   }

@@ -179,27 +179,6 @@ t.test(
   },
 )
 
-t.test('a session that a short-lived boot has swallowed is begun again', async t => {
-  const [far, near] = await socketPair()
-  far.resume()
-  const channel = new GuestChannel({ vm: 'vm1', stream: near })
-  t.teardown(() => near.destroy())
-  const began = channel.begin(10)
-  far.write('\n{"is":"hello","hello":{"protocol":1}}\n')
-  await once(far, 'data')
-  far.removeAllListeners('data')
-  const agent = new Agent({
-    stream: far,
-    machine: new RememberingMachine(),
-    kernelLog: null,
-    heartbeatS: 60,
-    folder: '/nowhere',
-  })
-  t.equal((await began).identity_count, 0)
-  near.destroy()
-  await agent.ended
-})
-
 t.test('the next runner ends what the last one began, and hears nothing of it', async t => {
   const { channel, streams } = await agentHere(t)
   await channel.begin(10)

@@ -67,9 +67,9 @@ export class Agent {
       () => {},
     )
     this.#session = this.#newSession()
+    this.#channel.send({ is: 'hello', hello: helloOf(0, options.folder) })
     // Ends what this guest said last before it booted anew.
     stream.write('\n')
-    this.#channel.send({ is: 'hello', hello: helloOf(0, options.folder) })
     this.#channel.flush()
     this.#timer = setInterval(() => this.#beat(), heartbeatS * 1000)
   }

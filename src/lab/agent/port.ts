@@ -1,7 +1,8 @@
 // The guest's end of a virtio-serial port as a stream. A port is a character device: libuv can't poll it, so one thread
-// of its pool waits in read(2) and another writes. Reading end-of-file means that nobody is at the host's end just now.
+// of its pool waits in read(2). Reading end-of-file means that nobody is at the host's end just now. Writes are made at
+// once: the driver takes them without waiting while the runner reads, and where it doesn't there is nobody to serve.
 
-import { close, existsSync, openSync, read, readdirSync, readFileSync, write } from 'node:fs'
+import { close, existsSync, openSync, read, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { Duplex } from 'node:stream'
 import { NslabError } from '../../base/errors.ts'
 
@@ -58,20 +59,12 @@ export class PortStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    let from = 0
-    const go = (): void => {
-      write(this.#fd, chunk, from, chunk.length - from, null, (error, size) => {
-        if (error !== null) return done(error)
-        from += size
-        if (from < chunk.length) go()
-        else done()
-      })
+    try {
+      for (let from = 0; from < chunk.length; ) from += writeSync(this.#fd, chunk, from)
+      done()
+    } catch (error) {
+      done(error as Error)
     }
-    go()
-  }
-
-  override _writev(chunks: readonly { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'utf8', done)
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
