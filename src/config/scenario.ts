@@ -82,7 +82,10 @@ export function parseScenario(
     },
     faults,
     gates,
-    warnings: warningsOf(controller, dataplane, sections[1]),
+    warnings: [
+      ...warningsOf(controller, dataplane, sections[1]),
+      ...dataplanes.flatMap(({ warnings }, index) => warnings.map(warning => `host${index + 1}: ${warning}`)),
+    ],
   }
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, prints one line a file, the diagnostics of
 // failures, and `N passed, N failed` as its last line. Skipped and planned tests have failed. `--coverage`: with
-// the coverage gate.
+// the coverage gate. `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
 
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
@@ -17,14 +17,18 @@ const testFiles = given => {
   const path = relative(root, given)
   const stat = statSync(inRoot(path), { throwIfNoEntry: false })
   if (stat === undefined) throw new SetupError(exitCode.usage, `no test file or folder ${given}`)
-  return stat.isDirectory() ? filesUnder(path, /\.test\.ts$/) : [path]
+  return stat.isDirectory() ? filesUnder(path, /\.(test|long)\.ts$/) : [path]
 }
+
+/** Tests that `npm test` leaves to `npm run test:vm`. */
+const LONG = /\.long\.ts$/
 
 /** @param {readonly string[]} args @returns {Promise<number>} exit code */
 const main = async args => {
   const coverage = args.includes('--coverage')
-  const files = args.filter(arg => !arg.startsWith('--')).flatMap(testFiles)
-  await prepare({ forTests: true, tolerant: files.length > 0 })
+  const given = args.filter(arg => !arg.startsWith('--')).flatMap(testFiles)
+  const files = args.includes('--long') && given.length === 0 ? filesUnder('test', LONG) : given
+  await prepare({ forTests: true, tolerant: given.length > 0 })
   const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...files]
   const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
   // tap ends its children when it is told to end, and says what was running.

@@ -29,6 +29,10 @@ t.test('the published files of two machines make two fleets whose addresses do n
       { nNodes: 5, nodeIdOffset: 5 },
     ],
   })
+  t.match(
+    scenario.warnings.filter(warning => warning.includes('206.12.95.232')),
+    [/^host1: .* is not dialled/, /^host2: .* is not dialled/],
+  )
   const { fleets, hosts } = makePlan(scenario)
   t.match(fleets, [
     { host: 'host1', nNodes: 5, nodeIdOffset: 0, fabric: { bridges: [{ address: '172.16.8.1' }] } },

@@ -366,6 +366,10 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 59d7afeb8497005ab08c26f3dbf4cd9f8f764200cd72a4c33d78731d330ff155
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
+79b5896c3b8bc20e80fc65932a3855532143f7043d98df6ff14d8fefdb43c500
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
 8cccc74528d7742b8de03eb2d65e90ecc1ec81a287bdf82b2541c70857e113d1
 `
