@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
 import { native } from '../native.ts'
+import { kernelError } from '../native-error.ts'
 
 const { signals } = constants
 
@@ -37,6 +38,20 @@ export interface Refusal {
 
 type Answer = { readonly ok: unknown } | { readonly error: Refusal }
 
+/** Starts the keeper with `socket` as its end of the pair. */
+function started(ownUser: boolean, socket: number): ChildProcessWithoutNullStreams {
+  const options = [...(ownUser ? ['--user'] : []), '--net', '--close-fds-except', String(HAND_OVER_FD)]
+  const parent = ['--parent-death', String(signals.SIGKILL), String(process.pid)]
+  const words = [...parent, ...options, '--', programPath('nslab-tap')]
+  const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const, socket]
+  const child = spawn(programPath('nslab-launch'), words, { stdio })
+  // With no descriptor left, Node returns a child without streams.
+  if (child.stdin !== undefined) return child as ChildProcessWithoutNullStreams
+  child.on('error', () => {})
+  const reason = 'the process could not be started'
+  throw new NslabError('KERNEL_REFUSED', { operation: 'spawn', where: 'nslab-tap', errno: 'EMFILE', reason })
+}
+
 export class TapKeeper {
   readonly #child: ChildProcessWithoutNullStreams
   /** Descriptors come over it. */
@@ -47,14 +62,16 @@ export class TapKeeper {
   #ended: NslabError | null = null
 
   private constructor(ownUser: boolean) {
-    const options = [...(ownUser ? ['--user'] : []), '--net', '--close-fds-except', String(HAND_OVER_FD)]
-    const parent = ['--parent-death', String(signals.SIGKILL), String(process.pid)]
     const [ours, theirs] = native.descriptorSockets()
     this.#socket = ours
-    const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const, theirs]
-    const words = [...parent, ...options, '--', programPath('nslab-tap')]
-    this.#child = spawn(programPath('nslab-launch'), words, { stdio }) as ChildProcessWithoutNullStreams
-    closeSync(theirs)
+    try {
+      this.#child = started(ownUser, theirs)
+    } catch (error) {
+      closeSync(ours)
+      throw error
+    } finally {
+      closeSync(theirs)
+    }
     createInterface(this.#child.stdout).on('line', line => this.#waiting.shift()?.(JSON.parse(line) as Answer))
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#words += text
@@ -63,6 +80,8 @@ export class TapKeeper {
     this.#child.stdin.on('error', () => {})
     this.#exited = new Promise(resolve => {
       const end = (status: string): void => {
+        // One that could not be started says so twice.
+        if (this.#ended !== null) return
         const facts = { process: 'nslab-tap', status, lastWords: this.#words.trim() }
         this.#ended = new NslabError('PROCESS_ENDED', facts)
         closeSync(this.#socket)
@@ -101,9 +120,15 @@ export class TapKeeper {
   #answer<T>(segment: string, take: (ok: unknown) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push(answer => {
-        if (answer instanceof NslabError) reject(answer)
-        else if ('ok' in answer) resolve(take(answer.ok))
-        else reject(new NslabError('KERNEL_REFUSED', { ...answer.error, where: `segment ${segment}` }))
+        if (answer instanceof NslabError) return reject(answer)
+        if ('error' in answer) {
+          return reject(new NslabError('KERNEL_REFUSED', { ...answer.error, where: `segment ${segment}` }))
+        }
+        try {
+          resolve(take(answer.ok))
+        } catch (error) {
+          reject(kernelError(error) ?? error)
+        }
       })
     })
   }

@@ -34,7 +34,8 @@ export class TapSegment implements VmSegment {
       accessSync(TUN_DEVICE, constants.R_OK | constants.W_OK)
       return new TapSegment(name, await TapKeeper.start(name))
     } catch (error) {
-      throw notFit(name, error as Error)
+      // What the kernel refuses has a code; a bug has none.
+      throw (error as NodeJS.ErrnoException).code === undefined ? error : notFit(name, error as Error)
     }
   }
 
