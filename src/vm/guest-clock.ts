@@ -11,7 +11,7 @@ export interface ClockReading {
   readonly answeredNs: bigint
 }
 
-/** Readings that the line is laid through: some twenty seconds' worth. */
+/** Readings that the line is laid through: twenty seconds' worth, later a minute's. */
 const POINTS_MAX = 20
 /** A shorter line says nothing about the rate. */
 const SPAN_MIN_NS = 1e9
@@ -203,6 +203,8 @@ const tripNs = ({ askedNs, answeredNs }: ClockReading): number => Number(answere
 const QUESTIONS = 3
 /** The rate is not known yet: so many measurements are made four times as often. */
 const EARLY_MEASUREMENTS = 8
+/** The rate is well known by now: from here on measurements are made a third as often, which idle guests can afford. */
+const LATE_MEASUREMENTS = 30
 
 /** Keeps a model of one guest's clock up to date. */
 export class GuestClock {
@@ -228,17 +230,23 @@ export class GuestClock {
     this.model.add(readings)
   }
 
-  /** Measures every `intervalS` from now on; a guest that does not answer is left to others to notice. */
+  /**
+   * Measures about every `intervalS` from now on, at first more often; a guest that does not answer is left to others to
+   * notice.
+   */
   start(intervalS: number): void {
     this.stop()
     let count = 0
     const next = (): void => {
       count += 1
-      const delayS = count <= EARLY_MEASUREMENTS ? intervalS / 4 : intervalS
-      const timer = setTimeout(async () => {
-        await this.measure().catch(() => {})
-        if (this.#timer === timer) next()
-      }, delayS * 1000).unref()
+      const factor = count <= EARLY_MEASUREMENTS ? 1 / 4 : count <= LATE_MEASUREMENTS ? 1 : 3
+      const timer = setTimeout(
+        async () => {
+          await this.measure().catch(() => {})
+          if (this.#timer === timer) next()
+        },
+        factor * intervalS * 1000,
+      ).unref()
       this.#timer = timer
     }
     next()

@@ -134,7 +134,7 @@ t.test('half a line of an earlier speaker harms nobody, at either side', async t
   near.write('{"id":1,"call":"clo')
   far.write('{"is":"heartbeat","monot')
   const machine = new RememberingMachine()
-  const agent = new Agent({ stream: far, machine, kernelLog: null, heartbeatS: 60, folder: '/nowhere' })
+  const agent = new Agent({ stream: far, machine, openKernelLog: () => null, heartbeatS: 60, folder: '/nowhere' })
   const channel = new GuestChannel({ vm: 'vm1', stream: near })
   await channel.begin(10)
   t.ok((await channel.call('clock', {})).monotonic_ns)
@@ -157,7 +157,7 @@ t.test(
     }
     const machine = new RememberingMachine()
     const first = open()
-    const agent = new Agent({ stream: first, machine, kernelLog: null, heartbeatS: 60, folder: '/nowhere' })
+    const agent = new Agent({ stream: first, machine, openKernelLog: () => null, heartbeatS: 60, folder: '/nowhere' })
     const reboots: number[] = []
     const channel = new GuestChannel({ vm: 'vm1', stream: near, onReboot: hello => reboots.push(hello.protocol) })
     t.teardown(() => near.destroy())
@@ -170,7 +170,7 @@ t.test(
     await agent.ended
     port.write('{"is":"heartb')
     const next = open()
-    const again = new Agent({ stream: next, machine, kernelLog: null, heartbeatS: 60, folder: '/nowhere' })
+    const again = new Agent({ stream: next, machine, openKernelLog: () => null, heartbeatS: 60, folder: '/nowhere' })
     await Promise.all([t.rejects(exit, { code: 'GUEST_LOST', facts: { reason: 'rebooted' } }), closed])
     t.same(reboots, [1])
     t.ok((await channel.call('clock', {})).monotonic_ns)
@@ -211,7 +211,7 @@ t.test('a silence is told once; a word ends it', async t => {
   const agent = new Agent({
     stream: far,
     machine: new RememberingMachine(),
-    kernelLog: null,
+    openKernelLog: () => null,
     heartbeatS: 3600,
     folder: '/nowhere',
   })
@@ -254,7 +254,7 @@ t.test('an agent that nobody reads does not fill its memory', async t => {
   const agent = new Agent({
     stream: stuck,
     machine: new RememberingMachine(),
-    kernelLog: null,
+    openKernelLog: () => null,
     heartbeatS: 0.001,
     folder: '/nowhere',
   })

@@ -19,8 +19,8 @@ export interface AgentOptions {
   /** The port; it stays open while runners come and go. */
   readonly stream: Duplex
   readonly machine: Machine
-  /** Null where it can't be read. */
-  readonly kernelLog: KernelLog | null
+  /** Asked when hello has been said; null where it can't be read. */
+  readonly openKernelLog: () => KernelLog | null
   readonly heartbeatS: number
   /** The agent's files, and those of the site. */
   readonly folder: string
@@ -46,6 +46,7 @@ export class Agent {
   readonly ended: Promise<void>
   readonly #options: AgentOptions
   readonly #channel: Channel<FromGuest, ToGuest>
+  readonly #kernelLog: KernelLog | null
   readonly #timer: NodeJS.Timeout
   #session: Session
   #site: GuestSite | null = null
@@ -71,6 +72,7 @@ export class Agent {
     // Ends what this guest said last before it booted anew.
     stream.write('\n')
     this.#channel.flush()
+    this.#kernelLog = options.openKernelLog()
     this.#timer = setInterval(() => this.#beat(), heartbeatS * 1000)
   }
 
@@ -85,7 +87,7 @@ export class Agent {
 
   #beat(): void {
     if (this.#options.stream.writableLength > UNREAD_BYTES_MAX) return
-    for (const message of this.#options.kernelLog?.poll() ?? []) this.#session.tell({ is: 'kernel', ...message })
+    for (const message of this.#kernelLog?.poll() ?? []) this.#session.tell({ is: 'kernel', ...message })
     this.#session.tell(heartbeat())
     this.#channel.flush()
   }

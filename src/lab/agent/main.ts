@@ -23,8 +23,14 @@ const HEARTBEAT_S = 1
 export async function runAgent({ fd, folder = GUEST_FOLDER }: AgentProgramOptions): Promise<void> {
   const config = readConfig()
   const { stream, machine } = fd === undefined ? await ofGuest() : await ofSocket(fd)
-  const kernelLog = fd === undefined ? openKernelLog() : null
-  const agent = new Agent({ stream, machine, kernelLog, heartbeatS: config.heartbeat_s ?? HEARTBEAT_S, folder })
+  const agent = new Agent({
+    stream,
+    machine,
+    // Of a machine that is somebody's own the kernel says what is nothing to a run.
+    openKernelLog: fd === undefined ? openKernelLog : () => null,
+    heartbeatS: config.heartbeat_s ?? HEARTBEAT_S,
+    folder,
+  })
   await agent.ended
 }
 
