@@ -1,0 +1,95 @@
+// What goes wrong with VMs during a run: told with the VM, its last words and what to do, judged again from the folder,
+// and nothing left.
+
+import { cpSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { run as runTool } from '../../src/base/exec.ts'
+import { imageFor } from '../../src/vm/image/build.ts'
+import { cliPath, type NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
+import { linesOf, startVmRun, vmsLeft } from '../fixtures/vm-run.ts'
+
+const image = await imageFor('controller', { onStep: () => {} })
+
+const SMALL = ['--nodes', '3', '--set', 'run.hold=60s'] as const
+
+/** The pid of a VM's QEMU, as the ledger has it. */
+function pidOf(run: NslabProcess, vm: string): number {
+  const started = linesOf(run, 'ledger.ndjson').filter(line => line.op === 'vm_start' && line.state === 'done')
+  return Number(started.findLast(line => line.vm === vm)?.pid)
+}
+
+/** Its report says how the VM ended; judged again it says the same; and nothing of the run is left. */
+async function fails(t: Test, run: NslabProcess, exitCode: number, words: RegExp): Promise<void> {
+  const ended = await run.ended
+  t.equal(ended.code, exitCode, ended.stderr + ended.stdout)
+  t.match(ended.stdout, words)
+  t.match(run.report(), { verdict: 'error', exit_code: exitCode, error: { message: words } })
+  const again = await runTool(process.execPath, [cliPath, 'report', run.folder], { timeoutMs: 60_000 })
+  t.equal(again.code, exitCode)
+  t.same(vmsLeft(run), [])
+  t.same(await untilEmpty(() => processesOf(run)), [])
+}
+
+t.test('a QEMU that is killed ends the run, which says whose it was', async t => {
+  const run = startVmRun(t, 'ring', SMALL)
+  await run.inPhase('hold')
+  process.kill(pidOf(run, 'vm1'), 'SIGKILL')
+  await fails(t, run, 6, /vm1 lost its QEMU/)
+  t.match(linesOf(run, 'events.ndjson').at(-1), { kind: 'phase_ended', phase: 'verify' })
+  t.match(readFileSync(join(run.folder, 'console/vm1.log'), 'utf8'), /Linux version|nslab-init/)
+})
+
+t.test('an interrupt while VMs boot ends them in order, with a report', async t => {
+  const run = startVmRun(t, 'multihost', ['--cold'])
+  await run.says(/^nslab: boot: /m)
+  run.kill('SIGINT')
+  const ended = await run.ended
+  t.equal(ended.code, 130, ended.stderr + ended.stdout)
+  t.match(run.report(), { exit_code: 130 })
+  t.same(vmsLeft(run), [])
+})
+
+for (const phase of ['boot', 'wire', 'hold']) {
+  t.test(`a runner that is killed in phase ${phase} takes its VMs with it`, async t => {
+    const run = startVmRun(t, 'ring', SMALL)
+    await run.inPhase(phase)
+    if (phase === 'boot') await run.says(/^nslab: boot: /m)
+    run.kill('SIGKILL')
+    await run.ended
+    t.same(await untilEmpty(() => processesOf(run)), [])
+    const reap = await runTool(process.execPath, [cliPath, 'reap'], { timeoutMs: 60_000 })
+    t.equal(reap.code, 0, reap.stderr)
+    t.notOk(readdirSync(run.folder).some(name => name.endsWith('.sock') || name === 'live.json'))
+  })
+}
+
+t.test('too little memory is refused before anything boots, with what is needed', async t => {
+  const run = startVmRun(t, 'ring', [...SMALL, '--set', 'hosts.memory_mib=128'])
+  const ended = await run.ended
+  t.equal(ended.code, 2, ended.stderr + ended.stdout)
+  t.match(ended.stdout, /vm1 of 128 MiB is too small: it needs [0-9]+ MiB \(.* for the guest itself, .*3 nodes\)/)
+  t.match(ended.stdout, /--set hosts\.memory_mib=[0-9]+/)
+  t.notOk(linesOf(run, 'ledger.ndjson').some(line => line.op === 'vm_start'))
+})
+
+t.test('an image that is not what it says is refused, naming the file', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'nslab-image-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync(image.folder, folder, { recursive: true, filter: path => !path.includes('snapshots') })
+  const fd = openSync(join(folder, 'root.cpio'), 'r+')
+  writeSync(fd, 'X', 1_000_000)
+  const run = startVmRun(t, 'ring', [...SMALL, '--image', join(folder, 'image.json')])
+  const ended = await run.ended
+  t.equal(ended.code, 6, ended.stderr + ended.stdout)
+  t.match(ended.stdout, /root\.cpio/)
+  t.notOk(linesOf(run, 'ledger.ndjson').some(line => line.op === 'vm_start'))
+})
+
+t.test('an image that is not there is refused as a file', async t => {
+  const run = startVmRun(t, 'ring', [...SMALL, '--image', '/nonexistent/image.json'])
+  const ended = await run.ended
+  t.equal(ended.code, 2, ended.stderr + ended.stdout)
+  t.match(ended.stderr + ended.stdout, /cannot read \/nonexistent\/image\.json/)
+})
