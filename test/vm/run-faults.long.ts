@@ -29,7 +29,7 @@ async function fails(t: Test, run: NslabProcess, exitCode: number, words: RegExp
   const again = await runTool(process.execPath, [cliPath, 'report', run.folder], { timeoutMs: 60_000 })
   t.equal(again.code, exitCode)
   t.same(vmsLeft(run), [])
-  t.same(await untilEmpty(() => processesOf(run)), [])
+  t.same(await untilEmpty(() => processesOf(run), 20_000), [])
 }
 
 t.test('a QEMU that is killed ends the run, which says whose it was', async t => {
@@ -58,7 +58,7 @@ for (const phase of ['boot', 'wire', 'hold']) {
     if (phase === 'boot') await run.says(/^nslab: boot: /m)
     run.kill('SIGKILL')
     await run.ended
-    t.same(await untilEmpty(() => processesOf(run)), [])
+    t.same(await untilEmpty(() => processesOf(run), 20_000), [])
     const reap = await runTool(process.execPath, [cliPath, 'reap'], { timeoutMs: 60_000 })
     t.equal(reap.code, 0, reap.stderr)
     t.notOk(readdirSync(run.folder).some(name => name.endsWith('.sock') || name === 'live.json'))
