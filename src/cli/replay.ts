@@ -1,13 +1,12 @@
 // nslab replay RUN: repeats a deterministic run from its folder and compares what comes out, file by file.
 
 import { realpathSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
-import { compareFolders, excerpt, type FileDifference } from '../lab/deterministic-compare.ts'
+import { compareFolders, describeDifferences } from '../lab/deterministic-compare.ts'
 import { prepareReplay, short } from '../lab/deterministic-machine.ts'
-import { type DeterministicRecord, digestFiles, digestOfAll, readRecord } from '../lab/deterministic-record.ts'
+import { changedSince, digestFiles, digestOfAll, readRecord } from '../lab/deterministic-record.ts'
 import { printable } from '../report/format.ts'
 import { note, runPrepared } from './deterministic.ts'
 import { latestRun } from './report.ts'
@@ -47,8 +46,12 @@ async function replay(given: string, { out, image }: Options): Promise<ExitCode>
   const lines =
     different.length === 0
       ? [`EQUAL  all ${equal} files: digest ${digestOfAll(before)}`]
-      : describe(different, equal, { folder: given, again: result.folder, changed: changedSince(record, before) })
-  process.stdout.write(`\n${lines.map(line => `  ${line}\n`).join('')}`)
+      : describeDifferences(different, equal, {
+          folder,
+          again: result.folder,
+          changed: changedSince(record, before),
+        })
+  process.stdout.write(`\n${lines.map(line => `  ${printable(line)}\n`).join('')}`)
   return different.length === 0 ? ExitCode.pass : ExitCode.gateFailed
 }
 
@@ -59,37 +62,4 @@ function resolveFolder(given: string): string {
     const { code, message } = error as NodeJS.ErrnoException
     throw new NslabError('FILE_UNREADABLE', { path: given, reason: code ?? message }, { cause: error })
   }
-}
-
-/** Files that are not what the run left: another program's doing, not the run's. */
-function changedSince({ files }: DeterministicRecord, now: Readonly<Record<string, string>>): ReadonlySet<string> {
-  const paths = [...Object.keys(files ?? {}), ...Object.keys(now)]
-  return new Set(paths.filter(path => files?.[path] !== now[path]))
-}
-
-interface Sides {
-  readonly folder: string
-  readonly again: string
-  readonly changed: ReadonlySet<string>
-}
-
-/** Where the first difference is, in the file that the others follow from; then which files differ. */
-function describe(different: readonly FileDifference[], equal: number, { folder, again, changed }: Sides): string[] {
-  const [difference] = different as [FileDifference]
-  const { path, line } = difference
-  const names = different.map(each => (changed.has(each.path) ? `${each.path} (changed since its run)` : each.path))
-  const where =
-    line === null
-      ? [`DIFFERENT  ${path} is in one of ${folder} and ${again} alone`]
-      : [`DIFFERENT  ${path}, line ${line}`, ...linesOf(difference, join(folder, path), join(again, path))]
-  return [...where, `${different.length} of ${different.length + equal} files differ: ${names.join(', ')}`]
-}
-
-function linesOf({ first, second }: FileDifference, ours: string, theirs: string): string[] {
-  const ended = '(it has ended)'
-  if (first === null || second === null) {
-    return [`${ours}: ${first ?? ended}`, `${theirs}: ${second ?? ended}`].map(printable)
-  }
-  const [was, is] = excerpt(first, second)
-  return [`${ours}: ${was}`, `${theirs}: ${is}`].map(printable)
 }

@@ -71,9 +71,10 @@ function lineAt(bytes: Buffer, start: number): string | null {
   return bytes.toString('utf8', start, end < 0 ? bytes.length : end)
 }
 
+/** Characters around the place where two lines differ: lines may be thousands long. */
 const CONTEXT = 60
 
-/** Both lines cut to where they differ, and some characters around: lines may be thousands long. */
+/** Both lines, cut to where they differ. */
 export function excerpt(first: string, second: string): readonly [string, string] {
   let at = 0
   while (at < first.length && first[at] === second[at]) at++
@@ -81,4 +82,34 @@ export function excerpt(first: string, second: string): readonly [string, string
   const cut = (line: string): string =>
     `${from > 0 ? '…' : ''}${line.slice(from, at + CONTEXT)}${line.length > at + CONTEXT ? '…' : ''}`
   return [cut(first), cut(second)]
+}
+
+export interface Sides {
+  /** The two folders, as messages name them. */
+  readonly folder: string
+  readonly again: string
+  /** Files of the first that are not what its run left. */
+  readonly changed: ReadonlySet<string>
+}
+
+/** Lines: where the first difference is, in the file that the others follow from; then which files differ. */
+export function describeDifferences(
+  different: readonly FileDifference[],
+  equal: number,
+  { folder, again, changed }: Sides,
+): string[] {
+  const [difference] = different
+  if (difference === undefined) return []
+  const { path, line, first, second } = difference
+  const names = different.map(each => (changed.has(each.path) ? `${each.path} (changed since its run)` : each.path))
+  const files = `${different.length} of ${different.length + equal} files differ: ${names.join(', ')}`
+  if (line === null) return [`DIFFERENT  ${path} is in one of ${folder} and ${again} alone`, files]
+  const [was, is] = first === null || second === null ? [first, second] : excerpt(first, second)
+  const ended = '(it has ended)'
+  return [
+    `DIFFERENT  ${path}, line ${line}`,
+    `${join(folder, path)}: ${was ?? ended}`,
+    `${join(again, path)}: ${is ?? ended}`,
+    files,
+  ]
 }

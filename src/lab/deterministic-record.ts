@@ -143,3 +143,12 @@ export function digestOfAll(files: Readonly<Record<string, string>>): string {
   for (const [path, digest] of Object.entries(files)) hash.update(`${digest}  ${path}\n`)
   return hash.digest('hex')
 }
+
+/** Files that are not what the run left: somebody changed, added or removed them since. */
+export function changedSince(
+  { files }: DeterministicRecord,
+  now: Readonly<Record<string, string>>,
+): ReadonlySet<string> {
+  const paths = [...Object.keys(files ?? {}), ...Object.keys(now)]
+  return new Set(paths.filter(path => files?.[path] !== now[path]))
+}
