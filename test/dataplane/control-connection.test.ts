@@ -1,5 +1,6 @@
 // The WebSocket client against the controller's own kind of server, and against servers that misbehave.
 
+import { readlinkSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
 import t from 'tap'
@@ -42,7 +43,16 @@ async function open(t: Teardown, port: number) {
       })
     }
   }
-  return { connection, told, messages, until }
+  return { connection, told, messages, until, fd }
+}
+
+/** "socket:[inode]" behind a descriptor; null where it is closed. */
+function socketOf(fd: number): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return null
+  }
 }
 
 /** A WebSocket server, and the next peer that comes. */
@@ -131,6 +141,26 @@ t.test('a server that closes says why', async t => {
   const { until } = await open(t, port)
   ;(await peer).close(1001, 'the controller is ending')
   t.equal(await until(/closed/), 'closed the controller is ending')
+})
+
+t.test('one that ends at the same time as its server leaves no descriptor open', async t => {
+  const { port, peer } = await serve(t)
+  const { connection, until, fd } = await open(t, port)
+  const socket = socketOf(fd)
+  await until(/opened/)
+  const server = await peer
+  const gone = new Promise(resolve => server.once('close', resolve))
+  // In the very turn in which the server's word is read.
+  const control = connection.control.bind(connection)
+  connection.control = (opcode, payload) => {
+    const goOn = control(opcode, payload)
+    connection.close()
+    return goOn
+  }
+  server.close(1001, 'the controller is ending')
+  await gone
+  await new Promise(resolve => setImmediate(resolve))
+  t.not(socketOf(fd), socket)
 })
 
 t.test('a server that closes without a word is noticed', async t => {
