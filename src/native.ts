@@ -45,6 +45,8 @@ export interface Netns {
    * such interface or bridge), EEXIST (the root has such an interface), EBADF (closed), …
    */
   addUplink(uplink: UplinkSpec): Promise<void>
+  /** Removes a virtual uplink, and its routes with it. Does nothing where there is none of this name. */
+  removeUplink(name: string): Promise<void>
   /** Adds routes, or moves those to the same network. Rejects at the first that the kernel refuses; earlier ones stay. */
   addRoutes(routes: readonly UplinkRoute[]): Promise<void>
   /** Takes routes out. Those that are not there are passed over. */
@@ -102,6 +104,8 @@ export interface BridgeSpec {
   readonly mac: string
   readonly address: string
   readonly prefixLength: number
+  /** Answers its nodes' ARP for addresses of its subnet that the root has routes to: nodes of other hosts. */
+  readonly proxyArp?: boolean
 }
 
 export interface NodeSpec {

@@ -38,6 +38,7 @@ class NetnsObject : public Napi::ObjectWrap<NetnsObject> {
                            InstanceAccessor<&NetnsObject::identity>("identity"),
                            InstanceMethod<&NetnsObject::open_socket>("openSocket"),
                            InstanceMethod<&NetnsObject::run<add_uplink>>("addUplink"),
+                           InstanceMethod<&NetnsObject::run<remove_uplink>>("removeUplink"),
                            InstanceMethod<&NetnsObject::run<add_routes>>("addRoutes"),
                            InstanceMethod<&NetnsObject::run<remove_routes>>("removeRoutes"),
                            InstanceMethod<&NetnsObject::run<add_bridge>>("addBridge"),

@@ -37,6 +37,12 @@ auto number(uint64_t min, uint64_t max) {
   return [=](Napi::Value value) { return whole_number(value, min, max); };
 }
 
+/** False where it is left out. */
+std::optional<bool> flag(Napi::Value value) {
+  if (value.IsUndefined()) return false;
+  return value.IsBoolean() ? std::optional(value.As<Napi::Boolean>().Value()) : std::nullopt;
+}
+
 Result<fabric::BridgeSpec> read_bridge(Napi::Value value, uint32_t index) {
   fabric::BridgeSpec bridge;
   Fields fields(value, "bridges[" + std::to_string(index) + "]");
@@ -44,6 +50,7 @@ Result<fabric::BridgeSpec> read_bridge(Napi::Value value, uint32_t index) {
   fields.take("mac", bridge.mac, mac);
   fields.take("address", bridge.address, ipv4);
   fields.take("prefixLength", bridge.prefix_length, number(1, 32));
+  fields.take("proxyArp", bridge.proxy_arp, flag);
   if (Status read = fields.status(); !read) return read;
   return bridge;
 }

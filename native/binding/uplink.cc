@@ -121,6 +121,13 @@ Napi::Value add_uplink(const Napi::CallbackInfo& info, SharedNetns where) {
                [spec = std::move(spec)](const netns::Netns& root) { return uplink::add(root, spec); });
 }
 
+Napi::Value remove_uplink(const Napi::CallbackInfo& info, SharedNetns where) {
+  const auto name = text(info[0]);
+  if (!name || name->empty()) return wrong(info, "removeUplink(name: string)");
+  return start(info, "removeUplink", std::move(where),
+               [name = *name](const netns::Netns& root) { return uplink::remove(root, name); });
+}
+
 Napi::Value add_routes(const Napi::CallbackInfo& info, SharedNetns where) {
   auto routes = routes_of(info[0]);
   if (!routes) return wrong(info, "addRoutes([{to: '172.16.12.0/22', via: '198.18.0.2'}])");

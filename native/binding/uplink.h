@@ -8,6 +8,7 @@
 namespace nslab::binding {
 
 Napi::Value add_uplink(const Napi::CallbackInfo& info, SharedNetns where);
+Napi::Value remove_uplink(const Napi::CallbackInfo& info, SharedNetns where);
 Napi::Value add_routes(const Napi::CallbackInfo& info, SharedNetns where);
 Napi::Value remove_routes(const Napi::CallbackInfo& info, SharedNetns where);
 Napi::Value add_bridge(const Napi::CallbackInfo& info, SharedNetns where);

@@ -105,6 +105,7 @@ Status Fabric::make_bridges() {
     rtnl::add_bridge(batch, {bridge_index(index), bridge.name, bridge.mac, spec_.mtu});
     rtnl::add_address(batch, bridge_index(index), bridge.address, bridge.prefix_length);
     rtnl::set_up(batch, bridge_index(index));
+    if (bridge.proxy_arp) rtnl::set_proxy_arp(batch, bridge_index(index));
   }
   return root_socket_->execute(batch);
 }

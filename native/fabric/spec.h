@@ -17,6 +17,8 @@ struct BridgeSpec {
   rtnl::Mac mac{};
   in_addr address{};
   uint8_t prefix_length = 0;
+  /** Answers for addresses of its subnet that are reached through another link of the root. */
+  bool proxy_arp = false;
 };
 
 struct NodeSpec {

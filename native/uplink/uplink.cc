@@ -213,6 +213,17 @@ Status add(const netns::Netns& root, const Spec& spec) {
   return spec.segment ? add_veth(root, spec) : add_moved(root, spec);
 }
 
+Status remove(const netns::Netns& root, const std::string& name) {
+  const netns::Visit visit;
+  auto socket = socket_in(root, kRoot);
+  if (!socket) return socket.take_status();
+  auto index = find_link(*socket, name, kRoot);
+  if (!index) return index.error().number == ENODEV ? Status() : index.take_status();
+  rtnl::Batch batch;
+  rtnl::delete_link(batch, *index);
+  return socket->execute(batch);
+}
+
 Status add_routes(const netns::Netns& root, const std::vector<Route>& routes) {
   const netns::Visit visit;
   auto socket = socket_in(root, kRoot);

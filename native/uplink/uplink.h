@@ -42,6 +42,9 @@ struct Spec {
  */
 Status add(const netns::Netns& root, const Spec& spec);
 
+/** Takes an interface out that add() made or moved there; passes over one that is not there. */
+Status remove(const netns::Netns& root, const std::string& name);
+
 /** Adds routes, or moves those to the same network. */
 Status add_routes(const netns::Netns& root, const std::vector<Route>& routes);
 

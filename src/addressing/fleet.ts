@@ -38,7 +38,7 @@ export function planFleet(request: FleetRequest): FabricSpec {
   const firstShard = shardOf(firstSlot)
   const lastShard = shardOf(firstSlot + request.nNodes - 1)
   const bridges: BridgeSpec[] = []
-  for (let shard = firstShard; shard <= lastShard; shard++) bridges.push(bridgeOf(request.bridgeName, bridgeIp, shard))
+  for (let shard = firstShard; shard <= lastShard; shard++) bridges.push(bridgeOf(request, bridgeIp, shard))
   const nodes: NodeSpec[] = []
   for (let index = 0; index < request.nNodes; index++) {
     const slot = firstSlot + index
@@ -59,13 +59,15 @@ export function planFleet(request: FleetRequest): FabricSpec {
   return { bridges, nodes, neighbours: neighbourIndexes(nodes, request), mtu: request.mtu }
 }
 
-function bridgeOf(bridgeName: string, bridgeIp: number, shard: number): BridgeSpec {
+function bridgeOf({ bridgeName, slotByOffset }: FleetRequest, bridgeIp: number, shard: number): BridgeSpec {
   const gateway = gatewayOf(bridgeIp, shard)
   return {
     name: bridgeNameOf(bridgeName, shard),
     mac: bridgeMacOf(gateway),
     address: formatIpv4(gateway),
     prefixLength: SHARD_PREFIX_LENGTH,
+    // Slots of the same /22 may be on other hosts.
+    ...(slotByOffset === true ? { proxyArp: true } : undefined),
   }
 }
 

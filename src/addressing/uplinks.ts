@@ -2,7 +2,7 @@
 // Pure.
 
 import { NslabError } from '../base/errors.ts'
-import type { BridgeSpec, UplinkRoute } from '../native.ts'
+import type { BridgeSpec, FabricSpec, UplinkRoute } from '../native.ts'
 import type { NamedFleet } from './disjoint.ts'
 import { formatIpv4, parseIpv4 } from './ipv4.ts'
 import { uplinkMacOf } from './mac.ts'
@@ -57,6 +57,30 @@ export function planUplinks({ fleets, controllerHost }: UplinkRequest): HostUpli
       routes,
     }
   })
+}
+
+/** The whole of the range that RFC 2544 keeps. */
+const HAND_PREFIX_LENGTH = 15
+const HAND_ID_MAX = 2 ** (32 - HAND_PREFIX_LENGTH) - 2
+
+/**
+ * The uplink of a fleet started by hand, whose routes come as it meets others: its address follows from its first id,
+ * so that fleets without common ids need not agree on one. Throws CONFIG_INVALID where there is none for that id, or
+ * where the fleet's own range lies in the underlay.
+ */
+export function uplinkByHand(host: string, fabric: FabricSpec): HostUplink {
+  const firstId = fabric.nodes[0]?.nodeId ?? 0
+  const problems: string[] = []
+  if (firstId > HAND_ID_MAX)
+    problems.push(`node_id_offset: the underlay has addresses for fleets whose first id is at most ${HAND_ID_MAX}`)
+  const underlay = networkAt(UNDERLAY_NETWORK, HAND_PREFIX_LENGTH)
+  for (const network of networksOf(fabric))
+    if (network.first <= underlay.last && underlay.first <= network.last)
+      problems.push(`bridge_ip: ${network.text} meets ${underlay.text} of the underlay`)
+  if (problems.length > 0) throw new NslabError('CONFIG_INVALID', { source: 'the fleet', problems })
+  const address = underlayAddress(firstId)
+  const mac = uplinkMacOf(address)
+  return { host, address: formatIpv4(address), prefixLength: HAND_PREFIX_LENGTH, mac, routes: [] }
 }
 
 interface Network {

@@ -10,8 +10,9 @@ import { parseDataplaneConfig } from '../config/dataplane.ts'
 import { readText } from '../config/load.ts'
 import type { DataplaneOptions } from '../dataplane/main.ts'
 import { fleetSocketName } from '../lab/plan-types.ts'
+import { makeStateFolder, stateFolder } from '../lab/state-folder.ts'
 import { formatEvent } from './event-line.ts'
-import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags } from './steered-flags.ts'
+import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags, timeScaleOf } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {
   readonly config?: string
@@ -68,6 +69,7 @@ function byHand(controllerAddr: string | undefined, flags: Flags): Parts {
     config,
     controllerAddr: config.controllerAddr,
     spec: planFleet({ ...config, slotByOffset: true }),
+    meetingFolder: readyStateFolder(),
     name: 'dataplane',
     // Above that of any fleet with the same ids that the controller or a peer may still remember.
     firstIncarnation: nowS,
@@ -77,14 +79,21 @@ function byHand(controllerAddr: string | undefined, flags: Flags): Parts {
   }
 }
 
+function readyStateFolder(): string {
+  const folder = stateFolder()
+  makeStateFolder(folder)
+  return folder
+}
+
 /** A fleet of `nslab run`: everything comes from the plan. */
 function ofRun(planPath: string, flags: Flags): Parts {
   const plan = readPlan(planPath)
   const index = Number(flags.fleet ?? 0)
   const fleet = plan.fleets[index]
   if (fleet === undefined) throw new NslabError('USAGE', { problem: `the plan has no fleet ${flags.fleet}` })
+  const config = plan.scenario.hosts.dataplanes[index] ?? plan.scenario.dataplane
   return {
-    config: plan.scenario.hosts.dataplanes[index] ?? plan.scenario.dataplane,
+    config: { ...config, controllerConnectTimeoutMs: config.controllerConnectTimeoutMs * timeScaleOf(flags) },
     controllerAddr: fleet.controllerAddr,
     spec: fleet.fabric,
     name: plan.fleets.length === 1 ? 'dataplane' : `dataplane ${fleet.host}`,

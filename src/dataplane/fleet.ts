@@ -36,6 +36,8 @@ export interface FleetOptions {
   readonly runId?: string
   /** Topology neighbours by id, where they are known. */
   readonly peersOf?: (nodeId: number) => readonly number[]
+  /** From makeFleetName; absent: a new one. */
+  readonly name?: string
   /** The first incarnation of each node: above that of any fleet with the same ids before this one. */
   readonly firstIncarnation: number
   readonly clock: Clock
@@ -52,6 +54,11 @@ export interface FleetEnd {
   readonly facts: Readonly<Record<string, number>>
   /** Interfaces that the kernel had not removed at the deadline. */
   readonly remaining: readonly string[]
+}
+
+/** Read by people, compared by the controller: no two fleets have the same, on equal machines neither. */
+export function makeFleetName(): string {
+  return `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
 }
 
 export class Fleet {
@@ -124,8 +131,7 @@ export class Fleet {
     )
     this.#recovery.attach(this.#membership)
     this.#walks = new Walks(nodes, this.#membership, options.emit)
-    // Read by people, compared by the controller: no two fleets have the same, on equal machines neither.
-    const fleet = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+    const fleet = options.name ?? makeFleetName()
     for (const [index, node] of spec.nodes.entries()) {
       const identity = {
         nodeId: node.nodeId,

@@ -1,5 +1,6 @@
 // `nslab dataplane`: a fleet, steered over a channel by `nslab run`, or on its own until it is told to end.
 
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
@@ -10,8 +11,10 @@ import type { Addon, FabricSpec, Netns } from '../native.ts'
 import { kernelError } from '../native-error.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { type OwnCommand, Steered } from '../protocol/steered.ts'
-import { Fleet, type FleetEnd } from './fleet.ts'
+import { Fleet, type FleetEnd, makeFleetName } from './fleet.ts'
 import { linkNotices } from './link-ends.ts'
+import { Meeting } from './meeting.ts'
+import { type Member, netnsName } from './meeting-place.ts'
 import { Relay } from './relay.ts'
 import { Whereabouts } from './whereabouts.ts'
 
@@ -24,6 +27,8 @@ export interface DataplaneOptions {
   readonly name: string
   /** Inherited fabric root; absent: a new one, and a relay to the machine's own controller. */
   readonly root?: Netns
+  /** Where fleets with roots of their own and one controller on this machine meet; absent: this one stays alone. */
+  readonly meetingFolder?: string
   readonly runId?: string
   readonly peersOf?: (nodeId: number) => readonly number[]
   readonly firstIncarnation: number
@@ -54,6 +59,7 @@ class Dataplane {
   readonly #steered: Steered
   #fleet: Fleet | null = null
   #relay: Relay | null = null
+  #meeting: Meeting | null = null
   #whereabouts: Whereabouts | null = null
   #ownRoot: Netns | null = null
 
@@ -90,10 +96,12 @@ class Dataplane {
       ]
       throw new NslabError('CONFIG_INVALID', { source: 'the dataplane', problems })
     }
+    const name = makeFleetName()
     try {
       const root = this.#options.root ?? (await native.Netns.create())
       if (isOwnRoot) {
         this.#ownRoot = root
+        await this.#meet(root, name, controller.port)
         this.#relay = await Relay.open(root, controller.host.replace(/^\[|\]$/g, ''), controller.port)
       }
       this.#fleet = new Fleet({
@@ -107,6 +115,7 @@ class Dataplane {
         firstIncarnation: this.#options.firstIncarnation,
         emit: (event, atNs) => this.#emit(event, atNs),
         onFatal: error => this.#steered.fail(error),
+        name,
         ...(this.#options.runId === undefined ? undefined : { runId: this.#options.runId }),
         ...(this.#options.peersOf === undefined ? undefined : { peersOf: this.#options.peersOf }),
       })
@@ -114,6 +123,23 @@ class Dataplane {
     } catch (error) {
       throw kernelError(error) ?? error
     }
+  }
+
+  /** Joins the fleets that have the same controller, before anything is made: one that overlaps them is refused. */
+  async #meet(root: Netns, fleet: string, port: number): Promise<void> {
+    const { meetingFolder, native, spec } = this.#options
+    if (meetingFolder === undefined) return
+    // Loopback is one a network namespace, and so is the controller at a port of it.
+    const here = native.Netns.current()
+    const path = join(meetingFolder, `fleets-${netnsName(here.identity)}-${port}.sock`)
+    here.close()
+    const tell =
+      (kind: 'fleet_met' | 'fleet_parted') =>
+      ({ fleet, first_id, last_id }: Member): void =>
+        this.#emit({ kind, fleet, first_id, last_id })
+    const onProblem = (message: string): void => this.#emit({ kind: 'warning', message })
+    const listeners = { onMet: tell('fleet_met'), onLeft: tell('fleet_parted'), onProblem }
+    this.#meeting = await Meeting.join({ native, root, spec, fleet, path, ...listeners })
   }
 
   #build(): void {
@@ -167,6 +193,8 @@ class Dataplane {
     await this.#whereabouts?.close()
     this.#whereabouts = null
     const end = (await this.#fleet?.stop(deadlineMs)) ?? { facts: {}, remaining: [] }
+    await this.#meeting?.close()
+    this.#meeting = null
     await this.#relay?.close()
     this.#relay = null
     this.#ownRoot?.close()

@@ -9,17 +9,19 @@ const BRIDGE = 'seg0'
 export class Segment {
   readonly netns: Netns
   readonly #mtu: number
+  readonly #portPrefix: string
   /** Port of each host that was attached. */
   readonly #ports = new Map<string, string>()
   #portsMade = 0
 
-  private constructor(netns: Netns, mtu: number) {
+  private constructor(netns: Netns, mtu: number, portPrefix = 'port') {
     this.netns = netns
     this.#mtu = mtu
+    this.#portPrefix = portPrefix
   }
 
   /** Makes a segment. `mtu`: of it and of every uplink. Rejects as Netns.addBridge. */
-  static async make(native: Pick<Addon, 'Netns'>, mtu: number): Promise<Segment> {
+  static async make(native: Pick<Addon, 'Netns'>, mtu: number, portPrefix?: string): Promise<Segment> {
     const netns = await native.Netns.create()
     try {
       await netns.addBridge(BRIDGE, mtu)
@@ -27,7 +29,15 @@ export class Segment {
       netns.close()
       throw error
     }
-    return new Segment(netns, mtu)
+    return new Segment(netns, mtu, portPrefix)
+  }
+
+  /**
+   * A segment that another process has made and this one joins too. Takes over `netns`. `mtu` is the maker's;
+   * `portPrefix` tells this process' ports from others', and leaves room for a number in the 15 bytes of a name.
+   */
+  static over(netns: Netns, mtu: number, portPrefix: string): Segment {
+    return new Segment(netns, mtu, portPrefix)
   }
 
   /**
@@ -35,7 +45,7 @@ export class Segment {
    * before is not in its way. Rejects as Netns.addUplink.
    */
   async attach(root: Netns, uplink: HostUplink): Promise<void> {
-    const port = `port${++this.#portsMade}`
+    const port = `${this.#portPrefix}${++this.#portsMade}`
     const from = { kind: 'veth', segment: this.netns, bridge: BRIDGE, port } as const
     const { address, prefixLength, mac, routes } = uplink
     await root.addUplink({ name: UPLINK_INTERFACE, address, prefixLength, mac, mtu: this.#mtu, routes, from })

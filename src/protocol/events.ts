@@ -11,6 +11,8 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
       readonly reason?: string
       readonly connect?: string
       readonly pid?: number
+      /** Nodes whose rows were there already, where nothing was reset. */
+      readonly nodes_count?: number
     }
   | { readonly kind: 'listening'; readonly address: string; readonly port: number }
   | { readonly kind: 'fabric_started' | 'fabric_ended' }
@@ -24,6 +26,13 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
   | { readonly kind: 'node_restarted'; readonly node_id: number; readonly reason: string }
   | { readonly kind: 'refused'; readonly code: string; readonly reason: string; readonly node_id?: number }
   | { readonly kind: 'link_refused'; readonly node_id: number; readonly peer_id: number; readonly reason: string }
+  /** Another fleet started by hand on this machine, with the same controller, is in reach from now on, or no more. */
+  | {
+      readonly kind: 'fleet_met' | 'fleet_parted'
+      readonly fleet: string
+      readonly first_id: number
+      readonly last_id: number
+    }
   | { readonly kind: 'database_lost' | 'database_back'; readonly reason?: string }
   /** The run begins to prove that links are as planned. The walk of a proof has its number; the last one counts. */
   | { readonly kind: 'proof_started'; readonly proof: number }
@@ -56,7 +65,12 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
   /** Every node is ready again after the fault, and every link proven. */
   | { readonly kind: 'recovered'; readonly fault: number }
   /** A microVM is there: booted, or restored from a saved state. `seconds`: from power-on to its agent's answer. */
-  | { readonly kind: 'vm_ready'; readonly vm: string; readonly how: 'booted' | 'restored'; readonly seconds: number }
+  | {
+      readonly kind: 'vm_ready'
+      readonly vm: string
+      readonly how: 'booted' | 'restored' | 'rebooted'
+      readonly seconds: number
+    }
   | { readonly kind: 'vm_ended'; readonly vm: string; readonly how: string }
   | { readonly kind: 'stopped' }
   /** A guest's kernel had to say this: a warning or worse, or a fault it tells below that level. */

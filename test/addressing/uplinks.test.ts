@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { NamedFleet } from '../../src/addressing/disjoint.ts'
 import { planFleet } from '../../src/addressing/fleet.ts'
-import { planUplinks } from '../../src/addressing/uplinks.ts'
+import { planUplinks, uplinkByHand } from '../../src/addressing/uplinks.ts'
 import { nslabErrorOf } from '../fixtures/issues.ts'
 
 const bridge = { name: 'isobr0', mac: '02:6f:ac:10:08:01', address: '172.16.8.1', prefixLength: 22 }
@@ -79,5 +79,22 @@ t.test('as many hosts as the underlay has room for have addresses that all diffe
   t.equal(new Set(uplinks.map(uplink => uplink.address)).size, 254)
   t.equal(new Set(uplinks.map(uplink => uplink.mac)).size, 254)
   for (const uplink of uplinks) t.equal(uplink.routes.length, uplink.host === 'controller' ? 253 : 252)
+  t.end()
+})
+
+t.test('a fleet by hand has an uplink that follows from its first id', t => {
+  const uplink = (nodeIdOffset: number, bridgeIp = '172.16.8.1') =>
+    uplinkByHand('by hand', fleet('by hand', bridgeIp, 5, nodeIdOffset).fabric)
+  t.strictSame(uplink(5), {
+    host: 'by hand',
+    address: '198.18.0.6',
+    prefixLength: 15,
+    mac: '02:71:c6:12:00:06',
+    routes: [],
+  })
+  t.equal(uplink(131_069).address, '198.19.255.254')
+  const refused = (...request: Parameters<typeof uplink>) => nslabErrorOf(() => uplink(...request)).message
+  t.match(refused(131_070), /first id is at most 131070/)
+  t.match(refused(0, '198.19.8.1'), /198\.19\.8\.0\/22 meets 198\.18\.0\.0\/15 of the underlay/)
   t.end()
 })

@@ -1,12 +1,11 @@
 // Uplinks and the bridge between fabric roots, on the real kernel.
 
-import { once } from 'node:events'
-import { createServer, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { type Netns, native, type UplinkSpec } from '../../src/native.ts'
 import { addresses, descriptors, fabricRoot, ip, ipDo, leaked, linkNames, links } from '../fixtures/fabric.ts'
 import { launch } from '../fixtures/launch.ts'
+import { reaches } from '../fixtures/reach.ts'
 
 /** The uplink of host `n`, with a route to the /22 of the other one of two. */
 const uplinkOf = (segment: Netns, n: number, changes: Partial<UplinkSpec> = {}): UplinkSpec => ({
@@ -30,22 +29,6 @@ const routesOf = (netns: Netns): readonly string[] =>
   ip<{ dst: string; gateway?: string }>(netns, '-4', 'route', 'show').map(
     route => `${route.dst} ${route.gateway ?? '-'}`,
   )
-
-/** Whether a TCP connection from one namespace to the other comes about within the time. */
-async function reaches(from: Netns, to: Netns, address: string, timeoutMs = 5000): Promise<boolean> {
-  const server = createServer(socket => socket.destroy())
-  server.listen({ fd: await to.openSocket({ listen: { address: '0.0.0.0', port: 9000, backlog: 8 } }) })
-  await once(server, 'listening')
-  try {
-    const fd = await from.openSocket({ connect: { address, port: 9000, timeoutMs } })
-    new Socket({ fd }).destroy()
-    return true
-  } catch {
-    return false
-  } finally {
-    server.close()
-  }
-}
 
 t.test('two roots joined by a bridge have what the specification says, and reach each other at once', async t => {
   const segment = await segmentOf(t)
@@ -109,6 +92,18 @@ t.test('an uplink ends with its root, and no descriptor stays', async t => {
   t.strictSame(linkNames(segment), ['lo', 'seg0'])
   segment.close()
   t.strictSame(leaked(before), [])
+})
+
+t.test('an uplink that is removed takes its routes with it, and may come again', async t => {
+  const segment = await segmentOf(t)
+  const root = await fabricRoot(t)
+  await root.addUplink(uplinkOf(segment, 1))
+  await root.removeUplink('uplink0')
+  t.strictSame([linkNames(root), routesOf(root)], [['lo'], []])
+  await root.removeUplink('uplink0')
+  await root.addUplink(uplinkOf(segment, 1))
+  t.strictSame(linkNames(segment), ['lo', 'port1', 'seg0'])
+  t.throws(() => root.removeUplink(''), { code: 'EINVAL' })
 })
 
 t.test('routes come, move and go', async t => {
