@@ -35,8 +35,8 @@ export interface VmSegment {
   plug(port: string): Promise<Plug>
   /**
    * Sets the conditions of a way, in place of those that this same way had; null takes them back. They hold from the
-   * next frame on, also for VMs that come later. Rejects with USAGE where they make no sense or this kind of segment has
-   * none such.
+   * next frame on, also for VMs that come later. Rejects with USAGE where they make no sense or this kind of segment
+   * has none such.
    */
   setConditions(way: Way, conditions: Conditions | null): Promise<void>
   totals(): Promise<Readonly<Record<string, PortTotals>>>

@@ -1,8 +1,8 @@
 // A network segment between microVMs that the kernel switches: tap devices on a bridge, in a network namespace of its
 // own (and without privileges in a user namespace of its own, which needs /dev/net/tun to be open to all, as Debian has
 // it). QEMU inherits the device's descriptor and is in no namespace. Several times as fast as the runner's own switch,
-// since frames of up to 64 KiB pass in one piece. A port can be cut; loss, delay and rate of what a port gets need netem
-// in the host's kernel; nothing else can be had here, and is refused rather than left out.
+// since frames of up to 64 KiB pass in one piece. A port can be cut; loss, delay and rate of what a port gets need
+// netem in the host's kernel; nothing else can be had here, and is refused rather than left out.
 
 import { accessSync, closeSync, constants } from 'node:fs'
 import { NslabError } from '../base/errors.ts'
