@@ -54,6 +54,7 @@ export const metrics: readonly Metric[] = [
   metric('proofs_count', 'count', 'times that the wiring was proven: when all was wired, and after each fault'),
   metric('faults_count', 'count', 'faults done to hosts and undone again'),
   metric('faults_felt_count', 'count', 'of those, during which no token could get round the ring'),
+  metric('rows_kept_count', 'count', "nodes in the database when the run's controller came back to it"),
   metric('recovery_s', 's', 'the longest time from a fault undone to the wiring proven again'),
   metric('vms_count', 'count', 'microVMs of the run'),
   metric('vms_restored_count', 'count', 'of those, restored from a saved state in place of booting'),

@@ -22,6 +22,7 @@ interface Flags extends SteeredFlags {
   readonly deadline?: string
   readonly token?: string
   readonly keepDatabase?: boolean
+  readonly continue?: boolean
 }
 
 export function addControllerCommand(program: Command): void {
@@ -35,7 +36,8 @@ export function addControllerCommand(program: Command): void {
     .option('--token <token>', 'what a node must show; needed unless only loopback is listened on (key: token)')
     .option('--deadline <seconds>', 'give up, naming the missing ids, when not all nodes are wired by then')
   addSteeredFlags(command)
-  command.addOption(command.createOption('--keep-database', 'set by nslab run').hideHelp())
+  for (const flag of ['--keep-database', '--continue'])
+    command.addOption(command.createOption(flag, 'set by nslab run').hideHelp())
   command.action(async (flags: Flags) => {
     const stop = new AbortController()
     const unhook = hookSignals(stop)
@@ -54,7 +56,7 @@ export function addControllerCommand(program: Command): void {
         clock: systemClock,
         databaseFolder: join(flags.runFolder ?? (ownFolder as string), 'db'),
         keepDatabase: flags.keepDatabase === true,
-        resetDatabase: isResetAsked(process.env.CONTROLLER_RESET_DB),
+        resetDatabase: flags.continue !== true && isResetAsked(process.env.CONTROLLER_RESET_DB),
         timeScale: timeScaleOf(flags),
         signal: stop.signal,
         ...(flags.deadline === undefined ? {} : { deadlineS: secondsOf(flags.deadline) }),

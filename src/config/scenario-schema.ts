@@ -52,7 +52,7 @@ export const shellSchema = v.object({
     v.array(
       v.object({
         at: duration,
-        do: oneOf('kill', 'cut', 'impair'),
+        do: oneOf('kill', 'reboot', 'cut', 'impair'),
         hosts: v.array(text(100)),
         for: duration,
         loss: v.optional(ratio),

@@ -94,8 +94,8 @@ export interface FaultConfig {
   /** After all are wired. */
   readonly atS: number
   readonly forS: number
-  /** kill: as a power cut; cut: off the segment; impair: frames of these hosts are lost and late. */
-  readonly op: 'kill' | 'cut' | 'impair'
+  /** kill: as a power cut; reboot: in order, what is on its disk stays; cut: off the segment; impair: frames of these hosts are lost and late. */
+  readonly op: 'kill' | 'reboot' | 'cut' | 'impair'
   /** Names in the plan. */
   readonly hosts: readonly string[]
   readonly loss: number

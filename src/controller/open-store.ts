@@ -79,11 +79,12 @@ async function openPostgres(
     ...(connectDeadlineMs === undefined ? {} : { connectDeadlineMs }),
   })
   const contents = await store.open(seedOf(config, reset))
+  const kept = reset ? {} : { nodes_count: await store.countNodes() }
   const pid = server === undefined ? {} : { pid: server.pid }
   return {
     store,
     contents,
-    ready: { kind: 'database_ready', store: 'postgres', persisted: true, connect, ...pid },
+    ready: { kind: 'database_ready', store: 'postgres', persisted: true, connect, ...pid, ...kept },
     close: async deadlineMs => {
       await store.close()
       await server?.stop(deadlineMs)

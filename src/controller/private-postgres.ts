@@ -5,7 +5,17 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
@@ -21,6 +31,9 @@ const RESTARTS_MAX = 20
 
 /** Pauses before a restart double from the first to the last. */
 const RESTART_PAUSE_MS = { first: 20, last: 2_000 } as const
+
+/** PostgreSQL's duplicate_database: data that were kept have it. */
+const DUPLICATE_DATABASE = '42P04'
 
 const settings: Readonly<Record<string, string>> = {
   listen_addresses: '',
@@ -127,7 +140,7 @@ export class PrivatePostgres {
     try {
       this.#makeFolders()
       this.#folderFd = openSync(this.#folder, 'r')
-      if (!this.#takeTemplate()) await this.#initialise()
+      if (!this.#hasData() && !this.#takeTemplate()) await this.#initialise()
       await this.#run()
       await this.#createDatabase()
     } catch (error) {
@@ -152,6 +165,14 @@ export class PrivatePostgres {
     if (this.#folderFd >= 0) closeSync(this.#folderFd)
     this.#folderFd = -1
     if (!this.#options.keep) rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Data that an earlier server of this folder has left, which died with its kernel. */
+  #hasData(): boolean {
+    if (!existsSync(join(this.#folder, 'data/PG_VERSION'))) return false
+    // Names a process of a kernel that is gone.
+    rmSync(join(this.#folder, 'data/postmaster.pid'), { force: true })
+    return true
   }
 
   /** Whether data made before, for the same user, are ours now. */
@@ -222,7 +243,7 @@ export class PrivatePostgres {
       await client.connect()
       await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}`)
     } catch (error) {
-      throw this.#refusal((error as Error).message)
+      if ((error as { code?: unknown }).code !== DUPLICATE_DATABASE) throw this.#refusal((error as Error).message)
     } finally {
       await client.end().catch(() => {})
     }

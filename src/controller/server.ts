@@ -50,7 +50,12 @@ export class ControlServer {
     const defaults = { handshakeDeadlineMs: 10_000, answerDeadlineMs: 5_000, pingIntervalMs: 15_000 }
     const { timeScale = 1 } = options
     const scaled = Object.entries(defaults).map(([name, ms]) => [name, ms * timeScale])
-    this.#options = { ...(Object.fromEntries(scaled) as typeof defaults), sweepIntervalMs: 1_000, timeScale, ...options }
+    this.#options = {
+      ...(Object.fromEntries(scaled) as typeof defaults),
+      sweepIntervalMs: 1_000,
+      timeScale,
+      ...options,
+    }
     this.#http = createServer({
       headersTimeout: this.#options.handshakeDeadlineMs,
       requestTimeout: this.#options.handshakeDeadlineMs,

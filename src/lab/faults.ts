@@ -7,6 +7,7 @@ import type { Ground } from './ground.ts'
 import type { Hosts } from './hosts.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 import { missingMembers } from './phases.ts'
+import type { HostPlan } from './plan-types.ts'
 
 export interface HoldParts {
   readonly context: RunContext
@@ -21,12 +22,19 @@ export interface HoldParts {
 /** A token that goes round does so in much less. */
 const FEEL_LIMIT_S = 5
 
-/** Hosts on one machine are joined by its kernel's bridge, whose frames are neither lost nor late. Throws NOT_FIT. */
+/** Why hosts on one machine can't have it. */
+const ONLY_VMS: Readonly<Partial<Record<FaultConfig['op'], string>>> = {
+  impair: 'frames between hosts on one machine are neither lost nor late',
+  reboot: 'hosts on one machine have no kernel of their own to boot again',
+}
+
+/** What only VMs can suffer is refused where there are none. Throws NOT_FIT. */
 export function requireFeasible(faults: readonly FaultConfig[], isHere: boolean): void {
-  const index = faults.findIndex(({ op }) => op === 'impair')
-  if (index < 0 || !isHere) return
-  const problem = `fault[${index}]: frames between hosts on one machine are neither lost nor late: use --on vm`
-  throw new NslabError('NOT_FIT', { problems: [problem], limits: ['impairment'] })
+  const problems = faults.flatMap(({ op }, index) => {
+    const reason = isHere ? ONLY_VMS[op] : undefined
+    return reason === undefined ? [] : `fault[${index}]: ${reason}: use --on vm`
+  })
+  if (problems.length > 0) throw new NslabError('NOT_FIT', { problems, limits: ['faults'] })
 }
 
 interface Step {
@@ -61,6 +69,8 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promi
     if (op === 'kill') {
       await hosts.kill(host)
       context.wiring.forget(idsOf(context, host.plan.fleet))
+    } else if (op === 'reboot') {
+      await hosts.reboot(host, () => context.wiring.forget(idsWith(context, host.plan)))
     } else {
       const conditions = op === 'cut' ? { cut: true } : impairmentOf(fault)
       await ground.setConditions(host.plan, conditions)
@@ -68,7 +78,7 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promi
   }
   context.folder.ledger.done('fault', { fault: index })
   context.tell({ kind: 'fault_started', fault: index, op, hosts: fault.hosts })
-  if (op !== 'impair') await feel(parts, fault, index)
+  if (op === 'kill' || op === 'cut') await feel(parts, fault, index)
 }
 
 /** A fault that nobody feels proves nothing of those who outlived it: no token may get round while it lasts. */
@@ -96,7 +106,7 @@ async function undo(parts: HoldParts, fault: FaultConfig, index: number): Promis
       if (fault.op === 'kill') {
         await hosts.revive(host)
         host.programs.get('dataplane')?.send({ do: 'build' })
-      } else await ground.setConditions(host.plan, null)
+      } else if (fault.op !== 'reboot') await ground.setConditions(host.plan, null)
     }),
   )
   context.folder.ledger.done('fault_end', { fault: index })
@@ -121,4 +131,10 @@ function idsOf({ plan }: RunContext, fleet: number | null): number[] {
   const planned = fleet === null ? undefined : plan.fleets[fleet]
   if (planned === undefined) return []
   return Array.from({ length: planned.nNodes }, (_, index) => planned.nodeIdOffset + index + 1)
+}
+
+/** Whose connections end with a host: of a controller everybody's. */
+function idsWith(context: RunContext, { programs, fleet }: HostPlan): number[] {
+  if (!programs.includes('controller')) return idsOf(context, fleet)
+  return Array.from({ length: context.nodesCount }, (_, index) => index + 1)
 }

@@ -46,6 +46,8 @@ export interface Ground {
   kill(host: HostPlan): Promise<void>
   /** Brings a killed host back, empty. */
   revive(host: HostPlan): Promise<void>
+  /** Has a host boot again; what it keeps on its disk is there afterwards. Throws NOT_FIT where it can't be. */
+  reboot(host: HostPlan): Promise<void>
   /** What befalls frames between a host and all others from now on; null: nothing. Throws NOT_FIT where it can't be. */
   setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void>
   /** Ends every site but this machine, in order where `deadlineS` allows. Names what did not end in order. */

@@ -7,7 +7,7 @@ import type { RunEvent } from '../protocol/events.ts'
 import type { RunContext } from './context.ts'
 import type { Ground } from './ground.ts'
 import { DEADLINE_SCALE } from './levels.ts'
-import type { HostPlan } from './plan-types.ts'
+import { type HostPlan, keepsDisk } from './plan-types.ts'
 import { Program } from './program.ts'
 import type { Site } from './site.ts'
 
@@ -85,7 +85,11 @@ export class Hosts {
     const { keep } = context.plan.scenario.run
     const scale = ['--time-scale', String(DEADLINE_SCALE[this.#ground.level])]
     const fleet = ['--fleet', String(plan.fleet), '--life', String(life)]
-    const args = [...scale, ...(name === 'dataplane' ? fleet : keep ? ['--keep-database'] : [])]
+    const store = [
+      ...(keep || keepsDisk(context.plan, plan) ? ['--keep-database'] : []),
+      ...(life > 0 ? ['--continue'] : []),
+    ]
+    const args = [...scale, ...(name === 'dataplane' ? fleet : store)]
     context.folder.ledger.intent('process_start', { name, host: plan.name })
     const process = await site.start({ program: name, host: plan.name, args })
     const program = new Program({
@@ -105,6 +109,8 @@ export class Hosts {
       const facts = { node_id, inode: String(netns_inode), cookie: netns_cookie }
       this.#context.folder.ledger.done('netns_create', facts)
     }
+    if (event.kind === 'database_ready' && event.nodes_count !== undefined)
+      this.#context.metrics.rows_kept_count = event.nodes_count
     this.#context.see({ ...event, t_s: site.toRunS(event.t_s) })
   }
 
@@ -124,6 +130,19 @@ export class Hosts {
     await this.#ground.kill(plan)
     await Promise.all([...programs.values()].map(program => program.exited))
     programs.clear()
+  }
+
+  /** Has a host boot again and starts its programs on what they had kept. `onDown`: they have ended. */
+  async reboot(host: RunHost, onDown: () => void): Promise<void> {
+    const { plan, programs } = host
+    for (const program of programs.values()) program.kill()
+    await Promise.all([...programs.values()].map(program => program.exited))
+    programs.clear()
+    onDown()
+    await this.#ground.reboot(plan)
+    host.life += 1
+    await this.startHost(host)
+    programs.get('dataplane')?.send({ do: 'build' })
   }
 
   /** Brings a killed host back, its programs ready; fleets are to be told to build. */

@@ -44,6 +44,11 @@ export class LocalGround implements Ground {
 
   async revive(_host: HostPlan): Promise<void> {}
 
+  /** requireFeasible() has refused it before. */
+  async reboot(host: HostPlan): Promise<void> {
+    throw new Error(`${host.name} is this machine`)
+  }
+
   async setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void> {
     const { cut = false } = conditions ?? {}
     await this.#local.setCut(host.name, cut)

@@ -50,3 +50,8 @@ export interface Plan {
 /** The socket of a fleet in the run folder, which tells `nslab exec` where its nodes are. */
 export const fleetSocketName = ({ fleets }: Pick<Plan, 'fleets'>, { host }: FleetPlan): string =>
   fleets.length === 1 ? 'fleet.sock' : `fleet-${host}.sock`
+
+/** Whether a host has a disk of its own: one that boots again during the run keeps its database there. */
+export const keepsDisk = ({ scenario }: Pick<Plan, 'scenario'>, host: HostPlan): boolean =>
+  host.programs.includes('controller') &&
+  scenario.faults.some(({ op, hosts }) => op === 'reboot' && hosts.includes(host.name))

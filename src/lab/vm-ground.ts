@@ -1,10 +1,11 @@
 // Each host in a microVM of its own, joined by a segment of the runner's where there are several.
 
-import { closeSync } from 'node:fs'
+import { closeSync, rmSync } from 'node:fs'
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { AcceleratorChoice } from '../vm/accelerator.ts'
-import { type Guest, makeGuestReady, openGuest } from '../vm/guest.ts'
+import { makeDisk, mountDisk } from '../vm/disk.ts'
+import { type Guest, makeGuestReady, openGuest, rebootGuest } from '../vm/guest.ts'
 import { execInGuest } from '../vm/guest-files.ts'
 import { imageFor } from '../vm/image/build.ts'
 import { loadImage } from '../vm/image/load.ts'
@@ -19,7 +20,7 @@ import { endError } from '../vm/vm-end.ts'
 import type { RunContext } from './context.ts'
 import type { Ground, GuestFacts, HostConditions } from './ground.ts'
 import { DEADLINE_SCALE } from './levels.ts'
-import type { HostPlan } from './plan-types.ts'
+import { type HostPlan, keepsDisk } from './plan-types.ts'
 import { parseMeminfo, parseSmapsRollupPss, readOrNull } from './proc.ts'
 import type { Site } from './site.ts'
 import { VmSite } from './vm-site.ts'
@@ -98,9 +99,26 @@ export class VmGround implements Ground {
 
   async revive(host: HostPlan): Promise<void> {
     const { vm, how, opened: guest } = await this.#start(host)
+    this.#context.tell({ kind: 'vm_ready', vm: host.vm, how, seconds: guest.readyS })
+    await this.#settle(host, { vm, how, guest })
+  }
+
+  async reboot(host: HostPlan): Promise<void> {
+    const machine = this.#machines.get(host.name)
+    if (machine === undefined) throw new Error(`${host.vm} is not there`)
+    await machine.site.end()
+    const deadlineS = BOOT_LIMIT_S * DEADLINE_SCALE[this.level]
+    const { clock } = this.#context
+    const guest = await rebootGuest(machine.guest, { deadlineS, interfaces: cardOf(host), clock })
+    this.#context.tell({ kind: 'vm_ready', vm: host.vm, how: 'rebooted', seconds: guest.readyS })
+    await this.#settle(host, { ...machine, guest })
+  }
+
+  /** Makes a guest that answers a site of the run. */
+  async #settle(host: HostPlan, { vm, how, guest }: Omit<Machine, 'site'>): Promise<void> {
     const { context, scale } = { context: this.#context, scale: DEADLINE_SCALE[this.level] }
-    context.tell({ kind: 'vm_ready', vm: host.vm, how, seconds: guest.readyS })
-    const { folder, runId, clock, originNs } = context
+    const { folder, plan, runId, clock, originNs } = context
+    if (keepsDisk(plan, host)) await mountDisk(guest.channel, `${guest.hello.folder}/run`)
     const site = await VmSite.open({
       channel: guest.channel,
       guestClock: guest.clock,
@@ -142,6 +160,7 @@ export class VmGround implements Ground {
       this.#ready.add(vm)
       return guest
     }
+    for (const { path } of spec.disks ?? []) await makeDisk(path)
     context.folder.ledger.intent('vm_start', { vm: host.vm })
     if (context.plan.scenario.hosts.cold) {
       const vm = await MicroVm.start(spec, { qemu, clock: context.clock })
@@ -221,6 +240,8 @@ export class VmGround implements Ground {
     )
     this.#machines.clear()
     await this.#segment?.close()
+    const { folder, plan } = this.#context
+    if (!plan.scenario.run.keep) for (const { vm } of plan.hosts) rmSync(diskOf(folder, vm), { force: true })
     return stragglers
   }
 
@@ -276,6 +297,7 @@ export class VmGround implements Ground {
     const { folder, plan } = this.#context
     const image = this.#imageOf(host.vm)
     const { memoryMib, vcpus } = plan.scenario.hosts
+    const disk = keepsDisk(plan, host) ? diskOf(folder, host.vm) : null
     return {
       name: host.vm,
       accelerator: this.#choice.accelerator,
@@ -285,7 +307,8 @@ export class VmGround implements Ground {
       initrd: image.initrdPath,
       commandLine: image.command_line,
       consoleFile: folder.file(`console/${host.vm}.log`),
-      reboots: 'fault',
+      reboots: disk === null ? 'fault' : 'allowed',
+      ...(disk === null ? {} : { disks: [{ path: disk, readOnly: false }] }),
       ...(host.uplink === null || plug === null ? {} : { nics: [{ mac: host.uplink.mac, to: plug.to }] }),
     }
   }
@@ -296,7 +319,7 @@ export class VmGround implements Ground {
     try {
       return await openGuest(vm, {
         deadlineS: limitS,
-        interfaces: host.uplink === null ? [] : [{ name: CARD, mac: host.uplink.mac }],
+        interfaces: cardOf(host),
         clock: this.#context.clock,
         silentAfterS,
         onSilent: silentS => {
@@ -313,6 +336,12 @@ export class VmGround implements Ground {
     return Math.max(this.#clockErrorS, ...[...this.#machines.values()].map(({ site }) => site.clockErrorS))
   }
 }
+
+/** A VM's disk is of use to its run alone. */
+const diskOf = (folder: RunContext['folder'], vm: string): string => folder.file(`${vm}.disk`)
+
+const cardOf = ({ uplink }: HostPlan): { readonly name: string; readonly mac: string }[] =>
+  uplink === null ? [] : [{ name: CARD, mac: uplink.mac }]
 
 /** Where a controller is, PostgreSQL's programs are wanted. */
 const roleOf = ({ programs }: HostPlan): ImageRole => (programs.includes('controller') ? 'controller' : 'fleet')

@@ -67,6 +67,7 @@ export class GuestChannel {
   #end: (reason: NslabError) => void = () => {}
   #endReason: NslabError | null = null
   #number = firstNumber()
+  readonly #awaitingHello: ((hello: Hello) => void)[] = []
   #hello: Hello | null = null
   /** The first that a guest says by itself. */
   readonly #greeting: Promise<Hello>
@@ -119,6 +120,12 @@ export class GuestChannel {
     this.#hello = hello
     this.#startWatch()
     return hello
+  }
+
+  /** Resolves when the guest has booted again and its agent speaks; rejects when the channel ends before. */
+  nextHello(): Promise<Hello> {
+    const hello = new Promise<Hello>(resolve => this.#awaitingHello.push(resolve))
+    return Promise.race([hello, this.ended.then(reason => Promise.reject(reason))])
   }
 
   /** Asks and waits. Rejects with the agent's own error, with DEADLINE, or with why the channel ended. */
@@ -238,6 +245,7 @@ export class GuestChannel {
     }
     this.#abandon(this.#lost('rebooted'))
     this.#options.onReboot?.(hello)
+    for (const told of this.#awaitingHello.splice(0)) told(hello)
   }
 
   #startWatch(): void {

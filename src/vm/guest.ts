@@ -43,8 +43,35 @@ export async function openGuest(vm: RunningVm, options: OpenGuestOptions): Promi
   })
   await channel.begin(deadlineS)
   const readyS = Number(clock.nowNs() - vm.poweredOnNs) / 1e9
+  return introduce(channel, { interfaces, clock }, readyS)
+}
+
+/**
+ * Has a guest boot again, after its agent has written what is not on its disks yet, and is as openGuest() then: what
+ * was under way in it is lost. Throws DEADLINE, or how the VM ended.
+ */
+export async function rebootGuest(
+  guest: Guest,
+  options: Pick<OpenGuestOptions, 'deadlineS' | 'interfaces' | 'clock'>,
+): Promise<Guest> {
+  const { deadlineS, interfaces = [], clock = systemClock } = options
+  const { channel } = guest
+  const startedNs = clock.nowNs()
+  guest.clock.stop()
+  const rebooted = channel.nextHello()
+  await channel.call('reboot', {})
+  await channel.within(rebooted, 'reboot', deadlineS, () => {})
+  return introduce(channel, { interfaces, clock }, Number(clock.nowNs() - startedNs) / 1e9)
+}
+
+/** Gives the guest its identity and begins to follow its clock. */
+async function introduce(
+  channel: GuestChannel,
+  { interfaces, clock }: Required<Pick<OpenGuestOptions, 'interfaces' | 'clock'>>,
+  readyS: number,
+): Promise<Guest> {
   const hello = await channel.call('identity', {
-    hostname: vm.name,
+    hostname: channel.vm,
     interfaces,
     wall_ms: clock.wallDate().getTime(),
     seed: randomBytes(SEED_BYTES).toString('base64'),

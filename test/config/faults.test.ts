@@ -32,7 +32,12 @@ for = "2s"
 for (const [what, text, key, problem] of [
   ['a host that is not there', 'do = "cut"\nhosts = ["host4"]', 'fault[0].hosts', /is no host of the run: host1, /],
   ['no host', 'do = "cut"\nhosts = []', 'fault[0].hosts', /at least one host/],
-  ['an operation that is none', 'do = "hit"\nhosts = ["host1"]', 'fault[0].do', /one of "kill", "cut", "impair"/],
+  [
+    'an operation that is none',
+    'do = "hit"\nhosts = ["host1"]',
+    'fault[0].do',
+    /one of "kill", "reboot", "cut", "impair"/,
+  ],
   ['an impairment that does nothing', 'do = "impair"\nhosts = ["host1"]', 'fault[0].do', /needs loss, delay or jitter/],
   ['loss of what is killed', 'do = "kill"\nhosts = ["host1"]\nloss = 0.1', 'fault[0].loss', /belongs to do = "impair"/],
   ['too much loss', 'do = "impair"\nhosts = ["host1"]\nloss = 1.1', 'fault[0].loss', /a number from 0 to 1/],

@@ -116,4 +116,8 @@ loss = 0.1
   const ended = await nslab.ended
   t.equal(ended.code, 3, ended.stderr + ended.stdout)
   t.match(ended.stderr, /frames between hosts on one machine are neither lost nor late: use --on vm/)
+  const reboot = start(t, ['controller-reboot'])
+  const refused = await reboot.ended
+  t.equal(refused.code, 3, refused.stderr)
+  t.match(refused.stderr, /hosts on one machine have no kernel of their own to boot again: use --on vm/)
 })

@@ -1,5 +1,7 @@
 // The scenarios that ship, in real guests: what is proven there is what is proven on this machine.
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { NslabProcess } from '../fixtures/nslab-process.ts'
 import { hopsOf, linesOf, startVmRun, vmsLeft } from '../fixtures/vm-run.ts'
@@ -54,6 +56,23 @@ t.test('host-loss', async t => {
 t.test('partition', async t => {
   const { metrics } = await passes(t, startVmRun(t, 'partition'), ['vm1', 'vm2', 'vm3', 'controller'])
   t.match(metrics, { faults_count: 1, faults_felt_count: 1, proofs_count: 2 })
+})
+
+t.test('controller-reboot', async t => {
+  const run = startVmRun(t, 'controller-reboot')
+  const { metrics } = await passes(t, run, ['vm1', 'vm2', 'controller'])
+  t.match(metrics, { faults_count: 1, proofs_count: 2, rows_kept_count: 10 })
+  const events = linesOf(run, 'events.ndjson')
+  t.match(
+    events.filter(({ kind }) => kind === 'database_ready').map(({ nodes_count }) => nodes_count ?? null),
+    [null, 10],
+    'every row was there before a node came back',
+  )
+  t.match(
+    events.filter(({ kind, vm }) => kind === 'vm_ready' && vm === 'controller').map(({ how }) => how),
+    [/restored|booted/, 'rebooted'],
+  )
+  t.notOk(existsSync(join(run.folder, 'controller.disk')))
 })
 
 t.test('frames that are lost and late are survived', async t => {

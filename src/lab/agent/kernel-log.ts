@@ -7,6 +7,18 @@ import { type KernelMessage, kernelLevels } from '../../protocol/guest.ts'
 /** "info" to the kernel, a fault to a run: lost packets, programs that crashed. */
 const TELLING = /neighbor table overflow|oom-kill|Out of memory|blocked for more than|segfault at|general protection/
 
+/** Lines of a stack, of registers, of tables: what they belong to has a line of its own that says what happened. */
+const DETAIL = new RegExp(
+  [
+    '^ ',
+    '^(Call Trace|Code|CPU|Hardware name|Workqueue|Modules linked in|Mem-Info|Tasks state)\\b',
+    '^(RIP|RSP|RAX|RBX|RCX|RDX|RSI|RDI|RBP|R\\d\\d|FS|CS|DS|ES|CR\\d|DR\\d|PKRU|EFLAGS)\\b.*:',
+    '^(memory|swap): usage',
+    '^Memory cgroup stats',
+    '^---\\[',
+  ].join('|'),
+)
+
 /** A record is at most 8 KiB: CONSOLE_EXT_LOG_MAX of the kernel. */
 const RECORD_BYTES = 8192
 /** Of one poll; a kernel that complains without end would drown the run. */
@@ -25,8 +37,24 @@ export function parseKernelRecord(record: string): KernelMessage | null {
 const unescaped = (_: string, hex: string): string => String.fromCharCode(Number.parseInt(hex, 16))
 
 /** Whether a run wants to know. */
-export function isTelling({ level, message }: KernelMessage): boolean {
-  return kernelLevels.indexOf(level) <= kernelLevels.indexOf('warning') || TELLING.test(message)
+export function isTelling(message: KernelMessage): boolean {
+  return isUrgent(message) || (message.level === 'warning' && !DETAIL.test(message.message))
+}
+
+/** What is told before any warning. */
+function isUrgent({ level, message }: KernelMessage): boolean {
+  return (kernelLevels.indexOf(level) <= kernelLevels.indexOf('err') && !DETAIL.test(message)) || TELLING.test(message)
+}
+
+/** At most `MESSAGES_MAX`, the urgent ones first to be kept, in their order; the last says how many more there were. */
+export function shortened(messages: readonly KernelMessage[]): KernelMessage[] {
+  const last = messages.at(-1)
+  if (messages.length <= MESSAGES_MAX || last === undefined) return [...messages]
+  const urgent = messages.filter(isUrgent).slice(0, MESSAGES_MAX)
+  const others = messages.filter(message => !isUrgent(message)).slice(0, MESSAGES_MAX - urgent.length)
+  const kept = new Set([...urgent, ...others])
+  const more = { ...last, message: `${messages.length - kept.size} more messages` }
+  return [...messages.filter(message => kept.has(message)), more]
 }
 
 /** Reads what the kernel has said since it was made. */
@@ -43,16 +71,12 @@ export class KernelLog {
   /** What there is to tell since the last time. */
   poll(): KernelMessage[] {
     const messages: KernelMessage[] = []
-    let leftOut = 0
     for (let record = this.#next(); record !== null; record = this.#next()) {
       const message = parseKernelRecord(record)
-      if (message === null || BigInt(message.monotonic_ns) < this.#sinceNs || !isTelling(message)) continue
-      if (messages.length < MESSAGES_MAX) messages.push(message)
-      else leftOut += 1
+      if (message !== null && BigInt(message.monotonic_ns) >= this.#sinceNs && isTelling(message))
+        messages.push(message)
     }
-    const last = messages.at(-1)
-    if (leftOut > 0 && last !== undefined) messages.push({ ...last, message: `${leftOut} more messages like these` })
-    return messages
+    return shortened(messages)
   }
 
   /** Null when there is no more just now. */

@@ -350,6 +350,10 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 5b39936f894f9e75456f61539a825b5911cb905803c3671de29a1de55865384d
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
+9fec74cb7fbd121b096c29e7baf6de10c6e8b6be2a5d040a2ffd1d5e6854f13d
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
 1e49a4e37a7241af22d40f19ad74801fa5214cf28256a05de6fdbd723e6bba59
 `
