@@ -147,7 +147,7 @@ const sampleFacts = (path: string): FileFacts =>
     const fd = openSync(path, 'r')
     try {
       const page = Buffer.alloc(PAGE_BYTES)
-      const pages = Math.floor(size / PAGE_BYTES)
+      const pages = Math.max(1, Math.floor(size / PAGE_BYTES))
       for (let i = 0; i < SAMPLED_PAGES; i++) {
         const at = Math.floor((i * (pages - 1)) / (SAMPLED_PAGES - 1)) * PAGE_BYTES
         hash.update(page.subarray(0, readSync(fd, page, 0, PAGE_BYTES, at)))
