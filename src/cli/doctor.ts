@@ -5,6 +5,7 @@ import { ExitCode } from '../base/exit-codes.ts'
 import { type Diagnosis, diagnose } from '../lab/doctor.ts'
 import { describeProblem } from '../lab/limits.ts'
 import { readMachine } from '../lab/machine.ts'
+import { readVmFacts, type VmFacts } from '../lab/vm-facts.ts'
 
 const NODES_DEFAULT = 100
 
@@ -17,9 +18,17 @@ export function addDoctorCommand(program: Command): void {
     .option('--json', 'as JSON')
     .action(async (options: { nodes: number; json?: boolean }) => {
       const diagnosis = diagnose(options.nodes, await readMachine({ folder: 'runs' }))
-      process.stdout.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : describe(diagnosis))
+      const vms = await readVmFacts()
+      process.stdout.write(
+        options.json ? `${JSON.stringify({ ...diagnosis, vms }, null, 2)}\n` : describe(diagnosis) + describeVms(vms),
+      )
       process.exitCode = diagnosis.fit ? ExitCode.pass : ExitCode.notFit
     })
+}
+
+function describeVms({ qemu, words }: VmFacts): string {
+  const title = qemu === null ? 'microVMs: no QEMU' : `microVMs: QEMU ${qemu}`
+  return `\n${title}\n${words.map(line => `  ${line}\n`).join('')}`
 }
 
 function parseCount(text: string): number {

@@ -20,6 +20,8 @@ t.test('doctor says as JSON how many nodes fit, and its exit code whether that i
   const diagnosis = JSON.parse(fit.out)
   t.match(diagnosis, { schema: 'nslab.doctor/1', nodes_count: 1, limits: Array })
   t.equal(fit.code, diagnosis.fit ? 0 : 3)
+  const { vms } = JSON.parse(fit.out) as { vms: { qemu: string | null; kvm: boolean | null; words: string[] } }
+  t.match(vms, vms.qemu === null ? { kvm: null, words: [/apt-get install/] } : { kvm: Boolean, words: [/^KVM /] })
   const unfit = await nslab(t, 'doctor', '--nodes', '100000000')
   t.equal(unfit.code, 3)
   t.match(unfit.out, 'not fit for 100000000 nodes')
