@@ -47,7 +47,9 @@ export interface Netns {
   addUplink(uplink: UplinkSpec): Promise<void>
   /** Removes a virtual uplink, and its routes with it. Does nothing where there is none of this name. */
   removeUplink(name: string): Promise<void>
-  /** Adds routes, or moves those to the same network. Rejects at the first that the kernel refuses; earlier ones stay. */
+  /**
+   * Adds routes, or moves those to the same network. Rejects at the first that the kernel refuses; earlier ones stay.
+   */
   addRoutes(routes: readonly UplinkRoute[]): Promise<void>
   /** Takes routes out. Those that are not there are passed over. */
   removeRoutes(routes: readonly UplinkRoute[]): Promise<void>

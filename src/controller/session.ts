@@ -16,8 +16,8 @@ export interface Port {
 }
 
 /**
- * fresh: connected, has said nothing. contending: wants an id whose node is being asked whether it lives. joined: counts
- * as its node. closed: whatever still arrives is dropped.
+ * fresh: connected, has said nothing. contending: wants an id whose node is being asked whether it lives. joined:
+ * counts as its node. closed: whatever still arrives is dropped.
  */
 export type Stage = 'fresh' | 'contending' | 'joined' | 'closed'
 

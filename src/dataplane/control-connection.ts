@@ -117,8 +117,8 @@ export class ControlConnection<Owner> implements FrameSink {
     if (opcode !== Opcode.close) return true
     if (payload.length > 2) this.#reason = payload.toString('utf8', 2)
     this.#write(Opcode.close, payload.subarray(0, 2))
-    // Not by FIN: one that is on its way can't be made a reset any more (libuv refuses), so that close() in the same turn
-    // would leave the descriptor open, and with it the namespace.
+    // Not by FIN: one that is on its way can't be made a reset any more (libuv refuses), so that close() in the same
+    // turn would leave the descriptor open, and with it the namespace.
     this.#socket.resetAndDestroy()
     return false
   }
