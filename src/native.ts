@@ -283,8 +283,8 @@ export interface Links {
 
 export interface LinksConstructor {
   /**
-   * `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. `silenceMs`: a link whose peer has been
-   * silent for so long goes down with ETIMEDOUT; 2000 or more, default 8000.
+   * `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. `silenceMs`: a link whose peer has
+   * been silent for so long goes down with ETIMEDOUT; 2000 or more, default 8000.
    */
   new (runId: Uint8Array, onEvents: (events: readonly LinkEvent[]) => void, silenceMs?: number): Links
 }
