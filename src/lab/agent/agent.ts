@@ -152,7 +152,7 @@ export class Agent {
     open_site: async (ask, _streams, session) => {
       const { GuestSite } = await import('./site-calls.ts')
       await this.#site?.site.end()
-      this.#site = new GuestSite(session, ask, this.#options.folder)
+      this.#site = await GuestSite.open(session, ask, this.#options.folder)
       return null
     },
     baseline: ask => this.#openSite.site.baseline(ask),

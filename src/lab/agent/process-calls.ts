@@ -70,11 +70,13 @@ interface SpawnRequest {
   readonly stdio: StdioOptions
   readonly env: NodeJS.ProcessEnv
   readonly cwd?: string
+  /** Default true. */
+  readonly detached?: boolean
 }
 
 async function started(argv: readonly string[], request: SpawnRequest): Promise<ChildProcess> {
   const [command = '', ...args] = argv
-  const child = spawn(command, args, { ...request, detached: true })
+  const child = spawn(command, args, { detached: true, ...request })
   try {
     await once(child, 'spawn')
     return child
@@ -103,7 +105,8 @@ export async function openShell(session: Session, ask: Ask<'open_shell'>): Promi
   try {
     const line = `stty sane rows ${Number(rows)} cols ${Number(columns)}; exec sh -l`
     const env = { ...process.env, TERM: term, HOME: '/root', PS1: `${hostname()}:\\w# ` }
-    const child = await started(['setsid', '-c', 'sh', '-c', line], { stdio: [fd, fd, fd], env })
+    // setsid makes the session; the leader of one already would have to fork.
+    const child = await started(['setsid', '-c', 'sh', '-c', line], { stdio: [fd, fd, fd], env, detached: false })
     watch(session, number, child, [])
     return { pid: child.pid as number }
   } finally {

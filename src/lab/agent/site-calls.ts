@@ -2,6 +2,7 @@
 // first of them is made.
 
 import { existsSync, mkdirSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '../../base/clock.ts'
 import type { ByteStream } from '../../protocol/byte-streams.ts'
@@ -24,7 +25,12 @@ export class GuestSite {
   #output: ByteStream | null = null
 
   /** `folder`: where the site's files are; plan.json is there when a program is started. */
-  constructor(session: Session, { name, run_id, origin_ns }: Ask<'open_site'>, folder: string) {
+  static async open(session: Session, ask: Ask<'open_site'>, folder: string): Promise<GuestSite> {
+    await firstStream()
+    return new GuestSite(session, ask, folder)
+  }
+
+  private constructor(session: Session, { name, run_id, origin_ns }: Ask<'open_site'>, folder: string) {
     this.#session = session
     const programs = join(folder, 'run')
     mkdirSync(programs, { recursive: true })
@@ -60,6 +66,18 @@ export class GuestSite {
     await this.site.sampleEvery(interval_s, sample => this.#session.tell({ is: 'sample', sample }))
     return null
   }
+}
+
+/**
+ * From its first stream on libuv keeps a descriptor of /dev/null in reserve. A guest's agent has no stream before it
+ * starts a program: the reserve would be counted as left behind by the run.
+ */
+function firstStream(): Promise<void> {
+  return new Promise(resolve => {
+    connect('/nowhere')
+      .on('error', () => {})
+      .once('close', () => resolve())
+  })
 }
 
 /** Both ways; where the runner has gone the program sees its channel end, and stops by itself. */
