@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
 import { EXIT_PORT, probeRom, STATUS_RIGHT, STATUS_WRONG } from './probe-rom.ts'
-import { findQemu, QEMU_NAME, QEMU_REMEDY, spawnQemu } from './qemu-program.ts'
+import { errorsOf, findQemu, QEMU_NAME, QEMU_REMEDY, spawnQemu } from './qemu-program.ts'
 import type { Accelerator } from './spec.ts'
 
 export interface KvmProbe {
@@ -120,7 +120,7 @@ async function runRom(
     const [code, signal] = (await once(child, 'close').finally(() => clearTimeout(timer))) as [number | null, string]
     if (code === STATUS_RIGHT) return null
     if (code === STATUS_WRONG) return 'the guest computed a wrong sum'
-    if (!late) return `QEMU ended with ${code ?? signal}${lastError(words)}`
+    if (!late) return [`QEMU ended with ${code ?? signal}`, ...errorsOf(words).slice(0, 1)].join(': ')
     return `${wordsOf(iterations)} took over ${deadlineMs / 1000} s: something emulates them`
   } catch (error) {
     return `QEMU can't be started: ${(error as Error).message}`
@@ -139,10 +139,4 @@ function openRom(rom: Buffer): number {
   } finally {
     rmSync(folder, { recursive: true })
   }
-}
-
-/** The first line in which QEMU says what is wrong: warnings come before, consequences after. */
-function lastError(words: string): string {
-  const lines = words.split('\n').filter(line => line.trim() !== '' && !line.includes('warning:'))
-  return lines[0] === undefined ? '' : `: ${lines[0].replace(/^[^ ]*: /, '')}`
 }

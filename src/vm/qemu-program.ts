@@ -53,6 +53,12 @@ export function spawnQemu(program: string, args: readonly string[], stdio: Stdio
   })
 }
 
+/** Of what QEMU said on standard error, the lines that tell what is wrong, without its name. */
+export function errorsOf(words: string): string[] {
+  const lines = words.split('\n').map(line => line.replace(/^\S*qemu\S*: /, '').trim())
+  return lines.filter(line => line !== '' && !line.startsWith('warning:'))
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)

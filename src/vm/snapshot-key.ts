@@ -18,7 +18,7 @@ export interface SnapshotOf {
 
 /**
  * 24 hex digits over everything that a guest's state depends on: image, QEMU, the machine it makes, the kernel's words,
- * and this boot of this machine. Names, MAC addresses, console and disk files differ from clone to clone.
+ * and this boot of this machine. Names, MAC addresses and console files differ from clone to clone.
  */
 export function snapshotKey(spec: VmSpec, of: SnapshotOf): string {
   const neutral: VmSpec = {
@@ -27,7 +27,6 @@ export function snapshotKey(spec: VmSpec, of: SnapshotOf): string {
     consoleFile: '',
     memoryFile: { path: '', access: 'shared' },
     nics: (spec.nics ?? []).map(({ to }) => ({ mac: '', to: to === 'stream' ? to : { tapFd: 0 } })),
-    disks: (spec.disks ?? []).map(({ readOnly }) => ({ path: '', readOnly })),
   }
   const facts = {
     image: of.imageDigest,

@@ -2,6 +2,7 @@
 
 import { NslabError } from '../base/errors.ts'
 import { consoleLines, memoryShortage, panicReason } from './console-text.ts'
+import { errorsOf } from './qemu-program.ts'
 import type { Diagnosis, VmEnd, VmEndKind } from './spec.ts'
 
 /** Console lines that an end keeps: a panic with its stack has some 40. */
@@ -50,8 +51,9 @@ function seen(facts: EndFacts, status: string): { kind: VmEndKind; words: string
     return { kind: 'out_of_memory', words: `ran out of memory (${shortage}) and switched itself off` }
   }
   if (reason === 'guest-reset') return { kind: 'guest_reset', words: 'reset itself' }
-  const lastWord = consoleLines(facts.qemuWords).at(-1)
-  return { kind: 'qemu_died', words: `lost its QEMU (${status}${lastWord === undefined ? '' : `: ${lastWord}`})` }
+  // What is wrong comes first, then its consequences.
+  const said = [status, ...errorsOf(facts.qemuWords).slice(0, 2)].join(': ')
+  return { kind: 'qemu_died', words: `lost its QEMU (${said})` }
 }
 
 /** The end of a VM that should have lived, as VM_FAILED. */

@@ -116,6 +116,8 @@ t.test('what QEMU refuses is told in its own words', async t => {
   await t.rejects(kernel, { code: 'VM_FAILED', facts: { kind: 'qemu_died', words: /nowhere\/vmlinux.*No such file/ } })
   const mac = started({ nics: [{ mac: 'nonsense', to: 'stream' }] })
   await t.rejects(mac, { code: 'VM_FAILED', facts: { words: /mac/ } })
+  const disk = started({ disks: [{ path: '/nowhere/disk', readOnly: false }] })
+  await t.rejects(disk, { code: 'VM_FAILED', facts: { words: /exit 1: .*nowhere\/disk.*No such file/ } })
   await t.rejects(started({ consoleFile: '/nowhere/console.log' }), {
     code: 'DISK_REFUSED',
     facts: { reason: 'ENOENT' },

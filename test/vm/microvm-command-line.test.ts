@@ -84,6 +84,7 @@ t.test('clones differ in names and places, and are one kind', async t => {
     key({ commandLine: 'quiet' }),
     key({ disks: [{ path: '/x', readOnly: false }] }),
     key({ disks: [{ path: '/x', readOnly: true }] }),
+    key({ disks: [{ path: '/y', readOnly: true }] }),
     key({ fwCfg: [{ name: 'opt/nslab/config', path: '/x' }] }),
     key({}, { imageDigest: 'b' }),
     key({}, { tscKhz: 1 }),

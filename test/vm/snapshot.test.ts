@@ -207,6 +207,28 @@ t.test('where nothing can be kept, VMs boot', async t => {
   t.match(notices, [/MiB free, a saved VM may take 67108864/])
 })
 
+t.test('a clone may reboot, where that is allowed: it then is as new', async t => {
+  const { start } = await lab(t)
+  const { vm, opened: shell, how } = await start('a', { spec: { reboots: 'allowed' } })
+  t.equal(how, 'restored')
+  t.equal(await shell.run('echo $saved'), 'yes\n')
+  shell.send('reboot -f')
+  await shell.ready()
+  t.equal(await shell.run('echo $saved'), '\n')
+  t.match(await vm.powerdown(() => shell.send('poweroff -f'), 60_000), { kind: 'guest_shutdown' })
+})
+
+t.test('a VM with a disk of its own boots: what a saved guest remembers of a disk may be wrong', async t => {
+  const { start, saves, notices } = await lab(t)
+  const path = join(scratchFolder(t), 'disk')
+  writeFileSync(path, '')
+  truncateSync(path, 1 << 20)
+  const { how, vm } = await start('a', { spec: { disks: [{ path, readOnly: false }] } })
+  t.same([how, saves(), notices], ['booted', 0, []])
+  await vm.kill()
+  t.equal((await start('b', { spec: { disks: [{ path, readOnly: true }] } })).how, 'restored')
+})
+
 t.test('nothing runs on when saving is over', async t => {
   const mark = `NSLAB_TEST_MARK=saved.${process.pid}`
   const [name, value] = mark.split('=') as [string, string]
