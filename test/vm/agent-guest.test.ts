@@ -35,6 +35,12 @@ t.test('a guest says who it is, is who it is told to be, and tells what its kern
   t.equal(await inGuest(guest, 'hostname'), 'vm7')
   const wallS = Number(await inGuest(guest, 'date +%s'))
   t.ok(Math.abs(wallS - Date.now() / 1000) < 10, `${wallS} s is about now`)
+  const other = { hostname: 'other', interfaces: [], wall_ms: 1e12, seed: 'AAAA' }
+  t.match(await channel.call('identity', other), { hostname: 'other', identity_count: 2 })
+  const otherS = Number(await inGuest(guest, 'date +%s'))
+  t.ok(otherS >= 1e9 && otherS < 1e9 + 60, `${otherS} s is what it was told`)
+  const wrong = { ...other, interfaces: [{ name: 'eth7', mac: '52:54:00:00:00:01' }] }
+  await t.rejects(channel.call('identity', wrong), { code: 'KERNEL_REFUSED', facts: { operation: /eth7/ } })
 
   // Its clock, as this machine sees it: nothing that was asked for and answered in between lies outside.
   const beforeNs = process.hrtime.bigint()
