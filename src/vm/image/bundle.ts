@@ -1,10 +1,10 @@
 // nslab's programs as few files: a guest's emulated processor takes seconds to find and link some hundred ES modules.
-// A command's own chunk is loaded when that command is asked for, as on this machine; the agent's few are read in a
-// tenth of a second. CommonJS, because loading ES modules costs 0.15 s there before the first of them runs.
+// A command's own chunks are loaded when that command is asked for, as on this machine; the agent's are in the
+// first file. CommonJS, because loading ES modules costs 0.15 s there before the first of them runs.
 
 import { readFile } from 'node:fs/promises'
 import { basename, relative } from 'node:path'
-import { build, type Plugin, stop, transform } from 'esbuild'
+import { build, type Metafile, type Plugin, stop, transform } from 'esbuild'
 
 /** What a guest has no use for, or not even this machine has. */
 const LEFT_OUT = ['esbuild', 'pg-native', 'pg-cloudflare', 'bufferutil', 'utf-8-validate']
@@ -22,6 +22,8 @@ export interface BundleRequest {
   readonly root: string
   /** The compiled program that starts all others: a path in `root`, two folders deep. */
   readonly entry: string
+  /** What it loads on demand and is to start fastest: its chunks are in the entry's own file. */
+  readonly fast: string
 }
 
 /** The entry and all that it imports: path in nslab's folder → text. The same inputs give the same texts. */
@@ -34,8 +36,8 @@ export async function bundlePrograms(request: BundleRequest): Promise<Record<str
   }
 }
 
-async function bundle({ root, entry }: BundleRequest): Promise<Record<string, string>> {
-  const { outputFiles } = await build({
+async function bundle({ root, entry, fast }: BundleRequest): Promise<Record<string, string>> {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
     bundle: true,
@@ -50,11 +52,57 @@ async function bundle({ root, entry }: BundleRequest): Promise<Record<string, st
     outbase: root,
     chunkNames: `${CHUNKS}/[name]-[hash]`,
     plugins: [placed(root, entry)],
+    metafile: true,
     write: false,
     logLevel: 'silent',
   })
-  const files = outputFiles.map(async ({ path, text }) => [relative(root, path), await asCommonJs(text, path)] as const)
-  return Object.fromEntries(await Promise.all(files))
+  const texts = outputFiles.map(async ({ path, text }) => [relative(root, path), await asCommonJs(text, path)] as const)
+  return packed(Object.fromEntries(await Promise.all(texts)), entry, eager(metafile, [entry, fast]))
+}
+
+/** Names of the chunks that these sources need before they run, and of their own. */
+function eager({ outputs }: Metafile, sources: readonly string[]): Set<string> {
+  const found = new Set<string>()
+  const visit = (path: string): void => {
+    if (found.has(path)) return
+    found.add(path)
+    for (const { kind, path: needed } of outputs[path]?.imports ?? []) {
+      if (kind === 'import-statement' && needed in outputs) visit(needed)
+    }
+  }
+  for (const [path, { entryPoint }] of Object.entries(outputs)) {
+    if (entryPoint !== undefined && sources.includes(entryPoint)) visit(path)
+  }
+  return new Set([...found].map(path => basename(path)))
+}
+
+/**
+ * Puts the `inside` chunks into the entry's file: finding and reading each of them takes 10 ms there. Every chunk asks
+ * the entry for another one, which has it inside or requires it, so that there is one of each.
+ */
+function packed(files: Record<string, string>, entry: string, inside: ReadonlySet<string>): Record<string, string> {
+  const isInside = (path: string): boolean => path !== entry && inside.has(basename(path))
+  const chunks = Object.entries(files).filter(([path]) => isInside(path))
+  const functions = chunks.map(([path, text]) => `${JSON.stringify(basename(path))}(module, exports) {\n${text}}`)
+  const loader = `"use strict";
+const nslabChunks = {\n${functions.join(',\n')}\n};
+const nslabLoaded = new Map();
+function nslabChunk(name) {
+  if (!Object.hasOwn(nslabChunks, name)) return require("../../${CHUNKS}/" + name);
+  let module = nslabLoaded.get(name);
+  if (module !== undefined) return module.exports;
+  nslabLoaded.set(name, (module = { exports: {} }));
+  nslabChunks[name](module, module.exports);
+  return module.exports;
+}
+exports.nslabChunk = nslabChunk;
+`
+  const others = Object.entries(files).filter(([path]) => !isInside(path) && path !== entry)
+  const ask = `"use strict";\nconst { nslabChunk } = require("../../${entry}");\n`
+  return Object.fromEntries([
+    [entry, loader + files[entry]],
+    ...others.map(([path, text]) => [path, ask + text] as const),
+  ])
 }
 
 /** `import()` becomes a require that is put off: the loader of ES modules is never started. */
@@ -67,7 +115,8 @@ async function asCommonJs(text: string, path: string): Promise<string> {
     sourcefile: basename(path),
     logLevel: 'silent',
   })
-  return `"use strict";\n${code.includes('nslabModule(') ? MODULE_URL : ''}${code}`
+  const asking = code.replaceAll(/\brequire\("(?:\.|\.\.\/chunks)\/([\w.-]+)"\)/g, 'nslabChunk("$1")')
+  return `"use strict";\n${asking.includes('nslabModule(') ? MODULE_URL : ''}${asking}`
 }
 
 const placed = (root: string, entry: string): Plugin => ({

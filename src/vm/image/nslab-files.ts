@@ -19,8 +19,9 @@ export const GUEST_ROOT = 'nslab'
 
 /** What starts all of nslab's programs. */
 const PROGRAMS = 'dist/cli/main.js'
+const AGENT = 'dist/cli/agent.js'
 /** Counts up when the same compiled programs shall give another bundle. */
-const BUNDLE_VERSION = 3
+const BUNDLE_VERSION = 5
 const NATIVE = 'native/build/Release'
 
 /** A folder with nslab's programs, made anew when something of them has changed. Throws IMAGE_UNFIT. */
@@ -30,7 +31,7 @@ export async function bundled(role: ImageRole, facts: FileFacts, derived: Derive
   const digests = await Promise.all([...compiled, 'package-lock.json'].map(path => facts.digest(join(root, path))))
   return derived.folder(`programs-${BUNDLE_VERSION}`, [...compiled, ...digests], async to => {
     const { bundlePrograms } = await import('./bundle.ts')
-    for (const [path, text] of Object.entries(await bundlePrograms({ root, entry: PROGRAMS }))) {
+    for (const [path, text] of Object.entries(await bundlePrograms({ root, entry: PROGRAMS, fast: AGENT }))) {
       await mkdir(dirname(join(to, path)), { recursive: true })
       await writeFile(join(to, path), text)
     }
