@@ -1,5 +1,5 @@
-// The command line of one microVM's QEMU: a pure function of its spec. Why each word is there was measured; without some
-// of them a guest hangs at boot or loses its clock.
+// The command line of one microVM's QEMU: a pure function of its spec. Why each word is there was measured; without
+// some of them a guest hangs at boot or loses its clock.
 
 import type { DeterministicSpec, NicSpec, VmSpec } from './spec.ts'
 
@@ -20,9 +20,9 @@ export const CTL_PORT = 'nslab.ctl'
 export const RESULTS_PORT = 'nslab.results'
 
 /**
- * MiB for translated code; QEMU would take a gigabyte and fill it. Where the code of a guest's programs does not fit, all
- * of it is translated again and again. A ring of 100 in one VM (three Node.js programs), processor time of the run: 215 s
- * with 32 MiB, 39 with 64, 36 with 96, 35 with 128 and 192. To boot, 32 is enough.
+ * MiB for translated code; QEMU would take a gigabyte and fill it. Where the code of a guest's programs does not fit,
+ * all of it is translated again and again. A ring of 100 in one VM (three Node.js programs), processor time of the run:
+ * 215 s with 32 MiB, 39 with 64, 36 with 96, 35 with 128 and 192. To boot, 32 is enough.
  */
 const TRANSLATION_BUFFER_MIB = 128
 /** Where a whole run is in one VM, three programs' code: measured to take half of the processor time that 32 takes. */

@@ -51,8 +51,8 @@ const POLL_MS = 5
 
 /**
  * Starts a VM in the fastest way: from a saved one, which is made where there is none. Where that can't be done it
- * boots, and `onNotice` is told why; one with a disk of its own always boots. Throws what booting throws (of the VM that was to be saved, too), and what `open`
- * throws for a booted VM.
+ * boots, and `onNotice` is told why; one with a disk of its own always boots. Throws what booting throws (of the VM that
+ * was to be saved, too), and what `open` throws for a booted VM.
  */
 export async function startFast<T>(spec: VmSpec, options: SnapshotOptions<T>): Promise<Started<T>> {
   const { clock = systemClock, onNotice } = options
@@ -138,7 +138,7 @@ async function save<T>(spec: VmSpec, key: string, options: SnapshotOptions<T>): 
   }
 }
 
-/** What the guest said that could not be saved is the first part of what the VM says that boots instead, if one does. */
+/** What a guest said that could not be saved comes first in the console of the VM that boots instead, if one does. */
 function keepConsole(scratch: Snapshot, { consoleFile }: VmSpec): void {
   try {
     appendFileSync(consoleFile, readFileSync(scratch.consolePath))

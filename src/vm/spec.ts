@@ -121,7 +121,7 @@ export interface VmEnd {
 
 /** What a VM that no longer answers was doing. */
 export interface Diagnosis {
-  /** Each virtual processor's registers at three moments, as QEMU prints them, shortened to what tells: RIP, CPL, HLT. */
+  /** Each virtual processor's registers at three moments, of what QEMU prints those that tell: RIP, CPL, HLT. */
   readonly registers: readonly string[]
   /** Whether the guest's kernel answered a non-maskable interrupt by a panic; its stack is then on the console. */
   readonly nmiAnswered: boolean
