@@ -22,8 +22,8 @@ import { GUEST_PROTOCOL } from '../protocol/guest.ts'
 /** A VM's stream closes some moments before all that it said last was read. */
 const EXPLANATION_LIMIT_MS = 10_000
 
-/** An agent that is well answers in milliseconds, hundreds of them where its processor is emulated and busy. */
-const CALL_LIMIT_S = 30
+/** An agent that is well answers in milliseconds, in seconds where its processor is emulated and shared by many. */
+const CALL_LIMIT_S = 60
 
 /**
  * Numbers of calls, streams and processes start anywhere: what a guest still says to a runner of its past, or of the
