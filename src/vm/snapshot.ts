@@ -51,8 +51,8 @@ const POLL_MS = 5
 
 /**
  * Starts a VM in the fastest way: from a saved one, which is made where there is none. Where that can't be done it
- * boots, and `onNotice` is told why; one with a disk of its own always boots. Throws what booting throws (of the VM that
- * was to be saved, too), and what `open` throws for a booted VM.
+ * boots, and `onNotice` is told why; one with a disk of its own always boots. Throws what booting throws (of the VM
+ * that was to be saved, too), and what `open` throws for a booted VM.
  */
 export async function startFast<T>(spec: VmSpec, options: SnapshotOptions<T>): Promise<Started<T>> {
   const { clock = systemClock, onNotice } = options
