@@ -22,6 +22,7 @@ export interface FaultTable {
 export function readFaults(
   tables: readonly FaultTable[],
   hostsCount: number,
+  network: 'switch' | 'tap',
   path: Path,
   problems: Problems,
 ): FaultConfig[] {
@@ -37,6 +38,8 @@ export function readFaults(
     if (hostsCount === 1)
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs several hosts (hosts.count)' })
     checkImpairment(table, at, problems)
+    if (table.do === 'impair' && network === 'tap')
+      problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs hosts.network = "switch"' })
     return {
       atS: secondsOf(table.at),
       forS: secondsOf(table.for),

@@ -46,7 +46,7 @@ export function parseScenario(
   const nodesCount = nodesCountOf(controller.topology)
   sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
-  const faults = bad.has('fault') ? [] : readFaults(shell.fault, hostsCount, ['fault'], problems)
+  const faults = bad.has('fault') ? [] : readFaults(shell.fault, hostsCount, shell.hosts.network, ['fault'], problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, nodesCount, ['gate'], problems)
   // Counts are only compared where both are right: what is wrong already needs no second problem.
   if (problems.count === 0 && dataplanes.length === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)

@@ -62,6 +62,15 @@ t.test('faults of one host may not meet, those of several may', t => {
   t.end()
 })
 
+t.test('a bridge of the kernel neither loses frames nor delays them', t => {
+  const text = `${ring(3)}network = "tap"\n[[fault]]\nat = "1s"\nfor = "1s"\ndo = "impair"\nhosts = ["host1"]\nloss = 0.1`
+  t.match(
+    issuesOf(() => parse(text)),
+    [{ key: 'fault[0].do', problem: /needs hosts.network = "switch"/ }],
+  )
+  t.end()
+})
+
 t.test('one host alone has nobody to be cut off from', t => {
   const issues = issuesOf(() => parse(`${ring(1)}[[fault]]\nat = "1s"\nfor = "1s"\ndo = "cut"\nhosts = ["host1"]`))
   t.match(issues, [{ key: 'fault[0].do', problem: /needs several hosts/ }])
