@@ -1,4 +1,4 @@
-// Deterministic runs: whether each has the same digest, also beside processor hogs, and what counting instructions costs
+// Deterministic runs: whether each has the same digest, beside processor hogs, too, and what the counting costs
 // against the same ring on this machine and in an emulated VM that counts none.
 
 import { type ChildProcess, spawn } from 'node:child_process'

@@ -1,11 +1,10 @@
 // The one machine that a deterministic run is on: found or built for a scenario, or found again for a repetition.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import type { Scenario } from '../config/types.ts'
 import { imageFor } from '../vm/image/build.ts'
-import { cacheFolder } from '../vm/image/cache.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
 import { installQemu } from '../vm/install.ts'
@@ -32,7 +31,7 @@ const QEMU_BYTES = 500e6
 const BEAT_S = 10
 const BEATS_MAX = 500
 
-/** Words for the kernel: who it is, and not to wake up twice a second to look at its memory, an hour of nothing long. */
+/** Words for the kernel: who it is, and not to wake up twice a second, an hour of nothing long, to tidy its memory. */
 const KERNEL_WORDS = ['nslab.name=vm1', 'sysctl.vm.compaction_proactiveness=0']
 
 /**
@@ -72,7 +71,13 @@ export async function prepareDeterministic(
     notes: notesOf(machine, asked),
     beat_s: Math.max(BEAT_S, scenario.run.holdS / BEATS_MAX),
   }
-  const preparation = { record: { schema: 'nslab.deterministic/1', machine, input } as const, image, qemu }
+  const record: DeterministicRecord = {
+    schema: 'nslab.deterministic/1',
+    machine,
+    input,
+    image_file: join(image.folder, 'image.json'),
+  }
+  const preparation = { record, image, qemu }
   await requireRoom(preparation, asked.run.out ?? '.')
   return preparation
 }
@@ -92,40 +97,32 @@ export async function prepareReplay(
     const reason = `it was run by QEMU ${machine.qemu_version}, and here there is ${qemu.version}`
     throw new NslabError('NOT_REPEATABLE', { folder, kind: 'other_qemu', reason })
   }
-  const image = await imageAgain(machine, options)
+  const image = await imageAgain(record, options)
   if (image.digest !== machine.image.digest) {
     const reason = `it was run with the image ${short(machine.image.digest)}, and here there is ${short(image.digest)} (${changes(machine, image)})`
     throw new NslabError('NOT_REPEATABLE', { folder, kind: 'other_image', reason })
   }
   const { schema } = record
-  const preparation = { record: { schema, machine, input }, image, qemu }
+  const image_file = join(image.folder, 'image.json')
+  const preparation = { record: { schema, machine, input, image_file }, image, qemu }
   await requireRoom(preparation, '.')
   return preparation
 }
 
-/** The one that was named, the run's own where the cache still has it, else what is built here now. */
+/** The one that was named, the run's own where it is still there, else what is built here now. */
 async function imageAgain(
-  { image: { role, digest } }: Machine,
+  { machine: { image }, image_file }: DeterministicRecord,
   { image: named, onStep }: { readonly image?: string | undefined; readonly onStep: (step: string) => void },
 ): Promise<Image> {
   if (named !== undefined) return loadImage(named)
-  const kept = cachedImage(digest)
-  return kept === null ? imageFor(role, { onStep }) : loadImage(kept)
+  return isImage(image_file, image.digest) ? loadImage(image_file) : imageFor(image.role, { onStep })
 }
 
-/** The folder of an image in the cache; null where none has this digest. */
-function cachedImage(digest: string): string | null {
-  const images = join(cacheFolder(), 'images')
+function isImage(file: string, digest: string): boolean {
   try {
-    return (
-      readdirSync(images)
-        .filter(name => !name.startsWith('.'))
-        .map(name => join(images, name))
-        .find(folder => JSON.parse(readFileSync(join(folder, 'image.json'), 'utf8')).digest === digest) ?? null
-    )
+    return JSON.parse(readFileSync(file, 'utf8')).digest === digest
   } catch {
-    // There is no cache, or one that is being changed: what is built now is as good.
-    return null
+    return false
   }
 }
 

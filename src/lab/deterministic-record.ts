@@ -1,4 +1,4 @@
-// What a deterministic run was made of, kept in its folder so that it can be repeated, and the digests of what came out.
+// What a deterministic run was made of, kept in its folder so that it can be repeated, and digests of what came out.
 // What depends on this machine's speed is in a file of its own, which nothing digests.
 
 import { createHash } from 'node:crypto'
@@ -35,6 +35,8 @@ export interface DeterministicRecord {
   readonly schema: 'nslab.deterministic/1'
   readonly machine: Machine
   readonly input: GuestInput
+  /** Where the image was, for whoever repeats the run on the same machine; absolute. */
+  readonly image_file: string
   /** sha256 in hex by path, of every file of the run folder but this one and speed.json. */
   readonly files?: Readonly<Record<string, string>>
   /** sha256 in hex over `files`: equal digests are equal runs. */
@@ -74,6 +76,7 @@ const recordSchema = v.looseObject({
     notes: v.array(text),
     beat_s: v.number(),
   }),
+  image_file: text,
   files: v.optional(v.record(text, text)),
   digest: v.optional(text),
 })

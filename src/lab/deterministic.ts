@@ -2,14 +2,15 @@
 // so that its console, ledger and report are the same to the bit each time. This side makes the run folder and unpacks
 // into it what the guest leaves; judging comes after, from the folder, as for every run.
 
+import { createHash } from 'node:crypto'
 import { createReadStream, rmSync, statfsSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
-import { digestOf } from '../judge/digest.ts'
 import type { Environment, Outcome } from '../judge/types.ts'
 import { unpackFolder } from '../vm/packing.ts'
 import type { VmEnd, VmEndKind } from '../vm/spec.ts'
 import { endError } from '../vm/vm-end.ts'
+import { canonicalJson } from './canonical-json.ts'
 import type { Preparation } from './deterministic-machine.ts'
 import type { GuestOutcome, SentError } from './deterministic-protocol.ts'
 import { type DeterministicRecord, SPEED_NAME, type Speed, sealRecord, writeRecord } from './deterministic-record.ts'
@@ -130,7 +131,7 @@ const restored = (sent: SentError | null): NslabError | null =>
 function environmentOf({ machine, input }: DeterministicRecord): Environment {
   const { image, epoch, memory_mib } = machine
   return {
-    run_id: digestOf(input).slice(0, 32),
+    run_id: createHash('sha256').update(canonicalJson(input)).digest('hex').slice(0, 32),
     started_at: `${epoch}.000Z`,
     level: 'tcg',
     accelerator: input.accelerator,

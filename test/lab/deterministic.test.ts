@@ -36,6 +36,7 @@ const record = {
     notes: [],
     beat_s: 10,
   },
+  image_file: '/image.json',
 } as unknown as DeterministicRecord
 
 /** A folder with these files. */
