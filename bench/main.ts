@@ -3,8 +3,15 @@
 import { Command } from 'commander'
 import { printResult, type Result } from './figures.ts'
 
+interface Entry {
+  readonly shows: string
+  /** Where the option does not say. */
+  readonly nodes?: string
+  readonly load: () => Promise<Bench>
+}
+
 /** Name → what it shows, and how it is measured. */
-const benches: Readonly<Record<string, { readonly shows: string; readonly load: () => Promise<Bench> }>> = {
+const benches: Readonly<Record<string, Entry>> = {
   fabric: {
     shows: 'kernel objects of a fleet against the floor',
     load: async () => (await import('./fabric.ts')).benchFabric,
@@ -17,9 +24,18 @@ const benches: Readonly<Record<string, { readonly shows: string; readonly load: 
     shows: 'namespace switches against the system call',
     load: async () => (await import('./setns.ts')).benchSetns,
   },
+  'vm-boot': {
+    shows: 'an emulated guest up to its agent against the bare kernel',
+    load: async () => (await import('./vm-boot.ts')).benchVmBoot,
+  },
   'vm-net': {
     shows: 'networks between two VMs against their floors',
     load: async () => (await import('./vm-net.ts')).benchVmNet,
+  },
+  deterministic: {
+    shows: 'one digest from run to run, and what counting instructions costs',
+    nodes: '10',
+    load: async () => (await import('./deterministic.ts')).benchDeterministic,
   },
   peers: {
     shows: 'the same ring by mininet, and the chart',
@@ -36,11 +52,11 @@ export interface BenchOptions {
 export type Bench = (options: BenchOptions) => Promise<Result>
 
 const program = new Command('bench').description('nslab benchmarks').showHelpAfterError()
-for (const [name, { shows, load }] of Object.entries(benches)) {
+for (const [name, { shows, nodes: usual = '800', load }] of Object.entries(benches)) {
   program
     .command(name)
     .description(shows)
-    .option('--nodes <list>', 'node counts, comma-separated', '800')
+    .option('--nodes <list>', 'node counts, comma-separated', usual)
     .option('--rounds <n>', 'rounds of each, alternating', '5')
     .option('--chart <file>', 'where to write the chart (SVG)')
     .action(async (options: { nodes: string; rounds: string; chart?: string }) => {
