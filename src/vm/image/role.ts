@@ -14,7 +14,6 @@ const roleSchema = v.strictObject({
   summary: v.string(),
   memory_min_mib: v.pipe(v.number(), v.integer(), v.minValue(64)),
   command_line: words,
-  packages: words,
   programs: words,
   postgres: v.optional(v.boolean(), false),
   modules: v.strictObject({ boot: words, carried: words }),
