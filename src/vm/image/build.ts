@@ -41,8 +41,8 @@ export interface ImageOptions {
 }
 
 /**
- * The image of a role for the present state of nslab and this machine: from the cache, or built (seconds; the first time
- * with a download of 28 MB). Stays in the cache while this process lives.
+ * The image of a role for the present state of nslab and this machine: from the cache, or built (seconds; the first
+ * time with a download of 28 MB). Stays in the cache while this process lives.
  * Throws NOT_FIT where packages can't be had, IMAGE_UNFIT where what they hold doesn't do.
  */
 export async function imageFor(role: ImageRole, options: ImageOptions): Promise<Image> {

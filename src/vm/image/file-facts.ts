@@ -1,5 +1,5 @@
-// What was once found out about a file (its digest, its libraries), kept as long as the file's own times and size stand:
-// an image of a thousand files is known to be current in milliseconds.
+// What was once found out about a file (its digest, its libraries), kept as long as the file's own times and size
+// stand: an image of a thousand files is known to be current in milliseconds.
 
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'

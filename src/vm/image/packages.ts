@@ -42,7 +42,10 @@ export class Packages {
     return newest === undefined ? null : this.#unpacked(newest)
   }
 
-  /** Fetches and unpacks packages; they come in the order of their names. Throws NOT_FIT where that can't be done here, with what to do. */
+  /**
+   * Fetches and unpacks packages; they come in the order of their names. Throws NOT_FIT where that can't be done here,
+   * with what to do.
+   */
   async fetch(names: readonly string[]): Promise<UnpackedPackage[]> {
     await mkdir(this.#folder, { recursive: true })
     const folder = await mkdtemp(join(this.#folder, '.part-'))
