@@ -179,8 +179,11 @@ export class GuestChannel {
 
   /** Resolves when the process with this number has ended; ask before it is started. Rejects with the channel's end. */
   exitOf(process: number): Promise<GuestExit> {
-    if (this.#endReason !== null) return Promise.reject(this.#endReason)
-    const exit = new Promise<GuestExit>((resolve, reject) => this.#exits.set(process, { resolve, reject }))
+    const exit = new Promise<GuestExit>((resolve, reject) => {
+      if (this.#endReason === null) this.#exits.set(process, { resolve, reject })
+      else reject(this.#endReason)
+    })
+    // Nobody waits for a process that could not be started.
     exit.catch(() => {})
     return exit
   }

@@ -1,11 +1,15 @@
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import t from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
 import { NslabError } from '../../src/base/errors.ts'
 import { Agent } from '../../src/lab/agent/agent.ts'
 import { ownMachine } from '../../src/lab/agent/machine.ts'
 import type { GuestNotice } from '../../src/protocol/guest.ts'
+import { rebootGuest } from '../../src/vm/guest.ts'
 import { GuestChannel } from '../../src/vm/guest-channel.ts'
+import { GuestClock } from '../../src/vm/guest-clock.ts'
+import { execInGuest } from '../../src/vm/guest-files.ts'
 import { agentHere, RememberingMachine } from '../fixtures/agent.ts'
 import { socketPair } from '../fixtures/socket-pair.ts'
 
@@ -271,4 +275,20 @@ t.test('an agent that nobody reads does not fill its memory', async t => {
   t.equal(stuck.writableLength, full)
   stuck.destroy()
   await agent.ended
+})
+
+t.test('what is asked of a guest that is lost is refused, and nothing is left that nobody waits for', async t => {
+  const { channel } = await agentHere(t)
+  const hello = await channel.begin(10)
+  const reason = new NslabError('GUEST_LOST', { vm: 'vm1', reason: 'ended' })
+  const clock = new GuestClock(async () => 0n, systemClock)
+  channel.fail(reason)
+  const unhandled: unknown[] = []
+  const hear = (error: unknown): void => void unhandled.push(error)
+  process.on('unhandledRejection', hear)
+  t.teardown(() => process.off('unhandledRejection', hear))
+  await t.rejects(execInGuest(channel, ['true']), reason)
+  await t.rejects(rebootGuest({ channel, clock, hello, readyS: 0 }, { deadlineS: 10 }), reason)
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.same(unhandled, [])
 })
