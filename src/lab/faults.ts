@@ -2,6 +2,7 @@
 
 import { NslabError } from '../base/errors.ts'
 import type { FaultConfig } from '../config/types.ts'
+import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
 import type { Ground } from './ground.ts'
 import type { Hosts } from './hosts.ts'
@@ -37,6 +38,11 @@ export function requireFeasible(faults: readonly FaultConfig[], isHere: boolean)
   if (problems.length > 0) throw new NslabError('NOT_FIT', { problems, limits: ['faults'] })
 }
 
+interface Undone {
+  readonly index: number
+  readonly atS: number
+}
+
 interface Step {
   readonly atS: number
   readonly act: () => Promise<void>
@@ -47,9 +53,26 @@ export async function holdWithFaults(parts: HoldParts): Promise<void> {
   const { context } = parts
   const { faults, run } = context.plan.scenario
   const startedS = context.nowS()
+  const inForce = new Set<number>()
+  const undone: Undone[] = []
   const steps: Step[] = faults.flatMap((fault, index) => [
-    { atS: fault.atS, act: () => begin(parts, fault, index) },
-    { atS: fault.atS + fault.forS, act: () => undo(parts, fault, index) },
+    {
+      atS: fault.atS,
+      act: async () => {
+        inForce.add(index)
+        await begin(parts, fault, index)
+      },
+    },
+    {
+      atS: fault.atS + fault.forS,
+      act: async () => {
+        undone.push({ index, atS: context.nowS() })
+        await undo(parts, fault, index)
+        inForce.delete(index)
+        // Nothing is whole while another fault lasts: the last of them to end is recovered from for all.
+        if (inForce.size === 0) await recover(parts, undone.splice(0))
+      },
+    },
   ])
   // A fault that ends as another begins ends first.
   steps.sort((a, b) => a.atS - b.atS)
@@ -68,7 +91,7 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promi
     const host = hosts.find(name)
     if (op === 'kill') {
       await hosts.kill(host)
-      context.wiring.forget(idsOf(context, host.plan.fleet))
+      context.wiring.forget(idsWith(context, host.plan))
     } else if (op === 'reboot') {
       await hosts.reboot(host, () => context.wiring.forget(idsWith(context, host.plan)))
     } else {
@@ -95,12 +118,10 @@ const impairmentOf = ({ loss, delayS, jitterS }: FaultConfig): { loss: number; d
   jitterS,
 })
 
-/** Undoes the fault and waits until everything is as before it. */
 async function undo(parts: HoldParts, fault: FaultConfig, index: number): Promise<void> {
   const { context, ground, hosts } = parts
   context.folder.ledger.intent('fault_end', { fault: index })
-  const undoneS = context.nowS()
-  await Promise.all(
+  await allOf(
     fault.hosts.map(async name => {
       const host = hosts.find(name)
       if (fault.op === 'kill') {
@@ -111,30 +132,27 @@ async function undo(parts: HoldParts, fault: FaultConfig, index: number): Promis
   )
   context.folder.ledger.done('fault_end', { fault: index })
   context.tell({ kind: 'fault_ended', fault: index, op: fault.op, hosts: fault.hosts })
-  await recover(parts)
-  const recoveredS = context.nowS()
-  context.tell({ kind: 'recovered', fault: index })
-  const { metrics } = context
-  metrics.recovery_s = Math.max(metrics.recovery_s ?? 0, recoveredS - undoneS)
 }
 
 /** Every node ready again, and every link proven, within the scenario's deadline. */
-async function recover({ context, prove }: HoldParts): Promise<void> {
+async function recover({ context, prove }: HoldParts, undone: readonly Undone[]): Promise<void> {
   const limitS = context.plan.scenario.run.deadlineS * DEADLINE_SCALE[context.level]
   const isWhole = (): boolean => context.wiring.ready.size === context.nodesCount
   const late = (): NslabError => missingMembers(context, limitS)
   if (!isWhole()) await context.waitFor(isWhole, limitS, late)
   await prove()
-}
-
-function idsOf({ plan }: RunContext, fleet: number | null): number[] {
-  const planned = fleet === null ? undefined : plan.fleets[fleet]
-  if (planned === undefined) return []
-  return Array.from({ length: planned.nNodes }, (_, index) => planned.nodeIdOffset + index + 1)
+  const recoveredS = context.nowS()
+  const { metrics } = context
+  for (const { index, atS } of undone) {
+    context.tell({ kind: 'recovered', fault: index })
+    metrics.recovery_s = Math.max(metrics.recovery_s ?? 0, recoveredS - atS)
+  }
 }
 
 /** Whose connections end with a host: of a controller everybody's. */
-function idsWith(context: RunContext, { programs, fleet }: HostPlan): number[] {
-  if (!programs.includes('controller')) return idsOf(context, fleet)
-  return Array.from({ length: context.nodesCount }, (_, index) => index + 1)
+function idsWith({ plan, nodesCount }: RunContext, { programs, fleet }: HostPlan): number[] {
+  const own = fleet === null ? undefined : plan.fleets[fleet]
+  const isEverybody = programs.includes('controller') || own === undefined
+  const [first, count] = isEverybody ? [1, nodesCount] : [own.nodeIdOffset + 1, own.nNodes]
+  return Array.from({ length: count }, (_, index) => first + index)
 }

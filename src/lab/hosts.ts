@@ -4,6 +4,7 @@
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
+import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
 import type { Ground } from './ground.ts'
 import { DEADLINE_SCALE } from './levels.ts'
@@ -33,12 +34,15 @@ export class Hosts {
   readonly all: readonly RunHost[]
   readonly #context: RunContext
   readonly #ground: Ground
+  readonly #admit: (site: Site) => Promise<void>
   /** Of every namespace that the run made, by site: inode → cookie. */
   readonly #cookies = new Map<string, Map<number, string>>()
 
-  constructor(context: RunContext, ground: Ground) {
+  /** `admit`: counts a kernel that has begun anew, and has it sampled, before anything of the run is there. */
+  constructor(context: RunContext, ground: Ground, admit: (site: Site) => Promise<void>) {
     this.#context = context
     this.#ground = ground
+    this.#admit = admit
     this.all = context.plan.hosts.map(plan => ({ plan, programs: new Map(), life: 0 }))
   }
 
@@ -63,7 +67,7 @@ export class Hosts {
 
   /** Makes every fabric root and starts every program; resolves when all are ready. */
   async start(): Promise<void> {
-    await Promise.all(this.all.map(host => this.startHost(host)))
+    await allOf(this.all.map(host => this.startHost(host)))
   }
 
   /** Makes one host's root and starts its programs; resolves when they are ready. */
@@ -140,14 +144,23 @@ export class Hosts {
     programs.clear()
     onDown()
     await this.#ground.reboot(plan)
-    host.life += 1
-    await this.startHost(host)
+    await this.#startAnew(host)
     programs.get('dataplane')?.send({ do: 'build' })
   }
 
   /** Brings a killed host back, its programs ready; fleets are to be told to build. */
   async revive(host: RunHost): Promise<void> {
     await this.#ground.revive(host.plan)
+    await this.#startAnew(host)
+  }
+
+  async #startAnew(host: RunHost): Promise<void> {
+    const site = this.#ground.siteOf(host.plan)
+    if (site !== null && !this.#ground.isHere) {
+      // Another kernel than before: it numbers its namespaces from the first again.
+      this.#cookies.delete(site.name)
+      await this.#admit(site)
+    }
     host.life += 1
     await this.startHost(host)
   }

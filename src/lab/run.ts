@@ -98,7 +98,10 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const holdings: Holdings = {
     local,
     ground,
-    hosts: new Hosts(context, ground),
+    hosts: new Hosts(context, ground, async site => {
+      await takeBaselines(context, [site])
+      await sample(context, ground, site)
+    }),
     remaining: [],
     found: [],
     baselineTaken: false,
@@ -216,12 +219,14 @@ async function drive(
 }
 
 /** Samples of this machine, and of each guest under its name. */
-async function startSampling({ plan, folder }: RunContext, { ground, local }: Holdings): Promise<void> {
-  const { sampleIntervalS } = plan.scenario.run
-  for (const site of new Set([local, ...ground.sites]))
-    await site.sampleEvery(sampleIntervalS, sample =>
-      folder.samples.append(ground.isHere ? sample : { site: site.name, ...sample }),
-    )
+async function startSampling(context: RunContext, { ground, local }: Holdings): Promise<void> {
+  for (const site of new Set([local, ...ground.sites])) await sample(context, ground, site)
+}
+
+function sample({ plan, folder }: RunContext, { isHere }: Ground, site: Site): Promise<void> {
+  return site.sampleEvery(plan.scenario.run.sampleIntervalS, taken =>
+    folder.samples.append(isHere ? taken : { site: site.name, ...taken }),
+  )
 }
 
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */

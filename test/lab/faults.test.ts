@@ -1,0 +1,113 @@
+// Faults in their order: what a run does to hosts that only remember it.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
+import type { FaultConfig } from '../../src/config/types.ts'
+import { RunContext } from '../../src/lab/context.ts'
+import { type HoldParts, holdWithFaults } from '../../src/lab/faults.ts'
+import type { RunHost } from '../../src/lab/hosts.ts'
+import type { Plan } from '../../src/lab/plan-types.ts'
+import { createRunFolder } from '../../src/lab/run-folder.ts'
+import { ringRun } from '../fixtures/run-folder.ts'
+
+const NAMES = ['host1', 'host2', 'controller'] as const
+
+const fault = (op: FaultConfig['op'], hosts: readonly string[], atS: number, forS: number): FaultConfig => ({
+  op,
+  hosts,
+  atS,
+  forS,
+  loss: 0,
+  delayS: 0,
+  jitterS: 0,
+})
+
+/** Two fleets of two nodes and a controller; a host that is revived has its nodes ready at once. */
+function lab(t: Test, faults: readonly FaultConfig[], revive = async (_name: string): Promise<void> => {}) {
+  const base = mkdtempSync(join(tmpdir(), 'nslab-faults-'))
+  const folder = createRunFolder({ base, scenario: 'ring', seed: 1, clock: systemClock })
+  t.teardown(() => {
+    folder.close()
+    rmSync(base, { recursive: true })
+  })
+  const { plan: alone } = ringRun({ nodes: 4 })
+  const [fleet] = alone.fleets as [Plan['fleets'][number]]
+  const fleets = [0, 2].map((nodeIdOffset, index) => ({ ...fleet, host: `host${index + 1}`, nodeIdOffset, nNodes: 2 }))
+  const hosts = NAMES.map((name, index): RunHost => {
+    const isFleet = index < fleets.length
+    const programs = [isFleet ? 'dataplane' : 'controller'] as const
+    const plan = { name, vm: name, programs, fleet: isFleet ? index : null, uplink: null }
+    return { plan, programs: new Map(), life: 0 }
+  })
+  const scenario = { ...alone.scenario, faults, run: { ...alone.scenario.run, holdS: 0, deadlineS: 1 } }
+  const context = new RunContext({
+    plan: { ...alone, scenario, fleets },
+    folder,
+    clock: systemClock,
+    runId: 'a'.repeat(32),
+    level: 'host',
+    onProgress: () => {},
+    onWarning: () => {},
+  })
+  const said: string[] = []
+  context.watch(event => {
+    if (event.kind === 'recovered') said.push(`recovered ${event.fault}`)
+  })
+  const ready = ({ plan }: RunHost): void => {
+    const ids = plan.fleet === null ? [1, 2, 3, 4] : [2 * plan.fleet + 1, 2 * plan.fleet + 2]
+    for (const node_id of ids) context.tell({ kind: 'node_ready', node_id })
+  }
+  for (const host of hosts) ready(host)
+  const fakes = {
+    find: (name: string) => hosts.find(({ plan }) => plan.name === name),
+    kill: async ({ plan }: RunHost) => void said.push(`kill ${plan.name}`),
+    revive: async (host: RunHost) => {
+      await revive(host.plan.name)
+      said.push(`revive ${host.plan.name}`)
+      ready(host)
+    },
+  }
+  const prove = async (): Promise<void> => {
+    said.push(`prove with ${context.wiring.ready.size}`)
+  }
+  const parts = { context, hosts: fakes, ground: {}, prove, getsRound: async () => false } as unknown as HoldParts
+  return { parts, said, context }
+}
+
+t.test('of faults that meet on several hosts the last to end is recovered from for all', async t => {
+  const { parts, said, context } = lab(t, [fault('kill', ['host1'], 0, 0.1), fault('kill', ['host2'], 0.05, 0.1)])
+  await holdWithFaults(parts)
+  t.same(said, [
+    'kill host1',
+    'kill host2',
+    'revive host1',
+    'revive host2',
+    'prove with 4',
+    'recovered 0',
+    'recovered 1',
+  ])
+  t.ok((context.metrics.recovery_s ?? 0) >= 0.04, 'from the first that was undone')
+})
+
+t.test('when the controller is killed nobody counts as ready until it is back', async t => {
+  const { parts, context } = lab(t, [fault('kill', ['controller'], 0, 0.1)])
+  const held = holdWithFaults(parts)
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(context.wiring.ready.size, 0)
+  await held
+  t.equal(context.wiring.ready.size, 4)
+})
+
+t.test('a host that cannot be brought back is told when no other is still on its way', async t => {
+  const done: string[] = []
+  const { parts } = lab(t, [fault('kill', ['host1', 'host2'], 0, 0)], async name => {
+    if (name === 'host1') throw new Error('no way back')
+    await new Promise(resolve => setTimeout(resolve, 50))
+    done.push(name)
+  })
+  await t.rejects(holdWithFaults(parts), /no way back/)
+  t.same(done, ['host2'])
+})
