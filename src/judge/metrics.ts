@@ -2,6 +2,7 @@
 // whose sources contradict each other, says why and has no value.
 
 import type { Plan } from '../lab/plan-types.ts'
+import { faultsCount, faultsFeltCount, rowsKeptCount } from './fault-metrics.ts'
 import { heldMemoryNoise } from './noise.ts'
 import { rssAtWired, threadsMost } from './process-metrics.ts'
 import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof-metrics.ts'
@@ -75,6 +76,13 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
   database_losses_count: ({ time }) => known(time.counts.database_lost, 'database_lost events'),
   warnings_count: ({ time }) => known(time.counts.warning, 'warning events'),
   errors_count: ({ time }) => known(time.counts.error, 'error events'),
+  faults_count: ({ history }) => known(faultsCount(history.events), 'fault_ended events'),
+  faults_felt_count: ({ history, plan }) =>
+    known(faultsFeltCount(history.events, plannedNodes(plan)), 'walks sent while a fault lasted'),
+  rows_kept_count: ({ history }) => {
+    const rows = rowsKeptCount(history.events)
+    return rows === null ? unknown('no controller came back to its database') : known(rows, 'database_ready event')
+  },
   ...Object.fromEntries(
     Object.entries(proofDerivations).map(([name, derive]) => [name, (f: Facts): Metric => derive(f.proofs)]),
   ),

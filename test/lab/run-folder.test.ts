@@ -104,6 +104,7 @@ t.test('lines and files are whole after close, and nothing is left of the reserv
     'console',
     'events.ndjson',
     'ledger.ndjson',
+    'links.ndjson',
     'plan.json',
     'samples.ndjson',
     'scenario.toml',

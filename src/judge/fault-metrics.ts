@@ -1,0 +1,35 @@
+// What the events say of faults that were done to hosts: how many, which of them anybody felt, what they left.
+
+import type { RunEvent } from '../protocol/events.ts'
+
+/** Faults that no token may get round during. */
+const FELT_BY_TOKENS: ReadonlySet<string> = new Set(['kill', 'cut'])
+
+type FaultEvent = Extract<RunEvent, { kind: 'fault_started' | 'fault_ended' }>
+
+/** Faults that were done and undone. */
+export const faultsCount = (events: readonly RunEvent[]): number =>
+  events.filter(event => event.kind === 'fault_ended').length
+
+/** Of those that cut a ring, how many had a walk sent out while they lasted that did not come home. */
+export function faultsFeltCount(events: readonly RunEvent[], nodesCount: number): number {
+  const faults = events.filter((event): event is FaultEvent => event.kind === 'fault_started')
+  return faults.filter(({ fault, op, t_s: fromS }) => {
+    if (!FELT_BY_TOKENS.has(op)) return false
+    const toS = events.find(event => event.kind === 'fault_ended' && event.fault === fault)?.t_s
+    if (toS === undefined) return false
+    const walks = events.flatMap(event =>
+      event.kind === 'proof_started' && event.t_s >= fromS && event.t_s < toS ? event.proof : [],
+    )
+    return walks.length > 0 && !walks.some(walk => cameHome(events, walk, nodesCount))
+  }).length
+}
+
+const cameHome = (events: readonly RunEvent[], walk: number, nodesCount: number): boolean =>
+  events.some(event => event.kind === 'token_passed' && event.walk === walk && event.hops === nodesCount)
+
+/** Nodes that the database had when a controller came back to it; null: none did. */
+export function rowsKeptCount(events: readonly RunEvent[]): number | null {
+  const back = events.findLast(event => event.kind === 'database_ready' && event.nodes_count !== undefined)
+  return back?.kind === 'database_ready' ? (back.nodes_count ?? null) : null
+}
