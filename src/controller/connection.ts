@@ -2,12 +2,13 @@
 
 import type { Socket } from 'node:net'
 
-import type { RawData, WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 
 import type { ControllerMessage } from '../protocol/messages.ts'
 import { NODE_MESSAGE_BYTES_MAX, parseNodeMessage } from '../protocol/validate.ts'
 import type { Core } from './core.ts'
 import type { Port, Session } from './session.ts'
+import { textFrames } from './text-frames.ts'
 
 /** A peer that reads this slowly is as good as gone: what it was sent and has not taken would fill our memory. */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024
@@ -15,36 +16,50 @@ const UNSENT_BYTES_MAX = 16 * 1024 * 1024
 /** What a ping carries that somebody waits for; those sent now and then carry nothing. */
 const QUESTION = 'alive?'
 
+interface OwnedPeer extends WebSocket {
+  connection: Connection
+}
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  ;(this as OwnedPeer).connection.received(data, isBinary)
+}
+
+function onPong(this: WebSocket, payload: Buffer): void {
+  ;(this as OwnedPeer).connection.ponged(payload)
+}
+
+function onError(this: WebSocket, error: Error): void {
+  ;(this as OwnedPeer).connection.failed(error)
+}
+
+function onClosed(this: WebSocket, code: number): void {
+  ;(this as OwnedPeer).connection.closed(code)
+}
+
 export class Connection implements Port {
   readonly #peer: WebSocket
   readonly #socket: Socket
   readonly #core: Core
   readonly #session: Session
   readonly #openedMs: number
+  readonly #onClose: (connection: Connection) => void
+  /** What `together` gathers. */
+  #gathered: string[] | null = null
   #isAnswering = true
   /** When the question was put that is not answered yet. */
   #askedMs: number | null = null
 
-  constructor(peer: WebSocket, socket: Socket, core: Core, nowMs: number, onClose: () => void) {
+  constructor(peer: WebSocket, socket: Socket, core: Core, nowMs: number, onClose: (connection: Connection) => void) {
     this.#peer = peer
     this.#socket = socket
     this.#core = core
     this.#openedMs = nowMs
+    this.#onClose = onClose
     this.#session = core.open(this)
-    peer.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    peer.on('pong', payload => {
-      this.#isAnswering = true
-      if (this.#askedMs !== null && payload.toString() === QUESTION) this.#answered()
-    })
-    peer.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseOversized()
-      else if (error.code?.startsWith('WS_ERR_') === true) core.refuse(this.#session, 'malformed', error.message)
-      else core.closed(this.#session, `connection broke (${error.code ?? error.message})`)
-    })
-    peer.on('close', (code: number) => {
-      core.closed(this.#session, `connection closed (${code})`)
-      onClose()
-    })
+    // The same functions for every connection: closures would be five a node.
+    const owned = peer as OwnedPeer
+    owned.connection = this
+    owned.on('message', onMessage).on('pong', onPong).on('error', onError).on('close', onClosed)
   }
 
   send(message: ControllerMessage): void {
@@ -52,28 +67,36 @@ export class Connection implements Port {
   }
 
   sendText(text: string): void {
-    if (this.#peer.readyState !== this.#peer.OPEN) return
-    this.#peer.send(text)
-    if (this.#socket.writableLength > UNSENT_BYTES_MAX) this.#drop('does not read what it is sent')
+    if (this.#peer.readyState !== WebSocket.OPEN) return
+    if (this.#gathered !== null) {
+      this.#gathered.push(text)
+      return
+    }
+    this.#write([text])
   }
 
   together(work: () => void): void {
-    this.#socket.cork()
+    if (this.#gathered !== null) {
+      work()
+      return
+    }
+    this.#gathered = []
     try {
       work()
     } finally {
-      this.#socket.uncork()
+      this.#flush()
     }
   }
 
   close(code: number, reason: string): void {
+    this.#flush()
     this.#peer.close(code, reason)
   }
 
   /** By a ping of its own: what is on its way already says nothing about now. */
   ask(): void {
     this.#askedMs ??= performance.now()
-    if (this.#peer.readyState === this.#peer.OPEN) this.#peer.ping(QUESTION)
+    if (this.#peer.readyState === WebSocket.OPEN) this.#peer.ping(QUESTION)
   }
 
   /** Closes a connection that has not joined, at the server's end. */
@@ -99,7 +122,19 @@ export class Connection implements Port {
       return
     }
     this.#isAnswering = false
-    if (this.#peer.readyState === this.#peer.OPEN) this.#peer.ping()
+    if (this.#peer.readyState === WebSocket.OPEN) this.#peer.ping()
+  }
+
+  #flush(): void {
+    const gathered = this.#gathered
+    this.#gathered = null
+    if (gathered !== null && gathered.length > 0 && this.#peer.readyState === WebSocket.OPEN) this.#write(gathered)
+  }
+
+  /** Framed here: `ws` makes two writes and a handful of objects of each message. */
+  #write(texts: readonly string[]): void {
+    this.#socket.write(textFrames(texts))
+    if (this.#socket.writableLength > UNSENT_BYTES_MAX) this.#drop('does not read what it is sent')
   }
 
   #answered(): void {
@@ -112,7 +147,9 @@ export class Connection implements Port {
     this.#peer.terminate()
   }
 
-  #receive(data: RawData, isBinary: boolean): void {
+  // Called by the peer.
+
+  received(data: RawData, isBinary: boolean): void {
     this.#isAnswering = true
     // `ws` gives one Buffer for a message unless told otherwise.
     const bytes = data as Buffer
@@ -125,6 +162,22 @@ export class Connection implements Port {
       if (parsed.ok) this.#core.receive(this.#session, parsed.message)
       else this.#core.refuse(this.#session, 'malformed', parsed.reason)
     }
+  }
+
+  ponged(payload: Buffer): void {
+    this.#isAnswering = true
+    if (this.#askedMs !== null && payload.toString() === QUESTION) this.#answered()
+  }
+
+  failed(error: NodeJS.ErrnoException): void {
+    if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseOversized()
+    else if (error.code?.startsWith('WS_ERR_') === true) this.#core.refuse(this.#session, 'malformed', error.message)
+    else this.#core.closed(this.#session, `connection broke (${error.code ?? error.message})`)
+  }
+
+  closed(code: number): void {
+    this.#core.closed(this.#session, `connection closed (${code})`)
+    this.#onClose(this)
   }
 
   #refuseOversized(): void {

@@ -10,6 +10,7 @@ import { NslabError } from '../base/errors.ts'
 import { NODE_MESSAGE_BYTES_MAX } from '../protocol/validate.ts'
 import { Connection } from './connection.ts'
 import type { Core, CoreEvent } from './core.ts'
+import { Reception, type Upgrade } from './reception.ts'
 
 /** Beyond this `ws` itself ends a connection; up to this a peer that sends too much is told so first. */
 const FRAME_BYTES_MAX = 4 * NODE_MESSAGE_BYTES_MAX
@@ -41,7 +42,12 @@ export class ControlServer {
   readonly #options: Required<ServerOptions>
   readonly #http: Server
   readonly #ws: WebSocketServer
+  readonly #reception: Reception
   readonly #connections = new Set<Connection>()
+  readonly #onClose = (connection: Connection): void => {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#onIdle?.()
+  }
   #sweeper: NodeJS.Timeout | undefined
   #onIdle: (() => void) | undefined
   #lastPingMs = 0
@@ -71,9 +77,11 @@ export class ControlServer {
       closeTimeout: 2_000,
     }
     this.#ws = new WebSocketServer(wsOptions)
-    this.#http.on('upgrade', (request, socket, head) => {
+    const upgrade: Upgrade = (request, socket, head) => {
       this.#ws.handleUpgrade(request, socket, head, peer => this.#accept(peer, socket))
-    })
+    }
+    this.#http.on('upgrade', upgrade)
+    this.#reception = new Reception(this.#http, upgrade)
     this.#http.on('request', (_request, response) => {
       response.writeHead(426, { connection: 'close', upgrade: 'websocket' })
       response.end('This is the control port of an nslab controller: it speaks WebSocket.\n')
@@ -113,23 +121,21 @@ export class ControlServer {
     clearInterval(this.#sweeper)
     this.#http.close()
     this.#http.closeAllConnections()
+    this.#reception.close()
     for (const connection of this.#connections) connection.end()
     if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#onIdle = resolve))
   }
 
   #accept(peer: WebSocket, socket: Duplex): void {
-    const connection = new Connection(peer, socket as Socket, this.#options.core, performance.now(), () => {
-      this.#connections.delete(connection)
-      if (this.#connections.size === 0) this.#onIdle?.()
-    })
-    this.#connections.add(connection)
+    this.#connections.add(new Connection(peer, socket as Socket, this.#options.core, performance.now(), this.#onClose))
   }
 
   #sweep(): void {
     const nowMs = performance.now()
+    const { handshakeDeadlineMs, answerDeadlineMs } = this.#options
+    for (let count = this.#reception.dropSilent(nowMs, handshakeDeadlineMs); count > 0; count--) this.#refuseSilent()
     const isPingDue = nowMs - this.#lastPingMs >= this.#options.pingIntervalMs
     if (isPingDue) this.#lastPingMs = nowMs
-    const { handshakeDeadlineMs, answerDeadlineMs } = this.#options
     for (const connection of this.#connections) {
       if (!connection.dropIfSilent(nowMs, handshakeDeadlineMs, answerDeadlineMs) && isPingDue) connection.ping()
     }
@@ -139,11 +145,16 @@ export class ControlServer {
     socket.destroy()
     // A peer that resets its connection before it asked for anything was not refused.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return
-    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-    const reason = isLate
-      ? 'connected and asked for nothing'
-      : `not a WebSocket request (${error.code ?? error.message})`
-    this.#options.onEvent({ kind: 'refused', code: isLate ? 'silent' : 'malformed', reason })
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      this.#refuseSilent()
+      return
+    }
+    const reason = `not a WebSocket request (${error.code ?? error.message})`
+    this.#options.onEvent({ kind: 'refused', code: 'malformed', reason })
+  }
+
+  #refuseSilent(): void {
+    this.#options.onEvent({ kind: 'refused', code: 'silent', reason: 'connected and asked for nothing' })
   }
 }
 

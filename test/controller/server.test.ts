@@ -6,6 +6,7 @@ import t from 'tap'
 
 import { NslabError } from '../../src/base/errors.ts'
 import { ControlServer } from '../../src/controller/server.ts'
+import { encodeFrame, Opcode } from '../../src/dataplane/web-socket-frames.ts'
 import { NODE_MESSAGE_BYTES_MAX } from '../../src/protocol/validate.ts'
 import { ControlClient, serve, until } from '../fixtures/control-client.ts'
 import { CoreBench, startUp } from '../fixtures/controller.ts'
@@ -97,6 +98,55 @@ t.test('a connection that asks for nothing is closed', async t => {
   t.match(bench.events, [{ kind: 'refused', code: 'silent' }])
 })
 
+t.test('a connection that says nothing at all is closed, by the sweep or by the end', async t => {
+  const { bench, port } = await serve(t, { handshakeDeadlineMs: 30, sweepIntervalMs: 10 })
+  await once(
+    connect(port, '127.0.0.1').on('error', () => {}),
+    'close',
+  )
+  t.match(bench.events, [{ kind: 'refused', code: 'silent', reason: 'connected and asked for nothing' }])
+  const other = await serve(t)
+  const silent = connect(other.port, '127.0.0.1').on('error', () => {})
+  await once(silent, 'connect')
+  const gone = connect(other.port, '127.0.0.1').on('error', () => {})
+  await once(gone, 'connect')
+  gone.end()
+  await once(gone, 'close')
+  await other.server.close()
+  await once(silent, 'close')
+  t.same(other.bench.events, [], 'who goes by itself was not refused')
+})
+
+t.test('a request in parts, an unusual one, and one with a message behind it are all welcome', async t => {
+  const { port } = await serve(t)
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+  const start = 'GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+  const message = encodeFrame(Opcode.text, JSON.stringify(startUp(3)))
+  const cases: readonly (readonly (string | Buffer)[])[] = [
+    [`${start}Conn`, `ection: Upgrade\r\n${key}\r\n\r\n`, message],
+    [`${start}Connection: keep-alive, Upgrade\r\n${key}\r\n\r\n`, message],
+    [Buffer.concat([Buffer.from(`${start}Connection: Upgrade\r\n${key}\r\n\r\n`), message])],
+  ]
+  for (const parts of cases) {
+    const socket = connect(port, '127.0.0.1')
+    let heard = ''
+    socket
+      .on('error', () => {})
+      .on('data', bytes => {
+        heard += bytes.toString('latin1')
+      })
+    await once(socket, 'connect')
+    for (const part of parts) {
+      socket.write(part)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    await until(() => heard.includes('"type":"InstallRoutes"'))
+    t.match(heard, 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=')
+    socket.destroy()
+    await once(socket, 'close')
+  }
+})
+
 t.test('a peer that stops answering has left, those that answer stay', async t => {
   const { bench, port } = await serve(t, { pingIntervalMs: 40, sweepIntervalMs: 10 })
   const [deaf, alive] = [await ControlClient.open(port, false), await ControlClient.open(port)]
@@ -148,16 +198,26 @@ t.test('closing ends every session with "going away", joined or not', async t =>
   t.equal(server.connectionsCount, 0)
 })
 
-t.test('everything a node gets when it joins leaves in one segment', async t => {
-  const { port } = await serve(t)
-  const first = await ControlClient.open(port)
-  first.send(startUp(1))
-  await first.nextOf('InstallRoutes')
-  const second = await ControlClient.open(port)
-  const chunks: Buffer[] = []
-  const { _socket: socket } = second.socket as unknown as { _socket: NodeJS.ReadableStream }
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-  second.send(startUp(2))
-  await second.nextOf('InstallRoutes')
-  t.equal(chunks.length, 1)
+t.test('everything a node gets when it joins leaves in one segment, flows included', async t => {
+  const { bench, port } = await serve(t)
+  bench.core.setFlow(7, { id: 7, srcNodeId: 2, dstNodeId: 3, spec: { flow_len: { Bytes: 1 } } })
+  const join = async (id: number, incarnation = 1) => {
+    const client = await ControlClient.open(port)
+    const chunks: Buffer[] = []
+    const { _socket: socket } = client.socket as unknown as { _socket: NodeJS.ReadableStream }
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    client.send(startUp(id, { incarnation }))
+    await client.nextOf('InstallRoutes')
+    return { client, chunks }
+  }
+  await join(1)
+  const second = await join(2)
+  t.equal(second.chunks.length, 1)
+  await join(3)
+  await second.client.nextOf('AddFlows')
+  second.client.socket.terminate()
+  await until(() => bench.core.connectedCount === 2)
+  const again = await join(2, 2)
+  t.match(await again.client.next(), { type: 'AddFlows', flows: [{ controller_id: 7 }] })
+  t.equal(again.chunks.length, 1)
 })
