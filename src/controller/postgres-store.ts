@@ -9,11 +9,7 @@ import { edgesOf, type FlowRow, flowOf, flowQuery, flowValues, type RouteRow, ro
 import type { RouteEdges } from './routes.ts'
 import { channels, migrations, tables } from './schema.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
-
-/**
- * Waiting this long before a write lets a fleet's joins share a few statements and stay clear of its busiest second.
- */
-const WRITE_DELAY_MS = 250
+import { WRITE_QUIET_MS, WritePace } from './write-pace.ts'
 
 /** Notifications of one statement on many rows arrive one by one; they are answered by one query. */
 const READ_DELAY_MS = 10
@@ -35,6 +31,7 @@ export class PostgresStore implements Store {
   /** Newest state of each id that is not written; while a write is under way, of ids noted since it began. */
   #unwritten = new Map<number, NodeState>()
   #writing = new Map<number, NodeState>()
+  readonly #pace = new WritePace()
   #writeTimer: NodeJS.Timeout | undefined
   #changedRoutes = new Set<number>()
   #changedFlows = new Set<number>()
@@ -69,8 +66,9 @@ export class PostgresStore implements Store {
   }
 
   putNode(state: NodeState): void {
+    this.#pace.noted(performance.now(), this.#unwritten.size === 0)
     this.#unwritten.set(state.nodeId, state)
-    this.#scheduleWrite(WRITE_DELAY_MS)
+    this.#scheduleWrite(WRITE_QUIET_MS)
   }
 
   get unwrittenCount(): number {
@@ -276,7 +274,9 @@ export class PostgresStore implements Store {
     else if (this.#writeTimer !== undefined) return
     this.#writeTimer = setTimeout(() => {
       this.#writeTimer = undefined
-      void this.#write()
+      const waitMs = this.#flushed.length > 0 ? 0 : this.#pace.waitMs(performance.now())
+      if (waitMs > 0) this.#scheduleWrite(waitMs)
+      else void this.#write()
     }, delayMs)
   }
 
@@ -294,7 +294,7 @@ export class PostgresStore implements Store {
       for (const [id, state] of batch) if (!this.#unwritten.has(id)) this.#unwritten.set(id, state)
       this.#onWriteRefused(error)
     }
-    if (this.#unwritten.size > 0) this.#scheduleWrite(WRITE_DELAY_MS)
+    if (this.#unwritten.size > 0) this.#scheduleWrite(WRITE_QUIET_MS)
     else for (const resolve of this.#flushed.splice(0)) resolve()
   }
 
