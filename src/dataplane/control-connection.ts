@@ -54,7 +54,7 @@ export class ControlConnection<Owner> implements FrameSink {
   /** Whether anything came in since the last `probe`. */
   #heard = true
 
-  /** Takes over `fd`, a connected TCP socket, and asks `host` ("address:port") for a WebSocket. */
+  /** Takes over `fd`, a connected TCP socket without delay, and asks `host` ("address:port") for a WebSocket. */
   constructor(fd: number, host: string, owner: Owner, handlers: ControlHandlers<Owner>) {
     this.owner = owner
     this.#handlers = handlers
@@ -63,7 +63,6 @@ export class ControlConnection<Owner> implements FrameSink {
     this.#socket.connection = this as ControlConnection<unknown>
     this.#socket.on('error', onError)
     this.#socket.on('close', onClose)
-    this.#socket.setNoDelay(true)
     this.#socket.write(
       `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${this.#key}\r\n\r\n`,

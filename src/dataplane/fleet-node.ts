@@ -1,6 +1,6 @@
 // One node of a fleet: where it is in its life, and what it holds.
 
-import type { NodeSpec } from '../native.ts'
+import type { Netns, NodeSpec } from '../native.ts'
 import type { ControlConnection } from './control-connection.ts'
 import type { NodeAgent } from './node-agent.ts'
 
@@ -16,6 +16,8 @@ export class FleetNode {
   readonly spec: NodeSpec
   readonly agent: NodeAgent
   stage: Stage = 'absent'
+  /** Its namespace, from when it is told complete until it joins first: asking the fabric again costs more. */
+  netns: Netns | null = null
   connection: ControlConnection<FleetNode> | null = null
   /** What the node calls itself towards controller and peers; rises once the one before was told to anybody. */
   incarnation: number

@@ -266,13 +266,14 @@ export class Fleet {
 
   /** One that was lost again before this was heard has no namespace; its loss is on its way. */
   #tellUp(node: FleetNode): void {
-    let identity: Netns['identity']
+    node.netns = null
     try {
-      identity = this.#fabric.netns(node.index).identity
+      node.netns = this.#fabric.netns(node.index)
     } catch {
       return
     }
-    const netns = { netns_inode: Number(identity.inode), netns_cookie: String(identity.cookie) }
+    const { inode, cookie } = node.netns.identity
+    const netns = { netns_inode: Number(inode), netns_cookie: String(cookie) }
     this.#options.emit({ kind: 'node_up', node_id: node.nodeId, ...netns })
   }
 

@@ -143,8 +143,9 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     // The gateway is in this very kernel: it ends with its connections, or not at all.
     const silence = controllerHost === null ? {} : { silenceMs: peerSilenceMs }
     try {
-      const netns = fabric.netns(node.index)
-      if (this.#options.peersOf !== undefined) this.#listen(node)
+      const netns = node.netns ?? fabric.netns(node.index)
+      node.netns = null
+      if (this.#options.peersOf !== undefined) this.#listen(node, this.#options.peersOf(node.nodeId), netns)
       netns.openSocket({ connect: { address, port: controllerPort, timeoutMs: connectTimeoutMs, ...silence } }).then(
         fd => {
           // As in ControlConnection.close: a FIN that nobody answers would keep the namespace.
@@ -166,7 +167,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
       return
     }
     const attempt = node.attempt
-    this.#listen(node).then(
+    const listening = node.listening ?? this.#listen(node, this.#options.peersOf(node.nodeId))
+    listening.then(
       () => {
         if (node.attempt === attempt && node.stage === 'joining') this.#greet(node)
       },
@@ -236,12 +238,11 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   /**
    * Opens the node's listener where it is not open. It outlives control connections: links go on without a controller.
    */
-  #listen(node: FleetNode, peers = this.#options.peersOf?.(node.nodeId) ?? []): Promise<void> {
+  #listen(node: FleetNode, peers: readonly number[], netns = this.#options.fabric.netns(node.index)): Promise<void> {
     if (node.listening !== null) return node.listening
     const links = this.#links as Links
     const { address } = node.spec
     const { nodeId, incarnation } = node
-    const netns = this.#options.fabric.netns(node.index)
     const request = { nodeId, netns, address, port: this.#options.linkPort, incarnation, peers }
     node.peers = peers
     node.listeningSinceNs = this.#options.clock.nowNs()

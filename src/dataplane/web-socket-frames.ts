@@ -2,7 +2,7 @@
 // Why not `ws`: its client costs 0.35 ms and two requests' worth of objects a connection, a third of a ring's wiring at
 // 800 nodes.
 
-import { createHash, randomFillSync } from 'node:crypto'
+import crypto, { createHash, randomFillSync } from 'node:crypto'
 
 export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
@@ -34,9 +34,9 @@ export function makeKey(): string {
 
 /** What a server that understood `key` answers with. */
 export function acceptOf(key: string): string {
-  return createHash('sha1')
-    .update(key + ACCEPT_GUID)
-    .digest('base64')
+  const text = key + ACCEPT_GUID
+  // In one call where Node has it (from 20.12): a third of the time.
+  return crypto.hash?.('sha1', text, 'base64') ?? createHash('sha1').update(text).digest('base64')
 }
 
 /** One unfragmented, masked frame. `payload` is UTF-8 text, or bytes as they came. */
