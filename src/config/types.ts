@@ -94,7 +94,10 @@ export interface FaultConfig {
   /** After all are wired. */
   readonly atS: number
   readonly forS: number
-  /** kill: as a power cut; reboot: in order, what is on its disk stays; cut: off the segment; impair: frames of these hosts are lost and late. */
+  /**
+   * kill: as a power cut; reboot: in order, what is on its disk stays; cut: off the segment; impair: frames of these
+   * hosts are lost and late.
+   */
   readonly op: 'kill' | 'reboot' | 'cut' | 'impair'
   /** Names in the plan. */
   readonly hosts: readonly string[]

@@ -8,8 +8,8 @@ import type { History, Sample } from './types.ts'
 const SAMPLES_MIN = 3
 
 /**
- * Half the range, in bytes, of memory in use during phase hold, of the kernels that nodes are on together; null where too
- * few samples were taken in it.
+ * Half the range, in bytes, of memory in use during phase hold, of the kernels that nodes are on together; null where
+ * too few samples were taken in it.
  */
 export function heldMemoryNoise(history: History): number | null {
   const hold = readPhases(history.events).phases.find(phase => phase.name === 'hold')

@@ -74,7 +74,7 @@ t.test('report.html in Chromium', { skip: noChromium }, async t => {
       )
       t.same(
         boxes.map(({ lines }) => lines.length),
-        [3, 8, 5, 4, 1],
+        [3, 9, 5, 4, 1],
       )
       t.ok(boxes.every(({ lines }) => lines.every(size => size > 1)))
       await page.context().close()
