@@ -139,7 +139,7 @@ export function digestFiles(folder: string): Record<string, string> {
   return Object.fromEntries(paths.sort().map(path => [path, digestOfFile(join(folder, path))]))
 }
 
-export const digestOfFile = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
+const digestOfFile = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
 
 export function digestOfAll(files: Readonly<Record<string, string>>): string {
   const hash = createHash('sha256')

@@ -4,7 +4,6 @@
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, secondsSince } from '../base/clock.ts'
-import { NslabError } from '../base/errors.ts'
 import { GUEST_ROOT } from '../vm/image/nslab-files.ts'
 import { MicroVm } from '../vm/microvm.ts'
 import type { VmEnd, VmSpec } from '../vm/spec.ts'
@@ -140,15 +139,13 @@ const NEWLINE = 0x0a
 /** Null where there is not even a whole first line. */
 function readResults(file: string): GuestEnd['results'] {
   const head = Buffer.alloc(HEADER_BYTES_MAX)
-  let size: number
   try {
     const fd = openSync(file, 'r')
-    size = readSync(fd, head)
+    const size = readSync(fd, head)
     closeSync(fd)
-  } catch (error) {
-    throw new NslabError('FILE_UNREADABLE', { path: file, reason: (error as NodeJS.ErrnoException).code })
+    const end = head.subarray(0, size).indexOf(NEWLINE)
+    return { outcome: JSON.parse(head.toString('utf8', 0, end)) as GuestOutcome, file, from: end + 1 }
+  } catch {
+    return null
   }
-  const end = head.subarray(0, size).indexOf(NEWLINE)
-  if (end < 0) return null
-  return { outcome: JSON.parse(head.toString('utf8', 0, end)) as GuestOutcome, file, from: end + 1 }
 }

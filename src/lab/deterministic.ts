@@ -51,7 +51,7 @@ interface Ended {
 }
 
 /**
- * Runs what was prepared to its outcome. Throws only before anything was made (USAGE, DISK_REFUSED); after that every
+ * Runs what was prepared to its outcome. Throws only before anything was made (CONFIG_INVALID, USAGE, DISK_REFUSED); after that every
  * end is an outcome to be judged. seal() is to be called once the report is in the folder.
  */
 export async function runDeterministic(
@@ -61,11 +61,12 @@ export async function runDeterministic(
   const { base, out, onFolder, clock = systemClock } = options
   const { record } = preparation
   const { scenario, scenario_text } = record.input
+  const plan = makePlan(scenario)
   const folder = createRunFolder({ base, scenario: scenario.name, seed: scenario.seed, out, clock })
   onFolder(folder.path)
   folder.tolerateFailures()
   folder.writeText('scenario.toml', scenario_text, 0o600)
-  folder.writeText('plan.json', planToJson(makePlan(scenario)), 0o600)
+  folder.writeText('plan.json', planToJson(plan), 0o600)
   folder.writeJson('environment.json', environmentOf(record))
   const { error, bug, diskError, guest } = await ended(preparation, options, folder)
   if (error !== null) folder.writeJson('outcome.json', outcomeOf(error, record))
@@ -73,7 +74,8 @@ export async function runDeterministic(
   if (speed !== null) folder.writeJson(SPEED_NAME, speed)
   folder.close()
   const refusal = diskError ?? folder.failure ?? refusalOf(() => writeRecord(folder.path, record))
-  const isRepeatable = guest !== null && OWN_ENDS.has(guest.end.kind) && refusal === null
+  const isOwnEnd = guest !== null && OWN_ENDS.has(guest.end.kind)
+  const isRepeatable = isOwnEnd && refusal === null && !isOfDisk(error)
   return { folder: folder.path, diskError: refusal, bug, record, speed, isRepeatable }
 }
 
@@ -123,6 +125,9 @@ function noResults(end: VmEnd, folder: RunFolder, how: string): NslabError {
   }
   return endError('vm1', { ...end, words: `switched itself off ${how}` })
 }
+
+/** What the disk of this machine refuses, another run need not meet. */
+const isOfDisk = (error: unknown): boolean => error instanceof NslabError && error.code === 'DISK_REFUSED'
 
 const restored = (sent: SentError | null): NslabError | null =>
   sent === null ? null : new NslabError(sent.code, sent.facts)

@@ -1,6 +1,6 @@
 // How a deterministic run ends where its guest can't go on.
 
-import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -47,7 +47,7 @@ async function runBroken(
   t: Test,
   name: string,
   program: string,
-  options: { silentAfterS?: number } = {},
+  options: { silentAfterS?: number; onProgress?: () => void } = {},
 ): Promise<Judged> {
   const preparation = await prepared()
   const out = join(folder, name)
@@ -81,6 +81,30 @@ t.test('a guest that panics is an error with its last words, the same each time'
 t.test('a guest without results is an error with its last words', async t => {
   const { error } = await runBroken(t, 'silent', `process._rawDebug('no idea what to do'); process.exit(3)`)
   t.match(error, { code: 'VM_FAILED', message: /vm1 switched itself off without results[\s\S]*no idea what to do/ })
+})
+
+/** A program that leaves these bytes as results. */
+const leaving = (path: string): string => `
+const fs = require('fs')
+process._rawDebug('nslab-run [1.000]: preflight')
+const end = Date.now() + 10000
+while (!fs.existsSync('/dev/vport0p1') && Date.now() < end);
+const outcome = { error: null, bug: null, disk: null, guest_s: 2, guest_idle_s: 1 }
+fs.writeFileSync('/dev/vport0p1', [outcome, { path: '${path}', bytes: 1, mode: 420 }].map(JSON.stringify).join('\\n') + '\\nx\\n')
+`
+
+t.test('what a guest leaves goes into its folder and nowhere else', async t => {
+  const { error } = await runBroken(t, 'outside', leaving('../outside-of-it'))
+  t.match(error, { code: 'VM_FAILED', message: /results that can't be read: a path outside the folder/ })
+  t.notOk(existsSync(join(folder, 'outside-of-it')))
+})
+
+t.test('a file that can not be written is told, and the run not called repeatable', async t => {
+  const { error, result } = await runBroken(t, 'refused', leaving('taken'), {
+    onProgress: () => mkdirSync(join(folder, 'refused/taken'), { recursive: true }),
+  })
+  t.match(error, { code: 'DISK_REFUSED', message: /EISDIR/ })
+  t.notOk(result.isRepeatable)
 })
 
 t.test('a guest that says nothing any more is ended, and what it did is said', async t => {
