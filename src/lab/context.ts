@@ -1,5 +1,6 @@
 // What every phase of a run shares: the plan, the folder, the clock, who is alive, and how the run is made to end.
 
+import { setMaxListeners } from 'node:events'
 import { type Clock, secondsSince } from '../base/clock.ts'
 import type { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
@@ -54,6 +55,8 @@ export class RunContext {
     this.#onProgress = facts.onProgress
     this.#onWarning = facts.onWarning
     this.aborted = this.#abort.signal
+    // Every wait of every host listens; Node takes more than ten for a leak.
+    setMaxListeners(0, this.aborted)
     facts.folder.onFailure(error => this.abort(error))
   }
 

@@ -50,6 +50,8 @@ export interface Ground {
   reboot(host: HostPlan): Promise<void>
   /** What befalls frames between a host and all others from now on; null: nothing. Throws NOT_FIT where it can't be. */
   setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void>
+  /** Ends every site but this machine at once: somebody is in a hurry. */
+  hurry(): void
   /** Ends every site but this machine, in order where `deadlineS` allows. Names what did not end in order. */
   close(deadlineS: number): Promise<readonly string[]>
 }

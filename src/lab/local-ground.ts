@@ -54,6 +54,8 @@ export class LocalGround implements Ground {
     await this.#local.setCut(host.name, cut)
   }
 
+  hurry(): void {}
+
   async close(_deadlineS: number): Promise<readonly string[]> {
     return []
   }

@@ -51,6 +51,9 @@ export interface Plan {
 export const fleetSocketName = ({ fleets }: Pick<Plan, 'fleets'>, { host }: FleetPlan): string =>
   fleets.length === 1 ? 'fleet.sock' : `fleet-${host}.sock`
 
+/** The file in the run folder that is a VM's disk. */
+export const diskName = ({ vm }: Pick<HostPlan, 'vm'>): string => `${vm}.disk`
+
 /** Whether a host has a disk of its own: one that boots again during the run keeps its database there. */
 export const keepsDisk = ({ scenario }: Pick<Plan, 'scenario'>, host: HostPlan): boolean =>
   host.programs.includes('controller') &&

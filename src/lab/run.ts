@@ -23,7 +23,7 @@ import { type Here, LocalGround } from './local-ground.ts'
 import { LocalSite } from './local-site.ts'
 import { measure, takeBaselines, verifySites, wire } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
-import { fleetSocketName, type Plan } from './plan-types.ts'
+import { diskName, fleetSocketName, keepsDisk, type Plan } from './plan-types.ts'
 import type { Progress } from './progress.ts'
 import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { createRunFolder } from './run-folder.ts'
@@ -116,7 +116,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   await finish(context, holdings, options, attempts)
   unhook()
 
-  const error = attempts.failure ?? context.abortError ?? folder.failure
+  const error = errorOf(context, attempts.failure, options) ?? folder.failure
   const outcome: Outcome = {
     metrics: context.metrics,
     ...differenceOf(context, holdings),
@@ -128,6 +128,12 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   folder.close()
   const bug = error instanceof NslabError ? null : error
   return { folder: folder.path, diskError: folder.failure, bug }
+}
+
+/** What ended the run. VMs that were switched off in a hurry ended because somebody wanted it. */
+function errorOf(context: RunContext, failure: unknown, { hurried }: RunOptions): unknown {
+  const isConsequence = hurried.aborted && failure instanceof NslabError && failure.code === 'VM_FAILED'
+  return (isConsequence ? context.abortError : null) ?? failure ?? context.abortError
 }
 
 /** This machine as a site of the run. */
@@ -152,10 +158,13 @@ function localSite(context: RunContext): LocalSite {
   })
 }
 
-/** The first signal ends the run in order; the second ends its programs at once, in whatever phase. */
-function hook(context: RunContext, { hosts }: Holdings, { interrupted, hurried }: RunOptions): () => void {
+/** The first signal ends the run in order; the second ends programs and VMs at once, in whatever phase. */
+function hook(context: RunContext, { ground, hosts }: Holdings, { interrupted, hurried }: RunOptions): () => void {
   const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: interrupted.reason }))
-  const onHurry = (): void => hosts.hurry()
+  const onHurry = (): void => {
+    hosts.hurry()
+    ground.hurry()
+  }
   interrupted.addEventListener('abort', onInterrupt)
   hurried.addEventListener('abort', onHurry)
   if (interrupted.aborted) onInterrupt()
@@ -231,6 +240,7 @@ function sample({ plan, folder }: RunContext, { isHere }: Ground, site: Site): P
 
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */
 function register({ folder, plan, runId }: RunContext, started_at: string): LiveRegistration {
+  const disks = plan.hosts.filter(host => keepsDisk(plan, host)).map(diskName)
   const sockets = plan.fleets.map(fleet => ({
     path: folder.file(fleetSocketName(plan, fleet)),
     node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
@@ -241,20 +251,24 @@ function register({ folder, plan, runId }: RunContext, started_at: string): Live
     scenario: plan.scenario.name,
     started_at,
     sockets,
-    temporary: [...plan.fleets.map(fleet => fleetSocketName(plan, fleet)), ...(plan.scenario.run.keep ? [] : ['db'])],
+    temporary: [
+      ...plan.fleets.map(fleet => fleetSocketName(plan, fleet)),
+      ...(plan.scenario.run.keep ? [] : ['db', ...disks]),
+    ],
   })
 }
 
 /** Gives everything back and counts the machine again. Each step is taken whatever became of the one before. */
 async function finish(context: RunContext, holdings: Holdings, options: RunOptions, attempts: Attempts): Promise<void> {
   const { ground, hosts, local, remaining, found } = holdings
-  const deadlineS = options.hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS
+  const { hurried } = options
+  const deadlineS = (): number => (hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS)
   const nothing = { facts: {}, remaining: [] }
   for (const site of ground.sites) await attempts.take(() => site.observe(), undefined)
   await attempts.take(
     () =>
       context.inPhase('teardown', async () => {
-        const ended = await attempts.take(() => hosts.end(deadlineS), nothing)
+        const ended = await attempts.take(() => hosts.end(deadlineS()), nothing)
         Object.assign(context.metrics, ended.facts)
         remaining.push(...ended.remaining.map(name => `${name} in the fabric, not removed by the deadline`))
         await attempts.take(() => local.end(), undefined)
@@ -265,9 +279,9 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
     () =>
       context.inPhase('verify', async () => {
         const cookiesOf = (site: Site) => hosts.cookiesOf(site)
-        if (!ground.isHere)
+        if (!ground.isHere && !hurried.aborted)
           await attempts.take(async () => found.push(await verifySites(context, ground.sites, cookiesOf)), 0)
-        remaining.push(...(await attempts.take(() => ground.close(deadlineS), [])))
+        remaining.push(...(await attempts.take(() => ground.close(deadlineS()), [])))
         await attempts.take(() => holdings.registration?.close(), undefined)
         found.push(await verifySites(context, [local], cookiesOf))
       }),

@@ -17,10 +17,11 @@ import type { Plug, VmSegment } from '../vm/segment-types.ts'
 import { type Started, startFast } from '../vm/snapshot.ts'
 import type { RunningVm, VmSpec } from '../vm/spec.ts'
 import { endError } from '../vm/vm-end.ts'
+import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
 import type { Ground, GuestFacts, HostConditions } from './ground.ts'
 import { DEADLINE_SCALE } from './levels.ts'
-import { type HostPlan, keepsDisk } from './plan-types.ts'
+import { diskName, type HostPlan, keepsDisk } from './plan-types.ts'
 import { parseMeminfo, parseSmapsRollupPss, readOrNull } from './proc.ts'
 import type { Site } from './site.ts'
 import { VmSite } from './vm-site.ts'
@@ -80,9 +81,7 @@ export class VmGround implements Ground {
       await this.revive(host)
       this.#context.progress('VMs ready', ++ready, hosts.length)
     })
-    // All of them, so that none is still starting when the first failure is told.
-    const failed = (await Promise.allSettled(boots)).find(result => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    await allOf(boots)
   }
 
   siteOf(host: HostPlan): Site | null {
@@ -92,7 +91,7 @@ export class VmGround implements Ground {
   async kill(host: HostPlan): Promise<void> {
     const machine = this.#machines.get(host.name)
     if (machine === undefined) return
-    this.#machines.delete(host.name)
+    this.#forget(host)
     this.#leaving.add(machine.vm)
     await machine.vm.kill()
   }
@@ -112,6 +111,12 @@ export class VmGround implements Ground {
     const guest = await rebootGuest(machine.guest, { deadlineS, interfaces: cardOf(host), clock })
     this.#context.tell({ kind: 'vm_ready', vm: host.vm, how: 'rebooted', seconds: guest.readyS })
     await this.#settle(host, { ...machine, guest })
+  }
+
+  /** What its times may have been off by stays said. */
+  #forget(host: HostPlan): void {
+    this.#clockErrorS = this.#errorS()
+    this.#machines.delete(host.name)
   }
 
   /** Makes a guest that answers a site of the run. */
@@ -135,6 +140,7 @@ export class VmGround implements Ground {
       onEvent: event => context.see(event),
       onDeed: (state, op, facts) => folder.ledger[state](op, facts),
     })
+    this.#forget(host)
     this.#machines.set(host.name, { vm, guest, site, how })
   }
 
@@ -174,6 +180,7 @@ export class VmGround implements Ground {
       makeReady: vm => makeGuestReady(vm, limitS),
       open,
       onNotice: text => context.warn(text),
+      signal: context.aborted,
       saveLimitMs: 2 * limitS * 1000,
     })
   }
@@ -221,9 +228,18 @@ export class VmGround implements Ground {
     )
   }
 
+  hurry(): void {
+    for (const vm of this.#on) {
+      this.#leaving.add(vm)
+      void vm.kill()
+    }
+  }
+
   async close(deadlineS: number): Promise<readonly string[]> {
     const stragglers: string[] = []
-    this.#clockErrorS = this.#errorS()
+    const { folder, plan, metrics } = this.#context
+    // It was said when all was measured; later events may be off by more.
+    if (metrics.clock_error_s !== undefined) metrics.clock_error_s = this.#errorS()
     const answering = new Map([...this.#machines.values()].map(({ vm, guest }) => [vm, guest]))
     await Promise.all(
       [...this.#on].map(async vm => {
@@ -235,13 +251,13 @@ export class VmGround implements Ground {
         }
         const ask = (): void => void guest.channel.call('power_off', {}).catch(() => {})
         const end = await vm.powerdown(ask, deadlineS * 1000)
-        if (end.kind !== 'guest_shutdown') stragglers.push(`${vm.name} ${end.words}`)
+        if (end.kind !== 'guest_shutdown' && end.kind !== 'killed') stragglers.push(`${vm.name} ${end.words}`)
       }),
     )
     this.#machines.clear()
     await this.#segment?.close()
-    const { folder, plan } = this.#context
-    if (!plan.scenario.run.keep) for (const { vm } of plan.hosts) rmSync(diskOf(folder, vm), { force: true })
+    // Of use to its run alone.
+    if (!plan.scenario.run.keep) for (const { vm } of plan.hosts) rmSync(folder.file(diskName({ vm })), { force: true })
     return stragglers
   }
 
@@ -288,7 +304,7 @@ export class VmGround implements Ground {
       context.tell({ kind: 'vm_ended', vm: host.vm, how: end.words })
       // Why one never became ready is told by who waits for it.
       if (this.#leaving.has(vm) || !this.#ready.has(vm)) return
-      this.#machines.delete(host.name)
+      this.#forget(host)
       context.abort(endError(host.vm, end))
     })
   }
@@ -297,7 +313,7 @@ export class VmGround implements Ground {
     const { folder, plan } = this.#context
     const image = this.#imageOf(host.vm)
     const { memoryMib, vcpus } = plan.scenario.hosts
-    const disk = keepsDisk(plan, host) ? diskOf(folder, host.vm) : null
+    const disk = keepsDisk(plan, host) ? folder.file(diskName(host)) : null
     return {
       name: host.vm,
       accelerator: this.#choice.accelerator,
@@ -316,6 +332,10 @@ export class VmGround implements Ground {
   /** The guest that answers; one that does not in time is ended, and how is told. */
   async #await(vm: RunningVm, host: HostPlan, limitS: number): Promise<Guest> {
     const silentAfterS = SILENT_AFTER_S * DEADLINE_SCALE[this.level]
+    const { aborted } = this.#context
+    aborted.throwIfAborted()
+    const giveUp = (): void => void vm.kill()
+    aborted.addEventListener('abort', giveUp)
     try {
       return await openGuest(vm, {
         deadlineS: limitS,
@@ -327,8 +347,11 @@ export class VmGround implements Ground {
         },
       })
     } catch (error) {
+      aborted.throwIfAborted()
       if (!(error instanceof NslabError) || error.code !== 'DEADLINE') throw error
       throw endError(host.vm, await vm.condemn('boot_deadline', `did not answer within ${limitS} s of its start`))
+    } finally {
+      aborted.removeEventListener('abort', giveUp)
     }
   }
 
@@ -336,9 +359,6 @@ export class VmGround implements Ground {
     return Math.max(this.#clockErrorS, ...[...this.#machines.values()].map(({ site }) => site.clockErrorS))
   }
 }
-
-/** A VM's disk is of use to its run alone. */
-const diskOf = (folder: RunContext['folder'], vm: string): string => folder.file(`${vm}.disk`)
 
 const cardOf = ({ uplink }: HostPlan): { readonly name: string; readonly mac: string }[] =>
   uplink === null ? [] : [{ name: CARD, mac: uplink.mac }]

@@ -35,6 +35,8 @@ export interface SnapshotOptions<T> extends Omit<StartOptions, 'stateFd'> {
   readonly open: (vm: RunningVm, how: 'restored' | 'booted') => Promise<T>
   /** Why a VM boots that should have been restored. */
   readonly onNotice: (text: string) => void
+  /** Nobody wants the VM any more: none is saved, none boots in place of one that could not be restored. */
+  readonly signal?: AbortSignal
   /** How long another process may take to save the VM that this one waits for. */
   readonly saveLimitMs: number
 }
@@ -52,12 +54,13 @@ const POLL_MS = 5
 /**
  * Starts a VM in the fastest way: from a saved one, which is made where there is none. Where that can't be done it
  * boots, and `onNotice` is told why; one with a disk of its own always boots. Throws what booting throws (of the VM
- * that was to be saved, too), and what `open` throws for a booted VM.
+ * that was to be saved, too), what `open` throws for a booted VM, and the signal's reason.
  */
 export async function startFast<T>(spec: VmSpec, options: SnapshotOptions<T>): Promise<Started<T>> {
-  const { clock = systemClock, onNotice } = options
+  const { clock = systemClock, onNotice, signal } = options
   const saved = hasOwnDisk(spec) ? Promise.resolve(null) : ensureSnapshot(spec, options)
   const snapshot = await saved.catch((error: unknown) => {
+    signal?.throwIfAborted()
     if (!isAvoidable(error) || error.code === 'VM_FAILED') throw error
     onNotice(`${spec.name} boots, because no VM of its kind can be saved: ${error.message}`)
     return null
@@ -67,11 +70,13 @@ export async function startFast<T>(spec: VmSpec, options: SnapshotOptions<T>): P
       touchSnapshot(snapshot, clock.wallDate())
       return await startRestored(spec, snapshot, options)
     } catch (error) {
+      signal?.throwIfAborted()
       if (!isAvoidable(error)) throw error
       discardSnapshot(snapshot)
       onNotice(`${spec.name} boots, because it can't be restored: ${error.message}`)
     }
   }
+  signal?.throwIfAborted()
   const vm = await MicroVm.start(spec, options)
   return { vm, how: 'booted', opened: await options.open(vm, 'booted') }
 }
@@ -110,7 +115,8 @@ async function ensureSnapshot<T>(spec: VmSpec, options: SnapshotOptions<T>): Pro
 
 /** Boots a VM as `spec` says, saves it when its guest is ready, and ends it. */
 async function save<T>(spec: VmSpec, key: string, options: SnapshotOptions<T>): Promise<Snapshot> {
-  const { root, qemu, makeReady } = options
+  const { root, qemu, makeReady, signal } = options
+  signal?.throwIfAborted()
   const scratch = onDisk(root, () => makeScratch(root, key))
   try {
     requireSpace(root, spec.memoryMib)
@@ -121,11 +127,14 @@ async function save<T>(spec: VmSpec, key: string, options: SnapshotOptions<T>): 
       reboots: 'fault',
     }
     const vm = await MicroVm.start(template, { qemu })
+    const giveUp = (): void => void vm.kill()
+    signal?.addEventListener('abort', giveUp)
     try {
       await Promise.race([makeReady(vm), vm.ended.then(end => Promise.reject(endError(spec.name, end)))])
       await vm.stop()
       await writeState(vm, scratch.statePath)
     } finally {
+      signal?.removeEventListener('abort', giveUp)
       await vm.kill()
     }
     const snapshot = onDisk(root, () => publishSnapshot(scratch, root))

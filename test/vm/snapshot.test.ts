@@ -173,6 +173,20 @@ t.test('an interrupt is no reason to boot', async t => {
   t.ok(existsSync(folder()), 'what was saved stays')
 })
 
+t.test('for somebody who has gone nothing is saved, and nothing boots', async t => {
+  const { start, root, saves, notices } = await lab(t)
+  const reason = new NslabError('INTERRUPTED', { signal: 'SIGINT' })
+  await t.rejects(start('a', { options: { signal: AbortSignal.abort(reason) } }), reason)
+  t.equal(saves(), 0)
+  const gone = new AbortController()
+  const makeReady = async (): Promise<void> => {
+    gone.abort(reason)
+    await new Promise(() => {})
+  }
+  await t.rejects(start('b', { options: { signal: gone.signal, makeReady } }), reason)
+  t.same([existsSync(root) ? readdirSync(root) : [], notices], [[], []])
+})
+
 t.test('a bug is no reason either', async t => {
   const { start, notices } = await lab(t)
   const open = async (): Promise<GuestShell> => {
