@@ -37,6 +37,9 @@ export function readFaults(
         problems.add({ path: [...at, 'hosts'], value: name, problem: `is no host of the run: ${known.join(', ')}` })
     if (hostsCount === 1)
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs several hosts (hosts.count)' })
+    // What is over at once is felt by nobody, and a token that had no time is no proof.
+    if (table.do !== 'reboot' && secondsOf(table.for) === 0)
+      problems.mustBe([...at, 'for'], table.for, 'longer than nothing')
     checkImpairment(table, at, problems)
     if (table.do === 'impair' && network === 'tap')
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs hosts.network = "switch"' })

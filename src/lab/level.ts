@@ -31,7 +31,8 @@ export async function chooseLevel(scenario: Scenario, installQemu: InstallQemu):
   }
   const obstacle = await obstacleToKvm(installQemu)
   if (obstacle === null) {
-    const vms = await chooseAccelerator('kvm')
+    // Who asked for emulation gets it, also where KVM works.
+    const vms = await chooseAccelerator(accel)
     return { level: vms.accelerator, vms, notes: [] }
   }
   const note = `runs on this machine itself, not in a microVM (hosts.on = "auto"): ${obstacle}`

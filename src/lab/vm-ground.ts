@@ -201,12 +201,13 @@ export class VmGround implements Ground {
 
   async facts(): Promise<Readonly<Record<string, number>>> {
     const machines = [...this.#machines.values()]
-    const overheads = await Promise.all(machines.map(overheadBytes))
+    // Of a restored VM, what it has not touched since is in no process' memory: the difference says nothing.
+    const overheads = await Promise.all(machines.filter(({ how }) => how === 'booted').map(overheadBytes))
     return {
       vms_count: machines.length,
       vms_restored_count: machines.filter(({ how }) => how === 'restored').length,
       vm_ready_s: Math.max(...machines.map(({ guest }) => guest.readyS)),
-      vm_overhead_bytes: Math.max(...overheads),
+      ...(overheads.length === 0 ? {} : { vm_overhead_bytes: Math.max(...overheads) }),
       clock_error_s: this.#errorS(),
     }
   }
@@ -263,11 +264,17 @@ export class VmGround implements Ground {
 
   async #findImages(hosts: readonly HostPlan[]): Promise<ReadonlyMap<ImageRole, Image>> {
     const { image } = this.#context.plan.scenario.hosts
+    const given = image === undefined ? null : await loadImage(image)
     const images = new Map<ImageRole, Image>()
     for (const role of new Set(hosts.map(roleOf))) {
       this.#context.progress(`image for ${role}`, 0, 0)
       const onStep = (step: string): void => this.#context.progress(step, 0, 0)
-      images.set(role, image === undefined ? await imageFor(role, { onStep }) : await loadImage(image))
+      // A controller's has all that a fleet's has; without PostgreSQL a controller would keep nothing, and not say so.
+      if (given !== null && role === 'controller' && given.role !== role) {
+        const problem = `--image ${image}: it is of the role ${given.role}, and the run has a controller in a VM`
+        throw new NslabError('USAGE', { problem, hint: 'Make one by: nslab image controller' })
+      }
+      images.set(role, given ?? (await imageFor(role, { onStep })))
       this.#context.requireGoingOn()
     }
     return images
@@ -370,6 +377,8 @@ const roleOf = ({ programs }: HostPlan): ImageRole => (programs.includes('contro
 async function overheadBytes({ vm, guest }: Machine): Promise<number> {
   const { stdout } = await execInGuest(guest.channel, ['cat', '/proc/meminfo'])
   const { MemTotal = 0, MemFree = 0 } = parseMeminfo(stdout.toString('utf8'))
-  const pss = parseSmapsRollupPss(readOrNull(`/proc/${vm.pid}/smaps_rollup`) ?? '')
-  return Math.max(0, pss - (MemTotal - MemFree))
+  const rollup = readOrNull(`/proc/${vm.pid}/smaps_rollup`)
+  // What could not be read is no zero: the judge takes it for unknown.
+  if (rollup === null) return Number.NaN
+  return Math.max(0, parseSmapsRollupPss(rollup) - (MemTotal - MemFree))
 }

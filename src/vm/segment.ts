@@ -12,8 +12,8 @@ import { Capture } from './segment-pcap.ts'
 import { type LeaveReason, Port } from './segment-port.ts'
 import type { Plug, PortTotals, VmSegment } from './segment-types.ts'
 
-/** Ports a segment ever knows; each pair has counters of its own. */
-const PORTS_MAX = 64
+/** Ports a segment ever knows, those of 64 hosts and a controller among them; each pair has counters of its own. */
+const PORTS_MAX = 128
 
 /** MAC addresses learned on one port: a VM has one for each NIC, and one that invents addresses fills no table. */
 const MACS_PER_PORT_MAX = 256

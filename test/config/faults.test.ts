@@ -49,6 +49,12 @@ for (const [what, text, key, problem] of [
   })
 }
 
+t.test('a fault that is over at once is refused', t => {
+  const issues = issuesOf(() => parse(`${ring(3)}[[fault]]\nat = "1s"\nfor = "0s"\ndo = "cut"\nhosts = ["host1"]`))
+  t.match(issues, [{ key: 'fault[0].for', problem: /longer than nothing/ }])
+  t.end()
+})
+
 t.test('faults of one host may not meet, those of several may', t => {
   const two = (second: string, at: string) =>
     `${ring(3)}[[fault]]\nat = "1s"\nfor = "3s"\ndo = "cut"\nhosts = ["host1"]\n` +
