@@ -187,6 +187,16 @@ t.test('a kernel without a needed module is refused before anything is built, na
   const builtIn = { ...lacking, index: { modules, builtin: [...kernel.index.builtin, 'veth', 'virtio_ring'] } }
   const image = await imageFor('fleet', { cache, kernel: builtIn, onStep: () => {} })
   t.notOk(image.modules.includes('veth'), 'what is built in needs no module')
+  t.match(image.versions, { kernel_release: '6.1.0-lean' })
+})
+
+t.test('a cache that can not be written is refused by name', async t => {
+  const cache = join(t.testdir({ file: '' }), 'file')
+  await t.rejects(imageFor('fleet', { cache, onStep: () => {} }), {
+    code: 'DISK_REFUSED',
+    exitCode: 6,
+    facts: { path: join(cache, 'images'), reason: 'ENOTDIR' },
+  })
 })
 
 /** An image in name only. */

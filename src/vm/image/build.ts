@@ -43,12 +43,20 @@ export interface ImageOptions {
 /**
  * The image of a role for the present state of nslab and this machine: from the cache, or built (seconds; the first
  * time with a download of 28 MB). Stays in the cache while this process lives.
- * Throws NOT_FIT where packages can't be had, IMAGE_UNFIT where what they hold doesn't do.
+ * Throws NOT_FIT where packages can't be had, IMAGE_UNFIT where what they hold doesn't do, DISK_REFUSED where the cache
+ * can't be written.
  */
 export async function imageFor(role: ImageRole, options: ImageOptions): Promise<Image> {
-  const cache = new ImageCache(options.cache ?? cacheFolder())
-  // Held per network namespace; between two, both may build, and the first to finish gives the image its name.
-  return withMachineLock(`images in ${cache.folder}`, LOCK_MS, () => locked(role, options, cache))
+  const folder = options.cache ?? cacheFolder()
+  try {
+    const cache = new ImageCache(folder)
+    // Held per network namespace; between two, both may build, and the first to finish gives the image its name.
+    return await withMachineLock(`images in ${folder}`, LOCK_MS, () => locked(role, options, cache))
+  } catch (error) {
+    const { code, path, syscall } = error as NodeJS.ErrnoException
+    if (error instanceof NslabError || code === undefined || syscall === undefined) throw error
+    throw new NslabError('DISK_REFUSED', { path: path ?? folder, reason: code, errno: code }, { cause: error })
+  }
 }
 
 async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache): Promise<Image> {
@@ -57,7 +65,7 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const derived = new Derived(join(cache.folder, 'derived'))
   const packages = new Packages(join(cache.folder, 'packages'), onStep)
   const found = await findBase(packages, derived)
-  const base: Base = options.kernel === undefined ? found : { ...found, kernel: options.kernel }
+  const base = options.kernel === undefined ? found : withKernel(found, options.kernel)
   const recipe = await readRole(role)
   refuseMissing(role, base.kernel, recipe)
   const kernelFile = await bootable(base.kernel, facts, derived, packages, onStep)
@@ -88,6 +96,10 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
     onStep(`the guest image is ${place}, built in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
     return loadImage(place, path => facts.digest(path))
   }
+}
+
+function withKernel(base: Base, kernel: Kernel): Base {
+  return { ...base, kernel, versions: { ...base.versions, linux: kernel.version, kernel_release: kernel.release } }
 }
 
 /** The image that is there already; a damaged one is told of and removed. */

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { basename, delimiter, dirname, join } from 'node:path'
+import { NslabError } from '../../base/errors.ts'
 import { run } from '../../base/exec.ts'
 import { findPostgres } from '../../controller/postgres-programs.ts'
 import type { FileFacts } from './file-facts.ts'
@@ -162,6 +163,9 @@ async function postgresFolders(home: string): Promise<{ libraries: string; share
   const version = basename(dirname(home))
   const places = [said, join(home, '../share'), join('/usr/share/postgresql', version)]
   const share = places.find(place => place !== '' && existsSync(join(place, 'postgres.bki')))
-  if (share === undefined) throw new Error(`the files that initdb of ${home} reads are in none of ${places.join(', ')}`)
+  if (share === undefined) {
+    const problem = `the files that ${home}/initdb reads are in none of ${places.join(', ')}`
+    throw new NslabError('NOT_FIT', { problems: [`for a guest image: ${problem}`] })
+  }
   return { libraries, share }
 }

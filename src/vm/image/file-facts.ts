@@ -24,17 +24,20 @@ export class FileFacts {
   readonly #asked = new Set<string>()
   #isChanged = false
 
-  private constructor(path: string, known: Map<string, Fact>) {
+  readonly #nowMs: () => number
+
+  private constructor(path: string, known: Map<string, Fact>, nowMs: () => number) {
     this.#path = path
     this.#known = known
+    this.#nowMs = nowMs
   }
 
   /** Reads what was kept in `path`; nothing where there is none, or it is damaged. */
-  static async open(path: string): Promise<FileFacts> {
+  static async open(path: string, nowMs: () => number = Date.now): Promise<FileFacts> {
     try {
-      return new FileFacts(path, new Map(Object.entries(JSON.parse(await readFile(path, 'utf8')))))
+      return new FileFacts(path, new Map(Object.entries(JSON.parse(await readFile(path, 'utf8')))), nowMs)
     } catch {
-      return new FileFacts(path, new Map())
+      return new FileFacts(path, new Map(), nowMs)
     }
   }
 
@@ -45,7 +48,7 @@ export class FileFacts {
 
   /** What `find` says of the file, asked again only when the file is another. `find` must depend on nothing else. */
   async about<T>(what: string, path: string, find: () => Promise<T>): Promise<T> {
-    const stamp = await stampOf(path)
+    const stamp = await stampOf(path, this.#nowMs())
     const key = `${what} ${path}`
     this.#asked.add(key)
     const known = this.#known.get(key)
@@ -73,13 +76,13 @@ export class FileFacts {
 }
 
 /** What changes whenever the file's bytes do. ctime can't be set back, unlike mtime. */
-async function stampOf(path: string): Promise<{ text: string; isSettled: boolean }> {
+async function stampOf(path: string, nowMs: number): Promise<{ text: string; isSettled: boolean }> {
   const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true }).catch(error =>
     unreadable(path, error),
   )
   return {
     text: [dev, ino, size, mtimeNs, ctimeNs].join(' '),
-    isSettled: Date.now() - Number(ctimeNs / 1_000_000n) > SETTLED_MS,
+    isSettled: nowMs - Number(ctimeNs / 1_000_000n) > SETTLED_MS,
   }
 }
 

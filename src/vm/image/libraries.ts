@@ -2,6 +2,7 @@
 
 import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { NslabError } from '../../base/errors.ts'
 import { run } from '../../base/exec.ts'
 import type { FileFacts } from './file-facts.ts'
 import type { Tree } from './tree.ts'
@@ -30,14 +31,17 @@ export async function addProgram(
   for (const file of files) tree.file(`${FOLDER}/${basename(file)}`, await realpath(file))
 }
 
-/** Asks ldd(1). Throws a plain Error where a library is missing: then the program doesn't run here either. */
+/** Asks ldd(1). Throws NOT_FIT where a library is missing: then the program doesn't run here either. */
 export async function librariesOf(program: string): Promise<Libraries> {
   const { stdout, stderr, code } = await run('ldd', [program], { env: { ...process.env, LC_ALL: 'C' } })
-  if (code === 127) throw new Error('there is no ldd (of libc-bin), which finds the libraries of programs')
+  if (code === 127) throw lacking('there is no ldd (of libc-bin), which finds the libraries of programs')
   if (/not a dynamic executable|statically linked/.test(stdout + stderr)) return { loader: null, files: [] }
   const absent = /^\s*(\S+) => not found/m.exec(stdout)
-  if (absent !== null) throw new Error(`${program} needs ${absent[1]}, which is not on this machine`)
+  if (absent !== null) throw lacking(`${program} needs ${absent[1]}, which is not there`)
   const files = [...stdout.matchAll(/=> (\/\S+) \(/g)].map(([, path = '']) => path)
   const loader = /^\s*(\/\S+) \(/m.exec(stdout)?.[1] ?? null
   return { loader, files: files.filter(file => file !== loader).sort() }
 }
+
+const lacking = (problem: string): NslabError =>
+  new NslabError('NOT_FIT', { problems: [`for a guest image: ${problem}`] })
