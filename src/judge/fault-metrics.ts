@@ -21,12 +21,15 @@ export function faultsFeltCount(events: readonly RunEvent[], nodesCount: number)
     const walks = events.flatMap(event =>
       event.kind === 'proof_started' && event.t_s >= fromS && event.t_s < toS ? event.proof : [],
     )
-    return walks.length > 0 && !walks.some(walk => cameHome(events, walk, nodesCount))
+    return walks.length > 0 && !walks.some(walk => cameHome(events, walk, nodesCount, toS))
   }).length
 }
 
-const cameHome = (events: readonly RunEvent[], walk: number, nodesCount: number): boolean =>
-  events.some(event => event.kind === 'token_passed' && event.walk === walk && event.hops === nodesCount)
+/** A token that a link held back while the fault lasted may still come home after it. */
+const cameHome = (events: readonly RunEvent[], walk: number, nodesCount: number, toS: number): boolean =>
+  events.some(
+    event => event.kind === 'token_passed' && event.walk === walk && event.hops === nodesCount && event.t_s < toS,
+  )
 
 /** Nodes that the database had when a controller came back to it; null: none did. */
 export function rowsKeptCount(events: readonly RunEvent[]): number | null {

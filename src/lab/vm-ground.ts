@@ -269,11 +269,9 @@ export class VmGround implements Ground {
     for (const role of new Set(hosts.map(roleOf))) {
       this.#context.progress(`image for ${role}`, 0, 0)
       const onStep = (step: string): void => this.#context.progress(step, 0, 0)
-      // A controller's has all that a fleet's has; without PostgreSQL a controller would keep nothing, and not say so.
-      if (given !== null && role === 'controller' && given.role !== role) {
-        const problem = `--image ${image}: it is of the role ${given.role}, and the run has a controller in a VM`
-        throw new NslabError('USAGE', { problem, hint: 'Make one by: nslab image controller' })
-      }
+      // A controller's has all that a fleet's has; a controller without PostgreSQL keeps nothing.
+      if (given !== null && role === 'controller' && given.role !== role)
+        this.#context.warn(`--image ${image} is of the role ${given.role}: its controller has no PostgreSQL`)
       images.set(role, given ?? (await imageFor(role, { onStep })))
       this.#context.requireGoingOn()
     }
