@@ -22,6 +22,8 @@ export interface HoldParts {
 
 /** A token that goes round does so in much less. */
 const FEEL_LIMIT_S = 5
+/** One that does not come round in less may just be slow. */
+const FEEL_LEAST_S = 0.25
 
 /** Why hosts on one machine can't have it. */
 const ONLY_VMS: Readonly<Partial<Record<FaultConfig['op'], string>>> = {
@@ -106,7 +108,12 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promi
 
 /** A fault that nobody feels proves nothing of those who outlived it: no token may get round while it lasts. */
 async function feel({ context, getsRound }: HoldParts, { forS }: FaultConfig, index: number): Promise<void> {
-  const isRound = await getsRound(Math.min(FEEL_LIMIT_S, forS / 2))
+  const limitS = Math.min(FEEL_LIMIT_S, forS / 2)
+  if (limitS < FEEL_LEAST_S * DEADLINE_SCALE[context.level]) {
+    context.warn(`fault ${index} is too short to tell whether it was felt: ${forS} s at level ${context.level}`)
+    return
+  }
+  const isRound = await getsRound(limitS)
   if (isRound === null) return
   context.metrics.faults_felt_count = (context.metrics.faults_felt_count ?? 0) + (isRound ? 0 : 1)
   if (isRound) context.warn(`fault ${index} was not felt: a token got round while it lasted`)

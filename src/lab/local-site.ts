@@ -209,7 +209,12 @@ export class LocalSite implements Site {
       name => `${name} was changed by another program: left as it is`,
     )
     const cleanup_wait_s = await quiesce(QUIESCE_LIMIT_MS)
-    if (this.#before === null) return { residue: [], foreign: [], warnings, cleanup_wait_s }
+    if (this.#before === null) {
+      // This machine is counted first of all: a run that did not come so far has made nothing. A guest without a count
+      // is a mistake, and no guest that was found clean.
+      const residue = this.name === 'local' ? [] : ['nothing was counted here before']
+      return { residue, foreign: [], warnings, cleanup_wait_s }
+    }
     const { census: before, request } = this.#before
     markTeardown(request.nodes_count)
     const known = new Map(cookies)

@@ -17,7 +17,7 @@ const testFiles = given => {
   const path = relative(root, given)
   const stat = statSync(inRoot(path), { throwIfNoEntry: false })
   if (stat === undefined) throw new SetupError(exitCode.usage, `no test file or folder ${given}`)
-  return stat.isDirectory() ? filesUnder(path, /\.(test|long)\.ts$/) : [path]
+  return stat.isDirectory() ? filesUnder(path, /\.test\.ts$/) : [path]
 }
 
 /** Tests that `npm test` leaves to `npm run test:vm`. */
