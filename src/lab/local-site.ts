@@ -1,9 +1,10 @@
 // This kernel as a site of a run: on this machine inside `nslab run` itself, in a microVM inside the guest's agent.
 
-import { UPLINK_INTERFACE } from '../addressing/uplinks.ts'
+import { type HostUplink, UPLINK_INTERFACE } from '../addressing/uplinks.ts'
 import type { Clock } from '../base/clock.ts'
+import { Segment } from '../dataplane/segment.ts'
 import type { Sample } from '../judge/types.ts'
-import { type Netns, native, type UplinkSpec } from '../native.ts'
+import { type Netns, native } from '../native.ts'
 import { type Census, observeRun, type RunObjects, takeCensus } from './census.ts'
 import { diffCensus } from './census-diff.ts'
 import { type Lease, leaseHoldersOf } from './leases.ts'
@@ -55,8 +56,6 @@ export interface LocalSiteOptions {
   readonly onDeed: (state: 'intent' | 'done', op: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
-/** The bridge between the roots of several hosts on this kernel. */
-const SEGMENT_BRIDGE = 'segment0'
 const UPLINK_MTU = 1500
 
 interface Running extends StartRequest {
@@ -69,7 +68,7 @@ export class LocalSite implements Site {
   readonly #roots = new Map<string, Netns>()
   readonly #objects: RunObjects[] = []
   #running: Running[] = []
-  #segment: Promise<Netns> | null = null
+  #segment: Promise<Segment> | null = null
   #before: { readonly census: Census; readonly request: BaselineRequest } | null = null
   #lease: Lease | null = null
   #sampler: Sampler | null = null
@@ -99,31 +98,35 @@ export class LocalSite implements Site {
   async createRoot({ host, uplink }: RootRequest): Promise<RootFacts> {
     const root = await native.Netns.create()
     this.#roots.set(host, root)
-    if (uplink !== null) {
-      const { address, mac, prefixLength, routes } = uplink
-      const from = await this.#wayFor(host)
-      await root.addUplink({ name: UPLINK_INTERFACE, mac, address, prefixLength, mtu: UPLINK_MTU, routes, from })
-    }
+    if (uplink !== null) await this.#join(root, uplink)
     return identityFacts(root)
   }
 
-  /** How a root reaches the others: by this kernel's network card, or over a bridge where all are on this kernel. */
-  async #wayFor(host: string): Promise<UplinkSpec['from']> {
+  /** Joins a root to the others: by this kernel's network card, or over a bridge where all are on this kernel. */
+  async #join(root: Netns, uplink: HostUplink): Promise<void> {
     const { uplinkCard } = this.#options
-    if (uplinkCard !== null) return { kind: 'move', interface: uplinkCard }
-    this.#segment ??= makeSegment()
-    return { kind: 'veth', segment: await this.#segment, bridge: SEGMENT_BRIDGE, port: host }
+    if (uplinkCard === null) {
+      this.#segment ??= Segment.make(native, UPLINK_MTU)
+      await (await this.#segment).attach(root, uplink)
+      return
+    }
+    const { address, mac, prefixLength, routes } = uplink
+    const from = { kind: 'move', interface: uplinkCard } as const
+    await root.addUplink({ name: UPLINK_INTERFACE, mac, address, prefixLength, mtu: UPLINK_MTU, routes, from })
   }
 
   /** Lets frames of a host pass the segment, or drops them in both directions. */
   async setCut(host: string, isCut: boolean): Promise<void> {
     const segment = await this.#segment
-    await segment?.setBridgePort(host, !isCut)
+    await segment?.setCut(host, isCut)
   }
 
   async closeRoot(host: string): Promise<void> {
-    this.#roots.get(host)?.close()
+    const root = this.#roots.get(host)
     this.#roots.delete(host)
+    // A card that is left inside comes back by the kernel, under its name in there.
+    if (this.#options.uplinkCard !== null) await root?.removeUplink(UPLINK_INTERFACE).catch(() => {})
+    root?.close()
   }
 
   async start(request: StartRequest): Promise<SiteProcess> {
@@ -253,12 +256,6 @@ export class LocalSite implements Site {
   #nameOf({ program, host }: StartRequest): string {
     return this.#roots.size > 1 && program === 'dataplane' ? `${program}:${host}` : program
   }
-}
-
-async function makeSegment(): Promise<Netns> {
-  const segment = await native.Netns.create()
-  await segment.addBridge(SEGMENT_BRIDGE, UPLINK_MTU)
-  return segment
 }
 
 /** A namespace's identity for the ledger. */
