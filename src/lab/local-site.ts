@@ -124,8 +124,6 @@ export class LocalSite implements Site {
   async closeRoot(host: string): Promise<void> {
     const root = this.#roots.get(host)
     this.#roots.delete(host)
-    // A card that is left inside comes back by the kernel, under its name in there.
-    if (this.#options.uplinkCard !== null) await root?.removeUplink(UPLINK_INTERFACE).catch(() => {})
     root?.close()
   }
 
@@ -235,7 +233,10 @@ export class LocalSite implements Site {
       otherRunPids: listRuns().live.flatMap(run => (run.run_id === this.#options.runId ? [] : run.pid)),
       keptFolders: [this.#options.folder],
     })
-    return { residue, foreign, warnings, cleanup_wait_s }
+    // The kernel gives a card back when its root is gone, under the name that it had there.
+    const isCard = (what: string): boolean =>
+      this.#options.uplinkCard !== null && what.startsWith(`link ${UPLINK_INTERFACE} `)
+    return { residue, foreign: foreign.filter(what => !isCard(what)), warnings, cleanup_wait_s }
   }
 
   async end(): Promise<void> {
