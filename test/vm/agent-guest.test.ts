@@ -80,7 +80,8 @@ t.test('a guest says who it is, is who it is told to be, and tells what its kern
   const shell = channel.newNumber()
   const left = channel.exitOf(shell)
   await channel.call('open_shell', { process: shell, rows: 33, columns: 99, term: 'linux' })
-  vm.shell.write('echo size $(stty size); exit 5\n')
+  // What is typed before it speaks would be taken for what was left of an earlier one.
+  vm.shell.once('data', () => vm.shell.write('echo size $(stty size); exit 5\n'))
   t.equal(await shellSaid, '33 99')
   t.match(await left, { code: 5 })
 

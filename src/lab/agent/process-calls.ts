@@ -11,6 +11,8 @@ import { NslabError } from '../../base/errors.ts'
 import type { ByteStream } from '../../protocol/byte-streams.ts'
 import type { Answer, Ask, ExecRequest, StartedAs } from '../../protocol/guest.ts'
 import { packFolder } from '../../vm/packing.ts'
+import { readOrNull } from '../proc.ts'
+import { listPids } from '../process-table.ts'
 import type { ProcessEnd } from '../site.ts'
 import type { Session } from './session.ts'
 
@@ -50,33 +52,39 @@ export async function exec(session: Session, ask: ExecRequest, streams: ExecStre
   return { pid: child.pid as number }
 }
 
-function watch(session: Session, number: number, child: ChildProcess, said: readonly ByteStream[]): void {
+function watch(
+  session: Session,
+  number: number,
+  child: ChildProcess,
+  said: readonly ByteStream[],
+  kill = (signal: NodeJS.Signals): void => signalTo(-(child.pid as number), signal),
+): void {
   const end = new Promise<ProcessEnd>(resolve => {
     child.once('close', (code, signal) =>
       resolve({ status: signal === null ? `exit ${code}` : `killed by ${signal}`, code }),
     )
   })
-  const kill = (signal: NodeJS.Signals): void => {
-    try {
-      process.kill(-(child.pid as number), signal)
-    } catch {
-      // Its group has ended a moment ago.
-    }
-  }
   session.watch(number, kill, end, said)
+}
+
+/** To a process, or to a group where it is negative. */
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended a moment ago.
+  }
 }
 
 interface SpawnRequest {
   readonly stdio: StdioOptions
   readonly env: NodeJS.ProcessEnv
   readonly cwd?: string
-  /** Default true. */
-  readonly detached?: boolean
 }
 
 async function started(argv: readonly string[], request: SpawnRequest): Promise<ChildProcess> {
   const [command = '', ...args] = argv
-  const child = spawn(command, args, { detached: true, ...request })
+  const child = spawn(command, args, { ...request, detached: true })
   try {
     await once(child, 'spawn')
     return child
@@ -89,29 +97,52 @@ async function started(argv: readonly string[], request: SpawnRequest): Promise<
 /** Throws KERNEL_REFUSED where the guest has no such device, or no shell. */
 export async function openShell(session: Session, ask: Ask<'open_shell'>): Promise<StartedAs> {
   const { rows, columns, term, process: number } = ask
-  let fd: number
+  requireConsole()
+  // The leader of a session gets the first terminal that it opens as its controlling one (setsid(1) would fork, because
+  // it is a leader already). What was typed for an earlier shell and not read by it is thrown away.
+  const line = [
+    `exec <>${SHELL_DEVICE} >&0 2>&1`,
+    'stty -icanon -echo min 0 time 1',
+    'cat > /dev/null',
+    `stty sane rows ${Number(rows)} cols ${Number(columns)}`,
+    'exec sh -l',
+  ].join('; ')
+  const env = { ...process.env, TERM: term, HOME: '/root', PS1: `${hostname()}:\\w# ` }
+  const child = await started(['sh', '-c', line], { stdio: 'ignore', cwd: '/', env })
+  const pid = child.pid as number
+  watch(session, number, child, [], signal => signalSession(pid, signal))
+  return { pid }
+}
+
+function requireConsole(): void {
   try {
-    // The shell is to have it as its controlling terminal, not the agent.
-    fd = openSync(SHELL_DEVICE, constants.O_RDWR | constants.O_NOCTTY)
+    // It is not to become the agent's own terminal.
+    closeSync(openSync(SHELL_DEVICE, constants.O_RDWR | constants.O_NOCTTY))
   } catch (error) {
     const { code: errno = 'EIO', message: reason } = error as NodeJS.ErrnoException
-    throw new NslabError('KERNEL_REFUSED', {
-      operation: 'open',
-      where: `${hostname()}: ${SHELL_DEVICE}`,
-      errno,
-      reason,
-    })
+    const where = `${hostname()}: ${SHELL_DEVICE}`
+    throw new NslabError('KERNEL_REFUSED', { operation: 'open', where, errno, reason })
   }
-  try {
-    const line = `stty sane rows ${Number(rows)} cols ${Number(columns)}; exec sh -l`
-    const env = { ...process.env, TERM: term, HOME: '/root', PS1: `${hostname()}:\\w# ` }
-    // setsid makes the session; the leader of one already would have to fork.
-    const child = await started(['setsid', '-c', 'sh', '-c', line], { stdio: [fd, fd, fd], env, detached: false })
-    watch(session, number, child, [])
-    return { pid: child.pid as number }
-  } finally {
-    closeSync(fd)
+}
+
+/** A shell's jobs are groups of their own, and it may start one while it is looked for them. */
+const LOOKS_MAX = 10
+
+function signalSession(leader: number, signal: NodeJS.Signals): void {
+  for (let looks = 0; looks < (signal === 'SIGKILL' ? LOOKS_MAX : 1); looks++) {
+    const members = sessionMembers(leader)
+    if (members.length === 0) return
+    for (const member of members) signalTo(member, signal)
   }
+}
+
+/** Processes of the session that `leader` began and that have not ended. Source: proc_pid_stat(5), fields 3 and 6. */
+function sessionMembers(leader: number): number[] {
+  return listPids().filter(pid => {
+    const stat = readOrNull(`/proc/${pid}/stat`) ?? ''
+    const [, state, , , session] = stat.slice(stat.lastIndexOf(')')).split(' ')
+    return session === String(leader) && state !== 'Z'
+  })
 }
 
 /** Throws DISK_REFUSED. */
