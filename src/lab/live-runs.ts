@@ -18,13 +18,19 @@ export interface LiveRun extends ProcessIdentity {
   readonly started_at: string
   /** Unix sockets of the run's fleets, absolute, with the ids (first and last) that each knows. */
   readonly sockets: readonly { readonly path: string; readonly node_ids: readonly [number, number] }[]
+  /** Unix socket by which its VMs are entered, absolute; absent: it has none. See protocol/lab.ts. */
+  readonly lab_socket?: string
+  /** The run is over, and its VMs were left running: this process holds them. */
+  readonly kept?: boolean
   /** What a crash leaves on disk and reap removes: paths relative to `folder`, never above it. */
   readonly temporary: readonly string[]
 }
 
-export type LiveRunFacts = Pick<LiveRun, 'run_id' | 'folder' | 'scenario' | 'started_at' | 'sockets' | 'temporary'>
+export type LiveRunFacts = Omit<LiveRun, 'schema' | 'boot_id' | keyof ProcessIdentity>
 
 export interface LiveRegistration {
+  /** The run is over, but its VMs stay. Throws DISK_REFUSED. */
+  keep(): void
   /** Takes the run out of the registry. Safe twice. */
   close(): void
 }
@@ -37,21 +43,24 @@ export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): Liv
   makeStateFolder(runs)
   const entry = join(runs, `${run.run_id}.json`)
   const inFolder = join(run.folder, 'live.json')
-  const text = `${JSON.stringify(run, null, 2)}\n`
-  writeFileAtomic(entry, text, 0o600)
-  try {
-    writeFileAtomic(inFolder, text)
-  } catch (error) {
+  const close = (): void => {
+    rmSync(inFolder, { force: true })
     rmSync(entry, { force: true })
-    throw error
   }
-  return {
-    close: () => {
-      rmSync(inFolder, { force: true })
-      rmSync(entry, { force: true })
-    },
+  const write = (text: string): void => {
+    writeFileAtomic(entry, text, 0o600)
+    try {
+      writeFileAtomic(inFolder, text)
+    } catch (error) {
+      close()
+      throw error
+    }
   }
+  write(textOf(run))
+  return { keep: () => write(textOf({ ...run, kept: true, sockets: [] })), close }
 }
+
+const textOf = (run: LiveRun): string => `${JSON.stringify(run, null, 2)}\n`
 
 /**
  * The runs whose process lives, oldest first, and those whose process is gone. A torn or foreign file is in neither.

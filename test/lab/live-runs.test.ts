@@ -36,6 +36,20 @@ t.test('a run is listed while it is registered, and leaves nothing after', async
   t.same(readdirSync(join(state, 'runs')), [])
 })
 
+t.test('a run that is over and keeps its VMs stays listed, without fleets', async t => {
+  const folder = t.testdir()
+  const state = join(folder, 'state')
+  const socket = { path: join(folder, 'fleet.sock'), node_ids: [1, 3] as const }
+  const lab_socket = join(folder, 'lab.sock')
+  const registration = registerLiveRun({ ...facts(A, folder), sockets: [socket], lab_socket }, state)
+  t.match(listRuns(state).live, [{ run_id: A, lab_socket, sockets: [socket], kept: undefined }])
+  registration.keep()
+  t.match(listRuns(state).live, [{ run_id: A, lab_socket, sockets: [], kept: true }])
+  t.match(liveRunIn(folder), { kept: true })
+  registration.close()
+  t.same(listRuns(state), { live: [], dead: [] })
+})
+
 t.test('a killed run is dead, and can be forgotten', async t => {
   const folder = t.testdir()
   const state = join(folder, 'state')
