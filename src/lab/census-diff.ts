@@ -20,6 +20,14 @@ export interface Ours extends RunObjects {
   readonly otherRunPids: readonly number[]
   /** Folders whose open files are no residue: the run folder is written until the end. */
   readonly keptFolders: readonly string[]
+  readonly kept?: KeptObjects | undefined
+}
+
+/** What of this machine a run leaves behind on purpose. */
+export interface KeptObjects {
+  readonly pids: readonly number[]
+  /** Descriptors of this process: how many of which kind. */
+  readonly descriptors: Readonly<Record<string, number>>
 }
 
 export interface CensusDifference {
@@ -81,8 +89,9 @@ function isOther(entry: ProcessEntry, others: ReadonlySet<number>, ours: Ours): 
 
 function diffProcesses(before: Census, after: Census, members: ReadonlySet<number>, ours: Ours, tell: Tell): void {
   const known = new Set(before.processes.map(keyOf))
+  const kept = new Set(ours.kept?.pids)
   for (const entry of after.processes) {
-    if (known.has(keyOf(entry)) || entry.pid === ours.pid) continue
+    if (known.has(keyOf(entry)) || entry.pid === ours.pid || kept.has(entry.pid)) continue
     const isZombie = entry.state === 'Z'
     // An orphan that has ended holds nothing; when its entry goes is up to the process that inherited it (init).
     const isInherited = isZombie && entry.parent_pid !== ours.pid && !members.has(entry.parent_pid)
@@ -122,7 +131,7 @@ function sameCookie(inode: number, after: Census, ours: Ours): boolean {
 /** Only this process can change its own descriptors, so every surplus is residue. */
 function diffDescriptors(before: Census, after: Census, ours: Ours, tell: Tell): void {
   for (const [kind, count] of Object.entries(after.descriptors)) {
-    const surplus = count - (before.descriptors[kind] ?? 0)
+    const surplus = count - (before.descriptors[kind] ?? 0) - (ours.kept?.descriptors[kind] ?? 0)
     if (surplus <= 0 || kind === 'net' || ours.keptFolders.some(folder => kind.startsWith(`${folder}/`))) continue
     tell(true, `${surplus} open descriptor${surplus === 1 ? '' : 's'} of nslab run: ${kind}`)
   }

@@ -2,6 +2,8 @@
 // to its site; what it asks of the sites themselves (to be there, to die, to be cut off) goes to the ground.
 
 import type { Level } from '../config/types.ts'
+import type { KeptVms } from './keep-vms.ts'
+import type { LabVm } from './lab-socket.ts'
 import type { HostPlan } from './plan-types.ts'
 import type { Site } from './site.ts'
 
@@ -52,6 +54,13 @@ export interface Ground {
   setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void>
   /** Ends every site but this machine at once: somebody is in a hurry. */
   hurry(): void
+  /** VMs that answer, as people enter them; empty on this machine. */
+  readonly labVms: readonly LabVm[]
+  /**
+   * In place of close(): lets go of the VMs that answer and leaves them running, and ends the others. Null, and nothing
+   * done, where there are none.
+   */
+  keep(): Promise<KeptVms | null>
   /** Ends every site but this machine, in order where `deadlineS` allows. Names what did not end in order. */
   close(deadlineS: number): Promise<readonly string[]>
 }

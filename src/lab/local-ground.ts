@@ -15,6 +15,7 @@ export class LocalGround implements Ground {
   readonly accelerator: string
   readonly isHere = true
   readonly guests = {}
+  readonly labVms = []
   readonly #local: LocalSite
 
   constructor(local: LocalSite, here = THIS_MACHINE) {
@@ -55,6 +56,10 @@ export class LocalGround implements Ground {
   }
 
   hurry(): void {}
+
+  async keep(): Promise<null> {
+    return null
+  }
 
   async close(_deadlineS: number): Promise<readonly string[]> {
     return []

@@ -6,7 +6,7 @@ import { Segment } from '../dataplane/segment.ts'
 import type { Sample } from '../judge/types.ts'
 import { type Netns, native } from '../native.ts'
 import { type Census, observeRun, type RunObjects, takeCensus } from './census.ts'
-import { diffCensus } from './census-diff.ts'
+import { diffCensus, type KeptObjects } from './census-diff.ts'
 import { type Lease, leaseHoldersOf } from './leases.ts'
 import { listRuns } from './live-runs.ts'
 import { type Console, startLocalProcess } from './local-process.ts'
@@ -52,6 +52,8 @@ export interface LocalSiteOptions {
   readonly alsoSampled: readonly SampledProcess[]
   /** Waits; rejects when the run is aborted. */
   readonly pause: (durationS: number) => Promise<void>
+  /** What of this machine the run leaves behind on purpose; asked when it is counted again. */
+  readonly kept?: () => KeptObjects | undefined
   /** Told before (`intent`) and after (`done`) each change of the machine. */
   readonly onDeed: (state: 'intent' | 'done', op: string, facts: Readonly<Record<string, unknown>>) => void
 }
@@ -232,6 +234,7 @@ export class LocalSite implements Site {
       leaseHolders: leaseHoldersOf,
       otherRunPids: listRuns().live.flatMap(run => (run.run_id === this.#options.runId ? [] : run.pid)),
       keptFolders: [this.#options.folder],
+      kept: this.#options.kept?.(),
     })
     // The kernel gives a card back when its root is gone, under the name that it had there.
     const isCard = (what: string): boolean =>

@@ -8,15 +8,18 @@ import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Scenario } from '../config/types.ts'
 import type { Outcome, Report } from '../judge/types.ts'
+import { LAB_SOCKET } from '../protocol/lab.ts'
 import { installQemu } from '../vm/install.ts'
 import { Attempts } from './attempts.ts'
-import type { CensusDifference } from './census-diff.ts'
+import type { CensusDifference, KeptObjects } from './census-diff.ts'
 import { RunContext } from './context.ts'
 import { readEnvironment } from './environment.ts'
 import { holdWithFaults, requireFeasible } from './faults.ts'
 import { requireFitness } from './fitness.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
+import type { KeptVms } from './keep-vms.ts'
+import { LabSocket } from './lab-socket.ts'
 import { chooseLevel, type LevelChoice } from './level.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
 import { type Here, LocalGround } from './local-ground.ts'
@@ -27,6 +30,7 @@ import { diskName, fleetSocketName, keepsDisk, type Plan } from './plan-types.ts
 import type { Progress } from './progress.ts'
 import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { createRunFolder } from './run-folder.ts'
+import { labOf } from './run-lab.ts'
 import type { Site } from './site.ts'
 import { VmGround } from './vm-ground.ts'
 
@@ -50,6 +54,8 @@ export interface RunOptions {
 
 export interface RunResult {
   readonly folder: string
+  /** VMs that stay after the run, which is over: they end with this process, or by its doing. */
+  readonly kept?: KeptVms | null
   /** What went wrong with writing the run folder, if anything. */
   readonly diskError: NslabError | null
   /** A bug in nslab that ended the run. */
@@ -63,6 +69,9 @@ interface Holdings {
   readonly hosts: Hosts
   readonly remaining: string[]
   readonly found: CensusDifference[]
+  /** People's way into the VMs, while they are there. */
+  lab: LabSocket | null
+  kept: KeptVms | null
   baselineTaken: boolean
   registration: LiveRegistration | null
 }
@@ -93,7 +102,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const runId = randomBytes(16).toString('hex')
   const { onProgress, onWarning } = options
   const context = new RunContext({ plan, folder, clock, runId, level: choice.level, onProgress, onWarning })
-  const local = localSite(context)
+  const local = localSite(context, () => holdings.kept?.objects)
   const ground = choice.vms === null ? new LocalGround(local, here) : new VmGround(context, choice.vms)
   const holdings: Holdings = {
     local,
@@ -104,6 +113,8 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     }),
     remaining: [],
     found: [],
+    lab: null,
+    kept: null,
     baselineTaken: false,
     registration: null,
   }
@@ -127,7 +138,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   folder.writeJson('outcome.json', outcome)
   folder.close()
   const bug = error instanceof NslabError ? null : error
-  return { folder: folder.path, diskError: folder.failure, bug }
+  return { folder: folder.path, diskError: folder.failure, bug, kept: holdings.kept }
 }
 
 /** What ended the run. VMs that were switched off in a hurry ended because somebody wanted it. */
@@ -137,7 +148,7 @@ function errorOf(context: RunContext, failure: unknown, { hurried }: RunOptions)
 }
 
 /** This machine as a site of the run. */
-function localSite(context: RunContext): LocalSite {
+function localSite(context: RunContext, kept: () => KeptObjects | undefined): LocalSite {
   const { folder, runId, clock, originNs } = context
   return new LocalSite({
     name: 'local',
@@ -153,6 +164,7 @@ function localSite(context: RunContext): LocalSite {
     },
     uplinkCard: null,
     alsoSampled: [{ name: 'run', pid: process.pid }],
+    kept,
     pause: durationS => context.hold(durationS),
     onDeed: (state, op, facts) => folder.ledger[state](op, facts),
   })
@@ -193,7 +205,7 @@ async function drive(
   for (const warning of [...notes, ...plan.scenario.warnings]) context.warn(warning)
 
   await context.inPhase('preflight', async () => {
-    holdings.registration = register(context, environment.started_at)
+    holdings.registration = register(context, holdings, environment.started_at)
   })
   await context.inPhase('census', async () => {
     context.metrics.memory_before_bytes = await takeBaselines(context, [local])
@@ -205,6 +217,7 @@ async function drive(
       await ground.open()
       folder.writeJson('environment.json', { ...environment, guests: ground.guests })
       context.metrics.memory_before_bytes = await takeBaselines(context, ground.sites)
+      holdings.lab = await LabSocket.open(folder.file(LAB_SOCKET), labOf(context, hosts, ground))
     })
   await context.inPhase('prepare', async () => {
     await hosts.start()
@@ -239,7 +252,7 @@ function sample({ plan, folder }: RunContext, { isHere }: Ground, site: Site): P
 }
 
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */
-function register({ folder, plan, runId }: RunContext, started_at: string): LiveRegistration {
+function register({ folder, plan, runId }: RunContext, { ground }: Holdings, started_at: string): LiveRegistration {
   const disks = plan.hosts.filter(host => keepsDisk(plan, host)).map(diskName)
   const sockets = plan.fleets.map(fleet => ({
     path: folder.file(fleetSocketName(plan, fleet)),
@@ -251,8 +264,10 @@ function register({ folder, plan, runId }: RunContext, started_at: string): Live
     scenario: plan.scenario.name,
     started_at,
     sockets,
+    ...(ground.isHere ? {} : { lab_socket: folder.file(LAB_SOCKET) }),
     temporary: [
       ...plan.fleets.map(fleet => fleetSocketName(plan, fleet)),
+      ...(ground.isHere ? [] : [LAB_SOCKET]),
       ...(plan.scenario.run.keep ? [] : ['db', ...disks]),
     ],
   })
@@ -263,6 +278,8 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
   const { ground, hosts, local, remaining, found } = holdings
   const { hurried } = options
   const deadlineS = (): number => (hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS)
+  // Commands of people in the guests would count as the run's.
+  await attempts.take(() => holdings.lab?.close('ends, or is kept, with its run: nslab vms'), undefined)
   const nothing = { facts: {}, remaining: [] }
   for (const site of ground.sites) await attempts.take(() => site.observe(), undefined)
   await attempts.take(
@@ -281,12 +298,44 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
         const cookiesOf = (site: Site) => hosts.cookiesOf(site)
         if (!ground.isHere && !hurried.aborted)
           await attempts.take(async () => found.push(await verifySites(context, ground.sites, cookiesOf)), 0)
-        remaining.push(...(await attempts.take(() => ground.close(deadlineS()), [])))
-        await attempts.take(() => holdings.registration?.close(), undefined)
+        holdings.kept = await attempts.take(() => keepVms(context, holdings, options), null)
+        if (holdings.kept === null) {
+          remaining.push(...(await attempts.take(() => ground.close(deadlineS()), [])))
+          await attempts.take(() => holdings.registration?.close(), undefined)
+        }
         found.push(await verifySites(context, [local], cookiesOf))
       }),
     undefined,
   )
+  holdings.kept = await attempts.take(() => serveKept(context, holdings), null)
+}
+
+/** The VMs that stay: where that is wanted, and the run has come to its end by itself, however it went. */
+async function keepVms(
+  { notes, plan }: RunContext,
+  { ground }: Holdings,
+  { interrupted, hurried }: RunOptions,
+): Promise<KeptVms | null> {
+  if (!plan.scenario.run.keep || interrupted.aborted || hurried.aborted) return null
+  const kept = await ground.keep()
+  if (kept !== null) {
+    const { names, objects } = kept
+    const what = `${names.join(', ')} (process${names.length === 1 ? '' : 'es'} ${objects.pids.join(', ')})`
+    notes.push(`kept running, which is no residue: ${what}; the fleets have ended; nslab stop ends the rest`)
+  }
+  return kept
+}
+
+/** Opens the way into VMs that were kept. VMs that nobody could enter are not kept. */
+async function serveKept({ folder }: RunContext, { kept, registration }: Holdings): Promise<KeptVms | null> {
+  try {
+    await kept?.serve(folder.file(LAB_SOCKET), () => registration?.close())
+    if (kept !== null) registration?.keep()
+    return kept
+  } catch (error) {
+    await kept?.stop(null, true)
+    throw error
+  }
 }
 
 /** Everything found, counted; where the machine was never counted before, there is nothing to compare. */

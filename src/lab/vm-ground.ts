@@ -6,7 +6,6 @@ import type { Level } from '../config/types.ts'
 import type { AcceleratorChoice } from '../vm/accelerator.ts'
 import { makeDisk, mountDisk } from '../vm/disk.ts'
 import { type Guest, makeGuestReady, openGuest, rebootGuest } from '../vm/guest.ts'
-import { execInGuest } from '../vm/guest-files.ts'
 import { imageFor } from '../vm/image/build.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
@@ -20,10 +19,12 @@ import { endError } from '../vm/vm-end.ts'
 import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
 import type { Ground, GuestFacts, HostConditions } from './ground.ts'
+import type { KeptVms } from './keep-vms.ts'
+import type { LabVm } from './lab-socket.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 import { diskName, type HostPlan, keepsDisk } from './plan-types.ts'
-import { parseMeminfo, parseSmapsRollupPss, readOrNull } from './proc.ts'
 import type { Site } from './site.ts'
+import { keepMachines, labVmOf, type Machine, overheadBytes } from './vm-machine.ts'
 import { VmSite } from './vm-site.ts'
 
 /** From power-on to the agent's answer, where the processor is real. */
@@ -32,14 +33,6 @@ const BOOT_LIMIT_S = 15
 const SILENT_AFTER_S = 10
 /** The guest's one network card. */
 const CARD = 'eth0'
-
-/** A VM of the run, and what is known of it. */
-interface Machine {
-  readonly vm: RunningVm
-  readonly guest: Guest
-  readonly site: VmSite
-  readonly how: 'booted' | 'restored'
-}
 
 export class VmGround implements Ground {
   readonly level: Level
@@ -54,6 +47,8 @@ export class VmGround implements Ground {
   readonly #ready = new WeakSet<RunningVm>()
   /** VMs whose end is no news. */
   readonly #leaving = new WeakSet<RunningVm>()
+  /** VMs that are no longer the run's. */
+  readonly #kept = new WeakSet<RunningVm>()
   #images: ReadonlyMap<ImageRole, Image> = new Map()
   #segment: VmSegment | null = null
   #clockErrorS = 0
@@ -120,7 +115,7 @@ export class VmGround implements Ground {
   }
 
   /** Makes a guest that answers a site of the run. */
-  async #settle(host: HostPlan, { vm, how, guest }: Omit<Machine, 'site'>): Promise<void> {
+  async #settle(host: HostPlan, { vm, how, guest }: Pick<Machine, 'vm' | 'how' | 'guest'>): Promise<void> {
     const { context, scale } = { context: this.#context, scale: DEADLINE_SCALE[this.level] }
     const { folder, plan, runId, clock, originNs } = context
     if (keepsDisk(plan, host)) await mountDisk(guest.channel, `${guest.hello.folder}/run`)
@@ -141,7 +136,7 @@ export class VmGround implements Ground {
       onDeed: (state, op, facts) => folder.ledger[state](op, facts),
     })
     this.#forget(host)
-    this.#machines.set(host.name, { vm, guest, site, how })
+    this.#machines.set(host.name, { host, vm, guest, site, how, since: clock.wallDate().toISOString() })
   }
 
   async #start(host: HostPlan): Promise<Started<Guest>> {
@@ -236,6 +231,25 @@ export class VmGround implements Ground {
     }
   }
 
+  get labVms(): readonly LabVm[] {
+    return [...this.#machines.values()].map(machine => labVmOf(machine, this.#context.plan))
+  }
+
+  async keep(): Promise<KeptVms | null> {
+    const machines = [...this.#machines.values()]
+    if (machines.length === 0) return null
+    const { metrics } = this.#context
+    if (metrics.clock_error_s !== undefined) metrics.clock_error_s = this.#errorS()
+    const answering = new Set(machines.map(({ vm }) => vm))
+    for (const vm of this.#on) {
+      this.#leaving.add(vm)
+      if (answering.has(vm)) this.#kept.add(vm)
+      else await vm.kill()
+    }
+    this.#machines.clear()
+    return keepMachines(machines, this.#context, this.#segment)
+  }
+
   async close(deadlineS: number): Promise<readonly string[]> {
     const stragglers: string[] = []
     const { folder, plan, metrics } = this.#context
@@ -306,6 +320,8 @@ export class VmGround implements Ground {
     vm.shell.resume()
     void vm.ended.then(end => {
       this.#on.delete(vm)
+      // The run is over, and its files are closed.
+      if (this.#kept.has(vm)) return
       context.tell({ kind: 'vm_ended', vm: host.vm, how: end.words })
       // Why one never became ready is told by who waits for it.
       if (this.#leaving.has(vm) || !this.#ready.has(vm)) return
@@ -370,13 +386,3 @@ const cardOf = ({ uplink }: HostPlan): { readonly name: string; readonly mac: st
 
 /** Where a controller is, PostgreSQL's programs are wanted. */
 const roleOf = ({ programs }: HostPlan): ImageRole => (programs.includes('controller') ? 'controller' : 'fleet')
-
-/** What QEMU takes beyond what its guest uses: both as this machine's kernel and the guest's count it. */
-async function overheadBytes({ vm, guest }: Machine): Promise<number> {
-  const { stdout } = await execInGuest(guest.channel, ['cat', '/proc/meminfo'])
-  const { MemTotal = 0, MemFree = 0 } = parseMeminfo(stdout.toString('utf8'))
-  const rollup = readOrNull(`/proc/${vm.pid}/smaps_rollup`)
-  // What could not be read is no zero: the judge takes it for unknown.
-  if (rollup === null) return Number.NaN
-  return Math.max(0, parseSmapsRollupPss(rollup) - (MemTotal - MemFree))
-}

@@ -28,6 +28,8 @@ export interface PortTotals {
 /** A network segment of its own: nothing but its ports is on it, and it is gone when the runner is. */
 export interface VmSegment {
   readonly name: string
+  /** Processes beside the runner that it needs. */
+  readonly pids: readonly number[]
   /**
    * A port keeps its name, its conditions and its counters over its VM's lives; of two VMs on a port the later has it,
    * or is refused (KERNEL_REFUSED, EBUSY) while the other lives.

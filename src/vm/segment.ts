@@ -59,6 +59,7 @@ export interface PortCounters {
 
 export class Segment implements VmSegment {
   readonly name: string
+  readonly pids = []
   readonly #seed: number
   readonly #queueBytesMax: number
   readonly #clock: Clock

@@ -100,6 +100,10 @@ export class TapKeeper {
     return keeper
   }
 
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
   /** Sends one line of words. Rejects with KERNEL_REFUSED, or PROCESS_ENDED where the keeper is gone. */
   ask(segment: string, words: readonly (string | number)[]): Promise<unknown> {
     return this.#ask(segment, words, ok => ok)

@@ -39,6 +39,10 @@ export class TapSegment implements VmSegment {
     }
   }
 
+  get pids(): readonly number[] {
+    return [this.#keeper.pid]
+  }
+
   async plug(port: string): Promise<Plug> {
     await this.#device(port)
     const tapFd = await this.#keeper.open(this.name, port)

@@ -131,3 +131,13 @@ t.test('shared memory is ours when a process of ours made or mapped it', async t
   t.same(counts(after), [0, 2])
   t.same(counts(after, { processes: [{ pid: 200, start_ticks: 1 }], shared_memory: ['PostgreSQL.1'] }), [2, 0])
 })
+
+t.test('what is kept on purpose is no residue, and one more of its kind is', async t => {
+  const vm = entry(200, { parent_pid: SELF, comm: 'qemu-system-x86' })
+  const after = { processes: [...empty.processes, vm], descriptors: { pipe: 2, socket: 4 } }
+  t.same(counts(after), [2, 0])
+  const kept = { pids: [200], descriptors: { socket: 4 } }
+  t.same(counts(after, { kept }), [0, 0])
+  const more = { processes: [...after.processes, entry(201, { parent_pid: 200 })], descriptors: { pipe: 2, socket: 5 } }
+  t.same(counts(more, { kept }), [2, 0])
+})

@@ -1,0 +1,66 @@
+// The VMs of a run that goes on, as people enter them by lab.sock.
+
+import { NslabError } from '../base/errors.ts'
+import type { RunContext } from './context.ts'
+import type { Ground } from './ground.ts'
+import type { Hosts } from './hosts.ts'
+import { GUEST_LAUNCHER, type GuestPlace, type Lab } from './lab-socket.ts'
+import { DEADLINE_SCALE } from './levels.ts'
+
+/** A fleet that is well answers in milliseconds. */
+const ANSWER_LIMIT_S = 5
+
+export function labOf(context: RunContext, hosts: Hosts, ground: Ground): Lab {
+  return {
+    get vms() {
+      return ground.labVms
+    },
+    runId: context.runId,
+    launcher: GUEST_LAUNCHER,
+    whereIs: nodeId => whereIs(context, hosts, nodeId),
+    stop: async () => {
+      const problem = 'the run still goes on, and its VMs with it'
+      throw new NslabError('USAGE', { problem, hint: 'nslab stop --force interrupts it.' })
+    },
+  }
+}
+
+/** Asks the fleet that has the node. */
+async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promise<GuestPlace> {
+  const { fleets } = context.plan
+  const index = fleets.findIndex(({ nodeIdOffset, nNodes }) => nodeId > nodeIdOffset && nodeId <= nodeIdOffset + nNodes)
+  const host = hosts.all.find(({ plan }) => plan.fleet === index)
+  if (index < 0 || host === undefined) {
+    const known = fleets.map(({ nodeIdOffset, nNodes }) => `${nodeIdOffset + 1}-${nodeIdOffset + nNodes}`)
+    throw new NslabError('USAGE', {
+      problem: `the run has no node ${nodeId}; its nodes are ${known.join(', ')}`,
+      hint: 'NODE is an id.',
+      node_id: nodeId,
+      known,
+    })
+  }
+  const dataplane = host.programs.get('dataplane')
+  if (dataplane === undefined) throw notThere(nodeId)
+  let place: GuestPlace | null = null
+  const start = (done: () => void): (() => void) => {
+    const stop = dataplane.onNotice(notice => {
+      if (notice.is !== 'netns' || notice.node_id !== nodeId) return
+      place = { vm: host.plan.vm, pid: notice.pid, fd: notice.fd }
+      done()
+    })
+    dataplane.send({ do: 'netns', node_id: nodeId })
+    return stop
+  }
+  const limitS = ANSWER_LIMIT_S * DEADLINE_SCALE[context.level]
+  await context.until(start, limitS, () => {
+    return new NslabError('DEADLINE', { waitingFor: `where node ${nodeId} is`, limitS, missing: dataplane.name })
+  })
+  const { vm, pid, fd } = place as unknown as GuestPlace
+  if (fd < 0) throw notThere(nodeId)
+  return { vm, pid, fd }
+}
+
+function notThere(nodeId: number): NslabError {
+  const problem = `node ${nodeId} has no namespace now`
+  return new NslabError('USAGE', { problem, hint: 'The node may be starting or gone.', node_id: nodeId })
+}
