@@ -3,13 +3,21 @@
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
-import type { RunResult } from '../lab/run.ts'
+import type { Scenario } from '../config/types.ts'
+import type { KeptResult } from '../lab/keep-run.ts'
+import type { RunOptions, RunResult } from '../lab/run.ts'
 import { addScenarioOptions, loadWithOptions, type ScenarioOptions } from './scenario-options.ts'
 
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
-    .description('run a scenario and judge it')
+    .summary('run a scenario and judge it')
+    .description(
+      'Runs a scenario and judges it. With --keep its VMs stay on after the verdict: torn down and measured as always, ' +
+        'so without fleets, for nslab shell and nslab exec --vm; nslab vms lists them, nslab stop ends them. To look at ' +
+        'a fleet that is wired, hold it: --duration 1h, and nslab shell or nslab exec meanwhile. A run that is ' +
+        'interrupted keeps nothing.',
+    )
     .argument('<scenario>', 'name under soak/scenarios, or a path')
   addScenarioOptions(command).action(async (name: string, options: ScenarioOptions) => {
     process.exitCode = await runCommand(name, options)
@@ -21,13 +29,13 @@ async function runCommand(name: string, options: ScenarioOptions): Promise<ExitC
   const { scenario, text } = loaded
   if (scenario.run.deterministic) return (await import('./deterministic.ts')).runDeterministicCommand(loaded)
   // Loaded late: a wrong flag is answered without the addon.
-  const [{ runScenario }, { openProgressView }] = await Promise.all([import('../lab/run.ts'), import('./progress.ts')])
+  const [run, { openProgressView }] = await Promise.all([loadRunner(scenario), import('./progress.ts')])
   const view = openProgressView()
   const { interrupted, hurried, unhook } = hookSignals(signal => {
     view.note(`nslab: ${signal}: ending in order; once more ends at once`)
   })
   try {
-    const result = await runScenario({
+    const { kept, ...result } = await run({
       scenario,
       scenarioText: text,
       base: 'runs',
@@ -39,11 +47,30 @@ async function runCommand(name: string, options: ScenarioOptions): Promise<ExitC
     })
     view.end()
     // Still hooked: an impatient signal must not take the report away from a run that has ended.
-    return await judgeAndTell(result)
+    const exitCode = await judgeAndTell(result)
+    if (kept.length > 0) process.stderr.write(describeKept(kept))
+    return exitCode
   } finally {
     view.end()
     unhook()
   }
+}
+
+type Runner = (options: RunOptions) => Promise<KeptResult>
+
+/** VMs that stay need a process that stays. */
+async function loadRunner(scenario: Scenario): Promise<Runner> {
+  const { mayKeepVms, runInKeeper } = await import('../lab/keep-run.ts')
+  if (mayKeepVms(scenario)) return options => runInKeeper({ ...options, onText: text => process.stderr.write(text) })
+  const { runScenario } = await import('../lab/run.ts')
+  return async options => ({ ...(await runScenario(options)), kept: [] })
+}
+
+function describeKept(names: readonly string[]): string {
+  return (
+    `nslab: kept running: ${names.join(', ')} (the fleets have ended)\n` +
+    `nslab:   nslab shell ${names[0]}  enters one    nslab vms  lists them    nslab stop  ends them\n`
+  )
 }
 
 /** Judges from the saved folder, as `nslab report` does, writes the report's files and prints it. */

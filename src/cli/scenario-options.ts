@@ -35,7 +35,7 @@ export function addScenarioOptions(command: Command): Command {
     .option('--accel <how>', 'of VMs: auto, kvm or tcg (key: hosts.accel)')
     .option('--set <key=value>', 'any key of the scenario, for example run.deadline=90s; may be repeated', collect, [])
     .option('--out <dir>', 'run folder in place of a new one under runs/ (key: run.out)')
-    .option('--keep', "keep the private database's data, and VMs running after the run (key: run.keep)")
+    .option('--keep', "leave the VMs running, and the private database's data (key: run.keep)")
     .option('--cold', 'boot every VM in place of restoring its saved state (key: hosts.cold)')
     .option('--deterministic', 'in one emulated VM, the same to the bit from run to run (key: run.deterministic)')
     .option('--image <file>', 'image.json of the VMs in place of the one built here (key: hosts.image)')
