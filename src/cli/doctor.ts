@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { ExitCode } from '../base/exit-codes.ts'
 import { type Diagnosis, diagnose } from '../lab/doctor.ts'
 import { describeProblem } from '../lab/limits.ts'
+import { type LiveRun, listRuns } from '../lab/live-runs.ts'
 import { readMachine } from '../lab/machine.ts'
 import { readVmFacts, type VmFacts } from '../lab/vm-facts.ts'
 
@@ -17,7 +18,8 @@ export function addDoctorCommand(program: Command): void {
     .option('--nodes <n>', 'fit for this many nodes?', parseCount, NODES_DEFAULT)
     .option('--json', 'as JSON')
     .action(async (options: { nodes: number; json?: boolean }) => {
-      const diagnosis = diagnose(options.nodes, await readMachine({ folder: 'runs' }))
+      const found = diagnose(options.nodes, await readMachine({ folder: 'runs' }))
+      const diagnosis = { ...found, notes: [...found.notes, ...keptNotes(listRuns().live)] }
       const vms = await readVmFacts()
       process.stdout.write(
         options.json ? `${JSON.stringify({ ...diagnosis, vms }, null, 2)}\n` : describe(diagnosis) + describeVms(vms),
@@ -29,6 +31,12 @@ export function addDoctorCommand(program: Command): void {
 function describeVms({ qemu, words }: VmFacts): string {
   const title = qemu === null ? 'microVMs: no QEMU' : `microVMs: QEMU ${qemu}`
   return `\n${title}\n${words.map(line => `  ${line}\n`).join('')}`
+}
+
+/** VMs that nobody may remember, and that hold memory. */
+function keptNotes(live: readonly LiveRun[]): string[] {
+  const kept = live.filter(run => run.kept === true).map(run => run.folder)
+  return kept.length === 0 ? [] : [`VMs were kept by ${kept.join(', ')}: nslab vms lists them, nslab stop ends them`]
 }
 
 function parseCount(text: string): number {

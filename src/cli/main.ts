@@ -3,6 +3,7 @@
 
 import { exitCodeOf, NslabError } from '../base/errors.ts'
 import { Log } from '../base/log.ts'
+import { KEEPER_COMMAND } from '../lab/keep-protocol.ts'
 import type { AddCommand } from './program.ts'
 
 /** Commands in the order of the help. */
@@ -16,6 +17,9 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   controller: async () => (await import('./controller.ts')).addControllerCommand,
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
+  vms: async () => (await import('./vms.ts')).addVmsCommand,
+  shell: async () => (await import('./shell.ts')).addShellCommand,
+  stop: async () => (await import('./stop.ts')).addStopCommand,
   exec: async () => (await import('./exec.ts')).addExecCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
@@ -32,6 +36,7 @@ async function main(args: readonly string[]): Promise<void> {
   // A run goes on, and is ended in order, when nobody can hear of it any more: `2>&1 | head -1`, a full disk, a lost
   // terminal.
   process.stderr.on('error', () => {})
+  if (args[0] === KEEPER_COMMAND) return (await import('./keep-run.ts')).runKeepCommand()
   await (await import('./program.ts')).runProgram(args, commands)
 }
 

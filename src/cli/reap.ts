@@ -26,7 +26,10 @@ function describe(result: ReapResult): string {
     ...result.removed.map(path => `removed ${path}`),
   ]
   if (lines.length === 0) lines.push('nothing to restore')
-  if (result.live.length > 0)
-    lines.push(`${result.live.length} live run${result.live.length === 1 ? '' : 's'} not touched`)
+  const kept = result.live.filter(run => run.kept === true)
+  for (const run of kept)
+    lines.push(`run ${run.run_id.slice(0, 8)} has kept its VMs (${run.folder}): nslab stop ends them`)
+  const goingOn = result.live.length - kept.length
+  if (goingOn > 0) lines.push(`${goingOn} live run${goingOn === 1 ? '' : 's'} not touched`)
   return `${lines.join('\n')}\n`
 }

@@ -50,7 +50,8 @@ export function chooseRun(live: readonly LiveRun[], wanted?: string): LiveRun {
   throw new NslabError('USAGE', { problem, hint: 'Name one with --run.', live: live.map(run => run.run_id) })
 }
 
-function isNamed(run: LiveRun, wanted: string): boolean {
+/** By the start of its id, its folder, or that folder's name. */
+export function isNamed(run: LiveRun, wanted: string): boolean {
   return run.run_id.startsWith(wanted) || basename(run.folder) === wanted || run.folder === resolve(wanted)
 }
 
