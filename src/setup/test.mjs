@@ -22,14 +22,18 @@ const testFiles = given => {
 
 /** Tests that `npm test` leaves to `npm run test:vm`. */
 const LONG = /\.long\.ts$/
+/** A file of them, on two busy processors. */
+const LONG_S = 1800
 
 /** @param {readonly string[]} args @returns {Promise<number>} exit code */
 const main = async args => {
   const coverage = args.includes('--coverage')
   const given = args.filter(arg => !arg.startsWith('--')).flatMap(testFiles)
-  const files = args.includes('--long') && given.length === 0 ? filesUnder('test', LONG) : given
+  const isLong = args.includes('--long')
+  const files = isLong && given.length === 0 ? filesUnder('test', LONG) : given
   await prepare({ forTests: true, tolerant: given.length > 0 })
-  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...files]
+  const patience = isLong ? [`--timeout=${LONG_S}`] : []
+  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...patience, ...files]
   const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
   // tap ends its children when it is told to end, and says what was running.
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
