@@ -51,8 +51,8 @@ interface Ended {
 }
 
 /**
- * Runs what was prepared to its outcome. Throws only before anything was made (CONFIG_INVALID, USAGE, DISK_REFUSED); after that every
- * end is an outcome to be judged. seal() is to be called once the report is in the folder.
+ * Runs what was prepared to its outcome. Throws only before anything was made (CONFIG_INVALID, USAGE, DISK_REFUSED);
+ * after that every end is an outcome to be judged. seal() is to be called once the report is in the folder.
  */
 export async function runDeterministic(
   preparation: Preparation,
