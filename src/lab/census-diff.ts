@@ -87,11 +87,15 @@ function isOther(entry: ProcessEntry, others: ReadonlySet<number>, ours: Ours): 
   return others.has(entry.pid) || (entry.run_id !== null && entry.run_id !== ours.run_id)
 }
 
+/** The kernel's own threads come and go by themselves. Source: Documentation/core-api/workqueue.rst. */
+const isKernelWorker = ({ parent_pid, comm }: ProcessEntry): boolean => parent_pid === 2 && comm.startsWith('kworker/')
+
 function diffProcesses(before: Census, after: Census, members: ReadonlySet<number>, ours: Ours, tell: Tell): void {
   const known = new Set(before.processes.map(keyOf))
   const kept = new Set(ours.kept?.pids)
   for (const entry of after.processes) {
     if (known.has(keyOf(entry)) || entry.pid === ours.pid || kept.has(entry.pid)) continue
+    if (isKernelWorker(entry)) continue
     const isZombie = entry.state === 'Z'
     // An orphan that has ended holds nothing; when its entry goes is up to the process that inherited it (init).
     const isInherited = isZombie && entry.parent_pid !== ours.pid && !members.has(entry.parent_pid)

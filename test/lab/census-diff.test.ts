@@ -84,6 +84,13 @@ t.test(
   },
 )
 
+t.test('workers of the kernel come and go unmentioned, whoever bears their name does not', async t => {
+  const worker = entry(300, { parent_pid: 2, comm: 'kworker/0:2' })
+  const imitator = entry(301, { comm: 'kworker/0:2' })
+  const after = census({ processes: [...empty.processes, worker, imitator] })
+  t.same(diffCensus(empty, after, ours), { residue: [], foreign: ['process 301 (kworker/0:2)'] })
+})
+
 t.test("a namespace that was there before is nobody's news", async t => {
   t.same(counts({ namespaces: [held(7, 1)] }, { namespaces: [7] }, { namespaces: [held(7, 1)] }), [0, 0])
 })
