@@ -16,7 +16,8 @@ const POLL_MS = 20
 
 /**
  * Ends VMs that a run has left, one or all, and waits until nothing of them is there; says which did not end in order.
- * At once: also where the keeper stands still. Throws USAGE, and DEADLINE where a process does not end.
+ * All of them: also where their keeper's socket is gone, or, at once, where the keeper stands still. Throws USAGE where
+ * there is no such VM, or it is not ours to end, and DEADLINE where a process does not end.
  */
 export async function stopKept(run: LiveRun, vm: string | null, atOnce: boolean): Promise<readonly string[]> {
   try {
@@ -24,15 +25,14 @@ export async function stopKept(run: LiveRun, vm: string | null, atOnce: boolean)
     if (vm === null) await ended(run, END_LIMIT_S)
     return words
   } catch (error) {
-    const hasGone = error instanceof NslabError && error.code === 'PROCESS_ENDED'
-    if (hasGone && !isAlive(run)) return []
-    if (!hasGone || !atOnce || vm !== null) throw error
-    // The VMs end with their keeper.
-    signalRun(run, 'SIGKILL')
-    await ended(run, END_LIMIT_S)
-    await reap()
-    return ['the process that kept them did not answer, and was killed']
+    if (!(error instanceof NslabError) || vm !== null) throw error
+    if (!isAlive(run)) return []
   }
+  signalRun(run, atOnce ? 'SIGKILL' : 'SIGTERM')
+  await ended(run, RUN_LIMIT_S)
+  if (!atOnce) return []
+  await reap()
+  return ['the process that kept them did not answer, and was killed']
 }
 
 async function askToStop(run: LiveRun, vm: string | null, atOnce: boolean): Promise<readonly string[]> {
