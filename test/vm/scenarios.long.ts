@@ -4,8 +4,7 @@ import t from 'tap'
 import { passes, startVmRun } from '../fixtures/vm-run.ts'
 
 t.test('ring', async t => {
-  const { ended } = await passes(t, startVmRun(t, 'ring', ['--nodes', '12', '--set', 'run.hold=1s']), ['vm1'])
-  t.match(ended.stderr, /EMULATED|emulat/i)
+  await passes(t, startVmRun(t, 'ring', ['--nodes', '12', '--set', 'run.hold=1s']), ['vm1'])
 })
 
 t.test('multihost', async t => {
