@@ -90,7 +90,9 @@ export class ControlConnection<Owner> implements FrameSink {
   close(reason?: string): void {
     if (reason === undefined) this.#ended = true
     else this.#reason = reason
-    this.#socket.resetAndDestroy()
+    // Node.js has answered the controller's FIN with one: libuv resets no such socket, and it would stay open for ever.
+    if (this.#socket.writableEnded) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   // Called by the socket and by the reader.
