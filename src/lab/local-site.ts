@@ -87,7 +87,7 @@ export class LocalSite implements Site {
     ;(await native.Netns.create()).close()
     if ((await quiesce(QUIESCE_LIMIT_MS)) === null)
       warnings.push('the kernel is still removing earlier namespaces: memory_before_bytes counts what is left of them')
-    if (!(await awaitStillMemory(clock, pause)))
+    if (request.without_memory !== true && !(await awaitStillMemory(clock, pause)))
       warnings.push('the kernel is still freeing memory of earlier namespaces: memory_per_node_bytes may be too small')
     this.#before = { census: takeCensus(), request }
     const memory_bytes = await settledMemoryBytes()

@@ -11,7 +11,11 @@ import type { Site, SiteCosts, SiteDifference } from './site.ts'
 import { formatIds } from './wiring.ts'
 
 /** Counts each site and its memory in use, and has it make room. Returns the memory in use, bytes of all together. */
-export async function takeBaselines(context: RunContext, sites: readonly Site[]): Promise<number> {
+export async function takeBaselines(
+  context: RunContext,
+  sites: readonly Site[],
+  withoutMemory = false,
+): Promise<number> {
   const { plan } = context
   const interfaces = plan.fleets.flatMap(({ fabric }) => [
     ...fabric.bridges.map(bridge => bridge.name),
@@ -19,7 +23,14 @@ export async function takeBaselines(context: RunContext, sites: readonly Site[])
   ])
   const { neighbours_count } = plan.needs
   const baselines = await Promise.all(
-    sites.map(site => site.baseline({ neighbours_count, interfaces, nodes_count: context.nodesCount })),
+    sites.map(site =>
+      site.baseline({
+        neighbours_count,
+        interfaces,
+        nodes_count: context.nodesCount,
+        ...(withoutMemory ? { without_memory: true } : {}),
+      }),
+    ),
   )
   for (const [index, { warnings }] of baselines.entries())
     for (const warning of warnings) context.warn(`${prefixOf(sites[index] as Site)}${warning}`)

@@ -208,7 +208,7 @@ async function drive(
     holdings.registration = register(context, holdings, environment.started_at)
   })
   await context.inPhase('census', async () => {
-    context.metrics.memory_before_bytes = await takeBaselines(context, [local])
+    context.metrics.memory_before_bytes = await takeBaselines(context, [local], !ground.isHere)
     holdings.baselineTaken = true
   })
   context.requireGoingOn()

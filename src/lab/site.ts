@@ -38,6 +38,8 @@ export interface BaselineRequest {
   /** Interfaces that the run makes, for telling residue from what others made. */
   readonly interfaces: readonly string[]
   readonly nodes_count: number
+  /** The run's memory is another kernel's: what this one still gives back does not matter. */
+  readonly without_memory?: boolean
 }
 
 export interface Baseline {
