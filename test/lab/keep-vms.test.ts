@@ -79,6 +79,7 @@ async function keep(t: Test, names: readonly string[]): Promise<Kept> {
   })
   const path = join(t.testdir(), 'lab.sock')
   await kept.serve(path, () => told.push('over'))
+  t.teardown(() => kept.stop(null, true))
   const connect = (): Promise<LabClient> => LabClient.connect(runWith(path, path))
   return { kept, vms, guests: agents.map(({ machine }) => machine), path, told, connect }
 }
