@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { run } from '../../src/base/exec.ts'
 import { cliPath, commandLine, NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
@@ -78,10 +79,15 @@ t.test('nslab report gives the same report again from the folder', async t => {
 })
 
 t.test('the rows of the nodes are in the database while the run holds', async t => {
-  const nslab = startRun(t, ['ring', '--nodes', '10', '--set', 'run.hold=5s'])
+  const nslab = startRun(t, ['ring', '--nodes', '10', '--set', 'run.hold=60s'])
   await nslab.inPhase('hold')
-  const socket = join(nslab.folder, 'db')
-  const asked = await run('psql', ['-h', socket, '-U', 'pgusr', '-d', 'nextmini', '-tAc', 'SELECT COUNT(*) FROM nodes'])
+  const count = ['-h', join(nslab.folder, 'db'), '-U', 'pgusr', '-d', 'nextmini', '-tAc', 'SELECT COUNT(*) FROM nodes']
+  let asked = await run('psql', count)
+  // Rows are written when joining is over, and at the latest 2 s after it.
+  for (let left = 200; left > 0 && asked.stdout.trim() !== '10'; left--) {
+    await pause(50)
+    asked = await run('psql', count)
+  }
   const connect = readFileSync(join(nslab.folder, 'events.ndjson'), 'utf8')
   t.match(connect, /"store":"postgres"/)
   t.equal(asked.stdout.trim(), '10', asked.stderr + connect)
