@@ -7,14 +7,28 @@ import { Parser } from 'tap-parser'
 const NOISE = ['stdio', 'cwd', 'externalID', 'command', 'args', 'jobId', 'buffered', 'typeName', 'isToplevel']
 
 /**
+ * Assertions, and failures outside of any.
+ * @typedef {{ readonly name: string, readonly passed: number, readonly failed: number }} FileTally
+ * @typedef {object} Tally
+ * @property {number} passed
+ * @property {number} failed
+ * @property {readonly string[]} problems
+ * @property {readonly FileTally[]} failedFiles
+ */
+
+/**
  * @param {NodeJS.ReadableStream} stream TAP @param {(line: string) => void} print
  * @param {(reason: string) => boolean} [mayBeSkipped] reasons of skips that are only told
- * @returns {Promise<{ passed: number, failed: number, problems: readonly string[] }>} assertions; problems: failures
- * outside of any
+ * @returns {Promise<Tally>}
  */
 export const tally = (stream, print, mayBeSkipped = () => false) =>
   new Promise((resolve, reject) => {
-    const counts = { passed: 0, failed: 0, problems: /** @type {string[]} */ ([]) }
+    const counts = {
+      passed: 0,
+      failed: 0,
+      problems: /** @type {string[]} */ ([]),
+      failedFiles: /** @type {FileTally[]} */ ([]),
+    }
     const parser = new Parser()
     let file = { name: '', passed: 0, failed: 0 }
     parser.on('child', child => {
@@ -39,6 +53,7 @@ export const tally = (stream, print, mayBeSkipped = () => false) =>
     parser.on('assert', result => {
       if (result.name !== file.name) return
       const ok = result.ok && file.failed === 0
+      if (!ok) counts.failedFiles.push(file)
       const failed = file.failed > 0 ? `, ${file.failed} failed` : ''
       const time = result.time === null ? '' : ` (${(result.time / 1000).toFixed(1)} s)`
       print(`${ok ? 'ok    ' : 'not ok'} ${result.name}: ${file.passed} passed${failed}${time}`)

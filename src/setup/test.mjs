@@ -1,7 +1,7 @@
 // @ts-check
 // `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, prints one line a file, the diagnostics of
-// failures, and `N passed, N failed` as its last line. Skipped and planned tests have failed. `--coverage`: with
-// the coverage gate. `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
+// failures, and `N passed, N failed` as its last line. Skipped and planned tests have failed. In CI a few files that
+// failed are tried once more, alone, which is told: machines there are shared. `--coverage`: with the coverage gate. `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
 
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
@@ -24,6 +24,46 @@ const testFiles = given => {
 const LONG = /\.long\.ts$/
 /** A file of them, on two busy processors. */
 const LONG_S = 1800
+/** More than so many files don't fail because somebody else was busy. */
+const RETRIED_MAX = 5
+
+/** @param {readonly string[]} args of tap's runner @returns {Promise<import('./tally.mjs').Tally>} */
+const runTap = async args => {
+  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...args]
+  const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
+  const coverage = args.includes('--coverage')
+  const child = spawn(
+    command,
+    commandArgs.filter(arg => arg !== '--coverage'),
+    {
+      cwd: root,
+      env: { ...(isRoot() ? process.env : rootlessEnv()), ...(coverage ? { TAP_RCFILE: '.taprc-coverage' } : {}) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  // tap ends its children when it is told to end, and says what was running.
+  const end = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal)
+  for (const signal of SIGNALS) process.on(signal, end)
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  const { tally } = await import('./tally.mjs')
+  // What only root can do is left out where nobody is root, and told; anywhere else, and in CI, a skip has failed.
+  const mayBeSkipped = (/** @type {string} */ reason) => !isRoot() && !process.env.CI && reason.startsWith('needs root')
+  const counts = await tally(child.stdout, say, mayBeSkipped)
+  const status = await ended
+  for (const signal of SIGNALS) process.off(signal, end)
+  const problems = [...counts.problems]
+  if (counts.passed + counts.failed === 0) problems.push('no test ran')
+  if (status !== 0 && counts.failed === 0 && problems.length === 0) problems.push(`tap ended with ${status}`)
+  return { ...counts, problems }
+}
+
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+
+/** @param {string} line */
+const say = line => process.stdout.write(`${line}\n`)
 
 /** @param {readonly string[]} args @returns {Promise<number>} exit code */
 const main = async args => {
@@ -33,31 +73,32 @@ const main = async args => {
   const files = isLong && given.length === 0 ? filesUnder('test', LONG) : given
   await prepare({ forTests: true, tolerant: given.length > 0 })
   const patience = isLong ? [`--timeout=${LONG_S}`] : []
-  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...patience, ...files]
-  const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
-  // tap ends its children when it is told to end, and says what was running.
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
-    process.on(signal, () => child.kill(signal))
-  const child = spawn(command, commandArgs, {
-    cwd: root,
-    env: { ...(isRoot() ? process.env : rootlessEnv()), ...(coverage ? { TAP_RCFILE: '.taprc-coverage' } : {}) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  const { tally } = await import('./tally.mjs')
-  // What only root can do is left out where nobody is root, and told; anywhere else, and in CI, a skip has failed.
-  const mayBeSkipped = (/** @type {string} */ reason) => !isRoot() && !process.env.CI && reason.startsWith('needs root')
-  const counts = await tally(child.stdout, line => process.stdout.write(`${line}\n`), mayBeSkipped)
-  const status = await ended
-  const problems = [...counts.problems]
-  if (counts.passed + counts.failed === 0) problems.push('no test ran')
-  if (status !== 0 && counts.failed === 0 && problems.length === 0) problems.push(`tap ended with ${status}`)
-  for (const problem of problems) process.stdout.write(`${problem}\n`)
-  process.stdout.write(`${counts.passed} passed, ${counts.failed + problems.length} failed\n`)
-  return counts.failed + problems.length > 0 || status !== 0 ? exitCode.failed : 0
+  const options = [...patience, ...(coverage ? ['--coverage'] : [])]
+  const first = await runTap([...options, ...files])
+  const { failedFiles } = first
+  const isRetried = process.env.CI && failedFiles.length > 0 && failedFiles.length <= RETRIED_MAX
+  const { passed, failed, problems } = isRetried ? await retry(first, options) : first
+  for (const problem of problems) say(problem)
+  say(`${passed} passed, ${failed + problems.length} failed`)
+  return failed + problems.length > 0 ? exitCode.failed : 0
+}
+
+/**
+ * Tries the files that failed once more, one at a time: what they said first is shown already, what they say now counts.
+ * @param {import('./tally.mjs').Tally} first @param {readonly string[]} options
+ */
+const retry = async ({ passed, failed, problems, failedFiles }, options) => {
+  const names = failedFiles.map(file => file.name)
+  say(`failed, and tried once more, alone: ${names.join(', ')}`)
+  const again = await runTap([...options, '--jobs=1', ...names])
+  const failedAgain = again.failedFiles.map(file => file.name)
+  for (const name of names) if (!failedAgain.includes(name)) say(`flaky  ${name}: failed first, passed alone`)
+  const sum = (/** @type {'passed' | 'failed'} */ key) => failedFiles.reduce((total, file) => total + file[key], 0)
+  return {
+    passed: passed - sum('passed') + again.passed,
+    failed: failed - sum('failed') + again.failed,
+    problems: [...problems, ...again.problems],
+  }
 }
 
 try {

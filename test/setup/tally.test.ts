@@ -29,7 +29,7 @@ t.test('assertions are counted where they are made, files are told with their ti
 })
 
 t.test('a failure is told with its place and its diagnostics, a file with its count', async t => {
-  const { passed, failed, printed } = await tallyOf([
+  const { passed, failed, printed, failedFiles } = await tallyOf([
     '# Subtest: test/a.test.ts',
     '    # Subtest: one',
     '        not ok 1 - first',
@@ -48,6 +48,7 @@ t.test('a failure is told with its place and its diagnostics, a file with its co
   t.same([passed, failed], [0, 1])
   t.match(printed[0], /^not ok test\/a.test.ts > one > first\n {4}diff:\n {6}-1\n {6}\+2$/)
   t.equal(printed[1], 'not ok test/a.test.ts: 0 passed, 1 failed (0.0 s)')
+  t.same(failedFiles, [{ name: 'test/a.test.ts', passed: 0, failed: 1 }])
 })
 
 t.test('what is skipped or left for later has failed', async t => {
