@@ -11,9 +11,9 @@
 export type NetnsKind = 'named' | 'mounted' | 'process' | 'thread' | 'descriptor' | 'socket'
 
 /**
- * What its sockets are. pair: the two ends of an established connection, for the namespace's whole life. short: the same,
- * closed after a second. half_closed: one end has shut down writing, the other has not closed. time_wait: closed from one
- * end, in TIME_WAIT. listener: listening.
+ * What its sockets are. pair: the two ends of an established connection, for the namespace's whole life. short: the
+ * same, closed after a second. half_closed: one end has shut down writing, the other has not closed. time_wait: closed
+ * from one end, in TIME_WAIT. listener: listening.
  */
 export type Population = 'pair' | 'short' | 'half_closed' | 'time_wait' | 'listener'
 

@@ -23,7 +23,10 @@ export type SoakCommand =
   /** End all in order; answered by `stopped` of Notice, then exit. */
   | { readonly do: 'stop'; readonly deadline_s: number }
 
-/** pause: SIGSTOP and SIGCONT. kill: SIGKILL, and it is started again. restart: the database server ends in order and comes back. */
+/**
+ * pause: SIGSTOP and SIGCONT. kill: SIGKILL, and it is started again. restart: the database server ends in order and
+ * comes back.
+ */
 export type SoakFault = 'pause_observer' | 'kill_observer' | 'restart_database'
 
 /** From the soak program, beside `event`, `ready`, `stopped` and `failed` of Notice. */

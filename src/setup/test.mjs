@@ -1,7 +1,8 @@
 // @ts-check
 // `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, prints one line a file, the diagnostics of
 // failures, and `N passed, N failed` as its last line. Skipped and planned tests have failed. In CI a few files that
-// failed are tried once more, alone, which is told: machines there are shared. `--coverage`: with the coverage gate. `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
+// failed are tried once more, alone, which is told: machines there are shared. `--coverage`: with the coverage gate.
+// `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
 
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
@@ -84,7 +85,8 @@ const main = async args => {
 }
 
 /**
- * Tries the files that failed once more, one at a time: what they said first is shown already, what they say now counts.
+ * Tries the files that failed once more, one at a time: what they said first is shown already, what they say now
+ * counts.
  * @param {import('./tally.mjs').Tally} first @param {readonly string[]} options
  */
 const retry = async ({ passed, failed, problems, failedFiles }, options) => {
