@@ -42,7 +42,9 @@ export class Walks {
     this.#again = 0
     if (this.#find(walk.first) === undefined) return
     this.#emit({ kind: 'walk_started', walk: walk.walk, node_id: walk.first })
-    this.#links.sendToken(walk.first, walk.second, walk.walk, 1)
+    if (walk.nodesCount > 1) this.#links.sendToken(walk.first, walk.second, walk.walk, 1)
+    // In a ring of one the node is its own next one: there is no link to hand the token on by.
+    else this.#emit({ kind: 'token_passed', walk: walk.walk, node_id: walk.first, from_id: walk.first, hops: 1 })
   }
 
   /** A node was handed a token, or could not hand one on. Any peer can say any token: it goes on once a node. */

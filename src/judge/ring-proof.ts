@@ -33,7 +33,10 @@ export function readWalk({ topology }: Plan, events: readonly RunEvent[], proof:
   const home = passed.find(event => event.node_id === order[0] && event.hops === order.length)
   const walkS = home === undefined ? null : home.t_s - started.t_s
   if (fault !== null) return { hops: fault.hops, isWhole: false, walkS, evidence: fault.evidence }
-  const evidence = `the token came home to node ${order[0]} through every node once, in order`
+  const evidence =
+    order.length === 1
+      ? `node ${order[0]} had the token from itself: a ring of one has no link`
+      : `the token came home to node ${order[0]} through every node once, in order`
   return { hops: passed.length, isWhole: true, walkS, evidence }
 }
 

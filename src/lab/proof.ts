@@ -105,7 +105,7 @@ class Proving {
 
   /** One walk. False where the token got stuck or lost. */
   async walk(walk: number, order: readonly number[]): Promise<boolean> {
-    const [first, second] = order as [number, number]
+    const [first, second = first] = order as [number, number?]
     const command = { do: 'walk', walk, first, second, nodes_count: order.length } as const
     const isStarter = ({ host }: ProvingFleet): boolean => host === this.#hostOf(first)
     const tell = (fleet: ProvingFleet): Promise<void> =>

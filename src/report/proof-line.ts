@@ -15,7 +15,8 @@ export function proofLine({ metrics }: Report, history: History): ProofLine | nu
   const { links_count: agree, links_disagreeing_count: disagreeing, links_missing_count: missing } = metrics
   const hops = metrics.ring_hops_count
   const isNothing = disagreeing === undefined || (disagreeing === 0 && topology.edges.length === 0)
-  if (hops === undefined && isNothing) return null
+  // A node alone has its token, and no link that could be wrong.
+  if (isNothing && (hops === undefined || topology.nodes_count === 1)) return null
   const isWalked = hops === undefined || metrics.ring_walk_s !== undefined
   const isProven = isWalked && disagreeing === 0 && missing === 0
   const facts = [

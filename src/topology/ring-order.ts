@@ -4,9 +4,11 @@ type Edge = readonly [number, number]
 
 /**
  * Ids in the order of the ring, from 1 to its lower neighbour and on; null where the edges are not one ring through
- * nodes 1 to `nodesCount`. Two nodes with one link are a ring: out and back over it.
+ * nodes 1 to `nodesCount`. Two nodes with one link are a ring: out and back over it. One node without a link is one,
+ * too: whoever leaves it is there.
  */
 export function ringOrder(nodesCount: number, edges: readonly Edge[]): number[] | null {
+  if (nodesCount === 1 && edges.length === 0) return [1]
   if (nodesCount === 2 && edges.length === 1) return [1, 2]
   if (nodesCount < 3 || edges.length !== nodesCount) return null
   const neighbours = neighboursOf(nodesCount, edges)

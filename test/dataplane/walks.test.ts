@@ -100,6 +100,13 @@ t.test('in a ring of two the way on is the way back', async t => {
   t.same(did, ['started at 4: 1', '4 sends to 5: 1.1', '5 had it from 4: 1', '5 sends to 4: 1.2', '4 had it from 5: 2'])
 })
 
+t.test('in a ring of one the node has its own token, and no link is asked for', async t => {
+  const { walks, did, nodes } = fleet()
+  nodes.splice(1)
+  walks.begin({ walk: 1, first: 4, second: 4, nodesCount: 1 })
+  t.same(did, ['started at 4: 1', '4 had it from 4: 1'])
+})
+
 t.test('link ends are read as the addon lists them', async t => {
   t.same(linkEndsOf(new Uint32Array()), [])
   const one = [1, 2, 0xac100802, 8080, 0xac100803, 65_535]

@@ -75,6 +75,15 @@ t.test('a token that did not come home, was never had, or never sent', async t =
   t.match(readWalk(data.plan, unsent, 1), { hops: 0, isWhole: false, evidence: 'no token was sent' })
 })
 
+t.test('a node alone has its own token', async t => {
+  const { plan, events } = ringRun({ nodes: 1 })
+  t.same(plan.topology.edges, [])
+  const evidence = 'node 1 had the token from itself: a ring of one has no link'
+  t.match(readWalk(plan, events, 1), { hops: 1, isWhole: true, evidence })
+  const unsaid = events.filter(event => event.kind !== 'token_passed')
+  t.match(readWalk(plan, unsaid, 1), { hops: 0, isWhole: false })
+})
+
 t.test('a topology that is no ring has no walk', async t => {
   const { plan, events } = ringRun({ nodes: NODES })
   const line = { ...plan, topology: { ...plan.topology, edges: plan.topology.edges.slice(1) } }

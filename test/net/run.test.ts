@@ -19,6 +19,21 @@ function startRun(t: Test, args: readonly string[], name = 'run'): NslabProcess 
   return new NslabProcess(['run', ...args, '--out', folder], { folder })
 }
 
+t.test('rings of one and of two nodes are rings', async t => {
+  for (const [nodes, links] of [
+    [1, 0],
+    [2, 1],
+  ]) {
+    const nslab = startRun(t, ['ring', '--nodes', String(nodes), '--on', 'host', '--set', 'run.hold=0s'])
+    const ended = await nslab.ended
+    t.equal(ended.code, 0, ended.stderr + ended.stdout)
+    t.match(nslab.report(), {
+      verdict: 'pass',
+      metrics: { nodes_count: nodes, ring_hops_count: nodes, links_count: links, links_missing_count: 0 },
+    })
+  }
+})
+
 t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => {
   const nslab = startRun(t, ['ring', '--nodes', '20', '--set', 'run.hold=0s'])
   const ended = await nslab.ended

@@ -53,6 +53,10 @@ t.test('other topologies have links to prove, or nothing', async t => {
   t.equal(lineOf(withTopology(ringRun(), { edges: [], name: 'none' })), undefined)
 })
 
+t.test('a ring of one has no link to prove', async t => {
+  t.equal(lineOf(ringRun({ nodes: 1 })), undefined)
+})
+
 t.test('a run that made no proof says nothing of it', async t => {
   const data = withoutProof(ringRun())
   t.equal(lineOf(data), undefined)

@@ -21,9 +21,10 @@ t.test('the ring preset goes from 1 up', async t => {
   }
 })
 
-t.test('two nodes with a link are a ring, one node is none', async t => {
+t.test('two nodes with a link are a ring, and one node without', async t => {
   t.same(orderOf({ type: 'ring', nNodes: 2 }), [1, 2])
-  t.equal(orderOf({ type: 'ring', nNodes: 1 }), null)
+  t.same(orderOf({ type: 'ring', nNodes: 1 }), [1])
+  t.equal(ringOrder(1, [[1, 1]]), null)
   t.equal(ringOrder(2, []), null)
 })
 
