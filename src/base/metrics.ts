@@ -43,6 +43,7 @@ export const metrics: readonly Metric[] = [
   metric('links_missing_count', 'count', 'planned links that neither end has'),
   metric('links_crossing_count', 'count', 'links between nodes on different hosts, as the hosts told of them'),
   metric('links_crossing_planned_count', 'count', 'planned links between nodes on different hosts'),
+  metric('links_crossing_missing_count', 'count', 'of those, the ones that do not cross as planned'),
   metric('ring_hops_count', 'count', "a token's hops through the ring in order; nodes where it came home through all"),
   metric('ring_walk_s', 's', "the token's way through the ring and home"),
   metric('addresses_overlapping_count', 'count', 'addresses that more than one node had'),

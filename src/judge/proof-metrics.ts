@@ -22,6 +22,7 @@ export const listedMetrics: ReadonlySet<string> = new Set([
   'links_disagreeing_count',
   'links_missing_count',
   'links_crossing_count',
+  'links_crossing_missing_count',
   'addresses_overlapping_count',
   'proofs_count',
 ])
@@ -65,6 +66,11 @@ export const proofDerivations: Readonly<Record<string, (proofs: Proofs) => Metri
       known(crossing, `links that agree, with ends on different hosts; ${plannedCrossings(proofs.plan)} planned`),
     ),
   links_crossing_planned_count: ({ plan }) => known(plannedCrossings(plan), 'edges of the plan'),
+  links_crossing_missing_count: proofs =>
+    ofLinks(proofs, ({ crossing }) => {
+      const planned = plannedCrossings(proofs.plan)
+      return known(planned - crossing, `${crossing} of ${planned} planned links cross hosts`)
+    }),
   ring_hops_count: proofs => ofWalk(proofs, ({ hops, evidence }) => known(hops, evidence)),
   ring_walk_s: proofs =>
     ofWalk(proofs, ({ isWhole, walkS, evidence }) =>

@@ -40,6 +40,12 @@ function addStray(data: RunData): void {
   )
 }
 
+/** Takes away every link between hosts. */
+function uncrossed(data: RunData): void {
+  const crosses = ([id, peer]: LinkEnd): boolean => hostOf(data, id) !== hostOf(data, peer)
+  data.links = withEnds(data, end => (crosses(end) ? null : end)).links
+}
+
 /** By metric: what goes wrong. */
 const canaries: Readonly<Record<string, (data: RunData) => void>> = {
   nodes_count: data => {
@@ -77,10 +83,8 @@ const canaries: Readonly<Record<string, (data: RunData) => void>> = {
       id === 2 && peer === 1 ? [id, peer, local, `${addressOf(data, 4)}:8080`] : [id, peer, local, remote],
     ).links
   },
-  links_crossing_count: data => {
-    const crosses = ([id, peer]: LinkEnd): boolean => hostOf(data, id) !== hostOf(data, peer)
-    data.links = withEnds(data, end => (crosses(end) ? null : end)).links
-  },
+  links_crossing_count: uncrossed,
+  links_crossing_missing_count: uncrossed,
   addresses_overlapping_count: data => {
     data.links = withEnds(data, ([id, peer, local, remote]) =>
       id === 2 ? [id, peer, `${addressOf(data, 1)}:8080`, remote] : [id, peer, local, remote],

@@ -110,7 +110,7 @@ t.test('metrics are those of the last proof, and good ones are counted', async t
   t.equal(value(spoilt, 'ring_hops_count'), 3)
   t.match(value(spoilt, 'ring_walk_s'), /was not made/)
   t.match(value(spoilt, 'links_disagreeing_count'), /host0 did not say/)
-  for (const name of ['ring_hops_count', 'ring_walk_s', 'links_missing_count', 'links_crossing_count'])
+  for (const name of ['ring_hops_count', 'ring_walk_s', 'links_missing_count', 'links_crossing_missing_count'])
     t.match(value(withoutProof(data), name), 'the run did not prove its wiring')
   t.equal(value(withoutProof(data), 'proofs_count'), 0)
   const line = { ...data.plan, topology: { ...data.plan.topology, edges: data.plan.topology.edges.slice(1) } }

@@ -46,6 +46,19 @@ t.test('two hosts of five nodes make one ring, which a token walks', async t => 
   ])
 })
 
+t.test('any number of hosts and nodes passes the same gates', async t => {
+  for (const [hosts, nodes, crossing] of [
+    [2, 2, 1],
+    [3, 7, 3],
+  ]) {
+    const nslab = start(t, ['multihost', '--hosts', `${hosts}`, '--nodes', `${nodes}`, '--set', 'run.hold=0s'])
+    const ended = await nslab.ended
+    t.equal(ended.code, 0, ended.stderr + ended.stdout)
+    const { metrics } = nslab.report()
+    t.match(metrics, { ring_hops_count: nodes, links_crossing_count: crossing, links_crossing_missing_count: 0 })
+  }
+})
+
 t.test('a host that is killed and brought back rejoins, and the ring is proven again', async t => {
   const nslab = start(t, ['host-loss', '--set', 'run.hold=3s'])
   const ended = await nslab.ended
