@@ -20,6 +20,7 @@
       'sources': [
         'base/status.cc',
         'base/sys.cc',
+        'base/thread.cc',
         'netns/netns.cc',
         'netns/switch_log.cc',
         'netns/socket.cc',

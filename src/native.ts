@@ -138,6 +138,11 @@ export interface FabricOptions {
   /** Native threads that build; default 1 per core, at most 2: one links, the other makes namespaces ahead of it. */
   readonly threads?: number
   /**
+   * How long build() waits for a carrier since the one before came, and rebuildNode() for its node's: ETIMEDOUT. In ms,
+   * default 20,000.
+   */
+  readonly carrierWaitMs?: number
+  /**
    * Called during build() with indexes of nodes that are complete: carrier seen, port forwarding, addresses and routes
    * in place. Each index once; a rebuilt node is told by its promise instead.
    */

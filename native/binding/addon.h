@@ -7,10 +7,10 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/thread.h"
 #include "binding/mailbox.h"
 #include "netns/opener.h"
 #include "netns/switch_log.h"
@@ -20,28 +20,25 @@ namespace nslab::binding {
 /** Threads of one task each. Used on the JavaScript thread. */
 class Tasks {
  public:
-  void run(std::function<void()> task) {
+  /** Fails where there is no thread to be had; the task is not run then. */
+  Status run(std::function<void()> task) {
     // Those that have ended are joined now: an unjoined thread keeps its stack.
-    tasks_.remove_if([](Task& ended) {
-      if (!ended.done->load()) return false;
-      ended.thread.join();
-      return true;
-    });
+    tasks_.remove_if([](const Task& ended) { return ended.done->load(); });
     auto done = std::make_shared<std::atomic<bool>>(false);
-    tasks_.push_back({std::thread([task = std::move(task), done] {
-                        task();
-                        done->store(true);
-                      }),
-                      done});
+    auto thread = Thread::start("nslab-task", "task", [task = std::move(task), done] {
+      task();
+      done->store(true);
+    });
+    if (!thread) return thread.take_status();
+    tasks_.push_back({std::move(*thread), done});
+    return {};
   }
-  void join() {
-    for (Task& task : tasks_) task.thread.join();
-    tasks_.clear();
-  }
+  void join() { tasks_.clear(); }
 
  private:
   struct Task {
-    std::thread thread;
+    /** Joined when it goes. */
+    Thread thread;
     std::shared_ptr<std::atomic<bool>> done;
   };
   std::list<Task> tasks_;

@@ -131,6 +131,11 @@ fabric::Options FabricObject::read_options(Napi::Env env, Napi::Value value) {
     if (!threads) return bad("options.threads");
     options.threads = static_cast<int>(std::min<uint64_t>(*threads, kThreadsMax));
   }
+  if (object.Has("carrierWaitMs") && !object.Get("carrierWaitMs").IsUndefined()) {
+    const auto wait_ms = whole_number(object.Get("carrierWaitMs"), 1, INT32_MAX);
+    if (!wait_ms) return bad("options.carrierWaitMs");
+    options.carrier_wait_ns = static_cast<int64_t>(*wait_ms) * 1'000'000;
+  }
   const Napi::Value fail = object.Get("failAt");
   if (fail.IsObject()) {
     const auto call = whole_number(fail.As<Napi::Object>().Get("call"), 1, INT32_MAX);
@@ -180,7 +185,7 @@ Napi::Value FabricObject::build(const Napi::CallbackInfo& info) {
   Ref();
   ++building_;
   const auto mailbox = state_of(env).mailbox;
-  service_->post([this, settler, mailbox](fabric::Fabric& fabric) {
+  Status posted = service_->post([this, settler, mailbox](fabric::Fabric& fabric) {
     auto built = fabric.build();
     mailbox->post([this](Napi::Env) {
       --building_;
@@ -189,6 +194,11 @@ Napi::Value FabricObject::build(const Napi::CallbackInfo& info) {
     if (!built) return settler.reject(built.take_status().take_error());
     settler.resolve([timings = std::move(*built)](Napi::Env to) { return timings_to_js(to, timings); });
   });
+  if (!posted) {
+    --building_;
+    Unref();
+    settler.reject(posted.take_error());
+  }
   return settler.promise();
 }
 
@@ -208,9 +218,10 @@ Napi::Value FabricObject::rebuild_node(const Napi::CallbackInfo& info) {
   const auto index = index_of(info);
   if (!index) return info.Env().Undefined();
   const Settler settler(info.Env(), state_of(info.Env()).mailbox);
-  service_->post([node = *index, settler](fabric::Fabric& fabric) {
+  Status posted = service_->post([node = *index, settler](fabric::Fabric& fabric) {
     fabric.rebuild_node(node, [settler](Status status) { settler.settle(std::move(status)); });
   });
+  if (!posted) settler.reject(posted.take_error());
   return settler.promise();
 }
 
@@ -219,9 +230,10 @@ Napi::Value FabricObject::remove_node(const Napi::CallbackInfo& info) {
   const auto deadline = index ? deadline_of(info.Env(), info[1]) : std::nullopt;
   if (!deadline) return info.Env().Undefined();
   const Settler settler(info.Env(), state_of(info.Env()).mailbox);
-  service_->post([node = *index, deadline = *deadline, settler](fabric::Fabric& fabric) {
+  Status posted = service_->post([node = *index, deadline = *deadline, settler](fabric::Fabric& fabric) {
     fabric.remove_node(node, deadline, [settler](Status status) { settler.settle(std::move(status)); });
   });
+  if (!posted) settler.reject(posted.take_error());
   return settler.promise();
 }
 
@@ -238,9 +250,10 @@ Napi::Value FabricObject::add_neighbours(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   const Settler settler(env, state_of(env).mailbox);
-  service_->post([node = *index, addresses = std::move(addresses), settler](fabric::Fabric& fabric) {
+  Status posted = service_->post([node = *index, addresses = std::move(addresses), settler](fabric::Fabric& fabric) {
     settler.settle(fabric.add_neighbours(node, addresses));
   });
+  if (!posted) settler.reject(posted.take_error());
   return settler.promise();
 }
 
@@ -250,11 +263,12 @@ Napi::Value FabricObject::teardown(const Napi::CallbackInfo& info) {
   if (!deadline) return env.Undefined();
   const Settler settler(env, state_of(env).mailbox);
   if (building_ > 0) service_->cancel();
-  service_->post([deadline = *deadline, settler](fabric::Fabric& fabric) {
+  Status posted = service_->post([deadline = *deadline, settler](fabric::Fabric& fabric) {
     auto gone = fabric.teardown(deadline);
     if (!gone) return settler.reject(gone.take_status().take_error());
     settler.resolve([timings = std::move(*gone)](Napi::Env to) { return timings_to_js(to, timings); });
   });
+  if (!posted) settler.reject(posted.take_error());
   return settler.promise();
 }
 

@@ -126,7 +126,10 @@ Napi::Value NetnsObject::from_fd(const Napi::CallbackInfo& info) {
   }
   // The cookie is learned by a visit, and a Node.js thread never switches: a thread of its own does.
   std::optional<Result<netns::Netns>> adopted;
-  std::thread([&] { adopted.emplace(netns::Netns::adopt(static_cast<int>(*fd))); }).join();
+  auto visitor = Thread::start("nslab-visitor", "Netns.fromFd",
+                               [&] { adopted.emplace(netns::Netns::adopt(static_cast<int>(*fd))); });
+  if (!visitor) return result_to_js(info.Env(), visitor.take_status());
+  visitor->join();
   return result_to_js(info.Env(), std::move(*adopted));
 }
 
@@ -210,11 +213,12 @@ Napi::Value await_netns_cleanup(const Napi::CallbackInfo& info) {
   }
   AddonState& state = state_of(env);
   const Settler settler(env, state.mailbox);
-  state.tasks.run([settler, deadline_ms, stop_fd = state.stopping.get()] {
+  Status started = state.tasks.run([settler, deadline_ms, stop_fd = state.stopping.get()] {
     auto waited = netns::await_cleanup(static_cast<int64_t>(*deadline_ms), stop_fd);
     if (!waited) return settler.reject(waited.take_status().take_error());
     settler.resolve([ns = *waited](Napi::Env to) { return Napi::Number::New(to, static_cast<double>(ns) / 1e9); });
   });
+  if (!started) settler.reject(started.take_error());
   return settler.promise();
 }
 

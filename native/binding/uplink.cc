@@ -32,10 +32,11 @@ Napi::Value start(const Napi::CallbackInfo& info, const char* operation, SharedN
     settler.reject(Status::failed(EBADF, operation, "network namespace", "it was closed").take_error());
     return settler.promise();
   }
-  state.tasks.run([settler, where = std::move(where), work = std::move(work), log = state.switch_log] {
+  Status started = state.tasks.run([settler, where = std::move(where), work = std::move(work), log = state.switch_log] {
     const netns::RecordSwitches recorded(log);
     settler.settle(work(*where));
   });
+  if (!started) settler.reject(started.take_error());
   return settler.promise();
 }
 

@@ -1,7 +1,6 @@
 // The outside of the link engine: mailbox and thread.
 #include "engine/links.h"
 
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -63,50 +62,25 @@ Links::Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell te
     : run_id_(run_id), log_(std::move(log)), tell_(std::move(tell)), silence_ms_(silence_ms) {}
 
 Links::~Links() {
-  if (!running_) return;
+  if (!thread_.joinable()) return;
   post(Stop{});
   join();
 }
 
-namespace {
-
-struct ThreadStart {
-  std::unique_ptr<LinkLoop> loop;
-  std::shared_ptr<netns::SwitchLog> log;
-};
-
-void* run_thread(void* argument) {
-  const std::unique_ptr<ThreadStart> start(static_cast<ThreadStart*>(argument));
-  (void)::pthread_setname_np(::pthread_self(), "nslab-links");
-  const netns::RecordSwitches recorded(start->log);
-  start->loop->run();
-  return nullptr;
-}
-
-}  // namespace
-
 Status Links::start() {
   if (Status opened = mailbox_.open(); !opened) return opened;
-  auto start = std::make_unique<ThreadStart>();
-  start->loop = std::make_unique<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_);
-  start->log = log_;
-  if (Status opened = start->loop->open(); !opened) return opened;
-  // Signals are for the threads that know them, but for those that say a thread's own fault.
-  sigset_t all, before;
-  (void)::sigfillset(&all);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) (void)::sigdelset(&all, fault);
-  (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int failed = ::pthread_create(&thread_, nullptr, run_thread, start.get());
-  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed != 0) return Status::failed(failed, "pthread_create", "link engine");
-  (void)start.release();
-  running_ = true;
+  // Shared, because closures are copied.
+  auto loop = std::make_shared<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_);
+  if (Status opened = loop->open(); !opened) return opened;
+  auto thread = Thread::start("nslab-links", "link engine", [loop = std::move(loop), log = log_] {
+    const netns::RecordSwitches recorded(log);
+    loop->run();
+  });
+  if (!thread) return thread.take_status();
+  thread_ = std::move(*thread);
   return {};
 }
 
-void Links::join() {
-  if (!std::exchange(running_, false)) return;
-  (void)::pthread_join(thread_, nullptr);
-}
+void Links::join() { thread_.join(); }
 
 }  // namespace nslab::engine

@@ -2,8 +2,6 @@
 // It knows nothing of JavaScript; binding/links.cc does. Handshake: src/protocol/link-handshake.ts.
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -12,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/thread.h"
 #include "engine/handshake.h"
 #include "engine/link_event.h"
 #include "engine/link_limits.h"
@@ -109,8 +108,7 @@ class Links {
   Tell tell_;
   uint32_t silence_ms_;
   Mailbox mailbox_;
-  pthread_t thread_{};
-  bool running_ = false;
+  Thread thread_;
 };
 
 }  // namespace nslab::engine

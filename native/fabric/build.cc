@@ -14,8 +14,6 @@
 namespace nslab::fabric {
 namespace {
 
-/** A carrier comes within milliseconds; a machine on which none came for so long is stuck. */
-constexpr int64_t kCarrierStallNs = 20'000'000'000;
 /** Undoing waits for the kernel's word at most so long. */
 constexpr int64_t kUndoNs = 20'000'000'000;
 /** Neighbour entries in one sendmsg: 44 bytes each, far below the smallest default send buffer. */
@@ -173,17 +171,19 @@ Status Fabric::configure_node(uint32_t index, UniqueFd netlink) {
 }
 
 Status Fabric::await_ready() {
-  int64_t deadline = now_ns() + kCarrierStallNs;
+  int64_t deadline = now_ns() + options_.carrier_wait_ns;
   while (ready_count_ < spec_.nodes.size()) {
     const size_t before = ready_count_;
     if (cancelled_) return Status::failed(ECANCELED, "build", "fabric");
     if (now_ns() >= deadline)
       return Status::failed(ETIMEDOUT, "carrier", "fabric root",
-                            std::to_string(spec_.nodes.size() - ready_count_) + " nodes did not become ready");
+                            std::to_string(spec_.nodes.size() - ready_count_) +
+                                " nodes did not become ready, and none in " +
+                                std::to_string(options_.carrier_wait_ns / 1'000'000) + " ms");
     if (Status waited = wait(deadline); !waited) return waited;
     if (Status news = watch_->drain(); !news) return news;
     report_changes();
-    if (ready_count_ > before) deadline = now_ns() + kCarrierStallNs;
+    if (ready_count_ > before) deadline = now_ns() + options_.carrier_wait_ns;
   }
   return {};
 }

@@ -12,8 +12,8 @@
 namespace nslab::fabric {
 namespace {
 
-/** What rebuilding one node may take, all in all. */
-constexpr int64_t kRebuildNs = 20'000'000'000;
+/** What the kernel may take to remove a node that is made again. */
+constexpr int64_t kRemoveNs = 20'000'000'000;
 
 Status canceled(const char* operation) { return Status::failed(ECANCELED, operation, "fabric"); }
 
@@ -92,8 +92,11 @@ std::optional<int64_t> Fabric::handle_deadlines() {
     return true;
   });
   for (Waiter& waiter : late)
-    waiter.done(Status::failed(ETIMEDOUT, waiter.what == Waiter::For::ready ? "rebuild" : "remove",
-                               "node " + std::to_string(spec_.nodes[waiter.node].node_id)));
+    waiter.done(Status::failed(ETIMEDOUT, waiter.what == Waiter::For::ready ? "carrier" : "remove",
+                               "node " + std::to_string(spec_.nodes[waiter.node].node_id),
+                               waiter.what == Waiter::For::ready
+                                   ? "none in " + std::to_string(options_.carrier_wait_ns / 1'000'000) + " ms"
+                                   : std::string()));
   std::optional<int64_t> next;
   for (const Waiter& waiter : waiters_) next = std::min(next.value_or(waiter.deadline_ns), waiter.deadline_ns);
   return next;
@@ -117,21 +120,21 @@ void Fabric::remove_node(uint32_t node, int64_t deadline_ns, Done done) {
 }
 
 void Fabric::rebuild_node(uint32_t node, Done done) {
-  const int64_t deadline = now_ns() + kRebuildNs;
-  const auto rebuild = [this, node, deadline, done](Status gone) {
+  const auto rebuild = [this, node, done](Status gone) {
     if (!gone.ok()) return done(std::move(gone));
     Status started = start_rebuild(node);
     if (started.ok()) {
-      waiters_.push_back({node, Waiter::For::ready, deadline, done});
+      waiters_.push_back({node, Waiter::For::ready, now_ns() + options_.carrier_wait_ns, done});
       return finish_waiters();
     }
     // Undone before the failure is told, like a whole build.
     drop_node(node);
     auto failure = std::make_shared<Error>(started.take_error());
-    waiters_.push_back({node, Waiter::For::gone, deadline, [done, failure](Status) { done(Status(*failure)); }});
+    waiters_.push_back(
+        {node, Waiter::For::gone, now_ns() + kRemoveNs, [done, failure](Status) { done(Status(*failure)); }});
     finish_waiters();
   };
-  remove_node(node, deadline, rebuild);
+  remove_node(node, now_ns() + kRemoveNs, rebuild);
 }
 
 Status Fabric::start_rebuild(uint32_t node) {

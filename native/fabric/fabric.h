@@ -23,6 +23,8 @@ namespace nslab::fabric {
 
 struct Options {
   int threads = 2;
+  /** A carrier comes within milliseconds; a machine on which none came for so long is stuck. */
+  int64_t carrier_wait_ns = 20'000'000'000;
   /** Called on the fabric's thread. */
   std::function<void(std::vector<uint32_t>)> on_ready;
   std::function<void(uint32_t, const char*)> on_lost;

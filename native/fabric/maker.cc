@@ -20,7 +20,9 @@ Result<MadeNetns> make_netns() {
 }
 
 Maker::Maker(size_t count, bool threaded, sys::CallMeter* meter, std::shared_ptr<netns::SwitchLog> log) {
-  if (threaded) thread_ = std::thread([this, count, meter, log = std::move(log)] { run(count, meter, log); });
+  if (!threaded) return;
+  auto thread = Thread::start("nslab-maker", "fabric", [this, count, meter, log] { run(count, meter, log); });
+  if (thread) thread_ = std::move(*thread);
 }
 
 Maker::~Maker() {

@@ -6,11 +6,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/thread.h"
 #include "netns/netns.h"
 
 namespace nslab::fabric {
@@ -31,8 +31,8 @@ Result<MadeNetns> make_netns();
  */
 class Maker {
  public:
-  /** `threaded`: otherwise take() makes each in the caller's thread. `meter` counts the calls and outlives the Maker.
-   */
+  /** `threaded`: otherwise, and where there is no thread to be had, take() makes each in the caller's thread. `meter`
+   * counts the calls and outlives the Maker. */
   Maker(size_t count, bool threaded, sys::CallMeter* meter, std::shared_ptr<netns::SwitchLog> log);
   /** Stops; those not taken are closed. */
   ~Maker();
@@ -51,7 +51,7 @@ class Maker {
   std::condition_variable changed_;
   std::deque<Result<MadeNetns>> ready_;
   bool stop_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace nslab::fabric

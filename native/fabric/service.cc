@@ -1,8 +1,6 @@
 // The fabric's thread.
 #include "fabric/service.h"
 
-#include <pthread.h>
-
 #include <utility>
 
 namespace nslab::fabric {
@@ -13,18 +11,25 @@ FabricService::FabricService(std::weak_ptr<const netns::Netns> root, Spec spec, 
 
 FabricService::~FabricService() { stop(); }
 
-void FabricService::post(std::function<void(Fabric&)> job) {
+Status FabricService::post(std::function<void(Fabric&)> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (stop_) return;
+    if (stop_) return {};
     jobs_.push_back(std::move(job));
-    if (!std::exchange(running_, true)) {
+    if (!running_) {
       // One that ran out of work has nothing left to do but return.
-      if (thread_.joinable()) thread_.join();
-      thread_ = std::thread([this] { run(); });
+      thread_.join();
+      auto thread = Thread::start("nslab-fabric", "fabric", [this] { run(); });
+      if (!thread) {
+        jobs_.pop_back();
+        return thread.take_status();
+      }
+      thread_ = std::move(*thread);
+      running_ = true;
     }
   }
   fabric_.ring();
+  return {};
 }
 
 void FabricService::stop() {
@@ -50,7 +55,6 @@ bool FabricService::has_jobs() {
 }
 
 void FabricService::run() {
-  ::pthread_setname_np(::pthread_self(), "nslab-fabric");
   const netns::RecordSwitches recorded(log_);
   for (std::deque<std::function<void(Fabric&)>> jobs; take(jobs);) {
     for (auto& job : jobs) job(fabric_);

@@ -6,8 +6,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
+#include "base/thread.h"
 #include "fabric/fabric.h"
 
 namespace nslab::fabric {
@@ -21,8 +21,11 @@ class FabricService {
   FabricService(const FabricService&) = delete;
   FabricService& operator=(const FabricService&) = delete;
 
-  /** Runs `job` on the fabric's thread after those before it. After stop() it is dropped without being run. */
-  void post(std::function<void(Fabric&)> job);
+  /**
+   * Runs `job` on the fabric's thread after those before it. After stop() it is dropped without being run, and where
+   * the thread can't be started it is not run either.
+   */
+  Status post(std::function<void(Fabric&)> job);
   void cancel() { fabric_.cancel(); }
   [[nodiscard]] std::shared_ptr<const netns::Netns> netns(uint32_t node) const { return fabric_.netns(node); }
   [[nodiscard]] const Spec& spec() const { return fabric_.spec(); }
@@ -44,7 +47,7 @@ class FabricService {
   /** The thread lives while there is something to do or to watch: an idle fabric costs neither thread nor descriptor.
    */
   bool running_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace nslab::fabric

@@ -1,7 +1,6 @@
 // Opening sockets, many connects at a time.
 #include "netns/opener.h"
 
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -31,7 +30,9 @@ Status Opener::start() {
   epoll_event event{EPOLLIN, {.fd = wake_.get()}};
   if (sys::call([&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event); }) != 0)
     return Status::from_errno("epoll_ctl", "opener");
-  thread_ = std::thread([this] { run(); });
+  auto thread = Thread::start("nslab-opener", "opener", [this] { run(); });
+  if (!thread) return thread.take_status();
+  thread_ = std::move(*thread);
   return {};
 }
 
@@ -39,7 +40,11 @@ Status Opener::post(std::function<void()> job) {
   const std::lock_guard lock(mutex_);
   if (stop_) return {};
   if (!thread_.joinable())
-    if (Status started = start(); !started) return started;
+    if (Status started = start(); !started) {
+      epoll_.reset();
+      wake_.reset();
+      return started;
+    }
   jobs_.push_back(std::move(job));
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
@@ -106,7 +111,6 @@ int Opener::timeout_ms() const {
 }
 
 void Opener::run() {
-  ::pthread_setname_np(::pthread_self(), "nslab-opener");
   const RecordSwitches recorded(log_);
   std::array<epoll_event, 64> events;
   for (;;) {

@@ -7,11 +7,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 
 #include "base/fd.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "netns/netns.h"
 #include "netns/socket.h"
 
@@ -59,7 +59,7 @@ class Opener {
   std::mutex mutex_;
   std::deque<std::function<void()>> jobs_;
   bool stop_ = false;
-  std::thread thread_;
+  Thread thread_;
   // Of the thread alone:
   std::unordered_map<int, Connecting> connecting_;
   std::multimap<int64_t, int> deadlines_;

@@ -81,7 +81,6 @@ const effective = {
   bridge_name: v.optional(interfaceName, 'isobr0'),
   bridge_ip: v.optional(bridgeAddress, '172.16.8.1'),
   mtu: v.optional(int(68, 6400), 1400),
-  handshake_timeout_ms: v.optional(int(1, MS_MAX), 25_000),
   carrier_max_wait_ms: v.optional(int(1, MS_MAX), 20_000),
   protocol: v.optional(oneOf('tcp', 'udp', 'quic'), 'tcp'),
   peer_silence_ms: v.optional(int(2000, MS_MAX), 8000),
@@ -126,7 +125,8 @@ const withoutEffect = {
     auto_add_nat: v.optional(flag, false),
   },
   'shards are always a /22': { subnet: v.optional(int(1, 32), 16) },
-  'namespaces are made at once and carrier is awaited by notification': {
+  'namespaces are made at once, by no process of their own, and carrier is awaited by notification': {
+    handshake_timeout_ms: v.optional(int(1, MS_MAX), 25_000),
     interval_between_spawn: ms(50),
     child_start_delay_ms: ms(150),
     carrier_poll_interval_ms: ms(100),

@@ -67,7 +67,6 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     bridgeName: table.bridge_name,
     bridgeIp: table.bridge_ip,
     mtu: table.mtu,
-    handshakeTimeoutMs: table.handshake_timeout_ms,
     carrierMaxWaitMs: table.carrier_max_wait_ms,
     peerSilenceMs: table.peer_silence_ms,
     onNodeDeath: table.on_node_death,

@@ -65,7 +65,6 @@ export interface DataplaneConfig {
   readonly bridgeName: string
   readonly bridgeIp: string
   readonly mtu: number
-  readonly handshakeTimeoutMs: number
   readonly carrierMaxWaitMs: number
   /** How long a peer on another host may be silent before it counts as gone, of links and of the controller, ms. */
   readonly peerSilenceMs: number

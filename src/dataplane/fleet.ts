@@ -80,6 +80,7 @@ export class Fleet {
     this.#options = options
     this.#fabric = new native.Fabric(options.root, spec, {
       onReady: indexes => this.#complete(indexes),
+      carrierWaitMs: config.carrierMaxWaitMs,
       onLost: (index, reason) => this.#recovery.died(this.#nodes[index] as FleetNode, reason),
       ...(options.failAt === undefined ? undefined : { failAt: options.failAt }),
     })

@@ -17,7 +17,6 @@ t.test('an empty file has the published defaults', t => {
     bridgeName: 'isobr0',
     bridgeIp: '172.16.8.1',
     mtu: 1400,
-    handshakeTimeoutMs: 25_000,
     carrierMaxWaitMs: 20_000,
     peerSilenceMs: 8000,
     onNodeDeath: 'restart',

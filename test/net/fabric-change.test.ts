@@ -128,6 +128,28 @@ t.test('a teardown during a build cancels it first', async t => {
   t.strictSame(linkNames(root), ['lo'])
 })
 
+t.test('a carrier that does not come is waited for as long as is asked', async t => {
+  const root = await fabricRoot(t)
+  const carrierWaitMs = 300
+  // The ports of a bridge that is down forward nothing: nodes made from then on are never ready.
+  const stop = (): void => ipDo(root, 'link', 'set', 'isobr0', 'down')
+  const fabric = new native.Fabric(root, ringSpec(400), { carrierWaitMs, onReady: stop })
+  const late = { code: 'ETIMEDOUT', operation: 'carrier', reason: /nodes did not become ready, and none in 300 ms$/ }
+  await t.rejects(fabric.build(), late)
+  t.strictSame(linkNames(root), ['lo'], 'undone')
+
+  const { seen, first, onLost } = losses()
+  const built = await builtFabric(t, root, ringSpec(2), { carrierWaitMs, onLost })
+  stop()
+  await first
+  t.ok(seen.length > 0)
+  const lateNode = { code: 'ETIMEDOUT', operation: 'carrier', where: 'node 1', reason: 'none in 300 ms' }
+  await t.rejects(built.rebuildNode(0), lateNode)
+  ipDo(root, 'link', 'set', 'isobr0', 'up')
+  await built.rebuildNode(0)
+  t.throws(() => new native.Fabric(root, ringSpec(1), { carrierWaitMs: 0 }), { code: 'EINVAL' })
+})
+
 t.test('operations on what was never built say so', async t => {
   const root = await fabricRoot(t)
   const fabric = new native.Fabric(root, ringSpec(2))

@@ -74,6 +74,14 @@ t.test('a node that dies ends the fleet where that is wanted', async t => {
   t.match(await lab.fatal, { code: 'NODE_LOST', facts: { nodeId: 2 } })
 })
 
+t.test('a node that gets no carrier is lost once carrier_max_wait_ms has passed at each try', async t => {
+  const lab = await Lab.open(t, { config: { carrierMaxWaitMs: 200 } })
+  await lab.wire()
+  // A bridge that is down forwards for nobody, however often nodes are made again.
+  await run('nsenter', [`--net=/proc/${process.pid}/fd/${lab.root.fd}`, 'ip', 'link', 'set', 'isobr0', 'down'])
+  t.match(await lab.fatal, { code: 'NODE_LOST', facts: { reason: /carrier in node \d: ETIMEDOUT \(none in 200 ms\)/ } })
+})
+
 t.test('a node that can not dial the controller from a broken namespace is made again', async t => {
   const lab = await Lab.open(t)
   await lab.fleet.build()
