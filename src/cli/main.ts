@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   controller: async () => (await import('./controller.ts')).addControllerCommand,
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
+  churn: async () => (await import('./churn.ts')).addChurnCommand,
   vms: async () => (await import('./vms.ts')).addVmsCommand,
   shell: async () => (await import('./shell.ts')).addShellCommand,
   stop: async () => (await import('./stop.ts')).addStopCommand,

@@ -5,7 +5,7 @@ import { parseIpv4 } from '../base/ipv4.ts'
 import { INTERFACE_NAME_BYTES_MAX, NODE_ID_MAX, SHARD_ADDRESSES_COUNT } from '../base/limits.ts'
 import { DURATION_LIMIT, DURATION_S_MAX, parseDuration } from './units.ts'
 
-const leaf = <T>(limit: string, ok: (value: unknown) => boolean) => v.custom<T>(ok, limit)
+export const leaf = <T>(limit: string, ok: (value: unknown) => boolean) => v.custom<T>(ok, limit)
 
 /** First bytes of "this network" and loopback, and of multicast. Source: RFC 6890, RFC 5771. */
 const UNROUTED_BLOCKS: ReadonlySet<number> = new Set([0, 127, ...Array.from({ length: 16 }, (_, index) => 224 + index)])

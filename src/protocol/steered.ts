@@ -20,12 +20,12 @@ export interface ProgramEnd {
 /** What is left to do once `stop` is dealt with. */
 export type OwnCommand = Exclude<Command, { do: 'stop' }>
 
-export interface SteeredOptions {
+export interface SteeredOptions<Asked> {
   /** The channel to `nslab run`; absent: the program is on its own. */
   readonly stream: Duplex | undefined
   /** Ends the program in order. */
   readonly signal: AbortSignal
-  readonly obey: (command: OwnCommand) => void
+  readonly obey: (command: Asked) => void
 }
 
 export interface SteeredLife {
@@ -36,15 +36,21 @@ export interface SteeredLife {
   readonly ended: () => void
 }
 
-export class Steered {
+type Stop = Extract<Command, { do: 'stop' }>
+
+/** `Asked`: the commands beside `stop`. `Said`: what the program says beside Notice. */
+export class Steered<
+  Asked extends { readonly do: string } = OwnCommand,
+  Said extends { readonly is: string } = Notice,
+> {
   readonly #stream: Duplex | undefined
-  readonly #channel: Channel<Notice, Command> | null
+  readonly #channel: Channel<Notice | Said, Asked | Stop> | null
   /** Settles once: with a deadline in s when the program shall stop, with an error when it can't go on. */
   readonly #done: Promise<number>
   #stop: (deadlineS: number) => void = () => {}
   #fail: (error: unknown) => void = () => {}
 
-  constructor({ stream, signal, obey }: SteeredOptions) {
+  constructor({ stream, signal, obey }: SteeredOptions<Asked>) {
     this.#stream = stream
     this.#done = new Promise((resolve, reject) => {
       this.#stop = resolve
@@ -54,12 +60,12 @@ export class Steered {
     const stop = (): void => this.#stop(STOP_DEADLINE_S)
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
-    const onCommand = (command: Command): void => {
-      if (command.do === 'stop') this.#stop(command.deadline_s)
+    const onCommand = (command: Asked | Stop): void => {
+      if (isStop(command)) this.#stop(command.deadline_s)
       else obey(command)
     }
     const onEnd = (error?: Error): void => (isFault(error) ? this.#fail(error) : stop())
-    this.#channel = stream === undefined ? null : new Channel<Notice, Command>(stream, onCommand, onEnd)
+    this.#channel = stream === undefined ? null : new Channel<Notice | Said, Asked | Stop>(stream, onCommand, onEnd)
   }
 
   get isSteered(): boolean {
@@ -71,7 +77,7 @@ export class Steered {
     this.#fail(error)
   }
 
-  send(notice: Notice): void {
+  send(notice: Notice | Said): void {
     this.#channel?.send(notice)
   }
 
@@ -101,6 +107,8 @@ export class Steered {
     }
   }
 }
+
+const isStop = (command: { readonly do: string }): command is Stop => command.do === 'stop'
 
 /** Whether a channel ended for what was said in it (a bug of either side), and not because the other side went away. */
 export function isFault(error: Error | undefined): error is Error {
