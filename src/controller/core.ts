@@ -9,7 +9,7 @@ import { neighboursOf } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
 import { Barrier, type Missing } from './barrier.ts'
 import { Contests } from './contests.ts'
-import { addressBetween, Directory, type Identity } from './directory.ts'
+import { addressBetween, Directory, type Identity, identityOf, takenReason } from './directory.ts'
 import { endsOf, type Flow, FlowBook, flowEntry } from './flows.ts'
 import { nextHopRuns } from './next-hops.ts'
 import { RouteBook, type RouteEdges, RouteInvalid } from './routes.ts'
@@ -107,6 +107,8 @@ export class Core {
     } else if (message.type === 'Leave') {
       this.#close(session, closeCodes.normal, 'left')
       this.#leave(session, message.reason)
+    } else if (message.type === 'NodeLost') {
+      this.#lost(session, message)
     } else if (message.type === 'NodeTopologyReady') {
       this.#ready(session)
     } else if (message.links_up >= message.links_expected) {
@@ -279,6 +281,20 @@ export class Core {
     }
   }
 
+  /** A node has died, by the word of another of its fleet. What is known, or was before it came back, is no news. */
+  #lost(teller: Session, { lost_node_id, incarnation, reason }: Extract<NodeMessage, { type: 'NodeLost' }>): void {
+    const session = this.#directory.get(lost_node_id)
+    if (session === undefined || session.identity.incarnation > incarnation) return
+    const { fleet } = teller.identity
+    if (fleet === undefined || fleet !== session.identity.fleet) {
+      const message = `node ${teller.nodeId} says that node ${lost_node_id}, of another fleet, is lost; it is ignored`
+      this.#options.onEvent({ kind: 'warning', message })
+      return
+    }
+    this.#close(session, closeCodes.normal, 'lost')
+    this.#leave(session, reason)
+  }
+
   #leave(session: Session, reason: string): void {
     const { identity } = session
     this.#directory.remove(session)
@@ -373,24 +389,4 @@ const noNeighbours = new Uint32Array(0)
 interface Objection {
   readonly code: RefusalCode
   readonly reason: string
-}
-
-function identityOf(message: Extract<NodeMessage, { type: 'StartUp' }>): Identity {
-  return {
-    nodeId: message.node_id,
-    incarnation: message.incarnation,
-    ...(message.fleet === undefined ? {} : { fleet: message.fleet }),
-    privateNetworkName: message.private_network_name,
-    privateNetworkAddr: message.private_network_addr,
-    publicNetworkAddr: message.public_network_addr,
-  }
-}
-
-function takenReason(older: Identity, newer: Identity): string {
-  return `${describe(older)} is connected; refused ${describe(newer)}`
-}
-
-function describe({ nodeId, incarnation, fleet, publicNetworkAddr }: Identity): string {
-  const of = fleet === undefined ? '' : ` of fleet ${fleet}`
-  return `node ${nodeId}${of} (incarnation ${incarnation}, ${publicNetworkAddr})`
 }

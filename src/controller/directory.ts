@@ -1,5 +1,7 @@
 // Who is connected under which id, and which address belongs to whom. Pure.
 
+import type { NodeMessage } from '../protocol/messages.ts'
+
 /** What a node says of itself when it joins. */
 export interface Identity {
   readonly nodeId: number
@@ -64,4 +66,26 @@ export function addressBetween(from: Identity, to: Identity): string {
 /** Public addresses are one space; private ones are a space per network name. The address starts after the NUL. */
 function keysOf(identity: Identity): readonly [string, string] {
   return [`public\0${identity.publicNetworkAddr}`, `in ${identity.privateNetworkName}\0${identity.privateNetworkAddr}`]
+}
+
+/** What the message of a node that joins says of it. */
+export function identityOf(message: Extract<NodeMessage, { type: 'StartUp' }>): Identity {
+  return {
+    nodeId: message.node_id,
+    incarnation: message.incarnation,
+    ...(message.fleet === undefined ? {} : { fleet: message.fleet }),
+    privateNetworkName: message.private_network_name,
+    privateNetworkAddr: message.private_network_addr,
+    publicNetworkAddr: message.public_network_addr,
+  }
+}
+
+/** Why `newer` is refused. */
+export function takenReason(older: Identity, newer: Identity): string {
+  return `${describe(older)} is connected; refused ${describe(newer)}`
+}
+
+function describe({ nodeId, incarnation, fleet, publicNetworkAddr }: Identity): string {
+  const of = fleet === undefined ? '' : ` of fleet ${fleet}`
+  return `node ${nodeId}${of} (incarnation ${incarnation}, ${publicNetworkAddr})`
 }

@@ -16,6 +16,7 @@ import {
   RETRY_FIRST_MS,
   RETRY_LONGEST_MS,
 } from './limits.ts'
+import { LossNotices } from './loss-notices.ts'
 import type { Membership, MembershipEvents } from './membership.ts'
 
 export interface RecoveryOptions {
@@ -52,6 +53,7 @@ export class Recovery implements MembershipEvents {
   readonly counts = { reconnects: 0, restarts: 0, linksRefused: 0, dialsFailed: 0 }
   readonly #options: RecoveryOptions
   readonly #events: RecoveryEvents
+  readonly #notices: LossNotices
   #membership: Membership | null = null
   #lostCount = 0
   #open = true
@@ -59,6 +61,7 @@ export class Recovery implements MembershipEvents {
   constructor(options: RecoveryOptions, events: RecoveryEvents) {
     this.#options = options
     this.#events = events
+    this.#notices = new LossNotices(options.nodes)
   }
 
   /** Names the membership whose failures this answers; once, before the first node joins. */
@@ -70,6 +73,7 @@ export class Recovery implements MembershipEvents {
   close(): void {
     this.#open = false
     this.#options.alarms.clearAll()
+    this.#notices.close()
   }
 
   /** An alarm of this node rang. */
@@ -177,6 +181,7 @@ export class Recovery implements MembershipEvents {
 
   #restart(node: FleetNode, reason: string): void {
     this.#membership?.drop(node, 'rebuilding')
+    this.#notices.tell(node, reason)
     this.#rebuild(node, reason)
   }
 
@@ -202,6 +207,7 @@ export class Recovery implements MembershipEvents {
 
   #lose(node: FleetNode, reason: string): void {
     this.#membership?.drop(node, 'lost', reason)
+    this.#notices.tell(node, reason)
     this.#lostCount++
     this.#events.lost(node, reason)
     if (this.#lostCount < this.#options.nodes.length) return

@@ -44,6 +44,17 @@ export type NodeMessage =
       readonly links_up: number
       readonly links_expected: number
     }
+  /**
+   * Addition: another node of the sender's fleet has died in this incarnation or an earlier one, and can't say so
+   * itself. `node_id` is the sender.
+   */
+  | {
+      readonly type: 'NodeLost'
+      readonly node_id: number
+      readonly lost_node_id: number
+      readonly incarnation: number
+      readonly reason: string
+    }
   /** Addition: the node leaves on purpose. */
   | { readonly type: 'Leave'; readonly node_id: number; readonly reason: string }
 

@@ -11,6 +11,7 @@ export const NODE_MESSAGE_BYTES_MAX = 64 * 1024
 /** Ids are offsets from an IPv4 network address, so 2^31 is far beyond any plan and still exact in every place. */
 const nodeId = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0x7fff_ffff))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0x7fff_ffff))
+const incarnation = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 const shortText = v.pipe(v.string(), v.maxLength(255))
 const address = v.pipe(
   v.string(),
@@ -25,7 +26,7 @@ const schemas = {
     private_network_name: shortText,
     private_network_addr: address,
     public_network_addr: address,
-    incarnation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)),
+    incarnation,
     fleet: v.exactOptional(shortText),
     token: v.exactOptional(shortText),
   }),
@@ -35,6 +36,13 @@ const schemas = {
     node_id: nodeId,
     links_up: count,
     links_expected: count,
+  }),
+  NodeLost: v.object({
+    type: v.literal('NodeLost'),
+    node_id: nodeId,
+    lost_node_id: nodeId,
+    incarnation,
+    reason: shortText,
   }),
   Leave: v.object({ type: v.literal('Leave'), node_id: nodeId, reason: shortText }),
 } as const satisfies { [T in NodeMessage['type']]: v.GenericSchema<unknown, Extract<NodeMessage, { type: T }>> }

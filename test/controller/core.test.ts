@@ -143,6 +143,36 @@ t.test('a node that leaves on purpose is gone at once, and only once', async t =
   )
 })
 
+t.test('a node that is lost has left by the word of another of its fleet', async t => {
+  const bench = new CoreBench()
+  const teller = bench.join(1, { fleet: 'a' })
+  const lost = bench.join(2, { fleet: 'a', incarnation: 5 })
+  const stranger = bench.join(3, { fleet: 'b' })
+  bench.takeEvents()
+  const say = ({ session }: typeof teller, incarnation: number, lost_node_id = 2): string[] => {
+    const message = {
+      type: 'NodeLost',
+      node_id: session.nodeId,
+      lost_node_id,
+      incarnation,
+      reason: 'link down',
+    } as const
+    bench.core.receive(session, message)
+    return bench.takeEvents()
+  }
+  t.same(say(teller, 4), [], 'it has come back since')
+  t.same(say(stranger, 5), ['warning'], 'no word of another fleet counts')
+  t.equal(lost.port.closed, undefined)
+  stranger.port.take()
+  t.same(say(teller, 5), ['node_left 2'])
+  t.match(lost.port.closed, { code: 1000, reason: 'lost' })
+  t.match(stranger.port.take(), [{ type: 'RemoveNode', remote_node_id: 2, reason: 'link down' }])
+  t.same(say(teller, 5), [], 'once')
+  t.same(say(teller, 5, 99), [])
+  bench.core.closed(lost.session, 'connection broke')
+  t.same(bench.takeEvents(), [])
+})
+
 t.test('messages out of order are refused, and a node that sends one has left', async t => {
   const bench = new CoreBench()
   const cases: readonly (readonly [boolean, NodeMessage])[] = [

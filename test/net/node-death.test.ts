@@ -79,10 +79,14 @@ t.test('restart: it is wired again in a namespace of its own, and the run is jud
   t.match(ledger, new RegExp(`"cookie":"${(up as { netns_cookie: string }).netns_cookie}"`))
 })
 
-t.test('report: the run goes on to its end and counts the loss', async t => {
-  const nslab = startRun(t, 'run.hold=3s', 'dataplane.on_node_death=report')
+t.test('report: the controller hears of it at once, and the run goes on to its end and counts the loss', async t => {
+  const nslab = startRun(t, 'run.hold=6s', 'dataplane.on_node_death=report')
   await killNode(t, nslab)
   const ended = await nslab.ended
+  const [lost, left] = [events(nslab).find(ofNode('node_lost')), events(nslab).find(ofNode('node_left'))]
+  t.match(lost, { reason: /link/ })
+  t.match(left, { from: 'controller', reason: /link/ }, 'by its own pings it would know in 15 to 30 s')
+  t.ok((left?.t_s ?? 1e9) - (lost?.t_s ?? 0) < 3)
   const report = nslab.report()
   t.match(report.metrics, { restarts_count: 0, lost_count: 1, residue_count: 0 }, ended.stderr)
   t.notOk(report.error)

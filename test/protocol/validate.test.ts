@@ -15,6 +15,7 @@ t.test('every message a node sends comes through as it was', async t => {
     startUp(2, { token: 'secret', public_network_addr: 'node-2.example:1', private_network_addr: '[fe80::1]:65535' }),
     { type: 'NodeTopologyReady', node_id: 7 },
     { type: 'LinksChanged', node_id: 7, links_up: 0, links_expected: 2 },
+    { type: 'NodeLost', node_id: 7, lost_node_id: 8, incarnation: 2, reason: 'link down' },
     { type: 'Leave', node_id: 7, reason: 'asked to' },
   ]
   for (const message of messages) t.same(parse(message), { ok: true, message })
