@@ -67,6 +67,7 @@ export function parseScenario(
       network: shell.hosts.network,
       cold: shell.hosts.cold,
       ...(shell.hosts.image === undefined ? {} : { image: resolve(dirname(file), shell.hosts.image) }),
+      given: isTable(raw.hosts) ? Object.keys(raw.hosts).sort() : [],
       dataplanes: dataplanes.map(config => ownControllerFor(config, controller)),
     },
     controller,
@@ -199,6 +200,8 @@ function checkHosts(raw: TomlTable, shell: Shell, dataplanes: readonly Dataplane
   if (on === 'host') problems.add({ path, value: true, problem: 'needs a VM: hosts.on = "host" has none' })
   if (shell.hosts.accel === 'kvm')
     problems.add({ path, value: true, problem: 'needs emulation: hosts.accel = "kvm" counts no instructions' })
+  if (shell.run.keep)
+    problems.add({ path: ['run', 'keep'], value: true, problem: 'keeps nothing of a deterministic run: its VM ends' })
 }
 
 function checkHostCounts(dataplanes: readonly DataplaneConfig[], nodesCount: number, problems: Problems): void {

@@ -140,14 +140,16 @@ export const short = (digest: string): string => digest.slice(0, 12)
 function withoutHost(scenario: Scenario): Scenario {
   const { image: _, ...hosts } = scenario.hosts
   const { out: __, ...run } = scenario.run
-  return { ...scenario, hosts: { ...hosts, vcpus: 1 }, run: { ...run, keep: false } }
+  return { ...scenario, hosts: { ...hosts, vcpus: 1 }, run }
 }
 
-function notesOf({ image, qemu_version, seed, shift, epoch }: Machine, { run }: Scenario): string[] {
+function notesOf({ image, qemu_version, seed, shift, epoch }: Machine, { hosts, run }: Scenario): string[] {
   return [
     `deterministic: one emulated processor that counts instructions, ${2 ** shift} ns each, from ${epoch} on; the same ` +
       `to the bit with seed ${seed}, image ${short(image.digest)} and QEMU ${qemu_version}. Times are the guest's own.`,
-    ...(run.keep ? ['run.keep has no effect: a deterministic run leaves no database and no VM'] : []),
+    ...(hosts.vcpus !== 1 && hosts.given.includes('vcpus')
+      ? ['hosts.vcpus has no effect: one processor is counted']
+      : []),
     ...(run.sampleIntervalS > 0.25 ? [`a sample every ${run.sampleIntervalS} s (run.sample_interval)`] : []),
   ]
 }

@@ -1,6 +1,7 @@
 // Where the hosts of a run are to live: on this machine or in microVMs, and what runs those. Decided before anything is
 // made, and told.
 
+import { availableParallelism } from 'node:os'
 import { NslabError } from '../base/errors.ts'
 import type { Level, Scenario } from '../config/types.ts'
 import { type AcceleratorChoice, chooseAccelerator, kvmOfThisMachine } from '../vm/accelerator.ts'
@@ -21,6 +22,25 @@ export type InstallQemu = () => Promise<void>
 
 /** Throws NOT_FIT where microVMs were asked for and can't be had. */
 export async function chooseLevel(scenario: Scenario, installQemu: InstallQemu): Promise<LevelChoice> {
+  const choice = await choose(scenario, installQemu)
+  return { ...choice, notes: [...choice.notes, ...sizeNotes(scenario, choice.level, availableParallelism())] }
+}
+
+/** Keys of [hosts] that are about microVMs. */
+const VM_KEYS: ReadonlySet<string> = new Set(['accel', 'memory_mib', 'vcpus', 'network', 'cold', 'image'])
+
+/** What somebody wrote of microVMs that this run has no use for, or that this machine has no processors for. */
+export function sizeNotes({ hosts }: Pick<Scenario, 'hosts'>, level: Level, cpus: number): string[] {
+  if (level === 'host') {
+    const idle = hosts.given.filter(key => VM_KEYS.has(key)).map(key => `hosts.${key}`)
+    const have = idle.length === 1 ? 'has' : 'have'
+    return idle.length === 0 ? [] : [`${idle.join(', ')} ${have} no effect on this machine itself: see hosts.on`]
+  }
+  if (hosts.vcpus <= cpus) return []
+  return [`hosts.vcpus = ${hosts.vcpus} is more than this machine's ${cpus}: a VM's processors wait for each other`]
+}
+
+async function choose(scenario: Scenario, installQemu: InstallQemu): Promise<LevelChoice> {
   const { on, accel } = scenario.hosts
   const { deterministic } = scenario.run
   if (on === 'host') return { level: 'host', vms: null, notes: [] }

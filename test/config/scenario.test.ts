@@ -208,6 +208,20 @@ t.test('fleets of a scenario get their ids from the plan', t => {
   t.end()
 })
 
+t.test('what was written of hosts is told from defaults', t => {
+  t.same(parse(ring(3)).hosts.given, [])
+  t.same(parse(`${ring(3)}[hosts]\ncold = true`, [override('hosts.vcpus', 1)]).hosts.given, ['cold', 'vcpus'])
+  t.end()
+})
+
+t.test('a deterministic run keeps nothing, and is not asked to', t => {
+  t.same(
+    keysOf(() => parse(`${ring(3)}[run]\ndeterministic = true\nkeep = true`)),
+    ['run.keep'],
+  )
+  t.end()
+})
+
 t.test('a token of the controller is given to the dataplane, and must not differ', t => {
   t.match(parse(`${ring(3)}token = "a"`), { controller: { token: 'a' }, dataplane: { token: 'a' } })
   t.match(parse(`${ring(3)}token = "a"\n[dataplane]\ntoken = "a"`), { dataplane: { token: 'a' } })

@@ -1,0 +1,23 @@
+import t from 'tap'
+import type { Scenario } from '../../src/config/types.ts'
+import { chooseLevel, sizeNotes } from '../../src/lab/level.ts'
+
+const hosts = (given: readonly string[], vcpus = 2): Pick<Scenario, 'hosts'> =>
+  ({ hosts: { on: 'host', given, vcpus }, run: {} }) as unknown as Scenario
+
+t.test('what is only of microVMs is named where there are none', async t => {
+  t.same(sizeNotes(hosts(['count', 'on']), 'host', 4), [])
+  t.match(sizeNotes(hosts(['memory_mib']), 'host', 4), [/^hosts\.memory_mib has no effect on this machine itself/])
+  t.match(sizeNotes(hosts(['cold', 'count', 'image', 'network', 'vcpus'], 64), 'host', 4), [
+    /^hosts\.cold, hosts\.image, hosts\.network, hosts\.vcpus have no effect/,
+  ])
+  const choice = await chooseLevel(hosts(['cold']) as Scenario, async () => {})
+  t.match(choice, { level: 'host', notes: [/^hosts\.cold has/] })
+})
+
+t.test('more processors than the machine has are told', async t => {
+  t.same(sizeNotes(hosts(['cold', 'vcpus'], 4), 'tcg', 4), [])
+  t.same(sizeNotes(hosts(['vcpus'], 8), 'kvm', 4), [
+    "hosts.vcpus = 8 is more than this machine's 4: a VM's processors wait for each other",
+  ])
+})
