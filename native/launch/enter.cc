@@ -6,6 +6,7 @@
 
 #include <cctype>
 #include <climits>
+#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,6 +19,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 namespace launch {
 namespace {
@@ -39,6 +44,22 @@ void join(const char* place, int flag, const char* name, const char* own) {
   if (fd < 0) refused(errno, "open(%s)", place);
   if (!same_namespace(fd, own) && setns(fd, flag) != 0) refused(errno, "setns(%s, %s)", place, name);
   if (!by_number) (void)close(fd);
+}
+
+// A descriptor's number may have been given to another namespace since somebody asked for it. A kernel without cookies
+// (before 5.14) can't tell.
+void require_cookie(const char* wanted) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) refused(errno, "socket(AF_INET)");
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0) {
+    char found[24];
+    (void)snprintf(found, sizeof found, "%llu", static_cast<unsigned long long>(cookie));
+    if (strcmp(found, wanted) != 0)
+      fail(kExitRefused, "the network namespace is not the one asked for: its cookie is %s, not %s", found, wanted);
+  } else if (errno != ENOPROTOOPT) refused(errno, "getsockopt(SO_NETNS_COOKIE)");
+  (void)close(fd);
 }
 
 void write_file(const char* path, const char* text) {
@@ -112,6 +133,7 @@ void watch_parent(int signal, pid_t parent) {
 void enter_namespaces(const Options& options) {
   if (options.join_user) join(options.join_user, CLONE_NEWUSER, "CLONE_NEWUSER", "/proc/self/ns/user");
   if (options.join_net) join(options.join_net, CLONE_NEWNET, "CLONE_NEWNET", "/proc/self/ns/net");
+  if (options.net_cookie) require_cookie(options.net_cookie);
   if (options.user) new_user_namespace(0, 0);
   if (options.net) {
     new_namespace(CLONE_NEWNET, "CLONE_NEWNET");

@@ -18,6 +18,7 @@ Starts CMD after making or entering namespaces. Done in this order, whatever the
   --parent-death SIG PPID  get SIG when the parent ends; give up now if the parent is not PPID any more
   --join-user PATH         enter the user namespace of PATH (or of an open descriptor, by number)
   --join-net PATH_OR_FD    enter the network namespace of PATH or descriptor
+  --net-cookie COOKIE      give up where that is another than has this cookie (SO_NETNS_COOKIE)
   --user                   new user namespace in which the present user is root
   --net                    new network namespace, loopback up
   --ipc                    new IPC namespace
@@ -88,6 +89,7 @@ Options parse(int argc, char** argv) {
     else if (is("--gid")) options.gid = number(option, next(option), INT_MAX);
     else if (is("--join-user")) options.join_user = next(option);
     else if (is("--join-net")) options.join_net = next(option);
+    else if (is("--net-cookie")) options.net_cookie = next(option);
     else if (is("--chdir")) options.directory = next(option);
     else if (is("--bind")) parse_bind(options, next(option));
     else if (is("--close-fds-except")) parse_kept_fds(options, next(option));
@@ -100,6 +102,7 @@ Options parse(int argc, char** argv) {
   }
   if (at >= argc) fail(kExitUsage, "no command after '--'");
   if (options.net && options.join_net) fail(kExitUsage, "--net and --join-net exclude each other");
+  if (options.net_cookie && !options.join_net) fail(kExitUsage, "--net-cookie is about --join-net");
   options.command = argv + at;
   return options;
 }

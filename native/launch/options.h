@@ -25,6 +25,7 @@ struct Options {
   long gid = -1;
   const char* join_user = nullptr;
   const char* join_net = nullptr;
+  const char* net_cookie = nullptr;
   const char* directory = nullptr;
   int parent_signal = 0;
   pid_t parent_pid = 0;

@@ -153,8 +153,9 @@ class Dataplane {
         return
       case 'netns': {
         // A node without a namespace has no descriptor.
-        const fd = this.#fleet?.whereIs(command.node_id)?.fd ?? -1
-        this.#steered.send({ is: 'netns', node_id: command.node_id, pid: process.pid, fd })
+        const place = this.#fleet?.whereIs(command.node_id) ?? null
+        const where = place === null ? { fd: -1 } : { fd: place.fd, cookie: String(place.cookie) }
+        this.#steered.send({ is: 'netns', node_id: command.node_id, pid: process.pid, ...where })
         return
       }
       case 'walk': {

@@ -26,6 +26,8 @@ export interface GuestPlace {
   readonly vm: string
   readonly pid: number
   readonly fd: number
+  /** The namespace's: a descriptor's number may become another's. */
+  readonly cookie?: string
 }
 
 /** What people may do with the VMs of a run. */

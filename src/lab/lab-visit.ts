@@ -108,8 +108,10 @@ export class LabVisit {
   async #placeOf({ in: place, argv }: Call<'exec'>): Promise<{ readonly vm: string; readonly argv: string[] }> {
     const { launcher } = this.#lab
     if ('vm' in place) return { vm: place.vm, argv: [launcher, '--', ...argv] }
-    const { vm, pid, fd } = await this.#lab.whereIs(place.node_id)
-    const options = ['--join-net', `/proc/${pid}/fd/${fd}`, '--close-fds-except', '', '--pid']
+    const { vm, pid, fd, cookie } = await this.#lab.whereIs(place.node_id)
+    // The node may be made anew before the launcher is there, and its descriptor be another's.
+    const same = cookie === undefined ? [] : ['--net-cookie', cookie]
+    const options = ['--join-net', `/proc/${pid}/fd/${fd}`, ...same, '--close-fds-except', '', '--pid']
     return { vm, argv: [launcher, ...options, '--', ...argv] }
   }
 

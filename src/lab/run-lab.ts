@@ -45,7 +45,8 @@ async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promi
   const start = (done: () => void): (() => void) => {
     const stop = dataplane.onNotice(notice => {
       if (notice.is !== 'netns' || notice.node_id !== nodeId) return
-      place = { vm: host.plan.vm, pid: notice.pid, fd: notice.fd }
+      const { pid, fd, cookie } = notice
+      place = { vm: host.plan.vm, pid, fd, ...(cookie === undefined ? {} : { cookie }) }
       done()
     })
     dataplane.send({ do: 'netns', node_id: nodeId })
@@ -55,9 +56,9 @@ async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promi
   await context.until(start, limitS, () => {
     return new NslabError('DEADLINE', { waitingFor: `where node ${nodeId} is`, limitS, missing: dataplane.name })
   })
-  const { vm, pid, fd } = place as unknown as GuestPlace
-  if (fd < 0) throw notThere(nodeId)
-  return { vm, pid, fd }
+  const found = place as unknown as GuestPlace
+  if (found.fd < 0) throw notThere(nodeId)
+  return found
 }
 
 function notThere(nodeId: number): NslabError {

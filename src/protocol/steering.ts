@@ -38,7 +38,14 @@ export type Notice =
   | { readonly is: 'event'; readonly event: RunEvent }
   /** The program has done all it can before being told more (listening, database ready or given up; addon loaded). */
   | { readonly is: 'ready'; readonly pid: number }
-  | { readonly is: 'netns'; readonly node_id: number; readonly pid: number; readonly fd: number }
+  /** `fd` -1: it has none now. `cookie`: what tells it from others that may get this number. */
+  | {
+      readonly is: 'netns'
+      readonly node_id: number
+      readonly pid: number
+      readonly fd: number
+      readonly cookie?: string
+    }
   /** Ids of the plan that are not connected now, and those connected whose links are not all up. */
   | { readonly is: 'missing'; readonly not_connected: readonly number[]; readonly not_ready: readonly number[] }
   | { readonly is: 'walking'; readonly walk: number }

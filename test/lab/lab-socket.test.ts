@@ -10,6 +10,7 @@ import { connectTo } from '../../src/base/unix-socket.ts'
 import { LabClient, type RemoteCommand } from '../../src/lab/lab-client.ts'
 import { LabSocket } from '../../src/lab/lab-socket.ts'
 import { readProcess, readProcesses } from '../../src/lab/process-table.ts'
+import { native } from '../../src/native.ts'
 import { type LabHere, labHere, RUN_ID, runInVm, runWith, vmFacts } from '../fixtures/lab-here.ts'
 import { untilEmpty } from '../fixtures/nslab-process.ts'
 
@@ -182,10 +183,15 @@ t.test('what is not there is refused by name; a bug is told and ends nothing', a
 })
 
 t.test("a node's command runs in the namespace that its fleet names", async t => {
-  const whereIs = async (nodeId: number): Promise<{ vm: string; pid: number; fd: number }> => {
-    if (nodeId !== 3) throw new NslabError('USAGE', { problem: `no node ${nodeId}` })
+  const place = native.Netns.current()
+  const cookie = place.identity.cookie
+  place.close()
+  const whereIs = async (nodeId: number): Promise<{ vm: string; pid: number; fd: number; cookie: string }> => {
+    if (nodeId !== 3 && nodeId !== 5) throw new NslabError('USAGE', { problem: `no node ${nodeId}` })
     const { openSync } = await import('node:fs')
-    return { vm: 'vm1', pid: process.pid, fd: openSync('/proc/self/ns/net', 'r') }
+    // Node 5 was made anew since its fleet answered.
+    const fd = openSync('/proc/self/ns/net', 'r')
+    return { vm: 'vm1', pid: process.pid, fd, cookie: String(nodeId === 5 ? cookie + 1n : cookie) }
   }
   const client = await (await labHere(t, { whereIs })).connect()
   const stdout = new PassThrough()
@@ -196,6 +202,11 @@ t.test("a node's command runs in the namespace that its fleet names", async t =>
   const { readlinkSync } = await import('node:fs')
   t.equal(String(stdout.read()), `${readlinkSync('/proc/self/ns/net')}\n4\n`, 'with no descriptor but its own')
   await t.rejects(client.exec({ node_id: 4 }, ['true'], io), { code: 'USAGE' })
+  const stderr = new PassThrough()
+  const astray = await client.exec({ node_id: 5 }, ['echo', 'there'], { ...io, stdin: new PassThrough(), stderr })
+  t.equal(await astray.ended, 6)
+  t.match(String(stderr.read()), /the network namespace is not the one asked for: its cookie is \d+, not \d+/)
+  t.equal(stdout.read(), null, "nothing runs in a namespace that is not the node's")
 })
 
 t.test('what is no message ends its sender, and nobody else', async t => {

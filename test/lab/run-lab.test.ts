@@ -50,9 +50,9 @@ t.test("a node's place is what its fleet says of it, and not of another", async 
   const { lab } = runOf(t, command => [
     { is: 'missing', not_connected: [], not_ready: [] },
     { is: 'netns', node_id: 1, pid: 7, fd: 70 },
-    { is: 'netns', node_id: command.do === 'netns' ? command.node_id : 0, pid: 8, fd: 80 },
+    { is: 'netns', node_id: command.do === 'netns' ? command.node_id : 0, pid: 8, fd: 80, cookie: '9' },
   ])
-  t.same(await lab.whereIs(2), { vm: 'vm1', pid: 8, fd: 80 })
+  t.same(await lab.whereIs(2), { vm: 'vm1', pid: 8, fd: 80, cookie: '9' })
   t.same(await lab.whereIs(1), { vm: 'vm1', pid: 7, fd: 70 })
 })
 

@@ -5,6 +5,7 @@ import { mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { native } from '../../src/native.ts'
 import { asNobody, ended, firstLine, isRoot, launch, launcher } from '../fixtures/launch.ts'
 
 const rootOnly = isRoot ? false : 'needs root: makes namespaces without a user namespace'
@@ -253,12 +254,24 @@ t.test('a senseless command line ends with 2 and starts nothing', async t => {
     ['--parent-death', '0', '5', '--', 'true'],
     ['--parent-death', '99', '5', '--', 'true'],
     ['--net', '--join-net', '3', '--', 'true'],
+    ['--net', '--net-cookie', '3', '--', 'true'],
     ['--close-fds-except', '3,x', '--', 'true'],
     ['--close-fds-except', Array.from({ length: 65 }, (_, i) => i).join(), '--', 'true'],
     [...Array.from({ length: 17 }, () => ['--bind', 'a:b']).flat(), '--', 'true'],
   ]
   for (const line of lines) t.equal((await launch(line)).code, 2, line.join(' '))
   t.equal((await launch(['--help'])).code, 0)
+})
+
+t.test('a network namespace with another cookie than asked for is refused', { skip: rootOnly }, async t => {
+  const own = native.Netns.current()
+  const { cookie } = own.identity
+  own.close()
+  const place = `/proc/${process.pid}/ns/net`
+  const joinAs = (wanted: string) => launch(['--join-net', place, '--net-cookie', wanted, '--', 'echo', 'there'])
+  t.match(await joinAs(String(cookie)), { code: 0, out: 'there' })
+  for (const other of [String(cookie + 1n), '', `0${cookie}`])
+    t.match(await joinAs(other), { code: 6, out: '', err: /not the one asked for: its cookie is/ }, other)
 })
 
 t.test('an unusable place to join is refused', async t => {
