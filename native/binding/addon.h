@@ -67,6 +67,7 @@ struct AddonState {
 void init_netns(Napi::Env env, Napi::Object exports);
 void init_fabric(Napi::Env env, Napi::Object exports);
 void init_links(Napi::Env env, Napi::Object exports);
+void init_diag(Napi::Env env, Napi::Object exports);
 void init_process(Napi::Env env, Napi::Object exports);
 void init_identity(Napi::Env env, Napi::Object exports);
 void init_descriptors(Napi::Env env, Napi::Object exports);

@@ -137,15 +137,7 @@ Napi::Value NetnsObject::current(const Napi::CallbackInfo& info) {
   return result_to_js(info.Env(), netns::Netns::current());
 }
 
-Napi::Value NetnsObject::identity(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Napi::Object identity = Napi::Object::New(env);
-  identity.Set("cookie", Napi::BigInt::New(env, identity_.cookie));
-  identity.Set("device", Napi::BigInt::New(env, identity_.device));
-  identity.Set("inode", Napi::BigInt::New(env, identity_.inode));
-  identity.Set("createdNs", Napi::BigInt::New(env, identity_.created_ns));
-  return identity;
-}
+Napi::Value NetnsObject::identity(const Napi::CallbackInfo& info) { return identity_to_js(info.Env(), identity_); }
 
 struct SocketRequest {
   bool listen = false;
@@ -235,6 +227,15 @@ Napi::Value switch_trace(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+Napi::Object identity_to_js(Napi::Env env, const netns::Identity& netns) {
+  Napi::Object identity = Napi::Object::New(env);
+  identity.Set("cookie", Napi::BigInt::New(env, netns.cookie));
+  identity.Set("device", Napi::BigInt::New(env, netns.device));
+  identity.Set("inode", Napi::BigInt::New(env, netns.inode));
+  identity.Set("createdNs", Napi::BigInt::New(env, netns.created_ns));
+  return identity;
+}
 
 SharedNetns netns_of(Napi::Value value) {
   bool ours = false;

@@ -108,23 +108,29 @@ Result<Netns> Netns::create() {
   return create_and_stay(netlink);
 }
 
-Result<Netns> Netns::adopt(int fd) {
+Result<Identity> open_inside(int fd, UniqueFd& socket, const std::function<Result<UniqueFd>()>& make) {
   const int type = sys::call([&] { return ::ioctl(fd, NS_GET_NSTYPE); });
   if (type != CLONE_NEWNET)
     return Status::failed(type < 0 && errno == EBADF ? EBADF : EINVAL, "adopt", "process",
                           "descriptor " + std::to_string(fd) + " is not a network namespace");
-  auto identity = identify(fd, -1);
-  if (!identity) return identity.take_status();
-  if (sys::call([&] { return ::fcntl(fd, F_SETFD, FD_CLOEXEC); }) != 0) return Status::from_errno("fcntl", "process");
   const Visit visit;
   if (Status known = remember_base(); !known) return known;
   // Refused, the thread is where it was: an unprivileged process could not even come back to there.
   if (sys::call([&] { return ::setns(fd, CLONE_NEWNET); }) != 0) return Status::from_errno("setns", "calling thread");
   place.here = Identity{};
-  auto socket = open_netlink();
-  if (!socket) return socket.take_status();
-  identity = identify(fd, socket->get());
+  auto made = make();
+  if (!made) return made.take_status();
+  auto identity = identify(fd, made->get());
+  if (!identity) return identity;
+  socket = std::move(*made);
+  return identity;
+}
+
+Result<Netns> Netns::adopt(int fd) {
+  UniqueFd socket;
+  auto identity = open_inside(fd, socket, open_netlink);
   if (!identity) return identity.take_status();
+  if (sys::call([&] { return ::fcntl(fd, F_SETFD, FD_CLOEXEC); }) != 0) return Status::from_errno("fcntl", "process");
   return Netns(UniqueFd(fd), *identity);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/fd.h"
@@ -55,6 +56,13 @@ class Netns {
   UniqueFd fd_;
   Identity identity_;
 };
+
+/**
+ * One switch into the namespace behind `fd` (borrowed), for `make` to open a socket there, and back. Says which
+ * namespace it is by asking that socket. EINVAL where `fd` is not a network namespace; EPERM: setns() needs
+ * CAP_SYS_ADMIN.
+ */
+Result<Identity> open_inside(int fd, UniqueFd& socket, const std::function<Result<UniqueFd>()>& make);
 
 /**
  * Moves the calling native thread into `target`. Skips the switch where the thread is there already.

@@ -113,20 +113,26 @@ class AttributeReader {
 
   [[nodiscard]] bool next(Attribute& attribute) {
     nlattr header;
-    if (rest_.size() < sizeof header) return false;
+    if (rest_.size() < sizeof header) return end();
     std::memcpy(&header, rest_.data(), sizeof header);
-    if (header.nla_len < sizeof header || header.nla_len > rest_.size()) {
-      rest_ = {};
-      return false;
-    }
+    if (header.nla_len < sizeof header || header.nla_len > rest_.size()) return end();
     attribute.type = header.nla_type & NLA_TYPE_MASK;
     attribute.payload = rest_.subspan(sizeof header, header.nla_len - sizeof header);
     rest_ = rest_.subspan(std::min<size_t>(NLA_ALIGN(header.nla_len), rest_.size()));
     return true;
   }
+  /** Whether it stopped before the end of its bytes. */
+  [[nodiscard]] bool damaged() const { return damaged_; }
 
  private:
+  bool end() {
+    damaged_ = damaged_ || !rest_.empty();
+    rest_ = {};
+    return false;
+  }
+
   std::span<const std::byte> rest_;
+  bool damaged_ = false;
 };
 
 /** The first attribute of a type in a block; payload empty and type 0 where there is none. */
@@ -164,20 +170,26 @@ class MessageReader {
   explicit MessageReader(std::span<const std::byte> bytes) : rest_(bytes) {}
 
   [[nodiscard]] bool next(Message& message) {
-    if (rest_.size() < sizeof message.header) return false;
+    if (rest_.size() < sizeof message.header) return end();
     std::memcpy(&message.header, rest_.data(), sizeof message.header);
     const size_t size = message.header.nlmsg_len;
-    if (size < sizeof message.header || size > rest_.size()) {
-      rest_ = {};
-      return false;
-    }
+    if (size < sizeof message.header || size > rest_.size()) return end();
     message.payload = rest_.subspan(sizeof message.header, size - sizeof message.header);
     rest_ = rest_.subspan(std::min<size_t>(NLMSG_ALIGN(size), rest_.size()));
     return true;
   }
+  /** Whether it stopped before the end of its bytes. */
+  [[nodiscard]] bool damaged() const { return damaged_; }
 
  private:
+  bool end() {
+    damaged_ = damaged_ || !rest_.empty();
+    rest_ = {};
+    return false;
+  }
+
   std::span<const std::byte> rest_;
+  bool damaged_ = false;
 };
 
 }  // namespace nslab::rtnl

@@ -67,6 +67,12 @@ export const errorTable = {
     message: f => `this machine is not fit for the run:\n${(f.problems as readonly string[]).join('\n')}`,
     hint: () => 'See nslab doctor.',
   },
+  /** This process may not do what the command is about. */
+  CAPABILITY_MISSING: {
+    exit: ExitCode.notFit,
+    message: f => `${text(f.what)} needs ${text(f.capability)}: ${text(f.reason)}`,
+    hint: f => `Run it as root (sudo), or give it the capability: ${text(f.capability)}.`,
+  },
   // Deadlines.
   DEADLINE: {
     exit: ExitCode.deadline,

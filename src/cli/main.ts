@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   controller: async () => (await import('./controller.ts')).addControllerCommand,
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
   churn: async () => (await import('./churn.ts')).addChurnCommand,
+  sockets: async () => (await import('./sockets.ts')).addSocketsCommand,
   vms: async () => (await import('./vms.ts')).addVmsCommand,
   shell: async () => (await import('./shell.ts')).addShellCommand,
   stop: async () => (await import('./stop.ts')).addStopCommand,
