@@ -313,7 +313,7 @@ export interface DiagPollerOptions {
 }
 
 /**
- * The TCP sockets of many network namespaces, by inet_diag dumps: one native thread, and one netlink socket a namespace.
+ * The TCP sockets of many network namespaces, by inet_diag dumps: one native thread, one netlink socket a namespace.
  * src/dataplane/collector/poller.ts is its better outside.
  */
 export interface DiagPoller {
