@@ -99,9 +99,7 @@ async function listSockets({ state, port }: Options): Promise<Listing> {
 
 type Taken = Pick<ListedNetns, 'netns' | 'inode' | 'name'>
 
-/**
- * Takes every namespace into the poller. One that this process may not enter is an error: it would be left out silently.
- */
+/** Takes every namespace into the poller. One that may not be entered is an error: else nobody would miss it. */
 async function takeAll(poller: SocketPoller): Promise<{ bySlot: Map<number, Taken>; unreadableCount: number }> {
   const bySlot = new Map<number, Taken>()
   const namespaces = openMachineNetns()
