@@ -2,6 +2,7 @@
 // Everything asynchronous here runs on native threads: no Node.js thread ever changes namespace.
 
 import { createRequire } from 'node:module'
+import type { DiscoveryConstructor } from './native-discovery.ts'
 
 /** Identity of a network namespace. `cookie` is never reused by the kernel; compare for equality only. */
 export interface NetnsIdentity {
@@ -356,6 +357,7 @@ export interface Addon {
   readonly Fabric: FabricConstructor
   readonly Links: LinksConstructor
   readonly DiagPoller: DiagPollerConstructor
+  readonly Discovery: DiscoveryConstructor
   /**
    * Kernel sends `signal` when the parent's spawning thread ends. Call from the main thread.
    * Fails with ESRCH when the parent is no longer `expectedParentPid`.

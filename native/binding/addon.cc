@@ -31,6 +31,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_process(env, exports);
   init_identity(env, exports);
   init_descriptors(env, exports);
+  init_discovery(env, exports);
   init_links(env, exports);
   init_diag(env, exports);
   return exports;

@@ -71,5 +71,6 @@ void init_diag(Napi::Env env, Napi::Object exports);
 void init_process(Napi::Env env, Napi::Object exports);
 void init_identity(Napi::Env env, Napi::Object exports);
 void init_descriptors(Napi::Env env, Napi::Object exports);
+void init_discovery(Napi::Env env, Napi::Object exports);
 
 }  // namespace nslab::binding

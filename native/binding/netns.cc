@@ -251,6 +251,8 @@ SharedNetns netns_of(Napi::Value value) {
 
 Napi::Value netns_to_js(Napi::Env env, const SharedNetns& netns) { return NetnsObject::make(env, {nullptr, netns}); }
 
+Napi::Value own_netns_to_js(Napi::Env env, SharedNetns netns) { return NetnsObject::make(env, {std::move(netns), {}}); }
+
 void init_netns(Napi::Env env, Napi::Object exports) {
   Napi::Function netns_class = NetnsObject::define(env);
   state_of(env).netns_class = Napi::Persistent(netns_class);

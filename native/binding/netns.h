@@ -21,4 +21,7 @@ using SharedNetns = std::shared_ptr<const netns::Netns>;
  * gone. */
 [[nodiscard]] Napi::Value netns_to_js(Napi::Env env, const SharedNetns& netns);
 
+/** A JavaScript Netns that keeps the namespace alive, with others that share it, until it is closed. */
+[[nodiscard]] Napi::Value own_netns_to_js(Napi::Env env, SharedNetns netns);
+
 }  // namespace nslab::binding

@@ -1,8 +1,20 @@
 // What `nslab collect` writes to standard output or a file: one JSON object a line, the format "nslab.collect/1". Times
 // `mono_s` are CLOCK_MONOTONIC of the collector's kernel, in s; `at_s` are s since the epoch. Keys only grow.
 
-/** What a collector looked at when it found a namespace. */
-export type FoundBy = 'self' | 'directory' | 'process' | 'thread' | 'descriptor' | 'socket' | 'listns' | 'handle'
+/**
+ * What a collector looked at when it found a namespace. directory: a mount or a link in a folder that it watches.
+ * mount: a mount anywhere else, in any mount namespace of a process.
+ */
+export type FoundBy =
+  | 'self'
+  | 'directory'
+  | 'mount'
+  | 'process'
+  | 'thread'
+  | 'descriptor'
+  | 'socket'
+  | 'listns'
+  | 'handle'
 
 export interface CollectedSocket {
   readonly is: 'socket'

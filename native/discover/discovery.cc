@@ -1,0 +1,129 @@
+// The thread: when to look, and how often.
+#include "discover/discovery.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/sys.h"
+
+namespace nslab::discover {
+namespace {
+
+/** Looks at mounts alone, when they change, take at most an eighth of the time … */
+constexpr int64_t kMountsRests = 7;
+/** … and wait a little: who makes a file for a mount is about to mount. */
+constexpr int64_t kMountsRestNs = 2'000'000;
+
+int64_t thread_cpu_ns() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return used.tv_sec * 1'000'000'000LL + used.tv_nsec;
+}
+
+}  // namespace
+
+Status Discovery::start(std::function<void(Status)> failed) {
+  wake_ = UniqueFd(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
+  if (!wake_) return Status::from_errno("eventfd", "discovery");
+  thread_ = std::thread([this, failed = std::move(failed)] { run(failed); });
+  return {};
+}
+
+void Discovery::wake() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+}
+
+uint64_t Discovery::reconcile() {
+  const uint64_t number = wanted_.fetch_add(1) + 1;
+  wake();
+  return number;
+}
+
+void Discovery::stop() {
+  stop_ = true;
+  if (wake_) wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+Totals Discovery::totals() {
+  const std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+bool Discovery::wait(Scanner& scanner, bool watch, int64_t until_ns) {
+  std::vector<pollfd> polled = {{wake_.get(), POLLIN, 0}};
+  if (watch) {
+    polled.push_back({scanner.directories().fd(), POLLIN, 0});
+    scanner.mounts().add_polled(polled);
+  }
+  const int64_t left = until_ns - now_ns();
+  const timespec timeout{std::max<int64_t>(left, 0) / 1'000'000'000, std::max<int64_t>(left, 0) % 1'000'000'000};
+  if (::ppoll(polled.data(), polled.size(), &timeout, nullptr) <= 0) return false;
+  uint64_t rung = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &rung, sizeof rung);
+  const bool directories = scanner.directories().drain();
+  return scanner.mounts().note(polled) || directories;
+}
+
+void Discovery::tick(Scanner& scanner, bool every, bool mounts_alone) {
+  const uint64_t wanted = wanted_;
+  const int64_t started = now_ns();
+  scanner.directories().drain();
+  if (mounts_alone) scanner.tick_mounts();
+  else scanner.tick(every);
+  const int64_t took = now_ns() - started;
+  Report report;
+  report.found.swap(scanner.known().found);
+  report.gone.swap(scanner.known().gone);
+  if (every && !stop_) {
+    done_ = wanted;
+    report.blind = scanner.blind();
+  }
+  report.reconciled = done_;
+  {
+    const std::lock_guard lock(mutex_);
+    ++totals_.ticks;
+    if (every) ++totals_.reconciles;
+    (every ? totals_.reconcile_ns : totals_.tick_ns) = took;
+    totals_.work = scanner.work();
+    totals_.cpu_ns = thread_cpu_ns();
+  }
+  if (!report.found.empty() || !report.gone.empty() || report.blind) tell_(std::move(report));
+}
+
+void Discovery::run(const std::function<void(Status)>& failed) {
+  ::pthread_setname_np(::pthread_self(), "nslab-discover");
+  const netns::RecordSwitches recorded(log_);
+  Scanner scanner(options_.directories, stop_);
+  if (Status started = scanner.start(); !started) return failed(std::move(started));
+  int64_t tick_at = 0, reconcile_at = 0, mounts_at = 0;
+  bool mounts_changed = false;
+  while (!stop_) {
+    const int64_t now = now_ns();
+    const bool every = wanted_ > done_ || now >= reconcile_at;
+    const bool mounts_alone = !every && now < tick_at;
+    if (!mounts_alone || (mounts_changed && now >= mounts_at)) {
+      tick(scanner, every, mounts_alone);
+      netns::come_back();
+      const int64_t ended = now_ns();
+      mounts_changed = false;
+      mounts_at = ended + std::max(kMountsRestNs, kMountsRests * (ended - now));
+      // Steady, but never without a rest.
+      if (!mounts_alone) tick_at = std::max(now + options_.interval_ns, ended + options_.interval_ns / 4);
+      if (every) reconcile_at = ended + options_.reconcile_ns;
+    }
+    int64_t until = std::min(tick_at, reconcile_at);
+    if (mounts_changed) until = std::min(until, mounts_at);
+    // While a change waits for its look, further ones tell nothing new.
+    mounts_changed = wait(scanner, !mounts_changed, until) || mounts_changed;
+  }
+}
+
+}  // namespace nslab::discover

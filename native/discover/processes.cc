@@ -1,0 +1,233 @@
+// Passes over processes.
+#include "discover/processes.h"
+
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/sys.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+#ifndef SIOCGSKNS
+#define SIOCGSKNS 0x894C
+#endif
+
+namespace nslab::discover {
+namespace {
+
+/** A process that takes longer is large: it is looked into at most a third of the time, and never twice in one tick. */
+constexpr int64_t kLargeNs = 4'000'000;
+constexpr int64_t kLargeRests = 2;
+
+bool is_denied(int error) { return error == EACCES || error == EPERM; }
+
+}  // namespace
+
+void Processes::scan(bool every) {
+  if (every) sockets_.begin_round();
+  ++pass_;
+  list(every, true);
+  if (stop_) return;
+  drop_ended();
+  if (every) sockets_.sweep();
+}
+
+void Processes::scan_small() { list(false, false); }
+
+void Processes::list(bool every, bool large) {
+  large_.clear();
+  if (::lseek(proc_fd_, 0, SEEK_SET) != 0) return;
+  const int64_t now = now_ns();
+  pids_.over(proc_fd_, [&](const char* name, uint8_t) {
+    const auto pid = static_cast<pid_t>(decimal(name));
+    // What this process holds, it holds as an observer.
+    if (pid <= 0 || pid == ::getpid()) return !stop_;
+    // Before the look: what runs during it is looked at again.
+    const int64_t cpu_ns = cpu_time_ns(pid);
+    Process& process = processes_[pid];
+    process.pass = pass_;
+    if (every || cpu_ns < 0 || cpu_ns != process.cpu_ns) {
+      if (process.cost_ns <= kLargeNs) {
+        process.cpu_ns = cpu_ns;
+        inspect(pid, process, every);
+      } else if (large && (every || process.rest_until_ns <= now)) {
+        process.cpu_ns = cpu_ns;
+        large_.push_back({pid, &process});
+      }
+    }
+    for (const uint64_t mount : process.mounts) mounts_.use(mount, pid);
+    return !stop_;
+  });
+  // Last, between two looks at everything else: see Scanner::tick().
+  for (const auto& [pid, process] : large_)
+    if (!stop_) inspect(pid, *process, every);
+}
+
+void Processes::drop_ended() {
+  for (auto at = processes_.begin(); at != processes_.end();) {
+    if (at->second.pass == pass_) {
+      ++at;
+      continue;
+    }
+    known_.forget(at->second.evidence);
+    at = processes_.erase(at);
+  }
+}
+
+void Processes::inspect(pid_t pid, Process& process, bool every) {
+  const int64_t started = now_ns();
+  ++work_.processes;
+  Path path;
+  const UniqueFd dir = open_at(proc_fd_, path.add(pid).get(), O_PATH | O_DIRECTORY);
+  process.unreadable = !dir && is_denied(errno);
+  process.unresolved = 0;
+  known_.look();
+  if (dir) {
+    inspect_threads(dir.get(), pid, process, every);
+    if (!process.unreadable) inspect_descriptors(dir.get(), pid, process);
+  }
+  known_.commit(process.evidence);
+  const int64_t ended = now_ns();
+  process.cost_ns = ended - started;
+  process.rest_until_ns = ended + kLargeRests * process.cost_ns;
+}
+
+void Processes::inspect_threads(int dir_fd, pid_t pid, Process& process, bool every) {
+  const UniqueFd tasks = open_at(dir_fd, "task", O_RDONLY | O_DIRECTORY);
+  if (!tasks) {
+    process.unreadable = is_denied(errno);
+    return;
+  }
+  // Threads may be in mount namespaces of their own: rare, so one is asked, and all where there is a reason.
+  bool every_mount = every || process.mounts.size() != 1;
+  bool asks_mount = true;
+  if (every_mount) process.mounts.clear();
+  size_t of_leader = 0;
+  threads_.over(tasks.get(), [&](const char* name, uint8_t) {
+    ++work_.threads;
+    Path path;
+    path.set(name).add("/ns/net");
+    const uint64_t inode = bracketed(link_.read(tasks.get(), path.get()), "net:[");
+    if (inode == 0) {
+      // A leader that has ended while others live has no namespaces; for a thread that ends just now it's the same.
+      process.unreadable = is_denied(errno);
+      return !process.unreadable;
+    }
+    const bool leads = decimal(name) == pid;
+    if (leads || !process.observer)
+      known_.show(inode, tasks.get(), path.get(), leads ? FoundBy::process : FoundBy::thread, {});
+    if (leads) of_leader = known_.added();
+    if (!asks_mount) return !stop_;
+    const uint64_t mount = bracketed(link_.read(tasks.get(), path.set(name).add("/ns/mnt").get()), "mnt:[");
+    if (mount != 0 && std::ranges::find(process.mounts, mount) == process.mounts.end()) {
+      if (!every_mount) process.mounts.clear();
+      every_mount = true;
+      process.mounts.push_back(mount);
+    }
+    asks_mount = every_mount;
+    return !stop_;
+  });
+}
+
+void Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process) {
+  const UniqueFd fds = open_at(dir_fd, "fd", O_RDONLY | O_DIRECTORY);
+  if (!fds) {
+    process.unreadable = is_denied(errno);
+    return;
+  }
+  static const std::string mark = std::string("/memfd:") + kObserverMark;
+  unknown_netns_.clear();
+  unknown_sockets_.clear();
+  const size_t of_threads = known_.added();
+  process.observer = false;
+  descriptors_.over(fds.get(), [&](const char* name, uint8_t) {
+    ++work_.descriptors;
+    const std::string_view text = link_.read(fds.get(), name);
+    if (text.empty()) return !stop_;
+    if (text[0] == 's') {
+      const uint64_t inode = bracketed(text, "socket:[");
+      if (inode == 0) return true;
+      const uint64_t cookie = sockets_.find(inode);
+      if (Entry* entry = cookie == 0 ? nullptr : known_.by_cookie(cookie); entry != nullptr) known_.add(*entry);
+      else unknown_sockets_.push_back({decimal(name), inode});
+    } else if (text[0] == 'n') {
+      const uint64_t inode = bracketed(text, "net:[");
+      if (inode == 0) return true;
+      if (Entry* entry = known_.by_inode(inode); entry != nullptr) known_.add(*entry);
+      else unknown_netns_.push_back({decimal(name), inode});
+    } else if (text.starts_with(mark)) {
+      process.observer = true;
+      return false;
+    }
+    return !stop_;
+  });
+  if (process.observer) return known_.truncate(of_threads);
+  for (const auto& [descriptor, inode] : unknown_netns_)
+    known_.show(inode, fds.get(), Path().add(descriptor).get(), FoundBy::descriptor, {});
+  if (!unknown_sockets_.empty()) resolve_sockets(pid, process);
+}
+
+void Processes::resolve_sockets(pid_t pid, Process& process) {
+  const UniqueFd process_fd(static_cast<int>(sys::call([&] { return ::syscall(SYS_pidfd_open, pid, 0); })));
+  if (!process_fd) {
+    if (errno != ESRCH) process.unresolved = unknown_sockets_.size();
+    return;
+  }
+  for (const auto& [descriptor, inode] : unknown_sockets_) {
+    if (stop_) return;
+    const UniqueFd socket(
+        static_cast<int>(sys::call([&] { return ::syscall(SYS_pidfd_getfd, process_fd.get(), descriptor, 0); })));
+    if (!socket) {
+      // Closed meanwhile (EBADF), or its process has ended.
+      if (errno != EBADF && errno != ESRCH) ++process.unresolved;
+      continue;
+    }
+    ++work_.sockets;
+    uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    struct stat info {};
+    // Another file may have the number by now; the next pass sees that, since the process ran.
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0 ||
+        ::fstat(socket.get(), &info) != 0) {
+      if (errno == ENOPROTOOPT) ++process.unresolved;
+      continue;
+    }
+    Entry* entry = known_.by_cookie(cookie);
+    if (entry != nullptr) {
+      known_.add(*entry);
+    } else {
+      UniqueFd netns(sys::call([&] { return ::ioctl(socket.get(), SIOCGSKNS); }));
+      if (!netns || known_.show(std::move(netns), FoundBy::socket, {}) != Opened::found) {
+        ++process.unresolved;
+        continue;
+      }
+    }
+    if (info.st_ino == inode) sockets_.insert(inode, cookie);
+  }
+}
+
+size_t Processes::unreadable() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(processes_, [](const auto& item) { return item.second.unreadable; }));
+}
+
+size_t Processes::observers() const {
+  return static_cast<size_t>(std::ranges::count_if(processes_, [](const auto& item) { return item.second.observer; }));
+}
+
+size_t Processes::unresolved_sockets() const {
+  size_t count = 0;
+  for (const auto& [pid, process] : processes_) count += process.unresolved;
+  return count;
+}
+
+}  // namespace nslab::discover
