@@ -84,6 +84,7 @@
       'ldflags': ['-Wl,--as-needed', '-Wl,--gc-sections'],
       'sources': [
         'launch/enter.cc',
+        'launch/fresh.cc',
         'launch/main.cc',
         'launch/options.cc',
         'launch/supervise.cc',

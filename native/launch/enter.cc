@@ -3,6 +3,7 @@
 #include "enter.h"
 
 #include "fail.h"
+#include "fresh.h"
 
 #include <cctype>
 #include <climits>
@@ -104,6 +105,7 @@ void bind_mounts(const Options& options) {
     if (mount(bind.source, bind.target, nullptr, MS_BIND | MS_REC, nullptr) != 0)
       refused(errno, "mount(%s, %s, MS_BIND)", bind.source, bind.target);
   }
+  for (int i = 0; i < options.fresh_count; i++) make_fresh(options.fresh[i]);
 }
 
 void close_range_checked(unsigned first, unsigned last) {
@@ -142,6 +144,11 @@ void enter_namespaces(const Options& options) {
   if (options.ipc) new_namespace(CLONE_NEWIPC, "CLONE_NEWIPC");
   if (options.mount) bind_mounts(options);
   if (options.close_fds) close_fds_except(options.kept_fds, options.kept_fds_count);
+}
+
+void mount_own_proc() {
+  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    refused(errno, "mount(proc, /proc)");
 }
 
 void become(const Options& options) {

@@ -13,6 +13,9 @@ void watch_parent(int signal, pid_t parent);
 // Everything that comes before the fork of --pid: joins, new namespaces, mounts, descriptors.
 void enter_namespaces(const Options& options);
 
+// The /proc of the PID namespace that this process is in, in place of the one that was inherited.
+void mount_own_proc();
+
 // Everything that only the program itself shall be: groups, user, nested user namespace, directory.
 void become(const Options& options);
 

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   enter_namespaces(options);
   watch_parent(options.parent_signal, options.parent_pid);
   if (options.pid) fork_into_pid_namespace();
+  if (options.proc) mount_own_proc();
   become(options);
   // Under --pid the program ends with its init.
   if (!options.pid) watch_parent(options.parent_signal, options.parent_pid);

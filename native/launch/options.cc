@@ -24,8 +24,11 @@ Starts CMD after making or entering namespaces. Done in this order, whatever the
   --ipc                    new IPC namespace
   --mount                  private mount namespace
   --bind SRC:DST           bind-mount SRC on DST in it (implies --mount; may be repeated)
+  --fresh DIR              an empty DIR of its own, in memory (implies --mount; may be repeated); where there is no DIR,
+                           its parent becomes one that has all else of it
   --close-fds-except LIST  close every descriptor above 2 but these (3,4,...; may be empty)
   --pid                    new PID namespace: CMD and all it starts end with this launcher, and the other way round
+  --proc                   a /proc of that namespace (implies --mount)
   --gid G, --uid U         give up supplementary groups, then become G and U
   --user-as UID            new user namespace in which the present user is UID
   --chdir DIR              start in DIR
@@ -61,6 +64,13 @@ void parse_bind(Options& options, char* text) {
   options.binds[options.binds_count++] = {text, colon + 1};
 }
 
+void parse_fresh(Options& options, const char* path) {
+  if (path[0] != '/' || path[1] == '\0') fail(kExitUsage, "--fresh: '%s' is not an absolute path", path);
+  if (options.fresh_count == kFreshMax) fail(kExitUsage, "--fresh: more than %d", kFreshMax);
+  options.mount = true;
+  options.fresh[options.fresh_count++] = path;
+}
+
 }  // namespace
 
 Options parse(int argc, char** argv) {
@@ -84,6 +94,7 @@ Options parse(int argc, char** argv) {
     else if (is("--pid")) options.pid = true;
     else if (is("--ipc")) options.ipc = true;
     else if (is("--mount")) options.mount = true;
+    else if (is("--proc")) options.proc = options.mount = true;
     else if (is("--user-as")) options.user_as = number(option, next(option), INT_MAX);
     else if (is("--uid")) options.uid = number(option, next(option), INT_MAX);
     else if (is("--gid")) options.gid = number(option, next(option), INT_MAX);
@@ -92,6 +103,7 @@ Options parse(int argc, char** argv) {
     else if (is("--net-cookie")) options.net_cookie = next(option);
     else if (is("--chdir")) options.directory = next(option);
     else if (is("--bind")) parse_bind(options, next(option));
+    else if (is("--fresh")) parse_fresh(options, next(option));
     else if (is("--close-fds-except")) parse_kept_fds(options, next(option));
     else if (is("--parent-death")) {
       options.parent_signal = static_cast<int>(number(option, next(option), SIGRTMAX));
@@ -101,6 +113,7 @@ Options parse(int argc, char** argv) {
     } else fail(kExitUsage, "unknown option '%s'; see --help", option);
   }
   if (at >= argc) fail(kExitUsage, "no command after '--'");
+  if (options.proc && !options.pid) fail(kExitUsage, "--proc needs --pid");
   if (options.net && options.join_net) fail(kExitUsage, "--net and --join-net exclude each other");
   if (options.net_cookie && !options.join_net) fail(kExitUsage, "--net-cookie is about --join-net");
   options.command = argv + at;

@@ -7,6 +7,7 @@
 namespace launch {
 
 constexpr int kBindsMax = 16;
+constexpr int kFreshMax = 8;
 constexpr int kKeptFdsMax = 64;
 
 struct Bind {
@@ -20,6 +21,7 @@ struct Options {
   bool pid = false;
   bool ipc = false;
   bool mount = false;
+  bool proc = false;
   long user_as = -1;
   long uid = -1;
   long gid = -1;
@@ -31,6 +33,8 @@ struct Options {
   pid_t parent_pid = 0;
   Bind binds[kBindsMax] = {};
   int binds_count = 0;
+  const char* fresh[kFreshMax] = {};
+  int fresh_count = 0;
   bool close_fds = false;
   unsigned kept_fds[kKeptFdsMax] = {};  // ascending
   int kept_fds_count = 0;

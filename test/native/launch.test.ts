@@ -1,7 +1,17 @@
 // nslab-launch: each option, held against what the kernel says about the program started.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, openSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -278,4 +288,47 @@ t.test('an unusable place to join is refused', async t => {
   t.match(await launch(['--join-net', '/nothing', '--', 'true']), { code: 6, err: /ENOENT/ })
   t.match(await launch(['--join-net', '/etc/passwd', '--', 'true']), { code: 6, err: /EINVAL/ })
   t.match(await launch(['--join-net', '77', '--', 'true']), { code: 6, err: /EBADF/ })
+})
+
+t.test(
+  'an empty folder of its own covers one that is there, and hides nothing beside it',
+  { skip: rootOnly },
+  async t => {
+    const base = mkdtempSync(join(tmpdir(), 'nslab-fresh-'))
+    t.teardown(() => rmSync(base, { recursive: true, force: true }))
+    writeFileSync(join(base, 'file'), 'kept')
+    symlinkSync('file', join(base, 'link'))
+    mkdirSync(join(base, 'covered'))
+    writeFileSync(join(base, 'covered/inside'), '')
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    const script = 'ls covered missing; touch covered/a missing/b; ls covered missing; cat link; echo more > file'
+    const fresh = ['--fresh', join(base, 'covered'), '--fresh', join(base, 'missing')]
+    const { code, out, err } = await launch([
+      ...fresh,
+      '--chdir',
+      base,
+      '--',
+      'sh',
+      '-c',
+      `exec 2>&1; cd ${base}; ${script}`,
+    ])
+    t.equal(code, 0, err)
+    t.same(
+      out.split('\n').filter(line => line !== ''),
+      ['covered:', 'missing:', 'covered:', 'a', 'missing:', 'b', 'kept'],
+    )
+    t.same(readdirSync(base).sort(), ['covered', 'file', 'link'], 'nothing was made outside')
+    t.same(readdirSync(join(base, 'covered')), ['inside'])
+    t.equal(readFileSync(join(base, 'file'), 'utf8'), 'more\n', 'what is beside it is the same')
+    t.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts)
+  },
+)
+
+t.test('a PID namespace has a /proc of its own where that is asked for', { skip: rootOnly }, async t => {
+  const script =
+    "grep -c . /proc/self/status >/dev/null; ls /proc | grep -E '^[0-9]+$' | sort -n | head -2 | tr '\\n' ' '"
+  const { out } = await launch(['--mount', '--pid', '--proc', '--', 'sh', '-c', script])
+  t.equal(out, '1 2')
+  t.match(await launch(['--proc', '--', 'true']), { code: 2, err: /--proc needs --pid/ })
+  t.match(await launch(['--fresh', 'here', '--', 'true']), { code: 2, err: /is not an absolute path/ })
 })
