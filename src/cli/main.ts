@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   stop: async () => (await import('./stop.ts')).addStopCommand,
   exec: async () => (await import('./exec.ts')).addExecCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
+  soak: async () => (await import('./soak.ts')).addSoakCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
 }
 

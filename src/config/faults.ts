@@ -1,5 +1,7 @@
-// Faults of a run: [[fault]] at = "2s", do = "kill", hosts = ["host2"], for = "5s". Times count from all wired.
+// Faults of a run: [[fault]] at = "2s", do = "kill", hosts = ["host2"], for = "5s". Times count from all wired. Those of
+// a soak befall its processes and name no hosts; their times count from the beginning of churning.
 
+import type { SoakFault } from '../protocol/soaking.ts'
 import type { Path } from './locate.ts'
 import type { Problems } from './problems.ts'
 import type { FaultConfig } from './types.ts'
@@ -8,7 +10,7 @@ import { secondsOf } from './values.ts'
 export interface FaultTable {
   readonly at: string
   readonly do: FaultConfig['op']
-  readonly hosts: readonly string[]
+  readonly hosts?: readonly string[] | undefined
   readonly for: string
   readonly loss?: number | undefined
   readonly delay?: string | undefined
@@ -30,12 +32,14 @@ export function readFaults(
   if (hostsCount > 1) known.push('controller')
   const faults = tables.map((table, index) => {
     const at = [...path, index]
-    const hosts = table.hosts.map(name => name.replace(/^vm(?=[0-9]+$)/, 'host'))
-    if (hosts.length === 0) problems.mustBe([...at, 'hosts'], table.hosts, 'at least one host')
+    const hosts = (table.hosts ?? []).map(name => name.replace(/^vm(?=[0-9]+$)/, 'host'))
+    if (isSoakFault(table.do)) problems.add({ path: [...at, 'do'], value: table.do, problem: 'is for a soak: [churn]' })
+    else if (table.hosts === undefined) problems.add({ path: [...at, 'hosts'], problem: 'is required' })
+    else if (hosts.length === 0) problems.mustBe([...at, 'hosts'], table.hosts, 'at least one host')
     for (const name of new Set(hosts))
       if (!known.includes(name))
         problems.add({ path: [...at, 'hosts'], value: name, problem: `is no host of the run: ${known.join(', ')}` })
-    if (hostsCount === 1)
+    if (hostsCount === 1 && !isSoakFault(table.do))
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs several hosts (hosts.count)' })
     // What is over at once is felt by nobody, and a token that had no time is no proof.
     if (table.do !== 'reboot' && secondsOf(table.for) === 0)
@@ -43,17 +47,53 @@ export function readFaults(
     checkImpairment(table, at, problems)
     if (table.do === 'impair' && network === 'tap')
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs hosts.network = "switch"' })
-    return {
-      atS: secondsOf(table.at),
-      forS: secondsOf(table.for),
-      op: table.do,
-      hosts: [...new Set(hosts)],
-      loss: table.loss ?? 0,
-      delayS: table.delay === undefined ? 0 : secondsOf(table.delay),
-      jitterS: table.jitter === undefined ? 0 : secondsOf(table.jitter),
-    }
+    return faultOf(table, [...new Set(hosts)])
   })
-  checkOverlaps(faults, path, problems)
+  checkOverlaps(faults, path, problems, ({ hosts }) => hosts)
+  return faults.sort((a, b) => a.atS - b.atS)
+}
+
+const faultOf = (table: FaultTable, hosts: readonly string[]): FaultConfig => ({
+  atS: secondsOf(table.at),
+  forS: secondsOf(table.for),
+  op: table.do,
+  hosts,
+  loss: table.loss ?? 0,
+  delayS: table.delay === undefined ? 0 : secondsOf(table.delay),
+  jitterS: table.jitter === undefined ? 0 : secondsOf(table.jitter),
+})
+
+/** Whom a soak's faults befall. */
+const SOAK_TARGETS: Readonly<Record<SoakFault, string>> = {
+  pause_observer: 'the observer',
+  kill_observer: 'the observer',
+  restart_database: 'the database',
+}
+
+export const isSoakFault = (op: FaultConfig['op']): op is SoakFault => Object.hasOwn(SOAK_TARGETS, op)
+
+/** Reads the faults of a soak, in the order of their times. `hasDatabase`: it has a server that can be restarted. */
+export function readSoakFaults(
+  tables: readonly FaultTable[],
+  hasDatabase: boolean,
+  path: Path,
+  problems: Problems,
+): FaultConfig[] {
+  const faults = tables.map((table, index) => {
+    const at = [...path, index]
+    const wrong = (key: string, value: unknown, problem: string): void =>
+      problems.add({ path: [...at, key], value, problem })
+    if (!isSoakFault(table.do))
+      wrong('do', table.do, `is done to hosts: a soak has ${Object.keys(SOAK_TARGETS).join(', ')}`)
+    if (table.hosts !== undefined) wrong('hosts', table.hosts, 'is not for a soak, which has one host')
+    if (table.do === 'pause_observer' && secondsOf(table.for) === 0)
+      problems.mustBe([...at, 'for'], table.for, 'longer than nothing')
+    if (table.do === 'restart_database' && !hasDatabase)
+      wrong('do', table.do, 'needs a database: collector.sink = "postgres", and no sut.command')
+    checkImpairment(table, at, problems)
+    return faultOf(table, [])
+  })
+  checkOverlaps(faults, path, problems, ({ op }) => (isSoakFault(op) ? [SOAK_TARGETS[op]] : []))
   return faults.sort((a, b) => a.atS - b.atS)
 }
 
@@ -68,10 +108,15 @@ function checkImpairment(table: FaultTable, at: Path, problems: Problems): void 
 }
 
 /** Two faults of one host at once would undo each other. */
-function checkOverlaps(faults: readonly FaultConfig[], path: Path, problems: Problems): void {
+function checkOverlaps(
+  faults: readonly FaultConfig[],
+  path: Path,
+  problems: Problems,
+  targetsOf: (fault: FaultConfig) => readonly string[],
+): void {
   for (const [index, fault] of faults.entries())
     for (const [earlier, other] of faults.slice(0, index).entries()) {
-      const shared = fault.hosts.find(host => other.hosts.includes(host))
+      const shared = targetsOf(fault).find(target => targetsOf(other).includes(target))
       if (shared === undefined) continue
       if (fault.atS < other.atS + other.forS && other.atS < fault.atS + fault.forS)
         problems.add({

@@ -1,9 +1,11 @@
 // Every key of a scenario (design.md, "A scenario, by example"). [controller] and [dataplane] take the keys of those
-// programs' own files, and `file`, which reads such a file under them.
+// programs' own files, and `file`, which reads such a file under them. A soak has [churn] in their place.
 
 import * as v from 'valibot'
+import { churnSchema } from './churn.ts'
 import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
+import { collectorEntries, sutEntries } from './soak-schema.ts'
 import { duration, flag, int, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
 
 const SEED_MAX = 0xffff_ffff
@@ -52,8 +54,8 @@ export const shellSchema = v.object({
     v.array(
       v.object({
         at: duration,
-        do: oneOf('kill', 'reboot', 'cut', 'impair'),
-        hosts: v.array(text(100)),
+        do: oneOf('kill', 'reboot', 'cut', 'impair', 'pause_observer', 'kill_observer', 'restart_database'),
+        hosts: v.optional(v.array(text(100))),
         for: duration,
         loss: v.optional(ratio),
         delay: v.optional(duration),
@@ -75,6 +77,9 @@ export const shellSchema = v.object({
   ),
   controller: v.optional(v.any()),
   dataplane: v.optional(v.any()),
+  churn: v.optional(churnSchema),
+  collector: v.optional(v.object(collectorEntries), {}),
+  sut: v.optional(v.object(sutEntries), {}),
 })
 
 const file = v.optional(text(4096))

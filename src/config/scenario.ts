@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type * as v from 'valibot'
 import { readController } from './controller.ts'
 import { readDataplane } from './dataplane.ts'
-import { readFaults } from './faults.ts'
+import { readFaults, readSoakFaults } from './faults.ts'
 import { readGates } from './gates.ts'
 import { parseControllerAddr } from './host.ts'
 import { type ReadText, readHostFiles } from './host-files.ts'
@@ -12,6 +12,7 @@ import { setNodes } from './nodes.ts'
 import { applyOverride, type Override } from './override.ts'
 import { Problems, type TomlTable } from './problems.ts'
 import { scenarioSchema, shellSchema } from './scenario-schema.ts'
+import { checkSoakShell, hasDatabase, isSoak, readSoak, soakWarnings } from './soak.ts'
 import { isTable, readTable } from './table.ts'
 import { nodesCountOf } from './topology-size.ts'
 import type { ControllerConfig, DataplaneConfig, Scenario } from './types.ts'
@@ -37,6 +38,7 @@ export function parseScenario(
   const { value: shell, bad } = readTable(shellSchema, raw, [], problems)
   const sections = [sectionOf(raw, 'controller', problems), sectionOf(raw, 'dataplane', problems)] as const
   if (raw.name === undefined) problems.add({ path: ['name'], problem: 'is required' })
+  if (isSoak(raw, problems)) return parseSoak(shell, bad, raw, file, problems)
   const hostFiles = bad.has('host') ? [] : shell.host.map(host => host.file)
   const dataplanes = readHostFiles(hostFiles, file, sections[1], ['host'], problems, readText)
   const hostsCount = dataplanes.length || shell.hosts.count
@@ -54,39 +56,73 @@ export function parseScenario(
   checkTokens(controller, dataplane, problems)
   problems.throwIfAny()
 
+  const own = dataplanes.map(config => ownControllerFor(config, controller))
   return {
-    name: shell.name as string,
-    summary: shell.summary,
-    seed: shell.seed,
-    hosts: {
-      count: hostsCount,
-      on: shell.hosts.on,
-      accel: shell.hosts.accel,
-      memoryMib: shell.hosts.memory_mib,
-      vcpus: shell.hosts.vcpus,
-      network: shell.hosts.network,
-      cold: shell.hosts.cold,
-      ...(shell.hosts.image === undefined ? {} : { image: resolve(dirname(file), shell.hosts.image) }),
-      given: isTable(raw.hosts) ? Object.keys(raw.hosts).sort() : [],
-      dataplanes: dataplanes.map(config => ownControllerFor(config, controller)),
-    },
+    ...shellOf(raw, shell, file, hostsCount, own),
     controller,
     dataplane: ownControllerFor(dataplane, controller),
-    run: {
-      holdS: secondsOf(shell.run.hold),
-      deadlineS: secondsOf(shell.run.deadline),
-      teardownDeadlineS: secondsOf(shell.run.teardown_deadline),
-      sampleIntervalS: sampleIntervalOf(shell.run),
-      ...(shell.run.out === undefined ? {} : { out: shell.run.out }),
-      keep: shell.run.keep,
-      deterministic: shell.run.deterministic,
-    },
     faults,
     gates,
     warnings: [
       ...warningsOf(controller, dataplane, sections[1]),
       ...dataplanes.flatMap(({ warnings }, index) => warnings.map(warning => `host${index + 1}: ${warning}`)),
     ],
+  }
+}
+
+/** What a scenario has whatever it is. */
+function shellOf(
+  raw: TomlTable,
+  { hosts, name, run, seed, summary }: Shell,
+  file: string,
+  count: number,
+  dataplanes: readonly DataplaneConfig[],
+): Pick<Scenario, 'name' | 'summary' | 'seed' | 'hosts' | 'run'> {
+  return {
+    name: name as string,
+    summary,
+    seed,
+    hosts: {
+      count,
+      on: hosts.on,
+      accel: hosts.accel,
+      memoryMib: hosts.memory_mib,
+      vcpus: hosts.vcpus,
+      network: hosts.network,
+      cold: hosts.cold,
+      ...(hosts.image === undefined ? {} : { image: resolve(dirname(file), hosts.image) }),
+      given: isTable(raw.hosts) ? Object.keys(raw.hosts).sort() : [],
+      dataplanes,
+    },
+    run: {
+      holdS: secondsOf(run.hold),
+      deadlineS: secondsOf(run.deadline),
+      teardownDeadlineS: secondsOf(run.teardown_deadline),
+      sampleIntervalS: sampleIntervalOf(run),
+      ...(run.out === undefined ? {} : { out: run.out }),
+      keep: run.keep,
+      deterministic: run.deterministic,
+    },
+  }
+}
+
+/** A scenario with [churn]. It has no fleet: what describes one is that of none. */
+function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file: string, problems: Problems): Scenario {
+  checkSoakShell(raw, shell, problems)
+  const soak = readSoak(shell, problems)
+  const faults = bad.has('fault') ? [] : readSoakFaults(shell.fault, hasDatabase(soak), ['fault'], problems)
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, 0, ['gate'], problems)
+  const controller = readController({}, ['controller'], problems, 'fabric')
+  const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
+  problems.throwIfAny()
+  return {
+    ...shellOf(raw, shell, file, 1, []),
+    controller,
+    dataplane: ownControllerFor(dataplane, controller),
+    soak,
+    faults: faults.filter(({ atS }) => atS < secondsOf(shell.run.hold)),
+    gates,
+    warnings: soakWarnings(raw, soak, faults, secondsOf(shell.run.hold)),
   }
 }
 

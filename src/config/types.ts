@@ -1,6 +1,8 @@
 // Typed configuration: what the parsers return. Past them every value is in range and in base units.
 
 import type { FlowSpec, LinkRate } from '../protocol/messages.ts'
+import type { SoakFault } from '../protocol/soaking.ts'
+import type { ChurnSpec } from './churn.ts'
 
 /** A topology as configured; src/topology turns it into nodes and edges. */
 export interface TopologyConfig {
@@ -88,21 +90,54 @@ export interface GateConfig {
   readonly levels?: readonly Level[]
 }
 
-/** Something done to hosts of a run while it holds, and undone again. */
+/** Something done to hosts of a run while it holds, or to a process of a soak while it churns, and undone again. */
 export interface FaultConfig {
-  /** After all are wired. */
+  /** After all are wired; of a soak: after churning began. */
   readonly atS: number
   readonly forS: number
   /**
    * kill: as a power cut; reboot: in order, what is on its disk stays; cut: off the segment; impair: frames of these
    * hosts are lost and late.
    */
-  readonly op: 'kill' | 'reboot' | 'cut' | 'impair'
-  /** Names in the plan. */
+  readonly op: 'kill' | 'reboot' | 'cut' | 'impair' | SoakFault
+  /** Names in the plan; none in a soak. */
   readonly hosts: readonly string[]
   readonly loss: number
   readonly delayS: number
   readonly jitterS: number
+}
+
+/** `nslab collect` of a soak. */
+export interface CollectorConfig {
+  /** Between polls of all namespaces. */
+  readonly intervalS: number
+  /** Between looks at what tells nothing by itself. */
+  readonly discoveryIntervalS: number
+  readonly sink: 'stdout' | 'postgres'
+  /** Of the sockets to collect; empty: all. */
+  readonly states: readonly string[]
+  readonly ports: readonly number[]
+}
+
+/** The observer of a soak: `nslab collect`, or a program of the user's. Patterns are regular expressions. */
+export interface ObserverConfig {
+  /** Null: `nslab collect`. */
+  readonly command: readonly string[] | null
+  readonly output: 'none' | 'nslab.collect/1'
+  readonly ready: string | null
+  readonly forbid: readonly string[]
+  readonly metricsUrl: string | null
+  /** Names of the metrics to keep. */
+  readonly metrics: readonly string[]
+  /** Started again when it ends by itself. */
+  readonly restart: boolean
+}
+
+/** What a soak has in place of a fleet. */
+export interface SoakConfig {
+  readonly churn: ChurnSpec
+  readonly collector: CollectorConfig
+  readonly observer: ObserverConfig
 }
 
 /** A scenario, parsed, with every override applied. */
@@ -126,8 +161,10 @@ export interface Scenario {
     /** Dataplanes that have files of their own, one a host; empty: all are alike. */
     readonly dataplanes: readonly DataplaneConfig[]
   }
+  /** Of a fleet; a soak has neither nodes nor links here. */
   readonly controller: ControllerConfig
   readonly dataplane: DataplaneConfig
+  readonly soak?: SoakConfig
   readonly run: {
     readonly holdS: number
     readonly deadlineS: number

@@ -167,6 +167,20 @@ export class PrivatePostgres {
     if (!this.#options.keep) rmSync(this.#folder, { recursive: true, force: true })
   }
 
+  /** Ends the server in order and starts it again after `awayMs`, on the same data. Throws DATABASE_REFUSED. */
+  async restart(awayMs: number): Promise<void> {
+    const server = this.#server
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null)
+      throw this.#refusal('there is no server to restart')
+    // Its end is no death.
+    this.#server = undefined
+    const ended = once(server, 'exit')
+    server.kill('SIGINT')
+    await ended
+    await new Promise(resolve => setTimeout(resolve, awayMs))
+    if (!this.#isStopping) await this.#run()
+  }
+
   /** Data that an earlier server of this folder has left, which died with its kernel. */
   #hasData(): boolean {
     if (!existsSync(join(this.#folder, 'data/PG_VERSION'))) return false

@@ -110,6 +110,14 @@ export class RunContext {
     this.#onProgress(progressOf(this.phase, what, done, total, this.nowS() - this.#phaseStartedS))
   }
 
+  /** What a soak says of itself while it lasts. `durationS`: how long this phase is to take, where that is known. */
+  pulse(figures: Readonly<Record<string, number>>, durationS: number | null): void {
+    const elapsedS = this.nowS() - this.#phaseStartedS
+    const done = durationS === null ? 0 : Math.min(elapsedS, durationS)
+    const progress = progressOf(this.phase, 's', Math.round(done), Math.round(durationS ?? 0), elapsedS)
+    this.#onProgress({ ...progress, pulse: { figures, elapsedS, durationS } })
+  }
+
   /** Runs one phase: its start and end are events, also when it fails. */
   async inPhase<T>(phase: PhaseName, work: () => Promise<T>): Promise<T> {
     this.phase = phase

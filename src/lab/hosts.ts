@@ -6,6 +6,7 @@ import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
+import type { Crew, EndedPrograms } from './course.ts'
 import type { Ground } from './ground.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 import { type HostPlan, keepsDisk } from './plan-types.ts'
@@ -24,13 +25,7 @@ export interface RunHost {
   life: number
 }
 
-export interface EndedPrograms {
-  readonly facts: Readonly<Record<string, number>>
-  /** What a dataplane could not see removed. */
-  readonly remaining: readonly string[]
-}
-
-export class Hosts {
+export class Hosts implements Crew {
   readonly all: readonly RunHost[]
   readonly #context: RunContext
   readonly #ground: Ground
@@ -178,7 +173,8 @@ export class Hosts {
     ended.push((await this.controller?.stop(deadlineS)) ?? null)
     for (const stopped of ended) {
       for (const [name, value] of Object.entries(stopped?.facts ?? {})) facts[name] = merge(name, facts[name], value)
-      remaining.push(...(stopped?.remaining ?? []))
+      const left = stopped?.remaining ?? []
+      remaining.push(...left.map(name => `${name} in the fabric, not removed by the deadline`))
     }
     for (const { plan, programs } of this.all) {
       programs.clear()

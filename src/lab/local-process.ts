@@ -1,6 +1,7 @@
 // A program of a run as a process of this machine: its descriptors, its life, its last words.
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
@@ -17,13 +18,18 @@ export interface LocalProcessRequest {
   /** Arguments of nslab. */
   readonly args: readonly string[]
   readonly nodeFlags: readonly string[]
-  /** Descriptor of the fabric root, 3 in the child. */
-  readonly fabricFd: number
+  /** Descriptor of the fabric root, 3 in the child; absent: it gets none. */
+  readonly fabricFd?: number
+  /** Options of nslab-launch: it is started in namespaces of its own. Absent: it is started right here. */
+  readonly enclosure?: readonly string[]
   readonly console: Console
   readonly env: Readonly<Record<string, string>>
 }
 
 const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
+const launcherPath = fileURLToPath(new URL('../../native/build/Release/nslab-launch', import.meta.url))
+/** What starts a program is the first process of a PID namespace of its own. */
+const INIT_PID = 1
 
 /**
  * Starts nslab with arguments. The process is the leader of its own session, so that a terminal's Ctrl-C reaches its
@@ -31,12 +37,16 @@ const cliPath = fileURLToPath(new URL('../cli/main.js', import.meta.url))
  * Throws KERNEL_REFUSED.
  */
 export function startLocalProcess(request: LocalProcessRequest): SiteProcess {
-  const { args, console, env, fabricFd, name, nodeFlags } = request
+  const { args, console, enclosure, env, fabricFd, name, nodeFlags } = request
   const output = 'fd' in console ? console.fd : 'pipe'
+  const inherited = [...(fabricFd === undefined ? [] : ['--fabric-fd', '3']), '--channel-fd', '4']
+  const words = [process.execPath, ...nodeFlags, cliPath, ...args, ...inherited]
+  const [command, ...rest] = enclosure === undefined ? words : [launcherPath, ...enclosed(enclosure), ...words]
+  const parent = enclosure === undefined ? process.pid : INIT_PID
   const child = started(name, () =>
-    spawn(process.execPath, [...nodeFlags, cliPath, ...args, '--fabric-fd', '3', '--channel-fd', '4'], {
-      stdio: ['ignore', output, output, fabricFd, 'pipe'] satisfies StdioOptions,
-      env: { ...process.env, ...env, NSLAB_PARENT_PID: String(process.pid) },
+    spawn(command as string, rest, {
+      stdio: ['ignore', output, output, fabricFd ?? 'ignore', 'pipe'] satisfies StdioOptions,
+      env: { ...process.env, ...env, NSLAB_PARENT_PID: String(parent) },
       detached: true,
     }),
   )
@@ -63,6 +73,17 @@ export function startLocalProcess(request: LocalProcessRequest): SiteProcess {
     kill: () => child.kill('SIGKILL'),
   }
 }
+
+/** The launcher ends with this process, and all that is in its PID namespace with it. */
+const enclosed = (options: readonly string[]): string[] => [
+  '--parent-death',
+  String(constants.signals.SIGKILL),
+  String(process.pid),
+  ...options,
+  '--pid',
+  '--proc',
+  '--',
+]
 
 /** Node throws some of the kernel's refusals (ENOMEM), and with no descriptor left returns a child without streams. */
 function started(name: string, start: () => ChildProcess): ChildProcess {

@@ -60,6 +60,12 @@ export interface LocalSiteOptions {
 
 const UPLINK_MTU = 1500
 
+/**
+ * A soak names, mounts and drops namespaces by the thousand: in a network, a mount table and a /run/netns of its own,
+ * so that this machine's stay as they are, and the kernel lets go of all of it with the soak's first process.
+ */
+const SOAK_ENCLOSURE = ['--net', '--ipc', '--fresh', '/run/netns'] as const
+
 interface Running extends StartRequest {
   readonly process: SiteProcess
 }
@@ -132,8 +138,9 @@ export class LocalSite implements Site {
   async start(request: StartRequest): Promise<SiteProcess> {
     const { program, host, args } = request
     const { folder, originNs, planPath, runId } = this.#options
+    const isSoak = program === 'soak'
     const root = this.#roots.get(host)
-    if (root === undefined) throw new Error(`${program}: host ${host} has no fabric root on ${this.name}`)
+    if (root === undefined && !isSoak) throw new Error(`${program}: host ${host} has no fabric root on ${this.name}`)
     const name = this.#nameOf(request)
     const common = ['--plan', planPath, '--run-folder', folder, '--run-id', runId, '--origin-ns', String(originNs)]
     const console = this.#options.console(name.replace(':', '-'))
@@ -142,7 +149,7 @@ export class LocalSite implements Site {
         name,
         nodeFlags: NODE_FLAGS,
         args: [program, ...common, ...args],
-        fabricFd: root.fd,
+        ...(isSoak || root === undefined ? { enclosure: SOAK_ENCLOSURE } : { fabricFd: root.fd }),
         console,
         env: { NSLAB_RUN: runId },
       })
@@ -169,7 +176,10 @@ export class LocalSite implements Site {
       intervalMs: intervalS * 1000,
       processes: () => [
         ...alsoSampled,
-        ...this.#running.map(running => ({ name: this.#nameOf(running), pid: running.process.pid })),
+        // A soak's are numbered in a PID namespace of its own: it samples them itself.
+        ...this.#running
+          .filter(({ program }) => program !== 'soak')
+          .map(running => ({ name: this.#nameOf(running), pid: running.process.pid })),
       ],
       onSample,
       clock,

@@ -3,6 +3,7 @@
 import type { HostUplink } from '../addressing/uplinks.ts'
 import type { Scenario } from '../config/types.ts'
 import type { FabricSpec } from '../native.ts'
+import type { Operation } from '../protocol/churn.ts'
 
 export interface FleetPlan {
   readonly host: string
@@ -12,17 +13,25 @@ export interface FleetPlan {
   readonly fabric: FabricSpec
 }
 
-/** One fabric root and the programs in it. In microVMs each host is a VM of its own. */
+/** One fabric root and the programs in it, or a soak, which has none. In microVMs each host is a VM of its own. */
 export interface HostPlan {
   /** "host1", …, and with several of them "controller". */
   readonly name: string
   /** The name of its VM, where hosts are VMs: "vm1", …, "controller". */
   readonly vm: string
-  readonly programs: readonly ('controller' | 'dataplane')[]
+  readonly programs: readonly ('controller' | 'dataplane' | 'soak')[]
   /** Index into `fleets`; null where there is no dataplane. */
   readonly fleet: number | null
   /** Null where there is one host only. */
   readonly uplink: HostUplink | null
+}
+
+export interface PlannedChurn {
+  readonly ops_count: number
+  /** SHA-256 over the operations, each as a line of canonical JSON. */
+  readonly digest: string
+  /** In place of those that follow from the seed. */
+  readonly operations?: readonly Operation[]
 }
 
 export interface Plan {
@@ -36,6 +45,8 @@ export interface Plan {
   /** Those with fleets first, in the order of their fleets. */
   readonly hosts: readonly HostPlan[]
   readonly fleets: readonly FleetPlan[]
+  /** The schedule of a soak: what its operations are follows from the scenario, this says that they are the same. */
+  readonly churn?: PlannedChurn
   /** What the run needs from the machine, counted before anything is made. */
   readonly needs: {
     /** Of the process with most, a dataplane or the controller: the limit is one a process. */

@@ -11,6 +11,7 @@ import { makeTopology, neighboursOf } from '../topology/make.ts'
 import { firstUnreachable } from '../topology/routes.ts'
 import type { Topology } from '../topology/types.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { planSoak } from './plan-soak.ts'
 import type { FleetPlan, HostPlan, Plan } from './plan-types.ts'
 
 /**
@@ -30,6 +31,7 @@ const NODE_MEMORY_BYTES = 600_000
 
 /** Makes the plan. Throws CONFIG_INVALID for what only shows once topology and addresses are worked out. */
 export function makePlan(scenario: Scenario): Plan {
+  if (scenario.soak !== undefined) return planSoak(scenario, scenario.soak)
   const topology = makeTopology(scenario.controller.topology)
   checkRouting(scenario, topology)
   const alone = planFleets(scenario, topology)

@@ -1,11 +1,11 @@
-// One program of a run (controller or dataplane) as `nslab run` sees it, wherever it runs: a channel, and how it ended.
+// One program of a run (controller, dataplane, soak) as `nslab run` sees it, wherever it runs: a channel, and how it ended.
 
 import { Channel } from '../base/channel.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { isFault } from '../protocol/steered.ts'
-import type { Command, Notice } from '../protocol/steering.ts'
+import type { Command, CommonNotice, Notice, StopCommand } from '../protocol/steering.ts'
 import type { SiteProcess } from './site.ts'
 
 /** What the program measured while it stopped. */
@@ -23,8 +23,11 @@ export interface ProgramOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-/** A running program. It ends when `nslab run` does, by whatever cause: its site sees to that. */
-export class Program {
+/**
+ * A running program. It ends when `nslab run` does, by whatever cause: its site sees to that. `C` and `N`: what it can be
+ * told, and what it says beside what all programs say.
+ */
+export class Program<C extends { readonly do: string } = Command, N extends { readonly is: string } = Notice> {
   readonly name: string
   /** Of its site; 0 where the process could not be started. */
   readonly pid: number
@@ -33,8 +36,8 @@ export class Program {
   /** Resolves with the exit status in words when the process has ended. */
   readonly exited: Promise<string>
   readonly #process: SiteProcess
-  readonly #channel: Channel<Command, Notice>
-  readonly #listeners = new Set<(notice: Notice) => void>()
+  readonly #channel: Channel<C | StopCommand, N | CommonNotice>
+  readonly #listeners = new Set<(notice: N) => void>()
   #ending = false
   #failure: Extract<Notice, { is: 'failed' }> | null = null
   #stopped: Stopped | null = null
@@ -51,14 +54,15 @@ export class Program {
       notReady = reject
     })
     this.ready.catch(() => {})
-    this.#channel = new Channel<Command, Notice>(
+    this.#channel = new Channel<C | StopCommand, N | CommonNotice>(
       process.stream,
-      notice => {
+      told => {
+        const notice = told as CommonNotice
         if (notice.is === 'event') onEvent(notice.event)
         else if (notice.is === 'ready') ready()
         else if (notice.is === 'failed') this.#failure = notice
         else if (notice.is === 'stopped') this.#stopped = notice
-        else for (const listener of this.#listeners) listener(notice)
+        else for (const listener of this.#listeners) listener(told as N)
       },
       error => {
         if (isFault(error)) onFailure(error)
@@ -73,12 +77,12 @@ export class Program {
     })
   }
 
-  send(command: Command): void {
+  send(command: C): void {
     this.#channel.send(command)
   }
 
   /** Hands every answer to a question (netns, missing, …) to `listener`, until the returned function is called. */
-  onNotice(listener: (notice: Notice) => void): () => void {
+  onNotice(listener: (notice: N) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }

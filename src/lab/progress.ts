@@ -13,6 +13,17 @@ export interface Progress {
   readonly ratePerS: number
   /** At that rate; null when nothing can be said. */
   readonly remainingS: number | null
+  /** Of a soak, about every second. */
+  readonly pulse?: Pulse
+}
+
+/** A soak as it is now. */
+export interface Pulse {
+  /** Named as metrics are: namespaces_live_count, churn_ops_per_s, … */
+  readonly figures: Readonly<Record<string, number>>
+  readonly elapsedS: number
+  /** How long it churns; null in the phases before and after, which take as long as they take. */
+  readonly durationS: number | null
 }
 
 /** Progress of a phase that has taken `elapsedS` for `done` of `total`. */

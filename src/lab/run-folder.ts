@@ -81,6 +81,7 @@ export class RunFolder {
   /** Link ends that were up when the run proved its links. */
   readonly links: LineWriter<LinkListing>
   readonly #ledgerLines: LineWriter<LedgerEntry>
+  readonly #more: LineWriter<never>[] = []
   readonly #listeners: ((error: NslabError) => void)[] = []
   #failure: NslabError | null = null
   #tolerant = false
@@ -151,6 +152,13 @@ export class RunFolder {
     }
   }
 
+  /** Makes one more file of lines, which is flushed and closed with the others. Throws DISK_REFUSED. */
+  addLines<Line>(name: string): LineWriter<Line> {
+    const lines = new LineWriter<Line>(this.file(name), error => this.#refused(error))
+    this.#more.push(lines)
+    return lines
+  }
+
   /** The end of a text file, whole lines; empty where there is none. */
   lastLines(name: string, bytesMax = 4096): string {
     try {
@@ -185,7 +193,7 @@ export class RunFolder {
   }
 
   #lines(): LineWriter<never>[] {
-    return [this.#ledgerLines, this.events, this.samples, this.links]
+    return [this.#ledgerLines, this.events, this.samples, this.links, ...this.#more]
   }
 
   #writeText(name: string, text: string, mode: number): void {

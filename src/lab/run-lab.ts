@@ -10,14 +10,14 @@ import { DEADLINE_SCALE } from './levels.ts'
 /** A fleet that is well answers in milliseconds. */
 const ANSWER_LIMIT_S = 5
 
-export function labOf(context: RunContext, hosts: Hosts, ground: Ground): Lab {
+export function labOf(context: RunContext, ground: Ground, whereIs: Lab['whereIs']): Lab {
   return {
     get vms() {
       return ground.labVms
     },
     runId: context.runId,
     launcher: GUEST_LAUNCHER,
-    whereIs: nodeId => whereIs(context, hosts, nodeId),
+    whereIs,
     stop: async () => {
       const problem = 'the run still goes on, and its VMs with it'
       throw new NslabError('USAGE', { problem, hint: 'nslab stop --force interrupts it.' })
@@ -26,7 +26,7 @@ export function labOf(context: RunContext, hosts: Hosts, ground: Ground): Lab {
 }
 
 /** Asks the fleet that has the node. */
-async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promise<GuestPlace> {
+export async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promise<GuestPlace> {
   const { fleets } = context.plan
   const index = fleets.findIndex(({ nodeIdOffset, nNodes }) => nodeId > nodeIdOffset && nodeId <= nodeIdOffset + nNodes)
   const host = hosts.all.find(({ plan }) => plan.fleet === index)

@@ -13,9 +13,11 @@ import { installQemu } from '../vm/install.ts'
 import { Attempts } from './attempts.ts'
 import type { CensusDifference, KeptObjects } from './census-diff.ts'
 import { RunContext } from './context.ts'
+import type { Course } from './course.ts'
 import { readEnvironment } from './environment.ts'
-import { holdWithFaults, requireFeasible } from './faults.ts'
+import { requireFeasible } from './faults.ts'
 import { requireFitness } from './fitness.ts'
+import { fleetCourse } from './fleet-course.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
 import type { KeptVms } from './keep-vms.ts'
@@ -24,14 +26,14 @@ import { chooseLevel, type LevelChoice } from './level.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
 import { type Here, LocalGround } from './local-ground.ts'
 import { LocalSite } from './local-site.ts'
-import { measure, takeBaselines, verifySites, wire } from './phases.ts'
+import { takeBaselines, verifySites } from './phases.ts'
 import { makePlan, planToJson } from './plan.ts'
 import { diskName, fleetSocketName, keepsDisk, type Plan } from './plan-types.ts'
 import type { Progress } from './progress.ts'
-import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { createRunFolder } from './run-folder.ts'
 import { labOf } from './run-lab.ts'
 import type { Site } from './site.ts'
+import { soakCourse } from './soak/course.ts'
 import { VmGround } from './vm-ground.ts'
 
 export interface RunOptions {
@@ -66,7 +68,7 @@ export interface RunResult {
 interface Holdings {
   readonly local: LocalSite
   readonly ground: Ground
-  readonly hosts: Hosts
+  readonly course: Course
   readonly remaining: string[]
   readonly found: CensusDifference[]
   /** People's way into the VMs, while they are there. */
@@ -107,10 +109,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const holdings: Holdings = {
     local,
     ground,
-    hosts: new Hosts(context, ground, async site => {
-      await takeBaselines(context, [site])
-      await sample(context, ground, site)
-    }),
+    course: courseOf(context, ground),
     remaining: [],
     found: [],
     lab: null,
@@ -139,6 +138,16 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   folder.close()
   const bug = error instanceof NslabError ? null : error
   return { folder: folder.path, diskError: folder.failure, bug, kept: holdings.kept }
+}
+
+/** What the scenario asks for: a fleet, or a soak. */
+function courseOf(context: RunContext, ground: Ground): Course {
+  if (context.plan.scenario.soak !== undefined) return soakCourse(context, ground)
+  const admit = async (site: Site): Promise<void> => {
+    await takeBaselines(context, [site])
+    await sample(context, ground, site)
+  }
+  return fleetCourse(context, ground, new Hosts(context, ground, admit))
 }
 
 /** What ended the run. VMs that were switched off in a hurry ended because somebody wanted it. */
@@ -171,10 +180,10 @@ function localSite(context: RunContext, kept: () => KeptObjects | undefined): Lo
 }
 
 /** The first signal ends the run in order; the second ends programs and VMs at once, in whatever phase. */
-function hook(context: RunContext, { ground, hosts }: Holdings, { interrupted, hurried }: RunOptions): () => void {
+function hook(context: RunContext, { ground, course }: Holdings, { interrupted, hurried }: RunOptions): () => void {
   const onInterrupt = (): void => context.abort(new NslabError('INTERRUPTED', { signal: interrupted.reason }))
   const onHurry = (): void => {
-    hosts.hurry()
+    course.crew.hurry()
     ground.hurry()
   }
   interrupted.addEventListener('abort', onInterrupt)
@@ -186,7 +195,7 @@ function hook(context: RunContext, { ground, hosts }: Holdings, { interrupted, h
   }
 }
 
-/** From nothing to wired fleets, held for as long as the scenario says. */
+/** From nothing to the end of what the scenario asks for. */
 async function drive(
   context: RunContext,
   holdings: Holdings,
@@ -194,7 +203,7 @@ async function drive(
   notes: readonly string[],
 ): Promise<void> {
   const { folder, plan } = context
-  const { ground, hosts, local } = holdings
+  const { course, ground, local } = holdings
   // Both may hold a token or a password.
   folder.writeText('scenario.toml', options.scenarioText, 0o600)
   folder.writeText('plan.json', planToJson(plan), 0o600)
@@ -217,27 +226,9 @@ async function drive(
       await ground.open()
       folder.writeJson('environment.json', { ...environment, guests: ground.guests })
       context.metrics.memory_before_bytes = await takeBaselines(context, ground.sites)
-      holdings.lab = await LabSocket.open(folder.file(LAB_SOCKET), labOf(context, hosts, ground))
+      holdings.lab = await LabSocket.open(folder.file(LAB_SOCKET), labOf(context, ground, course.whereIs))
     })
-  await context.inPhase('prepare', async () => {
-    await hosts.start()
-    await startSampling(context, holdings)
-  })
-  await context.inPhase('wire', () => wire(context, hosts))
-  await context.inPhase('measure', async () => {
-    await Promise.all(ground.sites.map(site => site.sampleNow()))
-    await measure(context, ground.sites)
-    Object.assign(context.metrics, await ground.facts())
-  })
-  const prove = async (): Promise<void> => {
-    await proveWiring(context, provingFleets(hosts))
-    context.metrics.proofs_count = (context.metrics.proofs_count ?? 0) + 1
-  }
-  await context.inPhase('prove', prove)
-  await context.inPhase('hold', () => {
-    const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
-    return holdWithFaults({ context, hosts, ground, prove, getsRound })
-  })
+  await course.drive(() => startSampling(context, holdings))
 }
 
 /** Samples of this machine, and of each guest under its name. */
@@ -275,7 +266,8 @@ function register({ folder, plan, runId }: RunContext, { ground }: Holdings, sta
 
 /** Gives everything back and counts the machine again. Each step is taken whatever became of the one before. */
 async function finish(context: RunContext, holdings: Holdings, options: RunOptions, attempts: Attempts): Promise<void> {
-  const { ground, hosts, local, remaining, found } = holdings
+  const { ground, course, local, remaining, found } = holdings
+  const { crew } = course
   const { hurried } = options
   const deadlineS = (): number => (hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS)
   // Commands of people in the guests would count as the run's.
@@ -285,9 +277,9 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
   await attempts.take(
     () =>
       context.inPhase('teardown', async () => {
-        const ended = await attempts.take(() => hosts.end(deadlineS()), nothing)
+        const ended = await attempts.take(() => crew.end(deadlineS()), nothing)
         Object.assign(context.metrics, ended.facts)
-        remaining.push(...ended.remaining.map(name => `${name} in the fabric, not removed by the deadline`))
+        remaining.push(...ended.remaining)
         await attempts.take(() => local.end(), undefined)
       }),
     undefined,
@@ -295,7 +287,7 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
   await attempts.take(
     () =>
       context.inPhase('verify', async () => {
-        const cookiesOf = (site: Site) => hosts.cookiesOf(site)
+        const cookiesOf = (site: Site) => crew.cookiesOf(site)
         if (!ground.isHere && !hurried.aborted)
           await attempts.take(async () => found.push(await verifySites(context, ground.sites, cookiesOf)), 0)
         holdings.kept = await attempts.take(() => keepVms(context, holdings, options), null)

@@ -15,7 +15,10 @@ export interface Site {
   createRoot(request: RootRequest): Promise<RootFacts>
   /** Lets go of a root: the kernel removes what is in it. Does nothing where there is none. */
   closeRoot(host: string): Promise<void>
-  /** Starts a program in a host's fabric root. It ends with this process, by whatever cause. */
+  /**
+   * Starts a program: a controller or dataplane in the fabric root of its host, a soak in namespaces of its own. It
+   * ends with this process, by whatever cause.
+   */
   start(request: StartRequest): Promise<SiteProcess>
   /** The run's time of what this site's programs call `tS`: both in s since the run's origin. */
   toRunS(tS: number): number
@@ -63,8 +66,8 @@ export interface RootFacts {
 }
 
 export interface StartRequest {
-  readonly program: 'controller' | 'dataplane'
-  /** Whose fabric root it gets. */
+  readonly program: 'controller' | 'dataplane' | 'soak'
+  /** Whose fabric root it gets, where it gets one. */
   readonly host: string
   /** Of its own: without plan, run folder, run id and origin, which the site adds. */
   readonly args: readonly string[]

@@ -1,12 +1,12 @@
 // What `nslab run` and the soak program say to each other over a Channel. The soak program runs on the site: it starts
 // churn and observer, each as a process of its own, reads what both say, and tells it with the times of its kernel.
 
+import type { Sample } from '../judge/types.ts'
 import type { ChurnLine } from './churn.ts'
-import type { RunEvent } from './events.ts'
 import type { ObservedLine } from './observed.ts'
 
 /** A process of the soak, as samples show it. */
-export type SoakRole = 'observer' | 'churn' | 'database' | 'load'
+export type SoakRole = 'observer' | 'churn' | 'database' | 'soak'
 
 /** To the soak program. */
 export type SoakCommand =
@@ -38,6 +38,7 @@ export type SoakNotice =
   | { readonly is: 'pulse'; readonly t_s: number; readonly figures: Readonly<Record<string, number>> }
   | { readonly is: 'churn'; readonly lines: readonly ChurnLine[] }
   | { readonly is: 'observed'; readonly lines: readonly ObservedLine[] }
-  /** Its processes now: started and ended, so that samples can show them. */
+  /** Of its own processes: their numbers are those of its PID namespace, so nobody else can look. */
+  | { readonly is: 'sample'; readonly sample: Sample }
+  /** Its processes now, each time that one has started or ended. */
   | { readonly is: 'processes'; readonly processes: readonly { readonly role: SoakRole; readonly pid: number }[] }
-  | { readonly is: 'event'; readonly event: RunEvent }

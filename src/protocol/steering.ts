@@ -30,6 +30,9 @@ export type Command =
    */
   | { readonly do: 'stop'; readonly deadline_s: number }
 
+/** What every program can be told. */
+export type StopCommand = Extract<Command, { do: 'stop' }>
+
 /** One end of a link as its kernel has it: node id, peer id, local "address:port", remote "address:port". */
 export type LinkEnd = readonly [nodeId: number, peerId: number, local: string, remote: string]
 
@@ -61,3 +64,6 @@ export type Notice =
       readonly hint?: string
       readonly exit_code: number
     }
+
+/** What every program may say. */
+export type CommonNotice = Extract<Notice, { is: 'event' | 'ready' | 'stopped' | 'failed' }>

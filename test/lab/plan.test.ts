@@ -26,6 +26,16 @@ t.test('the plan of two hosts gives each fleet ids and a /22 of its own', t => {
   t.end()
 })
 
+t.test('the plan of a soak, whole', t => {
+  const text = '[churn]\nnamespaces = 5\nrate_per_s = 2.5\nmin_life = "500ms"\n[run]\nhold = "2s"\n'
+  const scenario = parseScenario(`name = "x"\n${text}`, 'x.toml', [], path => path)
+  t.matchSnapshot(planToJson(makePlan(scenario)))
+  t.equal(makePlan(scenario).churn?.ops_count, 10, 'five of the fill, five in two seconds')
+  const other = makePlan({ ...scenario, seed: 2 })
+  t.not(other.churn?.digest, makePlan(scenario).churn?.digest)
+  t.end()
+})
+
 t.test('the plans of the scenarios that ship have not changed', t => {
   for (const name of scenarioNames())
     t.matchSnapshot(

@@ -12,7 +12,7 @@ import type { Ground } from '../../src/lab/ground.ts'
 import type { Hosts } from '../../src/lab/hosts.ts'
 import type { Lab } from '../../src/lab/lab-socket.ts'
 import { createRunFolder } from '../../src/lab/run-folder.ts'
-import { labOf } from '../../src/lab/run-lab.ts'
+import { labOf, whereIs } from '../../src/lab/run-lab.ts'
 import type { Command, Notice } from '../../src/protocol/steering.ts'
 import { ringRun } from '../fixtures/run-folder.ts'
 
@@ -43,7 +43,8 @@ function runOf(t: Test, answer: Answer | null): { lab: Lab; context: RunContext 
   }
   const programs = new Map(answer === null ? [] : [['dataplane', dataplane]])
   const hosts = { all: plan.hosts.map(host => ({ plan: host, programs })) } as unknown as Hosts
-  return { lab: labOf(context, hosts, { labVms: [] } as unknown as Ground), context }
+  const ground = { labVms: [] } as unknown as Ground
+  return { lab: labOf(context, ground, nodeId => whereIs(context, hosts, nodeId)), context }
 }
 
 t.test("a node's place is what its fleet says of it, and not of another", async t => {

@@ -5,6 +5,102 @@
  * Make sure to inspect the output below.  Do not ignore changes!
  */
 'use strict'
+exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match snapshot 1`] = `
+{
+ "churn": { "digest": "8aca4d60b975dc1eaec5117281a5a75477428c4281316c815184be2669c5d042", "ops_count": 10 },
+ "fleets": [],
+ "hosts": [{ "fleet": null, "name": "host1", "programs": ["soak"], "uplink": null, "vm": "vm1" }],
+ "needs": { "descriptors_count": 218, "memory_bytes": 334000000, "namespaces_count": 9, "neighbours_count": 0 },
+ "scenario": {
+  "controller": {
+   "baseAddr": "10.0.0.0",
+   "db": null,
+   "externalBaseAddr": "172.16.8.3",
+   "flowTransport": "tcp",
+   "flows": [],
+   "linkRates": [],
+   "listen": "0.0.0.0",
+   "maxServerPort": 8081,
+   "netMask": "255.255.0.0",
+   "nodes": [],
+   "port": 3000,
+   "protocol": "tcp",
+   "routes": [],
+   "routing": null,
+   "schedulerType": "fifo",
+   "topology": { "edges": [] },
+   "userSpaceBaseAddr": "192.168.0.0",
+   "warnings": []
+  },
+  "dataplane": {
+   "bridgeIp": "172.16.8.1",
+   "bridgeName": "isobr0",
+   "carrierMaxWaitMs": 20000,
+   "controllerAddr": "127.0.0.1:3000",
+   "controllerConnectTimeoutMs": 5000,
+   "mtu": 1400,
+   "nNodes": 1,
+   "nodeIdOffset": 0,
+   "onNodeDeath": "restart",
+   "peerSilenceMs": 8000,
+   "privateNetworkName": "",
+   "privateNetworkPort": 8080,
+   "unsupported": [],
+   "warnings": []
+  },
+  "faults": [],
+  "gates": [],
+  "hosts": {
+   "accel": "auto",
+   "cold": false,
+   "count": 1,
+   "dataplanes": [],
+   "memoryMib": 1024,
+   "network": "switch",
+   "on": "auto",
+   "vcpus": 2
+  },
+  "name": "x",
+  "run": {
+   "deadlineS": 60,
+   "deterministic": false,
+   "holdS": 2,
+   "keep": false,
+   "sampleIntervalS": 0.25,
+   "teardownDeadlineS": 30
+  },
+  "seed": 1,
+  "soak": {
+   "churn": {
+    "faultIntervalS": 10,
+    "faults": ["same_name", "inode_reuse", "remove_while_entered", "leader_dead"],
+    "kinds": { "descriptor": 1, "mounted": 2, "named": 4, "process": 1, "socket": 1, "thread": 1 },
+    "minLifeS": 0.5,
+    "namespaces": 5,
+    "ratePerS": 2.5,
+    "shortLifeRatio": 0.05,
+    "sockets": { "families": [4, 6], "halfClosed": 1, "listeners": 1, "pairs": 5, "short": 1, "timeWait": 1 }
+   },
+   "collector": { "discoveryIntervalS": 0.1, "intervalS": 2, "ports": [], "sink": "stdout", "states": [] },
+   "observer": {
+    "command": null,
+    "forbid": [],
+    "metrics": [],
+    "metricsUrl": null,
+    "output": "nslab.collect/1",
+    "ready": null,
+    "restart": false
+   }
+  },
+  "summary": "",
+  "warnings": []
+ },
+ "schema": "nslab.plan/1",
+ "topology": { "edges": [], "name": "none", "nodes_count": 0 }
+}
+
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must match snapshot 1`] = `
 {
  "fleets": [
@@ -81,7 +177,6 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "carrierMaxWaitMs": 20000,
    "controllerAddr": "127.0.0.1:3000",
    "controllerConnectTimeoutMs": 5000,
-   "handshakeTimeoutMs": 25000,
    "mtu": 1400,
    "nNodes": 3,
    "nodeIdOffset": 0,
@@ -288,7 +383,6 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "carrierMaxWaitMs": 20000,
    "controllerAddr": "127.0.0.1:3000",
    "controllerConnectTimeoutMs": 5000,
-   "handshakeTimeoutMs": 25000,
    "mtu": 1400,
    "nNodes": 3,
    "nodeIdOffset": 0,
@@ -346,46 +440,50 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
+e59b7319f0eb1b71896c7a4d15e8d2dd7034cf4ff723ace3d1acec5595483526
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-5b39936f894f9e75456f61539a825b5911cb905803c3671de29a1de55865384d
+9bb24a34e5dc7213bd8bead71471b8305c99db9c65f9c774ce2dd2c76951395e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-9fec74cb7fbd121b096c29e7baf6de10c6e8b6be2a5d040a2ffd1d5e6854f13d
+a45777491adf907e12c4c8741ae45b6819509015afe725971a58bad2ec90121f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-1e49a4e37a7241af22d40f19ad74801fa5214cf28256a05de6fdbd723e6bba59
+b77dca3bab46406d15a780d7fb18e82d3193e4847fe93f93e639bc164f69a16f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-3451c0bdd0db4337042a2a672eee93d0f21c7dea866e136f61ff70ec6ae1dce6
+26fd63fb164a881852290f80db8597c81fb34b74f4a96fe4805b3bc22f341f26
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-e1ca6e0618be1f7961b4a9422d983bf8a98fb64f43f7f8a6380f95ca6402dedf
+973c29a51f3b0d3362f14cb33c526ef524a9fcf0015eb55fdb40bfe4ae8211a1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-59d7afeb8497005ab08c26f3dbf4cd9f8f764200cd72a4c33d78731d330ff155
+3084638885accd7fafd6512b0fc2a6b72feaa259e4046acc164a409c35158703
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-79b5896c3b8bc20e80fc65932a3855532143f7043d98df6ff14d8fefdb43c500
+1145295dd065f79a8d01eddd85d819b96c1e79b44bedc541f2494b59dfdc625e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-8cccc74528d7742b8de03eb2d65e90ecc1ec81a287bdf82b2541c70857e113d1
+483dd73f31949d00439af2d39fccdc7a0848b7eb8a053ec4be49a38ca7e03793
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-4f55767a6a08dbb9d8d7b062fa1bae9b861fcf10d66c9de4395783ab885d441c
+390dd6501b9c2ab9a5cd528c92964409c764b28b5a1a91f2c3d68d0077427841
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-f6645ae6f8d535801a8f7bbc5029e3f4d02e8ed429b1cd77fa8ebe31bdb6f233
+0f94d5c902012a2ef69bafc08504386e236885ff6cbf7fbd14235f8b09216c69
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-0b5d216e02cab055edea0d52b27f5933bbe9dfcd2cc923ae737ef303224aa4d4
+1de46dc32733506100d90456b12f6d3405e68ccc6e6b1442f0bdf43beca5a376
 `

@@ -1,0 +1,46 @@
+// The keys of a soak beside [churn]: the collector in the observer's place, or the user's own program.
+
+import * as v from 'valibot'
+import { duration, flag, oneOf, port, text } from './values.ts'
+
+/** States of a TCP socket, as the kernel and ss have them. */
+export const tcpStates = [
+  'ESTABLISHED',
+  'SYN_SENT',
+  'SYN_RECV',
+  'FIN_WAIT1',
+  'FIN_WAIT2',
+  'TIME_WAIT',
+  'CLOSE',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'LISTEN',
+  'CLOSING',
+] as const
+
+export const collectorEntries = {
+  /** Between polls of all namespaces. */
+  interval: v.optional(duration, '2s'),
+  /** Between looks at what tells nothing by itself (/proc); directories tell at once. */
+  discovery_interval: v.optional(duration, '100ms'),
+  sink: v.optional(oneOf('stdout', 'postgres'), 'stdout'),
+  /** Filters, applied in the kernel; empty: everything. */
+  states: v.optional(v.array(oneOf(...tcpStates)), []),
+  ports: v.optional(v.array(port), []),
+}
+
+export const sutEntries = {
+  /** In the collector's place: a program and its arguments. */
+  command: v.optional(v.array(text(4096))),
+  /** What it writes to standard output: nothing of ours, or a collector's lines. */
+  output: v.optional(oneOf('none', 'nslab.collect/1'), 'none'),
+  /** Of its log: it is ready. Absent: once it runs. */
+  ready: v.optional(text(1000)),
+  /** Of its log: a line that must not come. */
+  forbid: v.optional(v.array(text(1000)), []),
+  metrics_url: v.optional(text(1000)),
+  /** Of its /metrics, those to keep. */
+  metrics: v.optional(v.array(text(200)), []),
+  /** Start it again when it ends by itself. */
+  restart: v.optional(flag, false),
+}

@@ -1,0 +1,115 @@
+// The sections of a soak: [churn], [collector], [sut]. A scenario has them, or those of a fleet.
+
+import * as v from 'valibot'
+import { checkChurn, churnSchema } from './churn.ts'
+import type { Path } from './locate.ts'
+import type { Problems, TomlTable } from './problems.ts'
+import type { shellSchema } from './scenario-schema.ts'
+import type { collectorEntries, sutEntries } from './soak-schema.ts'
+import type { CollectorConfig, FaultConfig, ObserverConfig, SoakConfig } from './types.ts'
+import { secondsOf } from './values.ts'
+
+type Shell = v.InferOutput<typeof shellSchema>
+type Table<E extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<E, undefined>>
+
+const FLEET_SECTIONS = ['controller', 'dataplane', 'host', 'nodes'] as const
+
+/** Whether the scenario is a soak. What only a soak has is a problem anywhere else. */
+export function isSoak(raw: TomlTable, problems: Problems): boolean {
+  if (raw.churn !== undefined) return true
+  for (const section of ['collector', 'sut'] as const)
+    if (raw[section] !== undefined)
+      problems.add({ path: [section], problem: 'belongs to a soak, and there is no [churn]' })
+  return false
+}
+
+/** What can't go together with [churn]. */
+export function checkSoakShell(raw: TomlTable, shell: Shell, problems: Problems): void {
+  for (const section of FLEET_SECTIONS)
+    if (raw[section] !== undefined)
+      problems.add({ path: [section], problem: 'does not go with [churn]: a scenario has a fleet or is a soak' })
+  if (shell.hosts.count > 1)
+    problems.add({ path: ['hosts', 'count'], value: shell.hosts.count, problem: 'must be 1: a soak has one host' })
+  if (shell.run.deterministic)
+    problems.add({ path: ['run', 'deterministic'], value: true, problem: 'is not for a soak, whose processes race' })
+}
+
+/** The sections of a soak, those in which something is wrong left at their defaults. */
+export function readSoak(shell: Shell, problems: Problems): SoakConfig {
+  return {
+    churn: checkChurn(shell.churn ?? v.parse(churnSchema, {}), ['churn'], problems),
+    collector: readCollector(shell.collector, ['collector'], problems),
+    observer: readObserver(shell.sut, ['sut'], problems),
+  }
+}
+
+/** Whether the soak has a database server of its own. */
+export const hasDatabase = ({ collector, observer }: SoakConfig): boolean =>
+  observer.command === null && collector.sink === 'postgres'
+
+/** What is taken otherwise than it reads. */
+export function soakWarnings(
+  raw: TomlTable,
+  { observer }: SoakConfig,
+  faults: readonly FaultConfig[],
+  holdS: number,
+): string[] {
+  const late = faults.filter(({ atS }) => atS >= holdS)
+  return [
+    ...(observer.command !== null && raw.collector !== undefined
+      ? ['collector: has no effect, because sut.command is in its place']
+      : []),
+    ...late.map(({ op, atS }) => `fault: ${op} at ${atS} s is not done: churning ends after ${holdS} s (run.hold)`),
+  ]
+}
+
+function readCollector(table: Table<typeof collectorEntries>, path: Path, problems: Problems): CollectorConfig {
+  for (const key of ['interval', 'discovery_interval'] as const)
+    if (secondsOf(table[key]) < LEAST_INTERVAL_S)
+      problems.mustBe([...path, key], table[key], `at least ${LEAST_INTERVAL_S * 1000}ms`)
+  return {
+    intervalS: secondsOf(table.interval),
+    discoveryIntervalS: secondsOf(table.discovery_interval),
+    sink: table.sink,
+    states: [...new Set(table.states)],
+    ports: [...new Set(table.ports)].sort((a, b) => a - b),
+  }
+}
+
+/** A loop that never rests measures itself. */
+const LEAST_INTERVAL_S = 0.01
+
+/** Who observes, and what is asked of it whoever it is. */
+function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Problems): ObserverConfig {
+  const { command, output, ready, forbid, metrics, metrics_url, restart } = table
+  if (command?.length === 0) problems.mustBe([...path, 'command'], command, 'a program and its arguments')
+  if (command === undefined)
+    for (const key of ['output', 'ready'] as const)
+      if (table[key] !== undefined && table[key] !== 'none')
+        problems.add({ path: [...path, key], value: table[key], problem: 'needs command: it is about that program' })
+  if (ready !== undefined) checkPattern(ready, [...path, 'ready'], problems)
+  forbid.forEach((pattern, index) => {
+    checkPattern(pattern, [...path, 'forbid', index], problems)
+  })
+  if (metrics_url !== undefined && !/^http:\/\/[^/]/.test(metrics_url))
+    problems.mustBe([...path, 'metrics_url'], metrics_url, 'an http:// address')
+  if (metrics.length > 0 && metrics_url === undefined && command !== undefined)
+    problems.add({ path: [...path, 'metrics'], problem: 'needs metrics_url' })
+  return {
+    command: command ?? null,
+    output: command === undefined ? 'nslab.collect/1' : output,
+    ready: ready ?? null,
+    forbid,
+    metricsUrl: metrics_url ?? null,
+    metrics,
+    restart,
+  }
+}
+
+function checkPattern(pattern: string, path: Path, problems: Problems): void {
+  try {
+    new RegExp(pattern)
+  } catch (error) {
+    problems.add({ path, value: pattern, problem: `is no regular expression: ${(error as Error).message}` })
+  }
+}

@@ -1,0 +1,45 @@
+// The course of a fleet: from nothing to wired nodes, held for as long as the scenario says.
+
+import type { RunContext } from './context.ts'
+import type { Course } from './course.ts'
+import { holdWithFaults } from './faults.ts'
+import type { Ground } from './ground.ts'
+import type { Hosts } from './hosts.ts'
+import { measure, wire } from './phases.ts'
+import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
+import { whereIs } from './run-lab.ts'
+
+export function fleetCourse(context: RunContext, ground: Ground, hosts: Hosts): Course {
+  return {
+    crew: hosts,
+    whereIs: nodeId => whereIs(context, hosts, nodeId),
+    drive: startSampling => drive(context, ground, hosts, startSampling),
+  }
+}
+
+async function drive(
+  context: RunContext,
+  ground: Ground,
+  hosts: Hosts,
+  startSampling: () => Promise<void>,
+): Promise<void> {
+  await context.inPhase('prepare', async () => {
+    await hosts.start()
+    await startSampling()
+  })
+  await context.inPhase('wire', () => wire(context, hosts))
+  await context.inPhase('measure', async () => {
+    await Promise.all(ground.sites.map(site => site.sampleNow()))
+    await measure(context, ground.sites)
+    Object.assign(context.metrics, await ground.facts())
+  })
+  const prove = async (): Promise<void> => {
+    await proveWiring(context, provingFleets(hosts))
+    context.metrics.proofs_count = (context.metrics.proofs_count ?? 0) + 1
+  }
+  await context.inPhase('prove', prove)
+  await context.inPhase('hold', () => {
+    const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
+    return holdWithFaults({ context, hosts, ground, prove, getsRound })
+  })
+}

@@ -1,0 +1,115 @@
+// The soak program of a run, as `nslab run` has it: what it tells goes into the run folder, on the run's time axis.
+
+import type { ChurnLine } from '../../protocol/churn.ts'
+import type { ObservedLine } from '../../protocol/observed.ts'
+import type { SoakCommand, SoakNotice, SoakRole } from '../../protocol/soaking.ts'
+import type { RunContext } from '../context.ts'
+import type { Crew, EndedPrograms } from '../course.ts'
+import type { LineWriter } from '../disk.ts'
+import type { Ground } from '../ground.ts'
+import { DEADLINE_SCALE } from '../levels.ts'
+import type { HostPlan } from '../plan-types.ts'
+import { Program } from '../program.ts'
+import type { Site } from '../site.ts'
+import { churnLineAt, observedLineAt } from './times.ts'
+
+export type SoakProgram = Program<SoakCommand, SoakNotice>
+
+export class SoakCrew implements Crew {
+  readonly #context: RunContext
+  readonly #ground: Ground
+  readonly #remaining: string[] = []
+  /** Namespaces that the kernel has not been seen to remove, by their number: where they are, inode, cookie. */
+  readonly #living = new Map<number, readonly [inode: number, cookie: string]>()
+  #processes: readonly { readonly role: SoakRole; readonly pid: number }[] = []
+  #program: SoakProgram | null = null
+
+  constructor(context: RunContext, ground: Ground) {
+    this.#context = context
+    this.#ground = ground
+  }
+
+  /** Starts the soak program; it has begun nothing yet. */
+  async start(): Promise<SoakProgram> {
+    const { context } = { context: this.#context }
+    const { folder, plan, level } = context
+    const host = plan.hosts[0] as HostPlan
+    const site = this.#ground.siteOf(host)
+    if (site === null) throw new Error(`host ${host.name} is not there`)
+    const files = {
+      churn: folder.addLines<ChurnLine>('churn.ndjson'),
+      observed: folder.addLines<ObservedLine>('observed.ndjson'),
+    }
+    folder.ledger.intent('process_start', { name: 'soak', host: host.name })
+    const args = ['--time-scale', String(DEADLINE_SCALE[level])]
+    const program: SoakProgram = new Program<SoakCommand, SoakNotice>({
+      name: 'soak',
+      process: await site.start({ program: 'soak', host: host.name, args }),
+      onEvent: event => context.see({ ...event, t_s: site.toRunS(event.t_s) }),
+      onFailure: error => context.abort(error),
+    })
+    this.#program = program
+    folder.ledger.done('process_start', { name: 'soak', host: host.name, pid: program.pid })
+    program.onNotice(notice => this.#take(notice, site, files))
+    return program
+  }
+
+  #take(
+    notice: SoakNotice,
+    site: Site,
+    files: { readonly churn: LineWriter<ChurnLine>; readonly observed: LineWriter<ObservedLine> },
+  ): void {
+    const toRunS = (tS: number): number => site.toRunS(tS)
+    switch (notice.is) {
+      case 'churn':
+        for (const line of notice.lines) {
+          this.#remember(line)
+          files.churn.append(churnLineAt(line, toRunS))
+        }
+        return
+      case 'observed':
+        for (const line of notice.lines) files.observed.append(observedLineAt(line, toRunS))
+        return
+      case 'sample': {
+        const sample = { ...notice.sample, t_s: toRunS(notice.sample.t_s) }
+        this.#context.folder.samples.append(this.#ground.isHere ? sample : { site: site.name, ...sample })
+        return
+      }
+      case 'processes':
+        this.#note(notice.processes)
+        return
+      case 'drained':
+        this.#remaining.push(...notice.remaining)
+    }
+  }
+
+  #remember(line: ChurnLine): void {
+    if (line.is === 'made') this.#living.set(line.id, [line.inode, line.cookie])
+    else if (line.is === 'dropped' && line.gone_s !== null) this.#living.delete(line.id)
+  }
+
+  /** Processes of the soak that have come and gone, for the ledger. */
+  #note(processes: readonly { readonly role: SoakRole; readonly pid: number }[]): void {
+    const { ledger } = this.#context.folder
+    const known = (list: typeof processes, pid: number): boolean => list.some(each => each.pid === pid)
+    for (const { role, pid } of processes)
+      if (!known(this.#processes, pid)) ledger.done('process_start', { name: role, pid })
+    for (const { role, pid } of this.#processes)
+      if (!known(processes, pid)) ledger.done('process_end', { name: role, pid })
+    this.#processes = processes
+  }
+
+  cookiesOf(_site: Site): (readonly [number, string])[] {
+    return [...this.#living.values()]
+  }
+
+  hurry(): void {
+    this.#program?.kill()
+  }
+
+  async end(deadlineS: number): Promise<EndedPrograms> {
+    const stopped = await this.#program?.stop(deadlineS)
+    this.#program = null
+    return { facts: stopped?.facts ?? {}, remaining: [...this.#remaining, ...(stopped?.remaining ?? [])] }
+  }
+}

@@ -1,0 +1,59 @@
+// What is started as the observer: `nslab collect` as the scenario wants it, or a program of the user's.
+
+import { fileURLToPath } from 'node:url'
+import type { CollectorConfig, SoakConfig } from '../../config/types.ts'
+import { Observer, type ObserverOptions } from './observer.ts'
+
+const cliPath = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
+
+/** Nobody else listens on the soak's own loopback before the observer does. */
+export const COLLECTOR_METRICS_PORT = 9700
+
+export interface ObserverRequest extends Omit<ObserverOptions, 'name' | 'command' | 'env' | 'config'> {
+  readonly soak: SoakConfig
+  readonly runId: string
+  /** Of the database that a collector writes to; null: to standard output. */
+  readonly database: string | null
+}
+
+export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest): Observer {
+  const { observer, collector } = soak
+  // Whose child is who is nothing to the observer, and its namespaces are not the lab's.
+  const { NSLAB_PARENT_PID: _, ...env } = process.env
+  if (observer.command !== null)
+    return new Observer({
+      ...rest,
+      name: observer.command[0] as string,
+      command: observer.command,
+      env,
+      config: observer,
+    })
+  return new Observer({
+    ...rest,
+    name: 'nslab collect',
+    command: [process.execPath, cliPath, 'collect', ...collectArguments(collector, runId, database)],
+    env,
+    config: { ...observer, metricsUrl: observer.metricsUrl ?? `http://127.0.0.1:${COLLECTOR_METRICS_PORT}/metrics` },
+  })
+}
+
+function collectArguments(
+  { intervalS, discoveryIntervalS, states, ports }: CollectorConfig,
+  runId: string,
+  database: string | null,
+): string[] {
+  return [
+    '--interval',
+    `${intervalS * 1000}ms`,
+    '--discovery-interval',
+    `${discoveryIntervalS * 1000}ms`,
+    '--run-id',
+    runId,
+    '--metrics',
+    `127.0.0.1:${COLLECTOR_METRICS_PORT}`,
+    '--sink',
+    database ?? 'stdout',
+    ...(states.length === 0 ? [] : ['--states', states.join(',')]),
+    ...(ports.length === 0 ? [] : ['--ports', ports.join(',')]),
+  ]
+}

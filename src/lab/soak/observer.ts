@@ -1,0 +1,205 @@
+// The observer of a soak as a process: started, read, watched, paused, killed and started again.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { NslabError } from '../../base/errors.ts'
+import type { ObserverConfig } from '../../config/types.ts'
+import type { CollectedLine } from '../../protocol/collected.ts'
+import type { ObservedLine } from '../../protocol/observed.ts'
+import { readStat } from '../proc.ts'
+import { readLines } from './log-lines.ts'
+import { OomWatch } from './oom.ts'
+
+/** Before a program that ended by itself is started again; doubled at each end that follows soon, to the last. */
+const RESTART_PAUSE_MS = { first: 100, last: 5_000 } as const
+/** One that has lived so long has not ended for its start. */
+const SOON_MS = 10_000
+const LAST_LINES = 10
+/** A line of a log that goes into the run folder. */
+const LINE_CHARS = 500
+
+export interface ObserverOptions {
+  /** In messages and in the console. */
+  readonly name: string
+  readonly command: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly config: Omit<ObserverConfig, 'command'>
+  readonly nowS: () => number
+  readonly emit: (line: ObservedLine) => void
+  /** A line of its standard output, where that is a collector's. */
+  readonly onLine: (line: CollectedLine) => void
+  /** A line for people. */
+  readonly onLog: (line: string) => void
+  /** A process of it has come or gone. */
+  readonly onChange: () => void
+}
+
+export class Observer {
+  readonly #options: ObserverOptions
+  readonly #forbidden: readonly RegExp[]
+  readonly #oom = new OomWatch()
+  readonly #lastLines: string[] = []
+  #child: ChildProcess | null = null
+  #comm = ''
+  #exited: Promise<void> = Promise.resolve()
+  #restart: NodeJS.Timeout | undefined
+  #pauseMs: number = RESTART_PAUSE_MS.first
+  /** Its next end is somebody's doing: the run's end, or a fault. */
+  #isWanted = false
+  #isOver = false
+  /** Ends that nobody wanted. */
+  endsCount = 0
+
+  constructor(options: ObserverOptions) {
+    this.#options = options
+    this.#forbidden = options.config.forbid.map(pattern => new RegExp(pattern))
+  }
+
+  get metricsUrl(): string | null {
+    return this.#options.config.metricsUrl
+  }
+
+  get metrics(): readonly string[] {
+    return this.#options.config.metrics
+  }
+
+  /** 0 while there is none. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Starts it; resolves when it is ready. Throws PROCESS_ENDED where it ends before. */
+  start(): Promise<void> {
+    const { command, env, name } = this.#options
+    const startedMs = performance.now()
+    const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env })
+    this.#isWanted = false
+    return new Promise((resolve, reject) => {
+      const ready = this.#read(child, resolve)
+      this.#exited = new Promise(done => {
+        child.once('error', error => {
+          // Only when it did not start: it has no process then, and no streams that would close.
+          if (child.pid !== undefined) return
+          reject(new NslabError('PROCESS_ENDED', { process: name, status: error.message, lastWords: '' }))
+          done()
+        })
+        child.once('spawn', () => {
+          this.#child = child
+          const stat = readStat(child.pid as number)
+          this.#comm = stat?.comm ?? ''
+          this.#emitStart(child, stat?.startTicks ?? 0)
+          if (ready === 'once it runs') resolve()
+        })
+        child.once('close', (code, signal) => {
+          const status = signal === null ? `exit ${code}` : `killed by ${signal}`
+          reject(new NslabError('PROCESS_ENDED', { process: name, status, lastWords: this.#lastLines.join('\n') }))
+          this.#ended(child, status, performance.now() - startedMs)
+          done()
+        })
+      })
+    })
+  }
+
+  /** SIGSTOP for `forS`, then SIGCONT. Says whether it was there to feel it. */
+  async pause(forS: number): Promise<boolean> {
+    const child = this.#child
+    if (child === null || !child.kill('SIGSTOP')) return false
+    try {
+      await pause(forS)
+    } finally {
+      child.kill('SIGCONT')
+    }
+    return this.#child === child
+  }
+
+  /** SIGKILL; another is started after `forS`. */
+  async killAndRevive(forS: number): Promise<boolean> {
+    const felt = this.#kill('SIGKILL')
+    await this.#exited
+    await pause(forS)
+    if (!this.#isOver) await this.start()
+    return felt
+  }
+
+  /** Ends it in order, by force after `deadlineS`. Safe where there is none. */
+  async stop(deadlineS: number): Promise<void> {
+    this.#isOver = true
+    clearTimeout(this.#restart)
+    const timer = setTimeout(() => this.#kill('SIGKILL'), deadlineS * 1000)
+    // One that is stopped takes no other signal.
+    this.#child?.kill('SIGCONT')
+    this.#kill('SIGTERM')
+    await this.#exited
+    clearTimeout(timer)
+    this.#oom.close()
+  }
+
+  #kill(signal: NodeJS.Signals): boolean {
+    this.#isWanted = true
+    return this.#child?.kill(signal) ?? false
+  }
+
+  /** Reads both outputs; says what `ready` waits for. */
+  #read({ stdout, stderr }: ChildProcess, ready: () => void): 'once it runs' | 'when it says so' {
+    const { config, onLine } = this.#options
+    const pattern = config.ready === null ? null : new RegExp(config.ready)
+    const onLog = (line: string): void => {
+      if (pattern?.test(line)) ready()
+      this.#log(line)
+    }
+    const isCollector = config.output === 'nslab.collect/1'
+    const onOutput = (text: string): void => {
+      const line = isCollector ? collectedLine(text) : null
+      if (line?.is === 'start' && pattern === null) ready()
+      if (line === null) onLog(text)
+      else onLine(line)
+    }
+    if (stdout !== null) readLines(stdout, onOutput)
+    if (stderr !== null) readLines(stderr, onLog)
+    return pattern === null && !isCollector ? 'once it runs' : 'when it says so'
+  }
+
+  #log(line: string): void {
+    const { emit, nowS, onLog } = this.#options
+    if (this.#lastLines.push(line) > LAST_LINES) this.#lastLines.shift()
+    onLog(line)
+    for (const { source } of this.#forbidden.filter(pattern => pattern.test(line)))
+      emit({ is: 'log_match', t_s: nowS(), pattern: source, line: line.slice(0, LINE_CHARS) })
+  }
+
+  #emitStart({ pid }: ChildProcess, start_ticks: number): void {
+    const { emit, nowS, onChange } = this.#options
+    emit({ is: 'observer_started', t_s: nowS(), pid: pid as number, start_ticks })
+    onChange()
+  }
+
+  #ended(child: ChildProcess, status: string, livedMs: number): void {
+    const { config, emit, name, nowS, onChange, onLog } = this.#options
+    const wanted = this.#isWanted
+    const oom = status === 'killed by SIGKILL' && !wanted && this.#oom.explains(this.#comm)
+    this.#child = null
+    emit({ is: 'observer_exited', t_s: nowS(), pid: child.pid as number, status, wanted, oom })
+    onChange()
+    if (wanted || this.#isOver) return
+    this.endsCount += 1
+    onLog(`${name} ended by itself: ${status}`)
+    if (!config.restart) return
+    this.#pauseMs = livedMs > SOON_MS ? RESTART_PAUSE_MS.first : Math.min(2 * this.#pauseMs, RESTART_PAUSE_MS.last)
+    this.#restart = setTimeout(() => {
+      // How it ended this time is told by its end.
+      if (!this.#isOver) this.start().catch(() => {})
+    }, this.#pauseMs)
+  }
+}
+
+const pause = (forS: number): Promise<void> => new Promise(resolve => setTimeout(resolve, forS * 1000))
+
+/** A line of the format; null for anything else that a program may print. */
+export function collectedLine(text: string): CollectedLine | null {
+  if (!text.startsWith('{')) return null
+  try {
+    const line = JSON.parse(text) as CollectedLine
+    return typeof line.is === 'string' ? line : null
+  } catch {
+    return null
+  }
+}

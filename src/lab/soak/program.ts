@@ -1,0 +1,259 @@
+// The soak program: on its site it starts observer, churn and, where one is wanted, a database, each as a process of
+// its own; reads what they say; does to them what the scenario wants done; and tells `nslab run` all of it.
+
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { type Clock, secondsSince } from '../../base/clock.ts'
+import { hasDatabase } from '../../config/soak.ts'
+import type { SoakConfig } from '../../config/types.ts'
+import type { ChurnFigures, ChurnNotice } from '../../protocol/churning.ts'
+import type { ObservedLine } from '../../protocol/observed.ts'
+import type { SoakCommand, SoakNotice } from '../../protocol/soaking.ts'
+import { type ProgramEnd, Steered } from '../../protocol/steered.ts'
+import type { Plan } from '../plan-types.ts'
+import { type Sampler, startSampler } from '../sampler.ts'
+import { type Churner, startChurner } from './churner.ts'
+import { Database } from './database.ts'
+import { Intake } from './intake.ts'
+import type { Observer } from './observer.ts'
+import { makeObserver } from './observer-command.ts'
+import { Outbox } from './outbox.ts'
+import { scrape } from './scrape.ts'
+
+export interface SoakOptions {
+  readonly plan: Plan
+  readonly runId: string
+  readonly clock: Clock
+  /** CLOCK_MONOTONIC ns that all times count from. */
+  readonly originNs: bigint
+  /** Of the run, on this site. */
+  readonly folder: string
+  readonly timeScale: number
+  readonly steering: Duplex
+  readonly signal: AbortSignal
+}
+
+const PULSE_MS = 1000
+const SCRAPE_MS = 5000
+/** Of what is left when the run ends: churn drops everything, the observer ends. */
+const OBSERVER_SHARE = 0.25
+/** How many of its intervals an observer has to see that all is gone. */
+const FORGET_INTERVALS = 3
+const FORGET_LEAST_S = 5
+const LOOK_MS = 50
+
+export function runSoak(options: SoakOptions): Promise<ProgramEnd> {
+  return new Soak(options).run()
+}
+
+type Own = Exclude<SoakCommand, { do: 'stop' }>
+
+class Soak {
+  readonly #options: SoakOptions
+  readonly #soak: SoakConfig
+  readonly #steered: Steered<Own, SoakNotice>
+  readonly #observed: Outbox<ObservedLine>
+  readonly #intake: Intake
+  readonly #timers: NodeJS.Timeout[] = []
+  #observer: Observer | null = null
+  #churner: Churner | null = null
+  #database: Database | null = null
+  #sampler: Sampler | null = null
+  #churning: ChurnFigures | null = null
+  /** What the observer knew before anything was made: the soak's own namespace. */
+  #knownBefore: ReadonlySet<string> = new Set()
+  #drained = false
+
+  constructor(options: SoakOptions) {
+    this.#options = options
+    const { soak } = options.plan.scenario
+    if (soak === undefined) throw new Error('the plan is of no soak')
+    this.#soak = soak
+    this.#steered = new Steered<Own, SoakNotice>({
+      stream: options.steering,
+      signal: options.signal,
+      obey: command => void this.#obey(command).catch(error => this.#steered.fail(error)),
+    })
+    this.#observed = new Outbox(lines => this.#steered.send({ is: 'observed', lines }))
+    this.#intake = new Intake({
+      originS: Number(options.originNs) / 1e9,
+      nowS: () => this.#nowS(),
+      emit: line => this.#observed.add(line),
+    })
+  }
+
+  run(): Promise<ProgramEnd> {
+    return this.#steered.live({
+      begin: async () => {},
+      end: deadlineS => this.#end(deadlineS),
+      ended: () => {},
+    })
+  }
+
+  #nowS(): number {
+    return secondsSince(this.#options.clock, this.#options.originNs)
+  }
+
+  async #obey(command: Own): Promise<void> {
+    switch (command.do) {
+      case 'prepare':
+        await this.#prepare()
+        this.#steered.send({ is: 'ready', pid: process.pid })
+        return
+      case 'fill':
+        this.#knownBefore = new Set(this.#intake.known)
+        this.#churner?.program.send({ do: 'fill' })
+        return
+      case 'churn':
+        this.#churner?.program.send({ do: 'churn' })
+        return
+      case 'drain':
+        this.#churner?.program.send({ do: 'drain', deadline_s: command.deadline_s })
+        return
+      case 'fault':
+        await this.#befall(command)
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { folder, originNs, plan, runId } = this.#options
+    const { sampleIntervalS, keep } = plan.scenario.run
+    const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+    if (hasDatabase(this.#soak)) {
+      this.#database = await Database.start({ folder: join(folder, 'db'), keep, intake: this.#intake, onLog: tell })
+      this.#tellProcesses()
+    }
+    this.#sampler = startSampler({
+      intervalMs: sampleIntervalS * 1000,
+      processes: () => this.#processes().map(({ role, pid }) => ({ name: role, pid })),
+      onSample: sample => this.#steered.send({ is: 'sample', sample }),
+      clock: this.#options.clock,
+      originNs,
+    })
+    this.#churner = startChurner({
+      ...this.#options,
+      onNotice: notice => this.#hear(notice),
+      onFailure: error => this.#steered.fail(error),
+    })
+    this.#observer = makeObserver({
+      soak: this.#soak,
+      runId,
+      database: this.#database?.url ?? null,
+      nowS: () => this.#nowS(),
+      emit: line => this.#note(line),
+      onLine: line => this.#intake.take(line),
+      onLog: line => tell(`observer: ${line}`),
+      onChange: () => this.#tellProcesses(),
+    })
+    await Promise.all([this.#churner.program.ready, this.#observer.start()])
+    await this.#database?.firstRun()
+    this.#tellProcesses()
+    this.#every(PULSE_MS, () => this.#pulse())
+    const { metricsUrl, metrics } = this.#observer
+    if (metricsUrl !== null) this.#every(SCRAPE_MS, () => this.#scrape(metricsUrl, metrics))
+  }
+
+  #every(intervalMs: number, act: () => void): void {
+    this.#timers.push(setInterval(act, intervalMs))
+  }
+
+  /** A line of the observer's process. With it ends all that it knew. */
+  #note(line: ObservedLine): void {
+    if (line.is === 'observer_exited') {
+      if (this.#database === null) this.#intake.end(line.t_s)
+      else void this.#database.readAll().finally(() => this.#intake.end(line.t_s))
+    }
+    this.#observed.add(line)
+  }
+
+  #hear(notice: ChurnNotice): void {
+    switch (notice.is) {
+      case 'churn':
+        this.#steered.send(notice)
+        return
+      case 'churning':
+        this.#churning = notice
+        return
+      case 'filled':
+        this.#steered.send({ is: 'filled', namespaces_count: notice.namespaces_count })
+        return
+      case 'drained':
+        this.#drained = true
+        void this.#awaitForgotten().then(() => this.#steered.send({ is: 'drained', remaining: notice.remaining }))
+    }
+  }
+
+  /** The observer gets some of its intervals to see that everything is gone; whether it did is for the judge. */
+  async #awaitForgotten(): Promise<void> {
+    const { collector, observer } = this.#soak
+    if (observer.output === 'none') return
+    const limitS = Math.max(FORGET_LEAST_S, FORGET_INTERVALS * collector.intervalS) * this.#options.timeScale
+    const endS = this.#nowS() + limitS
+    const isForgotten = (): boolean => [...this.#intake.known].every(netns => this.#knownBefore.has(netns))
+    while (!isForgotten() && this.#nowS() < endS) await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+  }
+
+  async #befall({ number, op, for_s }: Extract<Own, { do: 'fault' }>): Promise<void> {
+    const done = (felt: boolean, words: string): void => this.#steered.send({ is: 'fault_done', number, felt, words })
+    try {
+      if (op === 'restart_database') {
+        await this.#database?.restart(for_s)
+        this.#tellProcesses()
+        done(this.#database !== null, 'the server was away and is back')
+      } else if (op === 'pause_observer') {
+        done((await this.#observer?.pause(for_s)) === true, 'the observer was stopped and went on')
+      } else {
+        done((await this.#observer?.killAndRevive(for_s)) === true, 'the observer was killed and started again')
+      }
+    } catch (error) {
+      // What did not come back is judged by what it did not do; why is said here.
+      done(false, error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  #processes(): { readonly role: 'observer' | 'churn' | 'database' | 'soak'; readonly pid: number }[] {
+    const all = [
+      { role: 'observer', pid: this.#observer?.pid ?? 0 },
+      { role: 'churn', pid: this.#churner?.program.pid ?? 0 },
+      { role: 'database', pid: this.#database?.pid ?? 0 },
+      { role: 'soak', pid: process.pid },
+    ] as const
+    return all.filter(({ pid }) => pid > 0)
+  }
+
+  #tellProcesses(): void {
+    this.#steered.send({ is: 'processes', processes: this.#processes() })
+  }
+
+  #pulse(): void {
+    const { alive_count = 0, ops_count = 0, failed_count = 0, late_max_s = 0 } = this.#churning ?? {}
+    const figures = {
+      namespaces_live_count: alive_count,
+      churn_ops_count: ops_count,
+      churn_failed_count: failed_count,
+      churn_late_s: late_max_s,
+      observer_exits_count: this.#observer?.endsCount ?? 0,
+      ...this.#intake.figures,
+    }
+    this.#steered.send({ is: 'pulse', t_s: this.#nowS(), figures })
+  }
+
+  async #scrape(url: string, names: readonly string[]): Promise<void> {
+    const values = await scrape(url, names)
+    if (values !== null) this.#observed.add({ is: 'scraped', t_s: this.#nowS(), values })
+  }
+
+  /** Ends churn first, that its last lines are the truth of all; then who observed it, then what that wrote to. */
+  async #end(deadlineS: number): Promise<ProgramEnd> {
+    for (const timer of this.#timers.splice(0)) clearInterval(timer)
+    const stopped = this.#churner?.stop(this.#drained ? deadlineS : deadlineS * (1 - OBSERVER_SHARE))
+    const churned = (await stopped) ?? null
+    await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
+    await this.#database?.readAll()
+    this.#intake.end(this.#nowS())
+    this.#observed.flush()
+    this.#sampler?.stop()
+    await this.#database?.stop(deadlineS * 1000)
+    return { facts: churned?.facts ?? {}, remaining: churned?.remaining ?? [] }
+  }
+}
