@@ -23,10 +23,7 @@ t.test('every scenario that ships is valid, named as its file, and says what it 
       scenario.gates.some(gate => gate.metric === 'residue_count' && gate.limit === 0),
       'leaves nothing',
     )
-    t.ok(
-      scenario.soak !== undefined || scenario.gates.some(gate => gate.metric === 'nodes_count'),
-      'counts its nodes',
-    )
+    t.ok(scenario.soak !== undefined || scenario.gates.some(gate => gate.metric === 'nodes_count'), 'counts its nodes')
   }
   t.end()
 })

@@ -55,6 +55,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "cold": false,
    "count": 1,
    "dataplanes": [],
+   "given": [],
    "memoryMib": 1024,
    "network": "switch",
    "on": "auto",
@@ -210,6 +211,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "cold": false,
    "count": 1,
    "dataplanes": [],
+   "given": [],
    "memoryMib": 1024,
    "network": "switch",
    "on": "auto",
@@ -416,6 +418,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "cold": false,
    "count": 2,
    "dataplanes": [],
+   "given": ["count"],
    "memoryMib": 1024,
    "network": "switch",
    "on": "auto",
@@ -441,49 +444,49 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-e59b7319f0eb1b71896c7a4d15e8d2dd7034cf4ff723ace3d1acec5595483526
+593b058ab9095de9f6367f50f0f67ba4867a0067dff622c0ed45da992c256269
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-9bb24a34e5dc7213bd8bead71471b8305c99db9c65f9c774ce2dd2c76951395e
+21a0a68ec63319d39c4e42c0ccd24f7aa368c78556cacff28445cc51e0f84764
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-a45777491adf907e12c4c8741ae45b6819509015afe725971a58bad2ec90121f
+f526af513f4323a3c8908ed79be56a41f7a10d16d26945ac95c0de066e1ea4d1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-b77dca3bab46406d15a780d7fb18e82d3193e4847fe93f93e639bc164f69a16f
+af0cdfb2eb309f1654c80680744b258bcdf5ab65875ea5c23f382f130b7a9a2e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-26fd63fb164a881852290f80db8597c81fb34b74f4a96fe4805b3bc22f341f26
+858e77b0fdeb4158d471e114a5520c8fdd2eb0edf1b7c4b176c5cd2079ec13c1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-973c29a51f3b0d3362f14cb33c526ef524a9fcf0015eb55fdb40bfe4ae8211a1
+960b44223729a017de070536ff118b696755809f470a1fa35641d63e4eaca244
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-3084638885accd7fafd6512b0fc2a6b72feaa259e4046acc164a409c35158703
+66c836bb844e0ab764b43c61d084dddfa93cd76264543ac6bf75bdc375cbef59
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-1145295dd065f79a8d01eddd85d819b96c1e79b44bedc541f2494b59dfdc625e
+12b99f0c256698425c877dcc2faa1fdade00a71e23689251877378b7ec7dc361
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-483dd73f31949d00439af2d39fccdc7a0848b7eb8a053ec4be49a38ca7e03793
+da5725df0c47808691963f28147638aebf9cf6867a8f2c389aa0cd2b705a57d7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-390dd6501b9c2ab9a5cd528c92964409c764b28b5a1a91f2c3d68d0077427841
+9e3aa3ee33753d75017e0b4b5244d9a23cab4287e41ddcce2214ecf103437af5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-0f94d5c902012a2ef69bafc08504386e236885ff6cbf7fbd14235f8b09216c69
+8726d0332b293a418670d6bb530fde9fcaddf2246e7b0a271f22cc08e4675099
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-1de46dc32733506100d90456b12f6d3405e68ccc6e6b1442f0bdf43beca5a376
+5b3bd63f86e878081feeca176687d10c635eb369fa0dfbeb0d350f6f2dce69ff
 `
