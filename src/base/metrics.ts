@@ -54,7 +54,11 @@ export const metrics: readonly Metric[] = [
   metric('database_losses_count', 'count', 'times the database went away'),
   metric('proofs_count', 'count', 'times that the wiring was proven: when all was wired, and after each fault'),
   metric('faults_count', 'count', 'faults done to hosts and undone again'),
-  metric('faults_felt_count', 'count', 'of those, during which no token could get round the ring'),
+  metric(
+    'faults_felt_count',
+    'count',
+    'of those, during which no token got round the ring, or frames were lost and late as asked',
+  ),
   metric('rows_kept_count', 'count', "nodes in the database when the run's controller came back to it"),
   metric('recovery_s', 's', 'the longest time from a fault undone to the wiring proven again'),
   metric('vms_count', 'count', 'microVMs of the run'),

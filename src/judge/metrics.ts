@@ -78,7 +78,10 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
   errors_count: ({ time }) => known(time.counts.error, 'error events'),
   faults_count: ({ history }) => known(faultsCount(history.events), 'fault_ended events'),
   faults_felt_count: ({ history, plan }) =>
-    known(faultsFeltCount(history.events, plannedNodes(plan)), 'walks sent while a fault lasted'),
+    known(
+      faultsFeltCount(history.events, plannedNodes(plan), plan.scenario.faults),
+      'walks sent while a fault lasted, and frames that it took or kept back',
+    ),
   rows_kept_count: ({ history }) => {
     const rows = rowsKeptCount(history.events)
     return rows === null ? unknown('no controller came back to its database') : known(rows, 'database_ready event')

@@ -2,9 +2,10 @@
 
 import { NslabError } from '../base/errors.ts'
 import type { FaultConfig } from '../config/types.ts'
+import { type FramesHit, isImpairmentFelt } from '../protocol/impairment.ts'
 import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
-import type { Ground } from './ground.ts'
+import type { Ground, HostFrames } from './ground.ts'
 import type { Hosts } from './hosts.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 import { missingMembers } from './phases.ts'
@@ -24,6 +25,9 @@ export interface HoldParts {
 const FEEL_LIMIT_S = 5
 /** One that does not come round in less may just be slow. */
 const FEEL_LEAST_S = 0.25
+
+/** Tokens that go round while frames are impaired, so that there are frames: each crosses hosts a few times. */
+const STIRRING_WALKS_MAX = 50
 
 /** Why hosts on one machine can't have it. */
 const ONLY_VMS: Readonly<Partial<Record<FaultConfig['op'], string>>> = {
@@ -45,6 +49,9 @@ interface Undone {
   readonly atS: number
 }
 
+/** The segment's counts by host when a fault began. */
+type FramesBefore = ReadonlyMap<string, HostFrames>
+
 interface Step {
   readonly atS: number
   readonly act: () => Promise<void>
@@ -55,21 +62,21 @@ export async function holdWithFaults(parts: HoldParts): Promise<void> {
   const { context } = parts
   const { faults, run } = context.plan.scenario
   const startedS = context.nowS()
-  const inForce = new Set<number>()
+  const inForce = new Map<number, FramesBefore>()
   const undone: Undone[] = []
   const steps: Step[] = faults.flatMap((fault, index) => [
     {
       atS: fault.atS,
       act: async () => {
-        inForce.add(index)
-        await begin(parts, fault, index)
+        inForce.set(index, await framesOf(parts, fault))
+        await begin(parts, fault, index, inForce.get(index) as FramesBefore)
       },
     },
     {
       atS: fault.atS + fault.forS,
       act: async () => {
         undone.push({ index, atS: context.nowS() })
-        await undo(parts, fault, index)
+        await undo(parts, fault, index, inForce.get(index) ?? new Map())
         inForce.delete(index)
         // Nothing is whole while another fault lasts: the last of them to end is recovered from for all.
         if (inForce.size === 0) await recover(parts, undone.splice(0))
@@ -85,7 +92,26 @@ export async function holdWithFaults(parts: HoldParts): Promise<void> {
   if (faults.length > 0) context.metrics.faults_count = faults.length
 }
 
-async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promise<void> {
+/** Counted for faults of frames alone. */
+async function framesOf({ hosts, ground }: HoldParts, { op, hosts: names }: FaultConfig): Promise<FramesBefore> {
+  const counts = new Map<string, HostFrames>()
+  if (op !== 'impair') return counts
+  for (const name of names) {
+    const frames = await ground.frames(hosts.find(name).plan)
+    if (frames !== null) counts.set(name, frames)
+  }
+  return counts
+}
+
+/** What befell frames since `before`. */
+async function framesHit(parts: HoldParts, fault: FaultConfig, before: FramesBefore): Promise<FramesHit[]> {
+  return [...(await framesOf(parts, fault))].map(([host, { lost, delayed }]) => {
+    const earlier = before.get(host) ?? { lost: 0, delayed: 0 }
+    return { host, lost_count: lost - earlier.lost, delayed_count: delayed - earlier.delayed }
+  })
+}
+
+async function begin(parts: HoldParts, fault: FaultConfig, index: number, before: FramesBefore): Promise<void> {
   const { context, hosts, ground } = parts
   const { op } = fault
   context.folder.ledger.intent('fault', { fault: index, ...fault })
@@ -104,6 +130,17 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number): Promi
   context.folder.ledger.done('fault', { fault: index })
   context.tell({ kind: 'fault_started', fault: index, op, hosts: fault.hosts })
   if (op === 'kill' || op === 'cut') await feel(parts, fault, index)
+  if (op === 'impair') await stir(parts, fault, before)
+}
+
+/** Where nobody sends, nothing is lost: tokens go round until every host has felt it, or half of its time is over. */
+async function stir(parts: HoldParts, fault: FaultConfig, before: FramesBefore): Promise<void> {
+  const { context, getsRound } = parts
+  const endS = context.nowS() + Math.min(FEEL_LIMIT_S, fault.forS / 2)
+  for (let walks = 0; walks < STIRRING_WALKS_MAX && context.nowS() < endS; walks++) {
+    if (isImpairmentFelt(fault, await framesHit(parts, fault, before))) return
+    if ((await getsRound(endS - context.nowS())) === null) return
+  }
 }
 
 /** A fault that nobody feels proves nothing of those who outlived it: no token may get round while it lasts. */
@@ -115,8 +152,12 @@ async function feel({ context, getsRound }: HoldParts, { forS }: FaultConfig, in
   }
   const isRound = await getsRound(limitS)
   if (isRound === null) return
-  context.metrics.faults_felt_count = (context.metrics.faults_felt_count ?? 0) + (isRound ? 0 : 1)
+  count(context, !isRound)
   if (isRound) context.warn(`fault ${index} was not felt: a token got round while it lasted`)
+}
+
+function count({ metrics }: RunContext, isFelt: boolean): void {
+  metrics.faults_felt_count = (metrics.faults_felt_count ?? 0) + (isFelt ? 1 : 0)
 }
 
 const impairmentOf = ({ loss, delayS, jitterS }: FaultConfig): { loss: number; delayS: number; jitterS: number } => ({
@@ -125,8 +166,9 @@ const impairmentOf = ({ loss, delayS, jitterS }: FaultConfig): { loss: number; d
   jitterS,
 })
 
-async function undo(parts: HoldParts, fault: FaultConfig, index: number): Promise<void> {
+async function undo(parts: HoldParts, fault: FaultConfig, index: number, before: FramesBefore): Promise<void> {
   const { context, ground, hosts } = parts
+  const hit = fault.op === 'impair' ? { frames: await framesHit(parts, fault, before) } : {}
   context.folder.ledger.intent('fault_end', { fault: index })
   await allOf(
     fault.hosts.map(async name => {
@@ -138,7 +180,18 @@ async function undo(parts: HoldParts, fault: FaultConfig, index: number): Promis
     }),
   )
   context.folder.ledger.done('fault_end', { fault: index })
-  context.tell({ kind: 'fault_ended', fault: index, op: fault.op, hosts: fault.hosts })
+  context.tell({ kind: 'fault_ended', fault: index, op: fault.op, hosts: fault.hosts, ...hit })
+  if (fault.op !== 'impair') return
+  const isFelt = isImpairmentFelt(fault, hit.frames)
+  count(context, isFelt)
+  if (!isFelt) context.warn(`fault ${index} was not felt: ${describeHits(hit.frames)} while it lasted`)
+}
+
+function describeHits(frames: readonly FramesHit[] = []): string {
+  if (frames.length === 0) return 'nobody counted frames'
+  return frames
+    .map(({ host, lost_count, delayed_count }) => `${host} lost ${lost_count} frames, ${delayed_count} were late`)
+    .join('; ')
 }
 
 /** Every node ready again, and every link proven, within the scenario's deadline. */

@@ -15,6 +15,12 @@ export interface HostConditions {
   readonly jitterS?: number
 }
 
+/** Frames from a host and to it that its conditions took, and made wait, since it was first there. */
+export interface HostFrames {
+  readonly lost: number
+  readonly delayed: number
+}
+
 /** What is known of a guest, for the environment record. */
 export interface GuestFacts {
   readonly how: 'booted' | 'restored'
@@ -52,6 +58,8 @@ export interface Ground {
   reboot(host: HostPlan): Promise<void>
   /** What befalls frames between a host and all others from now on; null: nothing. Throws NOT_FIT where it can't be. */
   setConditions(host: HostPlan, conditions: HostConditions | null): Promise<void>
+  /** Null where nobody counts: no conditions but cuts can be set there. */
+  frames(host: HostPlan): Promise<HostFrames | null>
   /** Ends every site but this machine at once: somebody is in a hurry. */
   hurry(): void
   /** VMs that answer, as people enter them; empty on this machine. */

@@ -55,6 +55,10 @@ export class LocalGround implements Ground {
     await this.#local.setCut(host.name, cut)
   }
 
+  async frames(_host: HostPlan): Promise<null> {
+    return null
+  }
+
   hurry(): void {}
 
   async keep(): Promise<null> {

@@ -18,7 +18,7 @@ import type { RunningVm, VmSpec } from '../vm/spec.ts'
 import { endError } from '../vm/vm-end.ts'
 import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
-import type { Ground, GuestFacts, HostConditions } from './ground.ts'
+import type { Ground, GuestFacts, HostConditions, HostFrames } from './ground.ts'
 import type { KeptVms } from './keep-vms.ts'
 import type { LabVm } from './lab-socket.ts'
 import { DEADLINE_SCALE } from './levels.ts'
@@ -192,6 +192,11 @@ export class VmGround implements Ground {
             ...(jitterS === undefined ? {} : { jitterS }),
           }
     await this.#segment?.setConditions({ port: host.vm }, rule)
+  }
+
+  async frames(host: HostPlan): Promise<HostFrames | null> {
+    const { lostFrames, delayedFrames } = (await this.#segment?.totals())?.[host.vm] ?? {}
+    return lostFrames === undefined ? null : { lost: lostFrames, delayed: delayedFrames ?? 0 }
   }
 
   async facts(): Promise<Readonly<Record<string, number>>> {

@@ -1,5 +1,7 @@
 // Events: what a process of a run saw, as it goes over a channel and into events.ndjson.
 
+import type { FramesHit } from './impairment.ts'
+
 /** A line of events.ndjson: what a process of the run saw. `t_s` counts from the run's start (CLOCK_MONOTONIC). */
 export type RunEvent = { readonly t_s: number; readonly from: string } & (
   | { readonly kind: 'phase_started' | 'phase_ended'; readonly phase: PhaseName }
@@ -61,6 +63,8 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
       readonly fault: number
       readonly op: string
       readonly hosts: readonly string[]
+      /** fault_ended of an `impair`: by host, the frames that it took and made wait, as the segment counted them. */
+      readonly frames?: readonly FramesHit[]
     }
   /** Every node is ready again after the fault, and every link proven. */
   | { readonly kind: 'recovered'; readonly fault: number }

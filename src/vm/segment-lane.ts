@@ -85,6 +85,7 @@ export class Lane {
 
   #delay(bytes: Buffer): void {
     const { delayMs, jitterMs, limiters } = this.#effect
+    this.ledger.delayed.add(1, bytes.length - LENGTH_BYTES)
     let dueMs = this.#options.nowMs()
     for (const rule of limiters) {
       const bitsPerMs = (rule.conditions.rateBitsPerS as number) / 1000

@@ -17,6 +17,8 @@ export interface Ledger {
   /** Handed over to the port's socket. */
   readonly sent: Tally
   readonly queued: Tally
+  /** Of those offered, the ones that conditions made wait; they are in `sent`, `queued` or `dropped`, too. */
+  readonly delayed: Tally
   readonly dropped: Readonly<Record<DropReason, Tally>>
 }
 
@@ -38,6 +40,7 @@ export class LaneLedger implements Ledger {
   readonly offered = new Counter()
   readonly sent = new Counter()
   readonly queued = new Counter()
+  readonly delayed = new Counter()
   readonly dropped: Readonly<Record<DropReason, Counter>> = {
     cut: new Counter(),
     loss: new Counter(),
@@ -57,13 +60,15 @@ export class LaneLedger implements Ledger {
 export function sumOf(ledgers: Iterable<Ledger>): Ledger {
   const sum = new LaneLedger()
   for (const ledger of ledgers) {
-    for (const name of ['offered', 'sent', 'queued'] as const) sum[name].add(ledger[name].frames, ledger[name].bytes)
+    for (const name of ['offered', 'sent', 'queued', 'delayed'] as const)
+      sum[name].add(ledger[name].frames, ledger[name].bytes)
     for (const name of dropReasons) sum.dropped[name].add(ledger.dropped[name].frames, ledger.dropped[name].bytes)
   }
   return {
     offered: sum.offered.snapshot(),
     sent: sum.sent.snapshot(),
     queued: sum.queued.snapshot(),
+    delayed: sum.delayed.snapshot(),
     dropped: {
       cut: sum.dropped.cut.snapshot(),
       loss: sum.dropped.loss.snapshot(),

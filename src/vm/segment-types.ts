@@ -23,6 +23,9 @@ export interface PortTotals {
   readonly sent: Tally
   /** Frames that were to go to the VM and did not. */
   readonly droppedFrames: number
+  /** Of the frames from the VM and to it, those that conditions took, and made wait. Absent: it has no conditions. */
+  readonly lostFrames?: number
+  readonly delayedFrames?: number
 }
 
 /** A network segment of its own: nothing but its ports is on it, and it is gone when the runner is. */

@@ -129,9 +129,11 @@ export class Segment implements VmSegment {
   }
 
   async totals(): Promise<Readonly<Record<string, PortTotals>>> {
-    const totals = Object.entries(this.counters()).map(([name, { received, to }]) => {
+    const totals = Object.entries(this.counters()).map(([name, { received, from, to }]) => {
       const dropped = Object.values(to.dropped).reduce((sum, { frames }) => sum + frames, 0)
-      return [name, { received, sent: to.sent, droppedFrames: dropped }]
+      const lostFrames = from.dropped.loss.frames + to.dropped.loss.frames
+      const delayedFrames = from.delayed.frames + to.delayed.frames
+      return [name, { received, sent: to.sent, droppedFrames: dropped, lostFrames, delayedFrames }]
     })
     return Object.fromEntries(totals) as Readonly<Record<string, PortTotals>>
   }

@@ -92,6 +92,45 @@ t.test('of faults that meet on several hosts the last to end is recovered from f
   t.ok((context.metrics.recovery_s ?? 0) >= 0.04, 'from the first that was undone')
 })
 
+/** A ground that has counted `frames` more each time that a token went round while they were impaired. */
+function impaired(t: Test, asked: Partial<FaultConfig>, frames: { readonly lost: number; readonly delayed: number }) {
+  const { parts, context, said } = lab(t, [{ ...fault('impair', ['host1'], 0, 0.4), ...asked }])
+  let [isOn, rounds] = [false, 0]
+  const ground = {
+    setConditions: async (_host: unknown, conditions: object | null) => {
+      isOn = conditions !== null
+    },
+    frames: async () => ({ lost: 7 + rounds * frames.lost, delayed: 9 + rounds * frames.delayed }),
+  }
+  const getsRound = async (): Promise<boolean> => {
+    if (isOn) rounds++
+    return true
+  }
+  const ends: unknown[] = []
+  context.watch(event => event.kind === 'fault_ended' && ends.push(event.frames))
+  return { parts: { ...parts, ground, getsRound } as unknown as HoldParts, context, said, ends, rounds: () => rounds }
+}
+
+t.test('frames are impaired until the segment has counted them, and that is told', async t => {
+  const loss = impaired(t, { loss: 0.5 }, { lost: 2, delayed: 0 })
+  await holdWithFaults(loss.parts)
+  t.same(loss.ends, [[{ host: 'host1', lost_count: 2, delayed_count: 0 }]])
+  t.equal(loss.rounds(), 1, 'no more tokens than it takes')
+  t.equal(loss.context.metrics.faults_felt_count, 1)
+  t.same(loss.said, ['prove with 4', 'recovered 0'])
+})
+
+t.test('an impairment that no frame met is not felt', async t => {
+  const warnings: string[] = []
+  const { parts, context, ends, rounds } = impaired(t, { loss: 0.5, delayS: 0.1 }, { lost: 1, delayed: 0 })
+  context.watch(event => event.kind === 'warning' && warnings.push(event.message))
+  await holdWithFaults(parts)
+  t.ok(rounds() > 1)
+  t.same(ends, [[{ host: 'host1', lost_count: rounds(), delayed_count: 0 }]])
+  t.equal(context.metrics.faults_felt_count, 0)
+  t.match(warnings, [/^fault 0 was not felt: host1 lost \d+ frames, 0 were late while it lasted$/])
+})
+
 t.test('when the controller is killed nobody counts as ready until it is back', async t => {
   const { parts, context } = lab(t, [fault('kill', ['controller'], 0, 0.1)])
   const held = holdWithFaults(parts)

@@ -35,7 +35,7 @@ t.test('controller-reboot', async t => {
   t.notOk(existsSync(join(run.folder, 'controller.disk')))
 })
 
-t.test('frames that are lost and late are survived', async t => {
+t.test('frames that are lost and late are felt, and survived', async t => {
   const text = `
 name = "lossy"
 [controller]
@@ -43,18 +43,26 @@ topology = { type = "ring", ring_config = { n_nodes = 4 } }
 [hosts]
 count = 2
 [run]
-hold = "6s"
+hold = "12s"
 [[fault]]
 at = "1s"
-for = "4s"
+for = "10s"
 do = "impair"
 hosts = ["host1"]
-loss = 0.05
+loss = 0.2
 delay = "20ms"
 jitter = "5ms"
 [[gate]]
 metric = "proofs_count"
 require = "== 2"
+[[gate]]
+metric = "faults_felt_count"
+require = "== 1"
 `
-  await passes(t, startVmRun(t, { text }), ['vm1', 'vm2', 'controller'])
+  const run = startVmRun(t, { text })
+  await passes(t, run, ['vm1', 'vm2', 'controller'])
+  const [ended] = linesOf(run, 'events.ndjson').filter(({ kind }) => kind === 'fault_ended')
+  const [hit] = (ended?.frames ?? []) as { host: string; lost_count: number; delayed_count: number }[]
+  t.equal(hit?.host, 'host1')
+  t.ok((hit?.lost_count ?? 0) > 0 && (hit?.delayed_count ?? 0) > 0, JSON.stringify(hit))
 })

@@ -68,6 +68,24 @@ t.test('which frames a loss takes follows from seed, names and sequence, and fro
   t.notSame(await kept(8, false), first, 'another seed, other losses')
 })
 
+t.test('what conditions took and made wait is in the totals of the port they are about', async t => {
+  const { segment, a, b, c } = await lab(t, 3)
+  await meet(a, b, c)
+  t.match(await segment.totals(), { a: { lostFrames: 0, delayedFrames: 0 } })
+  await segment.setConditions({ port: 'a' }, { lossRatio: 0.5, delayS: 0.001 })
+  a.sendAll(b.mac, numbered(100))
+  c.sendAll(b.mac, numbered(100))
+  b.sendAll(a.mac, numbered(100))
+  await a.until(() => segment.counters().a?.to.offered.frames === 102, 'not all offered')
+  await a.until(() => segment.counters().a?.from.offered.frames === 102, 'not all offered')
+  const { a: mine, c: other } = await segment.totals()
+  const [lost, late] = [mine?.lostFrames ?? 0, mine?.delayedFrames ?? 0]
+  t.ok(lost > 50 && lost < 150, `${lost} of 200 at a loss of a half`)
+  t.equal(lost + late, 200, 'what is not lost is late')
+  t.match(other, { lostFrames: 0, delayedFrames: 0 })
+  assertSums(t, segment.counters())
+})
+
 t.test('losses of several rules are independent, and a loss of 1 takes all', async t => {
   const { segment, a, b } = await lab(t, 2)
   await meet(a, b)
