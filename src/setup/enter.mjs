@@ -33,7 +33,8 @@ const dropEchoOfNpm = () => {
 export const enter = async args => {
   const program = inRoot('dist/cli/main.js')
   try {
-    await prepare()
+    // What a package manager built needs no set-up, and could not be changed.
+    if (process.env.NSLAB_PACKAGED !== '1') await prepare()
     if (!isRoot() && KERNEL_COMMANDS.includes(args[0] ?? '')) {
       const [command, commandArgs] = await inUserNamespace([process.execPath, program, ...args])
       for (const line of rootlessLimits()) process.stderr.write(`nslab: ${line}\n`)

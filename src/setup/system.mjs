@@ -61,6 +61,7 @@ export const testNeeds = [
     isThere: hasPostgres,
   },
   { name: 'chromium', why: 'opens the report', packages: ['chromium'], isThere: () => anyInPath('chromium') },
+  { name: 'nix', why: 'evaluates the flake', packages: ['nix-bin'], isThere: () => anyInPath('nix-instantiate') },
 ]
 
 /** What decides whether this may install: tests give their own. */

@@ -1,0 +1,35 @@
+# Everything that the flake says, evaluated with the stand-in for nixpkgs: what a misspelt name, a missing file or a wrong
+# option would show in. nix-instantiate --eval --strict --json --argstr flake DIR nix/ci/evaluate.nix
+{ flake }:
+let
+  nixpkgs = (import ./stub/flake.nix).outputs { self = nixpkgs; };
+  root = /. + flake;
+  outputs = (import (root + "/flake.nix")).outputs { self = outputs; inherit nixpkgs; };
+  system = "x86_64-linux";
+  pkgs = nixpkgs.legacyPackages.${system}.extend outputs.overlays.default;
+  services = settings: nixpkgs.lib.evalModule {
+    module = outputs.nixosModules.default;
+    inherit pkgs settings;
+  };
+  # What its builder is told; of a long script the beginning.
+  attributesOf =
+    derivation:
+    builtins.mapAttrs (
+      _name: value: if builtins.isString value then builtins.substring 0 1500 value else value
+    ) derivation.drvAttrs;
+  inherit (outputs.packages.${system}) nslab;
+in
+{
+  packages = builtins.mapAttrs (_name: attributesOf) outputs.packages.${system};
+  modules = attributesOf nslab.modules;
+  tarball = attributesOf (builtins.head nslab.modules.tarballs);
+  inherit (nslab) meta;
+  checks = builtins.mapAttrs (_name: attributesOf) outputs.checks.${system};
+  shells = builtins.mapAttrs (_name: attributesOf) outputs.devShells.${system};
+  apps = builtins.mapAttrs (_name: app: { inherit (app) type program; }) outputs.apps.${system};
+  nothing = builtins.attrNames (services { }).values;
+  services = (services {
+    services.nslab.controller.enable = true;
+    services.nslab.fleet.enable = true;
+  }).values;
+}

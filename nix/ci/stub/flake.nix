@@ -1,0 +1,10 @@
+# Stands in for nixpkgs where that can't be had: the same names, made of this machine's own programs. It knows only the
+# names that nslab's flake may use, so that a misspelt one is an error here, too. What it can't see is in the README.
+{
+  outputs =
+    { self }:
+    {
+      lib = import ./lib.nix // import ./module-lib.nix { lib = import ./lib.nix; };
+      legacyPackages.x86_64-linux = import ./pkgs.nix { inherit (self) lib; };
+    };
+}

@@ -1,0 +1,155 @@
+# The packages of nixpkgs that nslab's Nix code uses, and no others, each made of what this machine has installed.
+{ lib }:
+let
+  system = "x86_64-linux";
+
+  # A package whose files are links to this machine's.
+  host =
+    name: links: extra:
+    derivation {
+      inherit name system;
+      builder = "/bin/sh";
+      PATH = "/usr/bin:/bin";
+      args = [
+        "-c"
+        (lib.concatStrings (
+          lib.mapAttrsToList (place: target: ''
+            mkdir -p "$out/$(dirname ${place})"
+            test -e ${target} || { echo "this machine has no ${target}" >&2; exit 1; }
+            ln -s ${target} "$out/${place}"
+          '') links
+        ))
+      ];
+    }
+    // { inherit name; }
+    // extra;
+
+  programs = name: list: host name (lib.genAttrs (map (program: "bin/${program}") list) (place: "/usr/${place}")) { };
+
+  phases = [
+    "unpackPhase"
+    "configurePhase"
+    "buildPhase"
+    "installPhase"
+  ];
+  defaults = {
+    unpackPhase = ''
+      if [ -z "''${dontUnpack:-}" ]; then cp -r "$src" source; chmod -R u+w source; cd source; fi
+    '';
+    configurePhase = "true";
+    buildPhase = "true";
+    installPhase = "true";
+  };
+
+  mkDerivation =
+    args:
+    let
+      name = args.name or "${args.pname}-${args.version}";
+      given = builtins.removeAttrs args [
+        "meta"
+        "passthru"
+        "nativeBuildInputs"
+        "buildInputs"
+        "name"
+      ];
+      script = lib.concatMapStrings (phase: "eval \"\$${phase}\"\n") phases;
+      inputs = (args.nativeBuildInputs or [ ]) ++ (args.buildInputs or [ ]);
+      made = derivation (
+        defaults
+        // given
+        // {
+          inherit name system;
+          builder = "/bin/bash";
+          PATH = "${lib.makeBinPath inputs}:/usr/bin:/bin";
+          args = [
+            "-e"
+            "-c"
+            ''
+              runHook() { :; }
+              makeWrapper() { ${./make-wrapper.sh} "$@"; }
+              ${script}
+            ''
+          ];
+        }
+      );
+    in
+    made
+    // {
+      inherit name;
+      meta = args.meta or { };
+    }
+    // (args.passthru or { });
+
+  stdenv = {
+    inherit mkDerivation;
+    hostPlatform = {
+      inherit system;
+      isAarch64 = false;
+    };
+    # gcc and the static C library are where this machine has them.
+    cc.libc.static = host "libc-static" { "lib/libc.a" = "/usr/lib/x86_64-linux-gnu/libc.a"; } { };
+  };
+
+  base = final: {
+    inherit lib stdenv;
+    stdenvNoCC = stdenv;
+    nodejs_24 = host "nodejs" {
+      "bin/node" = "/usr/bin/node";
+      "bin/npm" = "/usr/bin/npm";
+      "include/node" = "/usr/include/node";
+      "lib/node_modules/npm" = "/usr/lib/node_modules/npm";
+    } { };
+    python3 = programs "python3" [ "python3" ];
+    makeWrapper = programs "make-wrapper" [ "env" ];
+    cacert = host "cacert" { "etc/ssl/certs/ca-bundle.crt" = "/etc/ssl/certs/ca-certificates.crt"; } { };
+    iproute2 = programs "iproute2" [ "env" ];
+    postgresql = programs "postgresql" [ "env" ];
+    qemu_kvm = programs "qemu" [ "env" ];
+    chromium = programs "chromium" [ "env" ];
+    clang-tools = programs "clang-tools" [ "env" ];
+
+    writeShellScript =
+      name: text:
+      derivation {
+        inherit name system;
+        builder = "/bin/bash";
+        passAsFile = [ "text" ];
+        text = "#!/bin/bash\n${text}";
+        args = [
+          "-c"
+          ''/bin/bash -n "$textPath" && /bin/cp "$textPath" "$out" && /bin/chmod 755 "$out"''
+        ];
+      };
+    runCommand = name: attributes: script: mkDerivation (attributes // {
+      inherit name;
+      dontUnpack = true;
+      buildPhase = script;
+    });
+    mkShell = { inputsFrom, packages }: mkDerivation {
+      name = "shell";
+      dontUnpack = true;
+      nativeBuildInputs = packages;
+      inherit inputsFrom;
+      installPhase = ''touch "$out"'';
+    };
+    formats.toml = _options: {
+      type = { _type = "type"; name = "TOML"; };
+      generate = name: value: builtins.toFile name (builtins.toJSON value);
+    };
+    callPackage =
+      file: given:
+      let
+        function = import file;
+      in
+      function (builtins.intersectAttrs (builtins.functionArgs function) final // given);
+  };
+
+  fix = f: let result = f result; in result;
+  extensible =
+    f:
+    fix f
+    // {
+      extend = overlay: extensible (final: let prev = f final; in prev // overlay final prev);
+    };
+in
+extensible base

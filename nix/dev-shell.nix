@@ -1,0 +1,13 @@
+# nix develop: what building and testing nslab from a clone need.
+{ pkgs }:
+pkgs.mkShell {
+  inputsFrom = [ pkgs.nslab ];
+  packages = [
+    pkgs.nslab.nodejs
+    pkgs.chromium
+    pkgs.clang-tools
+    pkgs.iproute2
+    pkgs.postgresql
+    pkgs.qemu_kvm
+  ];
+}

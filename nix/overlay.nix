@@ -1,0 +1,4 @@
+# nslab on top of nixpkgs.
+final: _prev: {
+  nslab = final.callPackage ./package.nix { };
+}
