@@ -1,4 +1,5 @@
-# The outputs of the flake. Each part is a file beside this one; the scenarios are those of soak/scenarios, by their names.
+# The outputs of the flake. Each part is a file beside this one; the scenarios are those of soak/scenarios, by their
+# names.
 { self, nixpkgs }:
 let
   # QEMU's microvm machine and the guests' kernel are x86's; the addon itself is not.

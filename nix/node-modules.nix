@@ -1,7 +1,8 @@
-# node_modules as `npm ci --ignore-scripts` makes it, from package-lock.json: a fixed-output derivation a package, fetched by
-# `npm pack` from npm's own default registry or the configured one, checked by the lock file's integrity; and one derivation
-# that unpacks them to their places. The output holds a folder node_modules, for a package is looked for in folders of that
-# name above where it really lies. `production`: without what only building and testing need.
+# node_modules as `npm ci --ignore-scripts` makes it, from package-lock.json: a fixed-output derivation a package,
+# fetched by `npm pack` from npm's own default registry or the configured one, checked by the lock file's integrity;
+# and one derivation that unpacks them to their places. The output holds a folder node_modules, for a package is
+# looked for in folders of that name above where it really lies. `production`: without what only building and testing
+# need.
 {
   lib,
   stdenvNoCC,

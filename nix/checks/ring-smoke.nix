@@ -1,4 +1,5 @@
-# A ring of 20 nodes in a microVM of this machine, judged. The run folder is the output. Needs KVM: emulation would say less.
+# A ring of 20 nodes in a microVM of this machine, judged. The run folder is the output. Needs KVM: emulation would
+# say less.
 { pkgs, ... }:
 pkgs.runCommand "nslab-ring-smoke"
   {

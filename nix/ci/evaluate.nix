@@ -1,5 +1,5 @@
-# Everything that the flake says, evaluated with the stand-in for nixpkgs: what a misspelt name, a missing file or a wrong
-# option would show in. nix-instantiate --eval --strict --json --argstr flake DIR nix/ci/evaluate.nix
+# Everything that the flake says, evaluated with the stand-in for nixpkgs: what a misspelt name, a missing file or a
+# wrong option would show in. nix-instantiate --eval --strict --json --argstr flake DIR nix/ci/evaluate.nix
 { flake }:
 let
   nixpkgs = (import ./stub/flake.nix).outputs { self = nixpkgs; };

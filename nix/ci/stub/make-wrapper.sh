@@ -1,6 +1,6 @@
 #!/bin/bash
-# makeWrapper PROGRAM WRAPPER [--add-flags WORDS] [--set NAME VALUE] [--prefix NAME SEPARATOR VALUE]…: a script that starts
-# PROGRAM so. The three options that nslab's package uses.
+# makeWrapper PROGRAM WRAPPER [--add-flags WORDS] [--set NAME VALUE] [--prefix NAME SEPARATOR VALUE]…: a script that
+# starts PROGRAM so. The three options that nslab's package uses.
 set -eu
 program=$1 wrapper=$2
 shift 2
