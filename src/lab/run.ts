@@ -23,6 +23,7 @@ import { Hosts } from './hosts.ts'
 import type { KeptVms } from './keep-vms.ts'
 import { LabSocket } from './lab-socket.ts'
 import { chooseLevel, type LevelChoice } from './level.ts'
+import { teardownLimitS } from './levels.ts'
 import { type LiveRegistration, registerLiveRun } from './live-runs.ts'
 import { type Here, LocalGround } from './local-ground.ts'
 import { LocalSite } from './local-site.ts'
@@ -269,7 +270,7 @@ async function finish(context: RunContext, holdings: Holdings, options: RunOptio
   const { ground, course, local, remaining, found } = holdings
   const { crew } = course
   const { hurried } = options
-  const deadlineS = (): number => (hurried.aborted ? 0 : context.plan.scenario.run.teardownDeadlineS)
+  const deadlineS = (): number => (hurried.aborted ? 0 : teardownLimitS(context))
   // Commands of people in the guests would count as the run's.
   await attempts.take(() => holdings.lab?.close('ends, or is kept, with its run: nslab vms'), undefined)
   const nothing = { facts: {}, remaining: [] }

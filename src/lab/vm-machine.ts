@@ -7,6 +7,7 @@ import type { RunningVm } from '../vm/spec.ts'
 import type { RunContext } from './context.ts'
 import { KeptVms } from './keep-vms.ts'
 import type { LabVm } from './lab-socket.ts'
+import { teardownLimitS } from './levels.ts'
 import type { HostPlan, Plan } from './plan-types.ts'
 import { parseMeminfo, parseSmapsRollupPss, readOrNull } from './proc.ts'
 import type { VmSite } from './vm-site.ts'
@@ -43,15 +44,16 @@ export function labVmOf({ host, vm, guest, how, since }: Machine, { fleets }: Pl
 /** VMs that are the run's no more: no site of it, and not watched. They keep what joins them. */
 export async function keepMachines(
   machines: readonly Machine[],
-  { plan, runId }: RunContext,
+  context: RunContext,
   segment: VmSegment | null,
 ): Promise<KeptVms> {
+  const { plan, runId } = context
   await Promise.all(machines.map(({ site }) => site.end()))
   for (const { guest } of machines) guest.clock.stop()
   return new KeptVms({
     vms: machines.map(machine => ({ vm: machine.vm, lab: labVmOf(machine, plan, true) })),
     segment,
     runId,
-    deadlineS: plan.scenario.run.teardownDeadlineS,
+    deadlineS: teardownLimitS(context),
   })
 }

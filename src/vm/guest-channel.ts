@@ -74,6 +74,8 @@ export class GuestChannel {
   #greet: (hello: Hello) => void = () => {}
   #heardMs = 0
   #isSilent = false
+  /** Who waits, each within a deadline of its own, for something that takes a guest's voice away. */
+  #excuses = 0
   #watch: NodeJS.Timeout | null = null
 
   constructor(options: GuestChannelOptions) {
@@ -120,6 +122,15 @@ export class GuestChannel {
     this.#hello = hello
     this.#startWatch()
     return hello
+  }
+
+  /** The guest may be silent, until the returned function is called: who waits for it has a deadline of its own. */
+  excuseSilence(): () => void {
+    this.#excuses++
+    return () => {
+      this.#excuses--
+      this.#heardMs = performance.now()
+    }
   }
 
   /** Resolves when the guest has booted again and its agent speaks; rejects when the channel ends before. */
@@ -256,7 +267,7 @@ export class GuestChannel {
     if (onSilent === undefined || silentAfterS === undefined || this.#watch !== null) return
     this.#watch = setInterval(() => {
       const silentS = (performance.now() - this.#heardMs) / 1000
-      if (this.#isSilent || silentS < silentAfterS) return
+      if (this.#isSilent || this.#excuses > 0 || silentS < silentAfterS) return
       this.#isSilent = true
       onSilent(silentS)
     }, silentAfterS * 250).unref()

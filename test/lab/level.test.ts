@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Scenario } from '../../src/config/types.ts'
 import { chooseLevel, sizeNotes } from '../../src/lab/level.ts'
+import { DEADLINE_SCALE, teardownLimitS } from '../../src/lab/levels.ts'
 
 const hosts = (given: readonly string[], vcpus = 2): Pick<Scenario, 'hosts'> =>
   ({ hosts: { on: 'host', given, vcpus }, run: {} }) as unknown as Scenario
@@ -13,6 +14,15 @@ t.test('what is only of microVMs is named where there are none', async t => {
   ])
   const choice = await chooseLevel(hosts(['cold']) as Scenario, async () => {})
   t.match(choice, { level: 'host', notes: [/^hosts\.cold has/] })
+})
+
+t.test('a teardown may take as much longer as an emulated processor does', async t => {
+  const plan = { scenario: { run: { teardownDeadlineS: 30 } } as Scenario }
+  t.same(
+    (['host', 'kvm', 'tcg'] as const).map(level => teardownLimitS({ plan, level })),
+    [30, 30, 30 * DEADLINE_SCALE.tcg],
+  )
+  t.ok(DEADLINE_SCALE.tcg > 1)
 })
 
 t.test('more processors than the machine has are told', async t => {

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { NslabError } from '../../src/base/errors.ts'
 import { Agent } from '../../src/lab/agent/agent.ts'
 import { ownMachine } from '../../src/lab/agent/machine.ts'
-import type { GuestNotice } from '../../src/protocol/guest.ts'
+import type { GuestNotice, Hello } from '../../src/protocol/guest.ts'
 import { rebootGuest } from '../../src/vm/guest.ts'
 import { GuestChannel } from '../../src/vm/guest-channel.ts'
 import { GuestClock } from '../../src/vm/guest-clock.ts'
@@ -244,6 +244,39 @@ t.test('a silence is told once; a word ends it', async t => {
   await second
   t.equal(silences.length, 2)
   clearInterval(alive)
+  near.destroy()
+  await agent.ended
+})
+
+t.test('a silence that is excused is not told, and one after it is', async t => {
+  const [far, near] = await socketPair()
+  const machine = new RememberingMachine()
+  const agent = new Agent({ stream: far, machine, openKernelLog: () => null, heartbeatS: 3600, folder: '/nowhere' })
+  const silences: number[] = []
+  const channel = new GuestChannel({
+    vm: 'vm1',
+    stream: near,
+    silentAfterS: 0.05,
+    onSilent: silentS => void silences.push(silentS),
+  })
+  await channel.begin(10)
+  const ends = [channel.excuseSilence(), channel.excuseSilence()]
+  silences.length = 0
+  await new Promise(resolve => setTimeout(resolve, 300))
+  ends.pop()?.()
+  await new Promise(resolve => setTimeout(resolve, 200))
+  t.same(silences, [], 'as long as anybody excuses it')
+  ends.pop()?.()
+  while (silences.length === 0) await new Promise(resolve => setTimeout(resolve, 10))
+  t.ok((silences[0] ?? 0) < 5, 'counted from the end of the last excuse')
+
+  // This one never comes back, and has all of its time for that.
+  const clock = new GuestClock(async () => 0n, systemClock)
+  await channel.call('clock', {})
+  silences.length = 0
+  const guest = { channel, clock, hello: channel.hello as Hello, readyS: 0 }
+  await t.rejects(rebootGuest(guest, { deadlineS: 0.5 }), { code: 'DEADLINE' })
+  t.same(silences, [])
   near.destroy()
   await agent.ended
 })
