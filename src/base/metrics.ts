@@ -1,14 +1,9 @@
 // The metrics a run can report and a gate can ask for. Names end in their unit and are a contract: the list only grows.
 
-export type MetricUnit = 's' | 'bytes' | 'count' | 'ratio' | 'per_s'
+import { type Metric, metric } from './metric.ts'
+import { soakMetrics } from './soak-metrics.ts'
 
-export interface Metric {
-  readonly name: string
-  readonly unit: MetricUnit
-  readonly meaning: string
-}
-
-const metric = (name: string, unit: MetricUnit, meaning: string): Metric => ({ name, unit, meaning })
+export type { Metric, MetricUnit } from './metric.ts'
 
 export const metrics: readonly Metric[] = [
   metric('nodes_count', 'count', 'nodes that the controller saw wired'),
@@ -68,6 +63,7 @@ export const metrics: readonly Metric[] = [
   metric('clock_error_s', 's', 'by how much the times of events of microVMs may be off'),
   metric('warnings_count', 'count', 'warnings'),
   metric('errors_count', 'count', 'errors'),
+  ...soakMetrics,
 ]
 
 export const metricByName: ReadonlyMap<string, Metric> = new Map(metrics.map(each => [each.name, each]))

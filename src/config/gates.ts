@@ -6,19 +6,21 @@ import { nearestOf } from './nearest.ts'
 import type { Problems } from './problems.ts'
 import type { GateConfig, Level } from './types.ts'
 import { parseDuration, parseSize } from './units.ts'
+import { secondsOf } from './values.ts'
 
 export interface GateTable {
   readonly name?: string | undefined
   readonly metric: string
   readonly require: string
   readonly levels?: readonly Level[] | undefined
+  readonly min_hold?: string | undefined
 }
 
 const REQUIRE_LIMIT = 'an operator (<=, <, >=, >, ==, !=) and a number, as in "<= 3" or "<= 1 + 0.005 * nodes"'
 
 /**
  * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, `nodes`, and `<number> * nodes`, where
- * `nodes` is how many the topology has; metrics in _s take durations, those in _bytes sizes in place of numbers.
+ * `nodes` is how many the topology has; metrics in _s take durations, those in _bytes and _bytes_per_h sizes.
  */
 export function parseRequire(
   text: string,
@@ -49,7 +51,8 @@ function parseNumber(text: string, metric: string): number | null {
     return Number.isFinite(number) ? number : null
   }
   const unit = metricByName.get(metric)?.unit
-  return unit === 's' ? parseDuration(text) : unit === 'bytes' ? parseSize(text) : null
+  if (unit === 's') return parseDuration(text)
+  return unit === 'bytes' || unit === 'bytes_per_h' ? parseSize(text) : null
 }
 
 /** Reads the gates that stand at `path`. A gate's name is its metric's unless it has one; names are unique. */
@@ -84,6 +87,14 @@ export function readGates(
       problems.mustBe([...at, 'require'], table.require, REQUIRE_LIMIT)
       return []
     }
-    return [{ name, metric: table.metric, ...require, ...(table.levels === undefined ? {} : { levels: table.levels }) }]
+    return [
+      {
+        name,
+        metric: table.metric,
+        ...require,
+        ...(table.levels === undefined ? {} : { levels: table.levels }),
+        ...(table.min_hold === undefined ? {} : { minHoldS: secondsOf(table.min_hold) }),
+      },
+    ]
   })
 }

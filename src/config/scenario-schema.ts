@@ -71,6 +71,8 @@ export const shellSchema = v.object({
         metric: text(100),
         require: text(100),
         levels: v.optional(v.array(level)),
+        /** Growth shows in long runs only: a run with a shorter `run.hold` is not held to this gate. */
+        min_hold: v.optional(duration),
       }),
     ),
     [],

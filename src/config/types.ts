@@ -88,6 +88,8 @@ export interface GateConfig {
   readonly limit: number
   /** Absent: every level. */
   readonly levels?: readonly Level[]
+  /** Only for runs that hold (churn) so long or longer; absent: all. */
+  readonly minHoldS?: number
 }
 
 /** Something done to hosts of a run while it holds, or to a process of a soak while it churns, and undone again. */

@@ -1,7 +1,7 @@
 // A gate holds one metric against one limit. What was not proven is unknown, never a pass.
 
 import type { GateConfig, Level } from '../config/types.ts'
-import type { Metric, Metrics, Reading } from './metrics.ts'
+import type { Metric, Metrics, Reading } from './metric.ts'
 import type { GateVerdict } from './types.ts'
 import { unitOf } from './units.ts'
 
@@ -14,8 +14,15 @@ const comparisons: Readonly<Record<GateConfig['operator'], (observed: number, li
   '!=': (observed, limit) => observed !== limit,
 }
 
-/** Judges one gate. A crash in here is an unknown verdict. `level` is null where the run did not say it. */
-export function judgeGate(gate: GateConfig, metrics: Metrics, level: Level | null): GateVerdict {
+/** What of a run a gate may be bound to. */
+export interface GateRun {
+  /** Null where the run did not say it. */
+  readonly level: Level | null
+  readonly holdS: number
+}
+
+/** Judges one gate. A crash in here is an unknown verdict. */
+export function judgeGate(gate: GateConfig, metrics: Metrics, run: GateRun): GateVerdict {
   const frame = {
     name: String(gate?.name),
     observed: null,
@@ -23,7 +30,7 @@ export function judgeGate(gate: GateConfig, metrics: Metrics, level: Level | nul
     unit: unitOf(String(gate?.metric)),
   }
   try {
-    return { ...frame, ...verdictOf(gate, metrics, level) }
+    return { ...frame, ...verdictOf(gate, metrics, run) }
   } catch (error) {
     return {
       ...frame,
@@ -35,13 +42,16 @@ export function judgeGate(gate: GateConfig, metrics: Metrics, level: Level | nul
 
 type Outcome = Pick<GateVerdict, 'verdict' | 'evidence'> & { readonly observed?: number }
 
-function verdictOf(gate: GateConfig, metrics: Metrics, level: Level | null): Outcome {
+function verdictOf(gate: GateConfig, metrics: Metrics, { level, holdS }: GateRun): Outcome {
   if (gate.levels && level === null) return { verdict: 'unknown', evidence: 'the level of the run is not known' }
   if (gate.levels && level && !gate.levels.includes(level)) {
     return {
       verdict: 'not_applicable',
       evidence: `holds at level ${gate.levels.join(', ')}; this run was at level ${level}`,
     }
+  }
+  if (gate.minHoldS !== undefined && holdS < gate.minHoldS) {
+    return { verdict: 'not_applicable', evidence: `holds for ${gate.minHoldS} s or longer; this run, ${holdS} s` }
   }
   const holds = comparisons[gate.operator]
   if (!holds || !Number.isFinite(gate.limit)) return { verdict: 'unknown', evidence: 'the gate itself is not valid' }
@@ -51,6 +61,9 @@ function verdictOf(gate: GateConfig, metrics: Metrics, level: Level | null): Out
   if (!Number.isFinite(metric.value)) return { verdict: 'unknown', evidence: `${gate.metric} is ${metric.value}` }
   const passes = holds(metric.value, gate.limit)
   const dissenter = metric.others.find(other => holds(other.value, gate.limit) !== passes)
+  const { doubt } = metric
+  if (doubt && (passes || doubt.of === 'both'))
+    return { verdict: 'unknown', observed: metric.value, evidence: `${doubt.why}; ${metric.evidence}` }
   if (dissenter) return { verdict: 'unknown', observed: metric.value, evidence: disagreement(metric, dissenter) }
   return { verdict: passes ? 'pass' : 'fail', observed: metric.value, evidence: metric.evidence }
 }

@@ -15,6 +15,7 @@ import {
   planSchema,
   sampleSchema,
 } from './schemas.ts'
+import { readSoak } from './soak/read.ts'
 import type { Damage, Environment, History, LedgerEntry, LinkListing, Outcome, Sample } from './types.ts'
 
 const NEWLINE = 0x0a
@@ -33,14 +34,17 @@ export function readHistory(folder: string): History {
   const plan = readPlan(join(folder, 'plan.json'))
   const environment = readDocument(folder, 'environment.json', environmentSchema, damage) as Environment | null
   const outcome = readDocument(folder, 'outcome.json', outcomeSchema, damage) as Outcome | null
+  const events = readLines(folder, 'events.ndjson', eventSchema, damage) as unknown as RunEvent[]
+  const soak = readSoak(folder, plan, events, damage)
   return {
     plan,
     environment: environment ?? unknownEnvironment,
-    events: readLines(folder, 'events.ndjson', eventSchema, damage) as unknown as RunEvent[],
+    events,
     samples: readLines(folder, 'samples.ndjson', sampleSchema, damage) as Sample[],
     ledger: readLines(folder, 'ledger.ndjson', ledgerSchema, damage) as LedgerEntry[],
     links: readLines(folder, 'links.ndjson', linksSchema, damage) as unknown as LinkListing[],
     outcome,
+    ...(soak === null ? {} : { soak }),
     damage,
   }
 }

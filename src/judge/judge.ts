@@ -3,7 +3,8 @@
 import type { Plan } from '../lab/plan-types.ts'
 import { digestOf } from './digest.ts'
 import { judgeGate } from './gates.ts'
-import { computeMetrics, type Metrics } from './metrics.ts'
+import type { Metrics } from './metric.ts'
+import { computeMetrics } from './metrics.ts'
 import { notesOf } from './notes.ts'
 import { readPhases } from './phases.ts'
 import { readTimeline } from './timeline.ts'
@@ -17,7 +18,9 @@ export function judge(history: History): Report {
   const { phases, open } = readPhases(history.events)
   const metrics = computeMetrics(history)
   const level = environment.run_id === '' ? null : environment.level
-  const gates = plan.scenario.gates.map(gate => judgeGate(gate, metrics, level))
+  const gates = plan.scenario.gates.map(gate =>
+    judgeGate(gate, metrics, { level, holdS: plan.scenario.run?.holdS ?? 0 }),
+  )
   const error = errorOf(history, open.at(-1))
   const body: Omit<Report, 'digest'> = {
     schema: 'nslab.report/1',

@@ -3,28 +3,14 @@
 
 import type { Plan } from '../lab/plan-types.ts'
 import { faultsCount, faultsFeltCount, rowsKeptCount } from './fault-metrics.ts'
+import { known, type Metric, type Metrics, unknown } from './metric.ts'
 import { heldMemoryNoise } from './noise.ts'
 import { rssAtWired, threadsMost } from './process-metrics.ts'
 import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof-metrics.ts'
+import { computeSoakMetrics } from './soak/metrics.ts'
 import { readTimeline, type Timeline } from './timeline.ts'
 import type { History } from './types.ts'
 import { toNanosecond, unitOf } from './units.ts'
-
-export interface Reading {
-  readonly value: number
-  /** Where the value was read, as a sentence for the report. */
-  readonly evidence: string
-}
-
-export type Metric =
-  | ({
-      readonly known: true
-      /** What other observers saw; a gate that would judge these differently proves nothing. */
-      readonly others: readonly Reading[]
-    } & Reading)
-  | { readonly known: false; readonly why: string }
-
-export type Metrics = Readonly<Record<string, Metric>>
 
 /** What a metric is made from. */
 interface Facts {
@@ -34,14 +20,6 @@ interface Facts {
   readonly proofs: Proofs
   readonly measured: (name: string) => Metric
 }
-
-const unknown = (why: string): Metric => ({ known: false, why })
-const known = (value: number, evidence: string, others: readonly Reading[] = []): Metric => ({
-  known: true,
-  value,
-  evidence,
-  others,
-})
 
 /** Name → how it is derived. What only the run could measure comes from outcome.json. */
 const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
@@ -101,8 +79,20 @@ const measuredOnly = new Set([
 ])
 const sampled = new Set(['dataplane_rss_bytes', 'controller_rss_bytes', 'threads_count', 'controller_threads_count'])
 
-/** Names of the metrics that every run has, known or not. */
+/** Names of the metrics that every run of a fleet has, known or not. */
 export const metricNames: readonly string[] = Object.keys(derivations)
+
+/** Those of them that a soak has, too. */
+const soakHas: readonly string[] = [
+  'memory_before_bytes',
+  'database_rss_bytes',
+  'teardown_s',
+  'residue_count',
+  'database_losses_count',
+  'faults_count',
+  'warnings_count',
+  'errors_count',
+]
 
 /**
  * Computes all metrics. Never throws: a derivation that crashes makes its metric unknown. Metrics of outcome.json that
@@ -120,12 +110,14 @@ export function computeMetrics(history: History): Metrics {
     return metrics
   }
   for (const [name, derive] of Object.entries(derivations)) {
+    if (history.soak && !soakHas.includes(name)) continue
     try {
       metrics[name] = distrustDamage(history, name, agreeing(facts, name, derive(facts)))
     } catch (error) {
       metrics[name] = crashed(error)
     }
   }
+  if (history.soak) Object.assign(metrics, computeSoakMetrics(history, history.soak))
   for (const name of Object.keys(history.outcome?.metrics ?? {})) metrics[name] ??= facts.measured(name)
   return metrics
 }

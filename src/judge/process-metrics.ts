@@ -1,6 +1,6 @@
 // What the sampler saw of a process: the second observer beside what the run measured itself.
 
-import type { Metric } from './metrics.ts'
+import type { Metric } from './metric.ts'
 import type { Timeline } from './timeline.ts'
 import type { Sample } from './types.ts'
 

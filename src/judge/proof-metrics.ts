@@ -2,7 +2,7 @@
 
 import type { Plan } from '../lab/plan-types.ts'
 import { type LinkFacts, plannedCrossings, readLinks, sharedAddresses } from './link-proof.ts'
-import type { Metric } from './metrics.ts'
+import type { Metric } from './metric.ts'
 import { proofsOf, readWalk, type WalkFacts } from './ring-proof.ts'
 import type { History } from './types.ts'
 import { toNanosecond } from './units.ts'

@@ -78,6 +78,8 @@ export const sampleSchema = v.looseObject({
   memory_total_bytes: count,
   load_1m: finite,
   pressure: v.nullable(v.looseObject({ cpu_some: finite, memory_some: finite, io_some: finite })),
+  cpu: v.nullish(v.looseObject({ steal_s: finite, total_s: finite })),
+  kernel_namespaces_count: v.nullish(count),
   processes: v.array(
     v.looseObject({
       name: v.string(),

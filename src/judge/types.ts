@@ -3,6 +3,7 @@
 import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import type { LinkEnd } from '../protocol/steering.ts'
+import type { SoakFacts } from './soak/read.ts'
 
 /** A line of samples.ndjson. */
 export interface Sample {
@@ -14,6 +15,10 @@ export interface Sample {
   readonly load_1m: number
   /** Pressure-stall averages over 10 s, percent of time; null where the kernel has none. */
   readonly pressure: { readonly cpu_some: number; readonly memory_some: number; readonly io_some: number } | null
+  /** Of all processors since boot: time that others had of them (steal), and all time. Null: the kernel does not say. */
+  readonly cpu?: { readonly steal_s: number; readonly total_s: number } | null
+  /** Network namespaces that this kernel has, removed ones whose memory is still in use too; null: it may not be asked. */
+  readonly kernel_namespaces_count?: number | null
   readonly processes: readonly {
     readonly name: string
     readonly pid: number
@@ -108,6 +113,8 @@ export interface History {
   readonly outcome: Outcome | null
   /** Empty where the run did not prove its links; absent in data of before there was such a proof. */
   readonly links?: readonly LinkListing[]
+  /** Of a soak: what churn did and the observer saw, read in passing. */
+  readonly soak?: SoakFacts
   /** What could not be read back; absent or empty for a whole folder. Figures from a damaged file are not trusted. */
   readonly damage?: readonly Damage[]
 }

@@ -1,8 +1,10 @@
 // The unit of a metric is the end of its name.
 
-/** "s", "bytes", "1/s", "count" or "ratio"; empty where the name ends in none of them. */
+/** "s", "h", "bytes", "count", "ratio", "1/s", "1/h" or "bytes/h"; empty where the name ends in none of them. */
 export function unitOf(metric: string): string {
   if (metric.endsWith('_per_s')) return '1/s'
+  if (metric.endsWith('_per_h')) return metric.endsWith('_bytes_per_h') ? 'bytes/h' : '1/h'
+  if (metric.endsWith('_h')) return 'h'
   if (metric.endsWith('_s')) return 's'
   return /_(bytes|count|ratio)$/.exec(metric)?.[1] ?? ''
 }

@@ -70,6 +70,24 @@ export function parseLoad1m(text: string): number {
   return Number(text.split(' ')[0])
 }
 
+/** /proc/stat: of all processors since boot, time that a hypervisor gave to others, and all time. Null without it. */
+export function parseCpuTimes(text: string): { readonly steal_s: number; readonly total_s: number } | null {
+  const fields = /^cpu +(.*)$/m.exec(text)?.[1]?.split(' ').map(Number)
+  if (fields === undefined) return null
+  // The eighth is steal; guests' time, the last two, is in the first two already.
+  const total = fields.slice(0, 8).reduce((sum, ticks) => sum + ticks, 0)
+  return { steal_s: (fields[7] ?? 0) / TICKS_PER_S, total_s: total / TICKS_PER_S }
+}
+
+/**
+ * /proc/slabinfo, for root alone: network namespaces in memory, those too that are removed and not yet freed. The kernel
+ * counts by whole slabs while processors hold them: a few more than there are. Null where it is not told.
+ */
+export function parseNamespaces(text: string): number | null {
+  const count = /^net_namespace +(\d+)/m.exec(text)?.[1]
+  return count === undefined ? null : Number(count)
+}
+
 /** /proc/PID/smaps_rollup: proportional set size, shared pages divided by those who share them. */
 export function parseSmapsRollupPss(text: string): number {
   return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB

@@ -4,7 +4,16 @@
 import { readdirSync, statSync } from 'node:fs'
 import { type Clock, secondsSince } from '../base/clock.ts'
 import type { Sample } from '../judge/types.ts'
-import { parseLoad1m, parseMeminfo, parsePressureSome, parseStatus, readOrNull, readStat } from './proc.ts'
+import {
+  parseCpuTimes,
+  parseLoad1m,
+  parseMeminfo,
+  parseNamespaces,
+  parsePressureSome,
+  parseStatus,
+  readOrNull,
+  readStat,
+} from './proc.ts'
 
 export interface SampledProcess {
   readonly name: string
@@ -48,6 +57,8 @@ export function takeSample(options: Pick<SamplerOptions, 'processes' | 'clock' |
     memory_total_bytes: memory.MemTotal ?? 0,
     load_1m: parseLoad1m(readOrNull('/proc/loadavg') ?? '0'),
     pressure: readPressure(),
+    cpu: parseCpuTimes(readOrNull('/proc/stat') ?? ''),
+    kernel_namespaces_count: parseNamespaces(readOrNull('/proc/slabinfo') ?? ''),
     processes: options.processes().flatMap(sampleProcess),
   }
 }

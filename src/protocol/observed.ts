@@ -52,12 +52,16 @@ export type ObservedLine =
     }
   | {
       readonly is: 'polled'
+      /** When it began. */
       readonly t_s: number
       readonly poll: number
       readonly took_s: number
       readonly first_of: string | null
       readonly namespaces_count: number
-      /** As the observer counts them, and as they reached its sink. */
+      /**
+       * As the observer counts them, those that it dropped too, and as they reached its sink, those there more than once
+       * counted as often. So sent − dropped − (stored − doubled) were lost.
+       */
       readonly rows_sent_count: number
       readonly rows_stored_count: number
       readonly rows_doubled_count: number

@@ -38,7 +38,9 @@ export function formatCount(count: number): string {
 export function formatValue(value: number, unit: string): string {
   if (unit === 's') return formatSeconds(value)
   if (unit === 'bytes') return formatBytes(value)
-  if (unit === '1/s') return `${formatCount(value)} /s`
+  if (unit === 'bytes/h') return `${formatBytes(value)}/h`
+  if (unit === '1/s' || unit === '1/h') return `${formatCount(value)} ${unit.slice(1)}`
+  if (unit === 'h') return `${significant(value)} h`
   return formatCount(value)
 }
 

@@ -36,6 +36,7 @@ t.test('limits may grow with the number of nodes', t => {
 t.test('units fit the metric', t => {
   t.equal(parseRequire('<= 1m30s', 'total_s', 1)?.limit, 90)
   t.equal(parseRequire('<= 600 kB', 'memory_per_node_bytes', 1)?.limit, 600_000)
+  t.equal(parseRequire('<= 1 MB', 'observer_rss_slope_upper_bytes_per_h', 1)?.limit, 1e6)
   t.equal(parseRequire('<= 600 kB', 'total_s', 1), null)
   t.equal(parseRequire('<= 2s', 'residue_count', 1), null)
   t.end()
@@ -83,4 +84,9 @@ t.test('unknown metrics, bad requirements, repeated names and empty levels are t
     ['gate[0].metric', 'gate[0].require', 'gate[1].levels', 'gate[2].metric', 'gate[3].name'],
   )
   t.end()
+})
+
+t.test('a gate may be for runs that hold long only', async t => {
+  const [gate] = read({ metric: 'total_s', require: '<= 3', min_hold: '30m' })
+  t.equal(gate?.minHoldS, 1800)
 })

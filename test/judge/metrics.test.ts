@@ -1,5 +1,6 @@
 import t from 'tap'
-import { computeMetrics, type Metric, metricNames } from '../../src/judge/metrics.ts'
+import type { Metric } from '../../src/judge/metric.ts'
+import { computeMetrics, metricNames } from '../../src/judge/metrics.ts'
 import type { History } from '../../src/judge/types.ts'
 import { withoutProof } from '../fixtures/proof.ts'
 import { historyOf, type RunData, ringRun } from '../fixtures/run-folder.ts'

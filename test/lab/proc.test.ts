@@ -7,8 +7,10 @@ import {
   isAlive,
   memoryUsedBytes,
   ownIdentity,
+  parseCpuTimes,
   parseLoad1m,
   parseMeminfo,
+  parseNamespaces,
   parsePressureSome,
   parseSmapsRollupPss,
   parseStat,
@@ -69,4 +71,15 @@ t.test('memory in use is what is not available', async t => {
   const used = memoryUsedBytes()
   t.ok(used > 0 && used < MemTotal, `${used} of ${MemTotal}`)
   t.match(bootId(), /^[0-9a-f-]{36}$/)
+})
+
+t.test('stolen time and all time are read, guests counted once', async t => {
+  const text = 'cpu  100 20 300 4000 50 6 7 80 90 9\ncpu0 1 1 1 1 1 1 1 1 1 1\n'
+  t.same(parseCpuTimes(text), { steal_s: 0.8, total_s: 45.63 })
+  t.equal(parseCpuTimes('intr 1 2 3\n'), null)
+})
+
+t.test('network namespaces are counted where the kernel tells', async t => {
+  t.equal(parseNamespaces('slabinfo - version: 2.1\nnet_namespace         70     84   4288    7    8 : x\n'), 70)
+  t.equal(parseNamespaces(''), null)
 })

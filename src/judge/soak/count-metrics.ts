@@ -1,0 +1,220 @@
+// Metrics of a soak that are counted: operations, namespaces, sockets, rows, polls, and the observer's own life.
+
+import type { NetnsKind } from '../../protocol/churn.ts'
+import { known, type Metric, type Reading, unknown } from '../metric.ts'
+import type { History } from '../types.ts'
+import { toNanosecond } from '../units.ts'
+import type { Finding, Findings } from './findings.ts'
+import { observerPids } from './processes.ts'
+import type { SoakFacts } from './read.ts'
+import { doneRatio, requestedOps } from './schedule.ts'
+import type { KindFacts } from './tally.ts'
+import { netnsKinds } from './truth.ts'
+
+export type Derive = (facts: SoakFacts, history: History) => Metric
+
+/** How often, and the first one as evidence. */
+const counted = (findings: Findings, of: string, others: readonly Reading[] = []): Metric =>
+  known(findings.count, findings.count === 0 ? `none ${of}` : firstOf(findings.count, findings.earliest), others)
+
+export function firstOf(count: number, findings: readonly Finding[]): string {
+  const [first] = findings
+  const at = first === undefined ? '' : `at ${first.t_s.toFixed(3)} s ${first.words}`
+  return count === 1 ? at : `the first of ${count}: ${at}`
+}
+
+const ofSum = (kinds: readonly KindFacts[], key: keyof KindFacts): number =>
+  kinds.reduce((sum, facts) => sum + facts[key], 0)
+
+/** Facts of the kinds that the observer can find. */
+function seeing({ tally, observer }: SoakFacts): KindFacts[] {
+  return netnsKinds.filter(kind => !observer.blindKinds.has(kind)).map(kind => tally.kinds[kind])
+}
+
+const notObserving = (facts: SoakFacts): Metric | null =>
+  facts.wasObserving
+    ? null
+    : unknown(facts.plan.observes ? 'the observer said nothing' : 'this observer does not say what it sees')
+
+function ratio(part: number, whole: number, of: string, findings: readonly Finding[]): Metric {
+  if (whole === 0) return unknown(`no ${of}, so nothing was judged`)
+  const words = `${part} of ${whole} ${of}`
+  return known(part / whole, part === whole ? words : `${words}; ${firstOf(whole - part, findings)}`)
+}
+
+function recallOf(facts: SoakFacts, kinds: readonly NetnsKind[]): Metric {
+  const { tally, plan } = facts
+  const judged = kinds.map(kind => tally.kinds[kind])
+  const missed = kinds.flatMap(kind => tally.missed[kind].earliest).sort((one, other) => one.t_s - other.t_s)
+  const of = `namespaces that lived ${plan.minLifeS} s or longer were found`
+  return notObserving(facts) ?? ratio(ofSum(judged, 'seen'), ofSum(judged, 'judged'), of, missed)
+}
+
+function kindRecall(facts: SoakFacts, kind: NetnsKind): Metric {
+  if (facts.observer.blindKinds.has(kind))
+    return unknown(`a declared blind spot: ${facts.tally.kinds[kind].judged} namespaces of kind ${kind} are not judged`)
+  return recallOf(facts, [kind])
+}
+
+function socketRecall(facts: SoakFacts): Metric {
+  const kinds = netnsKinds.filter(kind => !facts.observer.blindKinds.has(kind))
+  const judged = seeing(facts)
+  const missed = kinds.flatMap(kind => facts.tally.missedSockets[kind].earliest)
+  missed.sort((one, other) => one.t_s - other.t_s)
+  const seen = ofSum(judged, 'socketsSeen')
+  const of = 'sockets that were there throughout a whole poll were seen'
+  return notObserving(facts) ?? ratio(seen, ofSum(judged, 'socketsJudged'), of, missed)
+}
+
+function precision(facts: SoakFacts): Metric {
+  const { foundTrueCount, foundBefore, foundFalse } = facts.tally
+  const truly = foundTrueCount + foundBefore.count
+  const of = `namespaces found truly were, ${foundBefore.count} of them there before churning`
+  return notObserving(facts) ?? ratio(truly, truly + foundFalse.count, of, foundFalse.earliest)
+}
+
+function socketPrecision(facts: SoakFacts): Metric {
+  const { socketsMatchedCount: matched, falseSockets } = facts.tally
+  const of = "sockets seen under churn's namespaces truly were there"
+  return notObserving(facts) ?? ratio(matched, matched + falseSockets.count, of, falseSockets.earliest)
+}
+
+/** What the sockets' own counts of rows say, beside what the polls say; equal, or the doubled ones left out: no news. */
+function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
+  const { rowsStoredCount, rowsSentCount, rowsDoubled, rowsDropped } = polls
+  if (rowsSeenCount === rowsStoredCount || rowsSeenCount === rowsStoredCount - rowsDoubled.count) return []
+  const lost = Math.max(0, rowsSentCount - rowsDropped.count - rowsSeenCount)
+  return [{ value: lost, evidence: `the rows of all sockets together: ${rowsSeenCount}` }]
+}
+
+const pollsOf = (facts: SoakFacts, metric: () => Metric): Metric =>
+  notObserving(facts) ?? (facts.polls.wholeCount === 0 ? unknown('no poll of all namespaces ended') : metric())
+
+/** The kernel's own record: of guests it is in the events. */
+function oomKills({ observer }: SoakFacts, { events }: History): Metric {
+  const told = events.filter(
+    event => event.kind === 'kernel_message' && /out of memory: killed process|oom-kill:/i.test(event.message),
+  )
+  if (observer.oomKills.count >= told.length) return counted(observer.oomKills, 'was killed for want of memory')
+  return known(told.length, `the kernel's log, first at ${told[0]?.t_s.toFixed(3)} s`)
+}
+
+/**
+ * Neither source can see a process that was not there, so the one that saw more is right: the soak program may miss a
+ * restart within the observer's own command, and samples one that ended soon.
+ */
+function starts({ observer }: SoakFacts, { samples }: History): Metric {
+  const pids = observerPids(samples)
+  const told = observer.starts
+  if (told.count === 0 && pids.length === 0) return unknown('no process of the observer was seen')
+  const later = told.count >= pids.length ? told.earliest.slice(1) : []
+  const [next] = later.length > 0 ? later : pids.slice(1)
+  const again = next === undefined ? '' : `; again at ${next.t_s.toFixed(3)} s`
+  return known(
+    Math.max(told.count, pids.length),
+    `${told.count} told by the soak program, ${pids.length} seen in samples${again}`,
+  )
+}
+
+/** Each process but a last one that still runs has ended: what nobody told of was not wanted. */
+function exits(facts: SoakFacts, history: History): Metric {
+  const started = starts(facts, history)
+  const { exits: told, unwantedExits, lastStartS, lastExitS } = facts.observer
+  const lastSeenS = observerPids(history.samples).at(-1)?.t_s ?? Number.NEGATIVE_INFINITY
+  const running = lastExitS > Math.max(lastStartS, lastSeenS) ? 0 : 1
+  const untold = started.known ? Math.max(0, started.value - told.count - running) : 0
+  if (untold === 0 || !started.known) return counted(unwantedExits, 'ended unasked')
+  return known(unwantedExits.count + untold, `${started.evidence}; ${untold} ended untold`)
+}
+
+function left({ truth }: SoakFacts, { outcome }: History): Metric {
+  const value = truth.madeCount - truth.goneCount
+  const evidence = `${truth.madeCount} made, ${truth.goneCount} gone from the kernel`
+  const measured = outcome?.metrics.kernel_namespaces_left_count
+  const others = measured === undefined ? [] : [{ value: measured, evidence: 'counted by the run (outcome.json)' }]
+  return known(value, evidence, others)
+}
+
+function opsDone(facts: SoakFacts): Metric {
+  const { truth } = facts
+  const { end, doneCount, fillCount, failed } = truth
+  const told = end === null ? [] : [{ value: end.ops_count - fillCount - failed.count, evidence: "churn's last line" }]
+  return known(
+    doneCount,
+    `${requestedOps(facts)} were due; ${(100 * doneRatio(facts)).toFixed(1)} % began in time`,
+    told,
+  )
+}
+
+const perS = (count: number, { churned }: SoakFacts, of: string): Metric => {
+  if (churned === null || churned.toS <= churned.fromS) return unknown('churning took no time')
+  const tookS = churned.toS - churned.fromS
+  return known(count / tookS, `${count} ${of} in ${tookS.toFixed(3)} s`)
+}
+
+export const churnCounts: Readonly<Record<string, Derive>> = {
+  churn_ops_count: opsDone,
+  churn_ops_per_s: facts => perS(facts.truth.doneCount, facts, 'operations'),
+  churn_ops_requested_per_s: facts => perS(requestedOps(facts), facts, 'operations due'),
+  churn_failed_count: ({ truth }) => counted(truth.failed, 'was refused'),
+  namespaces_made_count: ({ truth }) => known(truth.madeCount, `${truth.fillCount} of them by the first fill`),
+  namespaces_live_max_count: ({ truth }) => known(truth.living().most, 'from their existence to their drop'),
+  kernel_namespaces_left_count: left,
+}
+
+/** What both files are needed for. */
+export const joinedCounts: Readonly<Record<string, Derive>> = {
+  netns_judged_count: facts =>
+    notObserving(facts) ?? known(ofSum(seeing(facts), 'judged'), `lived ${facts.plan.minLifeS} s or longer`),
+  netns_recall_ratio: facts =>
+    recallOf(
+      facts,
+      netnsKinds.filter(kind => !facts.observer.blindKinds.has(kind)),
+    ),
+  ...Object.fromEntries(
+    netnsKinds.map(kind => [`netns_recall_${kind}_ratio`, (facts: SoakFacts) => kindRecall(facts, kind)]),
+  ),
+  netns_precision_ratio: precision,
+  netns_blind_count: facts => {
+    const blind = netnsKinds.filter(kind => facts.observer.blindKinds.has(kind))
+    const count = ofSum(
+      blind.map(kind => facts.tally.kinds[kind]),
+      'judged',
+    )
+    return notObserving(facts) ?? known(count, blind.length === 0 ? 'no kind is declared' : `of ${blind.join(', ')}`)
+  },
+  sockets_judged_count: facts =>
+    notObserving(facts) ??
+    known(
+      ofSum(seeing(facts), 'socketsJudged'),
+      `${facts.tally.socketsUnjudgedCount} more were there throughout no whole poll`,
+    ),
+  socket_recall_ratio: socketRecall,
+  socket_precision_ratio: socketPrecision,
+  sockets_misattributed_count: facts =>
+    notObserving(facts) ?? counted(facts.tally.suspects.misattributed, 'was seen under another namespace'),
+}
+
+export const observedCounts: Readonly<Record<string, Derive>> = {
+  rows_sent_count: f => pollsOf(f, () => known(f.polls.rowsSentCount, 'polled lines')),
+  rows_stored_count: f => pollsOf(f, () => known(f.polls.rowsStoredCount, 'polled lines')),
+  rows_lost_count: f => pollsOf(f, () => counted(f.polls.rowsLost, 'was lost', rowsElsewhere(f))),
+  rows_doubled_count: f => pollsOf(f, () => counted(f.polls.rowsDoubled, 'was doubled')),
+  rows_dropped_count: f => pollsOf(f, () => counted(f.polls.rowsDropped, 'was dropped')),
+  polls_count: f => pollsOf(f, () => known(f.polls.wholeCount, 'polled lines')),
+  poll_silence_max_s: f =>
+    pollsOf(f, () => {
+      if (f.churned === null) return unknown('churning never began')
+      const { lengthS, sinceS } = f.polls.silence(f.churned.fromS, f.churned.toS)
+      return known(toNanosecond(lengthS), `no poll ended from ${sinceS.toFixed(3)} s on`)
+    }),
+  dumps_incomplete_count: f => pollsOf(f, () => counted(f.polls.incomplete, 'was incomplete')),
+  observer_starts_count: starts,
+  observer_exits_count: exits,
+  oom_kills_count: oomKills,
+  log_matches_count: ({ observer }) => counted(observer.logMatches, 'was seen'),
+  unreadable_processes_max_count: ({ observer }) =>
+    observer.unreadableProcessesMax === null
+      ? unknown('the observer does not say')
+      : known(observer.unreadableProcessesMax, 'blind lines'),
+}

@@ -1,0 +1,214 @@
+// Truth and sightings put together by cookie, as both are read. A namespace is settled, and dropped from memory, once it
+// is gone, the observer has forgotten it (or never found it), and both files are GRACE_S beyond that: so lines may come
+// in any order within that time, and memory holds what lives, not what ever lived.
+
+import type { ChurnLine } from '../../protocol/churn.ts'
+import type { ObservedLine, SeenSocket } from '../../protocol/observed.ts'
+import type { Dropped, Made } from './truth.ts'
+
+/** By how much lines of the two files may be out of order. They are written as they come, by one process. */
+const GRACE_S = 60
+/** Namespaces that are gone and never forgotten; of more than these, the sockets are not waited for. */
+const WAITING_MAX = 100_000
+const QUEUE_CUT = 10_000
+
+/** A namespace as both had it. */
+export interface Life {
+  readonly cookie: string
+  /** Null: churn never made it. */
+  made: Made | null
+  dropped: Dropped | null
+  /** When it was first found; null: never. */
+  foundS: number | null
+  foundAs: string
+  /** When it was last said to be gone; null: never. */
+  forgotS: number | null
+  seen: SeenSocket[]
+  /** Polls of this namespace alone. */
+  firstPolls: { readonly fromS: number; readonly toS: number }[]
+}
+
+export interface Settling {
+  /** Everything of a namespace is known. */
+  readonly settle: (life: Life) => void
+  /** Sockets that were given to a namespace which is settled, or is none of churn's. */
+  readonly seenElsewhere: (netns: string, sockets: readonly SeenSocket[]) => void
+}
+
+export class Join {
+  readonly #settling: Settling
+  readonly #lives = new Map<string, Life>()
+  /** Number of a namespace that was not dropped yet → its cookie. */
+  readonly #ids = new Map<number, string>()
+  /** Drops whose make was not read yet. */
+  readonly #earlyDrops = new Map<number, Dropped>()
+  /** Cookies to look at again, about in the order of their times. */
+  readonly #queue: { readonly readyS: number; readonly cookie: string }[] = []
+  #queueHead = 0
+  /** Gone and not forgotten, the oldest first. */
+  readonly #waiting = new Set<string>()
+  /** Found, and none of churn's. */
+  readonly #strangers = new Set<string>()
+  #truthS = Number.NEGATIVE_INFINITY
+  #observedS = Number.NEGATIVE_INFINITY
+
+  constructor(settling: Settling) {
+    this.#settling = settling
+  }
+
+  /** Which of the files is to be read next. */
+  get isTruthBehind(): boolean {
+    return this.#truthS <= this.#observedS
+  }
+
+  /** Namespaces in memory. */
+  get livesCount(): number {
+    return this.#lives.size
+  }
+
+  truth(line: ChurnLine): void {
+    if (line.is === 'made') this.#made(line)
+    if (line.is === 'dropped') this.#dropped(line)
+    this.#truthS = Math.max(this.#truthS, timeOfTruth(line))
+    this.#settleReady()
+  }
+
+  observed(line: ObservedLine): void {
+    const timeS = timeOfSighting(line)
+    if (line.is === 'found') this.#found(line)
+    if (line.is === 'forgot') this.#forgot(line)
+    if (line.is === 'polled' && line.first_of !== null && !this.#strangers.has(line.first_of))
+      this.#sighted(line.first_of, timeS).firstPolls.push({ fromS: line.t_s, toS: timeS })
+    this.#observedS = Math.max(this.#observedS, timeS)
+    this.#settleReady()
+  }
+
+  /** A file has no more lines: the other one does not wait for it. */
+  endOf(file: 'truth' | 'observed'): void {
+    if (file === 'truth') this.#truthS = Number.POSITIVE_INFINITY
+    else this.#observedS = Number.POSITIVE_INFINITY
+  }
+
+  /** Both files were read: everything is settled. */
+  finish(): void {
+    for (const life of this.#lives.values()) this.#settling.settle(life)
+    this.#lives.clear()
+  }
+
+  #made(line: Made): void {
+    const life = this.#life(line.cookie)
+    life.made = line
+    const early = this.#earlyDrops.get(line.id)
+    this.#earlyDrops.delete(line.id)
+    if (early === undefined) this.#ids.set(line.id, line.cookie)
+    else this.#drop(life, early)
+  }
+
+  #dropped(line: Dropped): void {
+    const cookie = this.#ids.get(line.id)
+    if (cookie === undefined) this.#earlyDrops.set(line.id, line)
+    else this.#drop(this.#life(cookie), line)
+  }
+
+  #drop(life: Life, line: Dropped): void {
+    this.#ids.delete(line.id)
+    life.dropped = line
+    this.#lookAgain(life.cookie, line.gone_s ?? line.returned_s)
+  }
+
+  #found(line: Extract<ObservedLine, { is: 'found' }>): void {
+    if (this.#strangers.has(line.netns)) return
+    const life = this.#sighted(line.netns, line.got_s)
+    if (life.foundS !== null && life.foundS <= line.t_s) return
+    life.foundS = line.t_s
+    life.foundAs = `${line.name ?? 'without a name'}, inode ${line.inode}, by ${line.found_by}`
+  }
+
+  #forgot(line: Extract<ObservedLine, { is: 'forgot' }>): void {
+    if (this.#strangers.has(line.netns)) {
+      this.#settling.seenElsewhere(line.netns, line.sockets)
+      return
+    }
+    const life = this.#sighted(line.netns, line.t_s)
+    life.seen.push(...line.sockets)
+    if (!line.gone) return
+    life.forgotS = Math.max(life.forgotS ?? line.t_s, line.t_s)
+    if (this.#waiting.delete(line.netns)) this.#lookAgain(line.netns, line.t_s)
+  }
+
+  #life(cookie: string): Life {
+    const known = this.#lives.get(cookie)
+    if (known !== undefined) return known
+    const life: Life = {
+      cookie,
+      made: null,
+      dropped: null,
+      foundS: null,
+      foundAs: '',
+      forgotS: null,
+      seen: [],
+      firstPolls: [],
+    }
+    this.#lives.set(cookie, life)
+    return life
+  }
+
+  /** One that truth may not have told of yet, or never does. */
+  #sighted(cookie: string, timeS: number): Life {
+    if (!this.#lives.has(cookie)) this.#lookAgain(cookie, timeS)
+    return this.#life(cookie)
+  }
+
+  #lookAgain(cookie: string, readyS: number): void {
+    this.#queue.push({ readyS, cookie })
+  }
+
+  #settleReady(): void {
+    const untilS = Math.min(this.#truthS, this.#observedS) - GRACE_S
+    for (; this.#queueHead < this.#queue.length; this.#queueHead++) {
+      const { readyS, cookie } = this.#queue[this.#queueHead] as { readyS: number; cookie: string }
+      if (readyS > untilS) break
+      const life = this.#lives.get(cookie)
+      if (life !== undefined) this.#look(life, untilS)
+    }
+    if (this.#queueHead < QUEUE_CUT) return
+    this.#queue.splice(0, this.#queueHead)
+    this.#queueHead = 0
+  }
+
+  #look(life: Life, untilS: number): void {
+    if (life.made === null) {
+      this.#strangers.add(life.cookie)
+      this.#settle(life)
+      return
+    }
+    const goneS = life.dropped === null ? null : life.dropped.gone_s
+    // What lives, or is not gone from the kernel, is settled at the end.
+    if (goneS === null || goneS > untilS) return
+    if (life.foundS === null || life.forgotS !== null) {
+      this.#settle(life)
+      return
+    }
+    this.#waiting.add(life.cookie)
+    if (this.#waiting.size <= WAITING_MAX) return
+    const [oldest] = this.#waiting
+    this.#waiting.delete(oldest as string)
+    this.#settle(this.#lives.get(oldest as string) as Life)
+  }
+
+  #settle(life: Life): void {
+    this.#lives.delete(life.cookie)
+    this.#settling.settle(life)
+  }
+}
+
+/** When a line was written, about. */
+function timeOfTruth(line: ChurnLine): number {
+  if (line.is === 'made') return line.made_s
+  return line.is === 'dropped' ? Math.max(line.returned_s, line.gone_s ?? 0) : line.t_s
+}
+
+function timeOfSighting(line: ObservedLine): number {
+  if (line.is === 'found') return Math.max(line.t_s, line.got_s)
+  return line.is === 'polled' ? line.t_s + line.took_s : line.t_s
+}

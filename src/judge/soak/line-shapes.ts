@@ -1,0 +1,138 @@
+// The least that lines of churn.ndjson and observed.ndjson must hold to be judged. Checked by tables of our own: there
+// are millions of them, and a schema library takes longer for one than parsing its JSON does. Keys may be added at any
+// time, so unknown ones pass, and so does a line of a kind that is not known here.
+
+import type { ChurnLine } from '../../protocol/churn.ts'
+import type { ObservedLine } from '../../protocol/observed.ts'
+import type { Parsed } from './lines.ts'
+
+type Check = (value: unknown) => boolean
+type Shape = readonly (readonly [key: string, check: Check, what: string])[]
+type Fields = Readonly<Record<string, unknown>>
+
+const time: Check = value => typeof value === 'number' && Number.isFinite(value)
+const count: Check = value => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+const text: Check = value => typeof value === 'string'
+const flag: Check = value => typeof value === 'boolean'
+const orNull =
+  (check: Check): Check =>
+  value =>
+    value === null || check(value)
+const absentOr =
+  (check: Check): Check =>
+  value =>
+    value === undefined || check(value)
+const oneOf =
+  (...words: readonly unknown[]): Check =>
+  value =>
+    words.includes(value)
+const listOf =
+  (check: Check): Check =>
+  value =>
+    Array.isArray(value) && value.every(check)
+
+const times = (...keys: string[]): Shape => keys.map(key => [key, time, 'a time in s'])
+const counts = (...keys: string[]): Shape => keys.map(key => [key, count, 'a count'])
+const texts = (...keys: string[]): Shape => keys.map(key => [key, text, 'a text'])
+const flags = (...keys: string[]): Shape => keys.map(key => [key, flag, 'true or false'])
+const nullable = (shape: Shape): Shape => shape.map(([key, check, what]) => [key, orNull(check), `${what} or null`])
+
+const kinds = ['named', 'mounted', 'process', 'thread', 'descriptor', 'socket'] as const
+const populations = ['pair', 'short', 'half_closed', 'time_wait', 'listener'] as const
+
+const isTrueSocket: Check = value => {
+  const socket = value as Fields | null
+  return (
+    typeof socket === 'object' &&
+    socket !== null &&
+    (populations as readonly unknown[]).includes(socket.population) &&
+    (socket.cookie === null || typeof socket.cookie === 'string') &&
+    (socket.family === 4 || socket.family === 6) &&
+    count(socket.port) &&
+    count(socket.peer_port) &&
+    (socket.from_s === undefined || time(socket.from_s)) &&
+    (socket.until_s === undefined || time(socket.until_s))
+  )
+}
+
+const isSeenSocket: Check = value =>
+  Array.isArray(value) &&
+  value.length >= 8 &&
+  typeof value[0] === 'string' &&
+  (value[1] === 4 || value[1] === 6) &&
+  count(value[2]) &&
+  count(value[3]) &&
+  typeof value[4] === 'string' &&
+  time(value[5]) &&
+  time(value[6]) &&
+  count(value[7])
+
+const isEnding: Check = value => Array.isArray(value) && count(value[0]) && time(value[1])
+
+const churnShapes: Readonly<Record<ChurnLine['is'], Shape>> = {
+  begin: times('t_s'),
+  made: [
+    ...counts('op', 'id', 'inode'),
+    ['kind', oneOf(...kinds), 'a kind of namespace'],
+    ...flags('fill'),
+    ...nullable(texts('name', 'fault')),
+    ...texts('cookie'),
+    ...times('due_s', 'asked_s', 'exists_s', 'made_s'),
+    ['sockets', listOf(isTrueSocket), 'a list of sockets'],
+  ],
+  dropped: [
+    ...counts('op', 'id'),
+    ...times('due_s', 'asked_s', 'returned_s', 'gone_error_s'),
+    ...nullable(times('gone_s')),
+    ['ended', absentOr(listOf(isEnding)), 'a list of sockets that ended'],
+  ],
+  failed: [...counts('op', 'id'), ...times('t_s'), ...texts('operation', 'reason')],
+  end: [...times('t_s'), ...counts('ops_count')],
+}
+
+const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
+  observer_started: [...times('t_s'), ...counts('pid', 'start_ticks')],
+  observer_exited: [...times('t_s'), ...counts('pid'), ...texts('status'), ...flags('wanted', 'oom')],
+  found: [...times('t_s', 'got_s'), ...texts('netns', 'found_by'), ...counts('inode'), ...nullable(texts('name'))],
+  forgot: [
+    ...times('t_s'),
+    ...texts('netns'),
+    ...flags('gone', 'more'),
+    ['sockets', listOf(isSeenSocket), 'a list of sockets'],
+  ],
+  polled: [
+    ...times('t_s', 'took_s'),
+    ...counts('poll', 'namespaces_count'),
+    ...nullable(texts('first_of')),
+    ...counts('rows_sent_count', 'rows_stored_count', 'rows_doubled_count', 'rows_dropped_count'),
+    ...counts('repeated_count', 'incomplete_count'),
+  ],
+  blind: [...times('t_s'), ...counts('unreadable_processes_count'), ['kinds', listOf(text), 'a list of kinds']],
+  log_match: [...times('t_s'), ...texts('pattern', 'line')],
+  scraped: [
+    ...times('t_s'),
+    ['values', value => typeof value === 'object' && value !== null && Object.values(value).every(time), 'numbers'],
+  ],
+}
+
+export const parseChurnLine = (line: string): Parsed<ChurnLine> => parseLine<ChurnLine>(line, churnShapes)
+
+export const parseObservedLine = (line: string): Parsed<ObservedLine> => parseLine<ObservedLine>(line, observedShapes)
+
+function parseLine<Line>(line: string, shapes: Readonly<Record<string, Shape>>): Parsed<Line> {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (error) {
+    return { problem: (error as Error).message }
+  }
+  if (typeof value !== 'object' || value === null || typeof (value as Fields).is !== 'string')
+    return { problem: 'it does not say what it is' }
+  const fields = value as Fields
+  const is = fields.is as string
+  const shape = Object.hasOwn(shapes, is) ? shapes[is] : undefined
+  if (shape === undefined) return null
+  for (const [key, check, what] of shape)
+    if (!check(fields[key])) return { problem: `${key} of "${is}" must be ${what}` }
+  return { line: value as Line }
+}

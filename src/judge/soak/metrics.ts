@@ -1,0 +1,202 @@
+// Every metric of a soak, from its saved data: pure, and each with where it was read. Too little work done makes a pass
+// unknown, a machine too noisy every verdict on a time; a failure that much work would only have shown better stands.
+
+import { known, type Metric, type Metrics, type Reading, unknown } from '../metric.ts'
+import type { History } from '../types.ts'
+import { toNanosecond, unitOf } from '../units.ts'
+import { churnCounts, type Derive, joinedCounts, observedCounts } from './count-metrics.ts'
+import type { Finding } from './findings.ts'
+import type { Floats } from './floats.ts'
+import { noiseOf } from './noise.ts'
+import { growthOf, namespacesOf, OBSERVER, observedSamples, type Quantity, quantityOf } from './processes.ts'
+import { CHURN_FILE, OBSERVED_FILE, type SoakFacts } from './read.ts'
+import { whyTooLittle } from './schedule.ts'
+import type { Latencies } from './tally.ts'
+
+/** Beyond this a forecast is no longer one: ten years. */
+const FORECAST_H_MAX = 87_600
+const S_PER_H = 3600
+
+const shares = { p50: 0.5, p99: 0.99, max: 1 } as const
+type Share = keyof typeof shares
+
+function quantile(values: Floats, share: Share, of: string, worst: readonly Finding[]): Metric {
+  const value = values.quantile(shares[share])
+  if (value === null) return unknown(`no ${of}`)
+  const [first] = worst
+  const most = share === 'p50' || first === undefined ? '' : `; the most at ${first.t_s.toFixed(3)} s: ${first.words}`
+  return known(toNanosecond(value), `${values.length} ${of}${most}`)
+}
+
+const byShare = (stem: string, derive: (share: Share) => Derive): Record<string, Derive> =>
+  Object.fromEntries((['p50', 'p99', 'max'] as const).map(share => [`${stem}_${share}_s`, derive(share)]))
+
+const latency = (latencies: Latencies, share: Share, of: string): Metric =>
+  quantile(latencies.all, share, of, latencies.worst.findings)
+
+function forgetting(facts: SoakFacts, share: Share): Metric {
+  const { tally, truth } = facts
+  const metric = latency(tally.forgetting, share, 'namespaces that were found and dropped')
+  if (!metric.known) return metric
+  const never = tally.neverForgotten.count
+  const error = `; when they were gone is known to ${(1000 * truth.goneErrorMaxS).toFixed(1)} ms`
+  const censored = never === 0 ? '' : `; ${never} were never forgotten, and count until the observer's last word`
+  return { ...metric, evidence: `${metric.evidence}${error}${censored}` }
+}
+
+const churnTimes: Readonly<Record<string, Derive>> = {
+  churn_late_p99_s: ({ truth }) => quantile(truth.lateness, 'p99', 'operations', truth.latest.findings),
+  churn_late_max_s: ({ truth }) => quantile(truth.lateness, 'max', 'operations', truth.latest.findings),
+  removal_kernel_p99_s: ({ truth }) => {
+    const metric = quantile(truth.removal, 'p99', 'namespaces that were dropped', truth.slowestRemovals.findings)
+    if (!metric.known) return metric
+    return { ...metric, evidence: `${metric.evidence}; known to ${(1000 * truth.goneErrorMaxS).toFixed(1)} ms` }
+  },
+}
+
+const joinedTimes: Readonly<Record<string, Derive>> = {
+  ...byShare(
+    'discovery',
+    share =>
+      ({ tally }) =>
+        latency(tally.discovery, share, 'namespaces made while it churned'),
+  ),
+  ...byShare('forgetting', share => facts => forgetting(facts, share)),
+}
+
+const observedTimes: Readonly<Record<string, Derive>> = byShare(
+  'poll',
+  share =>
+    ({ polls }) =>
+      quantile(polls.took, share, 'polls of all namespaces', polls.worst.findings),
+)
+
+function mostOf(quantity: Quantity): Derive {
+  return (_facts, { samples }) => {
+    const moments = quantityOf(samples, OBSERVER, quantity)
+    const [first] = moments
+    if (first === undefined) return unknown('no sample of the observer')
+    const [t, most] = moments.reduce((one, other) => (other[1] > one[1] ? other : one), first)
+    return known(most, `the most of ${moments.length} samples, at ${t.toFixed(1)} s`)
+  }
+}
+
+/**
+ * The three figures of a growth. A limit that lies within the interval is neither held nor broken: its ends are other
+ * readings of the middle, and the other end is one of each end.
+ */
+function growth(stem: string, unit: string, momentsOf: (history: History) => ReturnType<typeof namespacesOf>) {
+  const derive =
+    (end: 'perS' | 'lowerPerS' | 'upperPerS'): Derive =>
+    (facts, history) => {
+      const moments = momentsOf(history)
+      if (moments.length === 0) return unknown('no sample says it')
+      const found = growthOf(moments, facts)
+      if ('why' in found) return unknown(found.why)
+      const { slope, fromS, toS } = found
+      const words = `from ${fromS.toFixed(0)} s to ${toS.toFixed(0)} s, medians of ${slope.stretchesCount} stretches`
+      const [lower, upper] = [slope.lowerPerS, slope.upperPerS].map(perS => perS * S_PER_H) as [number, number]
+      const interval = `95 % interval ${shown(lower)} to ${shown(upper)} an hour`
+      const other = (value: number): Reading => ({ value, evidence: `an end of the ${interval}` })
+      const others = { perS: [other(lower), other(upper)], lowerPerS: [other(upper)], upperPerS: [other(lower)] }
+      return known(slope[end] * S_PER_H, `${words}; ${interval}`, others[end])
+    }
+  return {
+    [`${stem}_${unit}`]: derive('perS'),
+    [`${stem}_lower_${unit}`]: derive('lowerPerS'),
+    [`${stem}_upper_${unit}`]: derive('upperPerS'),
+  }
+}
+
+const shown = (value: number): string => String(Number(value.toPrecision(3)))
+
+const ofObserver =
+  (quantity: Quantity) =>
+  ({ samples }: History) =>
+    quantityOf(samples, OBSERVER, quantity)
+
+function memoryLimit(facts: SoakFacts, history: History): Metric {
+  const found = growthOf(quantityOf(history.samples, OBSERVER, 'rss_bytes'), facts)
+  if ('why' in found) return unknown(found.why)
+  const free = observedSamples(history.samples).at(-1)?.memory_available_bytes ?? 0
+  const perH = found.slope.upperPerS * S_PER_H
+  const words = `${(free / 1e6).toFixed(0)} MB were free at the end; grows by at most ${shown(perH / 1e6)} MB an hour`
+  const hours = perH > 0 ? free / perH : Number.POSITIVE_INFINITY
+  if (hours >= FORECAST_H_MAX) return known(FORECAST_H_MAX, `${words}: not within ten years`)
+  return known(hours, words)
+}
+
+const sampled: Readonly<Record<string, Derive>> = {
+  observer_threads_max_count: mostOf('threads_count'),
+  observer_descriptors_max_count: mostOf('descriptors_count'),
+  observer_rss_max_bytes: mostOf('rss_bytes'),
+  ...growth('observer_rss_slope', 'bytes_per_h', ofObserver('rss_bytes')),
+  ...growth('observer_threads_slope', 'count_per_h', ofObserver('threads_count')),
+  ...growth('observer_descriptors_slope', 'count_per_h', ofObserver('descriptors_count')),
+  ...growth('kernel_namespaces_slope', 'count_per_h', ({ samples }) => namespacesOf(samples)),
+  memory_limit_in_h: memoryLimit,
+  steal_ratio: (facts, { samples }) => {
+    const { stealRatio } = noiseOf(samples, facts)
+    return stealRatio === null ? unknown('samples do not say') : known(stealRatio, 'samples while it churned')
+  },
+  pressure_cpu_max_ratio: (facts, { samples }) => {
+    const { pressureMaxRatio } = noiseOf(samples, facts)
+    return pressureMaxRatio === null
+      ? unknown('samples do not say')
+      : known(pressureMaxRatio, 'samples while it churned')
+  },
+}
+
+/** By the files that they are read from: damage to one makes its metrics unknown. */
+const groups: readonly { readonly files: readonly string[]; readonly derivations: Readonly<Record<string, Derive>> }[] =
+  [
+    { files: [CHURN_FILE], derivations: { ...churnCounts, ...churnTimes } },
+    { files: [CHURN_FILE, OBSERVED_FILE], derivations: { ...joinedCounts, ...joinedTimes } },
+    { files: [OBSERVED_FILE], derivations: { ...observedCounts, ...observedTimes } },
+    { files: ['samples.ndjson'], derivations: sampled },
+  ]
+
+/** Names of the metrics that every soak has, known or not; what any run can measure beside them is passed on. */
+export const soakMetricNames: readonly string[] = groups.flatMap(({ derivations }) => Object.keys(derivations))
+
+/** About churn itself, or the machine: they mean something however little was done. */
+const isOfChurn = (name: string): boolean =>
+  name in churnCounts || name in churnTimes || name === 'steal_ratio' || name === 'pressure_cpu_max_ratio'
+
+/** Computes all metrics of a soak. Never throws: a derivation that crashes makes its metric unknown. */
+export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics {
+  const metrics: Record<string, Metric> = {}
+  const tooLittle = whyTooLittle(facts)
+  const noisy = noiseOf(history.samples, facts).why
+  for (const { files, derivations } of groups) {
+    const damaged = damageOf(history, files)
+    for (const [name, derive] of Object.entries(derivations)) {
+      const metric = damaged ?? attempt(() => derive(facts, history))
+      metrics[name] = doubted(name, metric, tooLittle, noisy)
+    }
+  }
+  return metrics
+}
+
+function attempt(derive: () => Metric): Metric {
+  try {
+    return derive()
+  } catch (error) {
+    return unknown(`the judge failed: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function doubted(name: string, metric: Metric, tooLittle: string | null, noisy: string | null): Metric {
+  if (!metric.known) return metric
+  if (noisy !== null && unitOf(name) === 's') return { ...metric, doubt: { of: 'both', why: noisy } }
+  if (tooLittle !== null && !isOfChurn(name)) return { ...metric, doubt: { of: 'pass', why: tooLittle } }
+  return metric
+}
+
+/** A run that was killed cuts its last lines short, and that is no damage. */
+function damageOf({ damage, outcome }: History, files: readonly string[]): Metric | null {
+  const found = damage?.find(({ file, kind }) => files.includes(file) && (kind !== 'cut' || outcome !== null))
+  if (found === undefined) return null
+  const line = found.line === undefined ? '' : ` line ${found.line}`
+  return unknown(`${found.file}${line} is ${found.kind === 'missing' ? 'missing' : 'damaged'}: ${found.problem}`)
+}

@@ -1,0 +1,44 @@
+// Whether the machine let the soak's times mean anything: what others took of its processors while it churned.
+
+import type { Sample } from '../types.ts'
+import { median } from './floats.ts'
+import { observedSamples } from './processes.ts'
+import type { SoakFacts } from './read.ts'
+
+/** Beyond this share of processor time, taken by other guests of the same hardware, times are others' doing. */
+const STEAL_RATIO_MAX = 0.05
+/** Beyond this share of time, half of the churning, some task waited for a processor: too small a machine, or others. */
+const PRESSURE_RATIO_MAX = 0.95
+
+export interface Noise {
+  /** Null: the samples do not say. */
+  readonly stealRatio: number | null
+  readonly pressureMaxRatio: number | null
+  /** What makes times unknown; null: nothing. */
+  readonly why: string | null
+}
+
+export function noiseOf(all: readonly Sample[], { churned }: SoakFacts): Noise {
+  if (churned === null) return { stealRatio: null, pressureMaxRatio: null, why: null }
+  const samples = observedSamples(all).filter(({ t_s }) => t_s >= churned.fromS && t_s <= churned.toS)
+  const times = samples.flatMap(({ cpu }) => cpu ?? [])
+  const [first, last] = [times[0], times.at(-1)]
+  const stealRatio =
+    first && last && last.total_s > first.total_s
+      ? (last.steal_s - first.steal_s) / (last.total_s - first.total_s)
+      : null
+  const pressures = samples.flatMap(({ pressure }) => (pressure === null ? [] : pressure.cpu_some / 100))
+  const pressureMaxRatio = pressures.length === 0 ? null : pressures.reduce((one, other) => Math.max(one, other))
+  return { stealRatio, pressureMaxRatio, why: whyNoisy(stealRatio, pressures) }
+}
+
+const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`
+
+function whyNoisy(stealRatio: number | null, pressures: readonly number[]): string | null {
+  if (stealRatio !== null && stealRatio > STEAL_RATIO_MAX)
+    return `the machine was too noisy: ${percent(stealRatio)} of processor time was stolen (at most ${percent(STEAL_RATIO_MAX)})`
+  const usual = pressures.length === 0 ? 0 : median(pressures)
+  if (usual > PRESSURE_RATIO_MAX)
+    return `the machine was too noisy: tasks waited for a processor ${percent(usual)} of the time (at most ${percent(PRESSURE_RATIO_MAX)})`
+  return null
+}

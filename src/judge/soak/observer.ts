@@ -1,0 +1,66 @@
+// What became of the observer's processes, and what it said of itself.
+
+import type { ObservedLine } from '../../protocol/observed.ts'
+import { Findings } from './findings.ts'
+import { Extremes, type Moment } from './series.ts'
+
+/** Metrics of which there are more are somebody's labels. */
+const SCRAPED_MAX = 50
+
+export class ObserverFacts {
+  readonly starts = new Findings()
+  readonly exits = new Findings()
+  readonly unwantedExits = new Findings()
+  readonly oomKills = new Findings()
+  readonly logMatches = new Findings()
+  readonly blindKinds = new Set<string>()
+  lastStartS = Number.NEGATIVE_INFINITY
+  lastExitS = Number.NEGATIVE_INFINITY
+  /** Null: it never said. */
+  unreadableProcessesMax: number | null = null
+  readonly #scraped = new Map<string, Extremes>()
+
+  add(line: ObservedLine): void {
+    switch (line.is) {
+      case 'observer_started':
+        this.lastStartS = Math.max(this.lastStartS, line.t_s)
+        this.starts.add(line.t_s, () => `the observer was started: process ${line.pid}`)
+        break
+      case 'observer_exited': {
+        const words = (): string => `the observer, process ${line.pid}, ended: ${line.status}`
+        this.lastExitS = Math.max(this.lastExitS, line.t_s)
+        this.exits.add(line.t_s, words)
+        if (!line.wanted) this.unwantedExits.add(line.t_s, words)
+        if (line.oom) this.oomKills.add(line.t_s, () => `${words()}, for want of memory`)
+        break
+      }
+      case 'blind':
+        for (const kind of line.kinds) this.blindKinds.add(kind)
+        this.unreadableProcessesMax = Math.max(this.unreadableProcessesMax ?? 0, line.unreadable_processes_count)
+        break
+      case 'log_match':
+        this.logMatches.add(line.t_s, () => `its log has "${line.line}", which /${line.pattern}/ forbids`)
+        break
+      case 'scraped':
+        this.#addScraped(line.t_s, line.values)
+        break
+    }
+  }
+
+  /** By metric: its values over time. */
+  scraped(): Readonly<Record<string, readonly Moment[]>> {
+    return Object.fromEntries([...this.#scraped].map(([name, values]) => [name, values.moments()]))
+  }
+
+  #addScraped(timeS: number, values: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(values)) {
+      let extremes = this.#scraped.get(name)
+      if (extremes === undefined) {
+        if (this.#scraped.size === SCRAPED_MAX) continue
+        extremes = new Extremes()
+        this.#scraped.set(name, extremes)
+      }
+      extremes.add(timeS, value)
+    }
+  }
+}

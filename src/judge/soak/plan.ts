@@ -1,0 +1,46 @@
+// What the judge needs of a soak's plan.
+
+import type { Operation } from '../../protocol/churn.ts'
+import type { SocketFilter } from './sockets.ts'
+
+export interface SoakPlan {
+  /** Of the whole schedule, the fill's too. */
+  readonly opsCount: number
+  /** A schedule that is no seed's, as a shrunk one: its operations. */
+  readonly operations: readonly Operation[] | null
+  readonly ratePerS: number
+  readonly minLifeS: number
+  readonly holdS: number
+  readonly filter: SocketFilter
+  /** Whether the observer says what it finds. */
+  readonly observes: boolean
+}
+
+interface Given {
+  readonly churn?: { readonly ops_count?: number; readonly operations?: readonly Operation[] } | null
+  readonly scenario?: {
+    readonly run?: { readonly holdS?: number }
+    readonly soak?: {
+      readonly churn?: { readonly ratePerS?: number; readonly minLifeS?: number }
+      readonly collector?: Partial<SocketFilter>
+      readonly observer?: { readonly command?: readonly string[] | null; readonly output?: string }
+    }
+  }
+}
+
+/** Null: the plan is none of a soak's. */
+export function soakPlanOf(plan: unknown): SoakPlan | null {
+  const { churn, scenario } = plan as Given
+  if (churn === undefined || churn === null) return null
+  const { churn: spec, collector, observer } = scenario?.soak ?? {}
+  const isOurs = (observer?.command ?? null) === null
+  return {
+    opsCount: churn.ops_count ?? Number.POSITIVE_INFINITY,
+    operations: churn.operations ?? null,
+    ratePerS: spec?.ratePerS ?? 0,
+    minLifeS: spec?.minLifeS ?? 1,
+    holdS: scenario?.run?.holdS ?? 0,
+    filter: isOurs ? { states: collector?.states ?? [], ports: collector?.ports ?? [] } : { states: [], ports: [] },
+    observes: isOurs || observer?.output === 'nslab.collect/1',
+  }
+}

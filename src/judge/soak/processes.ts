@@ -1,0 +1,70 @@
+// The observer's process as the sampler saw it: its most of everything, and how fast it grows once the soak is warm.
+
+import type { Sample } from '../types.ts'
+import type { SoakFacts } from './read.ts'
+import type { Moment } from './series.ts'
+import { type Slope, slopeOf } from './slope.ts'
+
+/** Of churning, which is left out before growth is measured: heaps and caches fill up first. */
+const WARM_RATIO = 0.1
+const WARM_S_MAX = 600
+/** Less says nothing about an hour. */
+const STEADY_S_MIN = 300
+
+export const OBSERVER = 'observer'
+
+export type Quantity = 'rss_bytes' | 'threads_count' | 'descriptors_count'
+
+/** A quantity of a process over time, of all processes with that name together. */
+export function quantityOf(samples: readonly Sample[], name: string, quantity: Quantity): Moment[] {
+  return samples.flatMap((sample): Moment[] => {
+    const found = sample.processes.filter(process => process.name === name)
+    return found.length === 0 ? [] : [[sample.t_s, found.reduce((sum, process) => sum + process[quantity], 0)]]
+  })
+}
+
+/** Namespaces of the kernel that the observer is on. */
+export function namespacesOf(samples: readonly Sample[]): Moment[] {
+  return observedSamples(samples).flatMap(({ t_s, kernel_namespaces_count: count }): Moment[] =>
+    count === undefined || count === null ? [] : [[t_s, count]],
+  )
+}
+
+/** Samples of the kernel that the observer is on; without any of it, all. */
+export function observedSamples(samples: readonly Sample[]): readonly Sample[] {
+  const sites = new Set(samples.filter(sample => sample.processes.some(({ name }) => name === OBSERVER)).map(siteOf))
+  return sites.size === 0 ? samples : samples.filter(sample => sites.has(siteOf(sample)))
+}
+
+const siteOf = ({ site = 'local' }: Sample): string => site
+
+export interface Growth {
+  readonly slope: Slope
+  readonly fromS: number
+  readonly toS: number
+}
+
+/** Growth during the steady part of churning, or why there is none to tell. */
+export function growthOf(moments: readonly Moment[], { churned }: SoakFacts): Growth | { readonly why: string } {
+  if (churned === null) return { why: 'churning never began' }
+  const { fromS, toS } = churned
+  const warmS = fromS + Math.min(WARM_S_MAX, WARM_RATIO * (toS - fromS))
+  const steadyS = toS - warmS
+  if (steadyS < STEADY_S_MIN)
+    return {
+      why: `${steadyS.toFixed(0)} s of steady churning are too few to tell growth: ${STEADY_S_MIN} s are needed`,
+    }
+  const steady = moments.filter(([t]) => t >= warmS && t <= toS).sort(([one], [other]) => one - other)
+  const slope = slopeOf(steady)
+  if (slope === null) return { why: `${steady.length} samples of steady churning are too few to tell growth` }
+  if (slope.spanS < 0.8 * steadyS) return { why: 'samples cover too little of the steady churning' }
+  return { slope, fromS: warmS, toS }
+}
+
+/** Distinct processes of the observer, in the order of their appearance. */
+export function observerPids(samples: readonly Sample[]): { readonly pid: number; readonly t_s: number }[] {
+  const first = new Map<number, number>()
+  for (const { t_s, processes } of samples)
+    for (const { name, pid } of processes) if (name === OBSERVER && !first.has(pid)) first.set(pid, t_s)
+  return [...first].map(([pid, t_s]) => ({ pid, t_s }))
+}

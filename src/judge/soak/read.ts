@@ -1,0 +1,157 @@
+// Reads a soak's truth and sightings from its run folder, once, side by side, in bounded memory; the truth a second time
+// where sockets were seen that need their owner looked up.
+
+import type { RunEvent } from '../../protocol/events.ts'
+import { readPhases } from '../phases.ts'
+import type { Damage } from '../types.ts'
+import { Join } from './join.ts'
+import { parseChurnLine, parseObservedLine } from './line-shapes.ts'
+import { parsedLines } from './lines.ts'
+import { ObserverFacts } from './observer.ts'
+import { type SoakPlan, soakPlanOf } from './plan.ts'
+import { Polls } from './polls.ts'
+import { Tally } from './tally.ts'
+import { Truth } from './truth.ts'
+
+export const CHURN_FILE = 'churn.ndjson'
+export const OBSERVED_FILE = 'observed.ndjson'
+
+/** Everything that a soak is judged by, beside events, samples and outcome. Not changed once it was read. */
+export interface SoakFacts {
+  readonly plan: SoakPlan
+  readonly truth: Truth
+  readonly tally: Tally
+  readonly polls: Polls
+  readonly observer: ObserverFacts
+  /** Churning: from its first line to the end of its phase; null where it never began. */
+  readonly churned: { readonly fromS: number; readonly toS: number } | null
+  /** Rows of all sockets, by the sockets' own count. */
+  readonly rowsSeenCount: number
+  /** The observer said something of namespaces or polls. */
+  readonly wasObserving: boolean
+  /** The most namespaces that were held in memory while reading. */
+  readonly livesMost: number
+}
+
+/** Null where the plan is none of a soak's. Damage to the files is added to `damage`. */
+export function readSoak(
+  folder: string,
+  plan: unknown,
+  events: readonly RunEvent[],
+  damage: Damage[],
+): SoakFacts | null {
+  const soakPlan = soakPlanOf(plan)
+  return soakPlan === null ? null : new Reading(folder, soakPlan, phaseEndOf(events), damage).read()
+}
+
+/** When the phase ended in which operations began; infinite where it did not. */
+function phaseEndOf(events: readonly RunEvent[]): number {
+  const { phases, open } = readPhases(events)
+  const churn = phases.find(phase => phase.name === 'churn')
+  if (churn === undefined || open.includes('churn')) return Number.POSITIVE_INFINITY
+  return churn.start_s + churn.duration_s
+}
+
+class Reading {
+  readonly #folder: string
+  readonly #plan: SoakPlan
+  readonly #phaseEndS: number
+  readonly #damage: Damage[]
+  /** The truth was read, and has no last line. */
+  #wasKilled = false
+  readonly #truth: Truth
+  readonly #polls = new Polls()
+  readonly #tally: Tally
+  readonly #observer = new ObserverFacts()
+  readonly #join: Join
+  #rowsSeen = 0
+  #wasObserving = false
+  #livesMost = 0
+
+  constructor(folder: string, plan: SoakPlan, phaseEndS: number, damage: Damage[]) {
+    this.#folder = folder
+    this.#plan = plan
+    this.#phaseEndS = phaseEndS
+    this.#damage = damage
+    const churnEndS = (): number => this.#churnEndS()
+    this.#truth = new Truth(plan.opsCount, churnEndS)
+    const rules = {
+      minLifeS: plan.minLifeS,
+      churnEndS,
+      beginS: () => this.#truth.beginS,
+      toldUntilS: () => (this.#wasKilled ? this.#truth.lastS : Number.POSITIVE_INFINITY),
+      filter: plan.filter,
+    }
+    this.#tally = new Tally(rules, this.#polls)
+    this.#join = new Join({
+      settle: life => this.#tally.settle(life),
+      seenElsewhere: (netns, sockets) => this.#tally.seenElsewhere(netns, sockets),
+    })
+  }
+
+  read(): SoakFacts {
+    this.#readSideBySide()
+    this.#join.finish()
+    const { suspects } = this.#tally
+    if (!suspects.isEmpty) for (const line of this.#truthLines([])) suspects.ask(line)
+    const { beginS } = this.#truth
+    return {
+      plan: this.#plan,
+      truth: this.#truth,
+      tally: this.#tally,
+      polls: this.#polls,
+      observer: this.#observer,
+      churned: beginS === null ? null : { fromS: beginS, toS: Math.min(this.#churnEndS(), this.#truth.lastS) },
+      rowsSeenCount: this.#rowsSeen,
+      wasObserving: this.#wasObserving,
+      livesMost: this.#livesMost,
+    }
+  }
+
+  /** With its phase, or when the schedule is through: what comes later is the drain's. */
+  #churnEndS(): number {
+    const { beginS } = this.#truth
+    const { holdS } = this.#plan
+    if (beginS === null || holdS === 0) return this.#phaseEndS
+    return Math.min(this.#phaseEndS, beginS + holdS)
+  }
+
+  #truthLines = (damage: Damage[]) => parsedLines(this.#folder, CHURN_FILE, parseChurnLine, damage)
+
+  #readSideBySide(): void {
+    const truth = this.#truthLines(this.#damage)
+    const observed = parsedLines(this.#folder, OBSERVED_FILE, parseObservedLine, this.#damage)
+    let [moreTruth, moreObserved] = [true, true]
+    while (moreTruth || moreObserved) {
+      if (moreTruth && (!moreObserved || this.#join.isTruthBehind)) {
+        const { value: line, done } = truth.next()
+        if (done) {
+          moreTruth = false
+          this.#wasKilled = this.#truth.end === null
+          this.#join.endOf('truth')
+          continue
+        }
+        this.#truth.add(line)
+        this.#join.truth(line)
+      } else {
+        const { value: line, done } = observed.next()
+        if (done) {
+          moreObserved = false
+          this.#join.endOf('observed')
+          continue
+        }
+        this.#see(line)
+      }
+      this.#livesMost = Math.max(this.#livesMost, this.#join.livesCount)
+    }
+  }
+
+  #see(line: Parameters<Join['observed']>[0]): void {
+    if ('t_s' in line) this.#tally.observedUntilS = Math.max(this.#tally.observedUntilS, line.t_s)
+    if (line.is === 'forgot') for (const socket of line.sockets) this.#rowsSeen += socket[7]
+    if (line.is === 'found' || line.is === 'polled') this.#wasObserving = true
+    if (line.is === 'polled') this.#polls.add(line)
+    else this.#observer.add(line)
+    this.#join.observed(line)
+  }
+}

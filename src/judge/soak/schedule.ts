@@ -1,0 +1,32 @@
+// What the schedule asked for by the time that churning ended, against what was done.
+
+import type { SoakFacts } from './read.ts'
+
+/** Below this share of the schedule too little was done for a pass to mean anything. */
+const DONE_RATIO_MIN = 0.95
+
+/** Operations, the first fill aside, that were due by the end of churning. */
+export function requestedOps({ plan, churned, truth }: SoakFacts): number {
+  if (churned === null) return 0
+  const lastedS = churned.toS - churned.fromS
+  if (plan.operations !== null)
+    return plan.operations.filter(operation => operation.due_s <= lastedS && !('fill' in operation && operation.fill))
+      .length
+  // Where churning was cut short the whole schedule was never due.
+  return Math.min(Math.floor(plan.ratePerS * lastedS), Math.max(0, plan.opsCount - truth.fillCount))
+}
+
+/** 1 where nothing was asked for. */
+export function doneRatio(facts: SoakFacts): number {
+  const requested = requestedOps(facts)
+  return requested === 0 ? 1 : facts.truth.doneCount / requested
+}
+
+/** Why a pass would prove nothing; null: enough was done. */
+export function whyTooLittle(facts: SoakFacts): string | null {
+  if (facts.churned === null) return 'churning never began'
+  const requested = requestedOps(facts)
+  if (requested === 0) return 'no operation was due'
+  if (doneRatio(facts) >= DONE_RATIO_MIN) return null
+  return `too little was done: ${facts.truth.doneCount} of ${requested} operations (at least ${100 * DONE_RATIO_MIN} %)`
+}

@@ -1,0 +1,60 @@
+// The sockets of one namespace: those that were truly there against those that were seen under it.
+
+import type { Population, TrueSocket } from '../../protocol/churn.ts'
+import type { SeenSocket } from '../../protocol/observed.ts'
+
+/** What an observer was told to leave out. Empty: nothing. */
+export interface SocketFilter {
+  readonly states: readonly string[]
+  readonly ports: readonly number[]
+}
+
+/** States in which sockets of a population are dumped; an observer that was told to leave one out misses none. */
+const statesOf: Readonly<Record<Population, readonly string[]>> = {
+  pair: ['ESTABLISHED'],
+  short: ['ESTABLISHED'],
+  half_closed: ['FIN_WAIT2', 'CLOSE_WAIT'],
+  time_wait: ['TIME_WAIT'],
+  listener: ['LISTEN'],
+}
+
+/** Whether the observer was asked for such a socket. */
+export function isWanted({ population, port }: TrueSocket, { states, ports }: SocketFilter): boolean {
+  return (
+    (states.length === 0 || statesOf[population].every(state => states.includes(state))) &&
+    (ports.length === 0 || ports.includes(port))
+  )
+}
+
+export interface Matched {
+  /** Of the true sockets, by index: was it seen? */
+  readonly isSeen: readonly boolean[]
+  /** Seen, and not of this namespace. */
+  readonly strangers: readonly SeenSocket[]
+}
+
+/**
+ * Matches by the kernel's cookie. A socket in TIME_WAIT is another object than the one that was closed, with a cookie
+ * that nobody could know before: it is told by family and ports, within its namespace.
+ */
+export function matchSockets(truth: readonly TrueSocket[], seen: readonly SeenSocket[]): Matched {
+  const byCookie = new Map<string, number>()
+  const byPorts = new Map<string, number>()
+  for (const [index, { cookie, family, port, peer_port: peer, population }] of truth.entries()) {
+    if (cookie !== null) byCookie.set(cookie, index)
+    const key = portsKey(family, port, peer)
+    if (population === 'time_wait' || !byPorts.has(key)) byPorts.set(key, index)
+  }
+  const isSeen = truth.map(() => false)
+  const strangers: SeenSocket[] = []
+  for (const socket of seen) {
+    const [cookie, family, port, peer, state] = socket
+    const aftermath = state === 'TIME_WAIT' ? byPorts.get(portsKey(family, port, peer)) : undefined
+    const index = byCookie.get(cookie) ?? aftermath
+    if (index === undefined) strangers.push(socket)
+    else isSeen[index] = true
+  }
+  return { isSeen, strangers }
+}
+
+const portsKey = (family: number, port: number, peer: number): string => `${family} ${port} ${peer}`

@@ -1,0 +1,168 @@
+// Judges each namespace once everything of it is known: was it found, how soon, were its sockets seen, how soon was it
+// forgotten. Only sums, percentiles and the few worst cases are kept.
+
+import type { NetnsKind } from '../../protocol/churn.ts'
+import type { SeenSocket } from '../../protocol/observed.ts'
+import { Findings, Worst } from './findings.ts'
+import { Floats } from './floats.ts'
+import type { Life } from './join.ts'
+import type { Polls } from './polls.ts'
+import { Extremes } from './series.ts'
+import { isWanted, matchSockets, type SocketFilter } from './sockets.ts'
+import { Suspects } from './suspects.ts'
+import { type Made, netnsKinds } from './truth.ts'
+
+export interface TallyRules {
+  /** Namespaces that lived less are not judged; sockets must have been there for so long before a poll begins. */
+  readonly minLifeS: number
+  /** When churning ended: a namespace's judged life ends then, at the latest. */
+  readonly churnEndS: () => number
+  /** When churning began: what was found before, and never made, is none of churn's. Null: not known yet. */
+  readonly beginS: () => number | null
+  /** Until when the truth is told: what was found later, in a run that was killed, nobody can judge. */
+  readonly toldUntilS: () => number
+  readonly filter: SocketFilter
+}
+
+/** Of one kind of namespace. */
+export interface KindFacts {
+  judged: number
+  seen: number
+  socketsJudged: number
+  socketsSeen: number
+}
+
+/** Latencies: all of them, over time, and the worst. */
+export class Latencies {
+  readonly all = new Floats()
+  readonly overTime = new Extremes()
+  readonly worst = new Worst()
+
+  add(timeS: number, latencyS: number, words: () => string): void {
+    this.all.push(latencyS)
+    this.overTime.add(timeS, latencyS)
+    this.worst.add([timeS, latencyS], words)
+  }
+}
+
+export class Tally {
+  readonly #rules: TallyRules
+  readonly #polls: Polls
+  readonly kinds = Object.fromEntries(
+    netnsKinds.map(kind => [kind, { judged: 0, seen: 0, socketsJudged: 0, socketsSeen: 0 }]),
+  ) as Record<NetnsKind, KindFacts>
+  /** Distinct namespaces that were found: churn's, those from before it, and those that never were. */
+  foundTrueCount = 0
+  readonly foundBefore = new Findings()
+  readonly foundFalse = new Findings()
+  readonly missed = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as Record<NetnsKind, Findings>
+  readonly missedSockets = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as typeof this.missed
+  readonly falseSockets = new Findings()
+  socketsMatchedCount = 0
+  /** Sockets that were there throughout no whole poll: nobody can say whether they should have been seen. */
+  socketsUnjudgedCount = 0
+  readonly suspects = new Suspects()
+  readonly discovery = new Latencies()
+  readonly forgetting = new Latencies()
+  readonly neverForgotten = new Findings()
+  /** When the observer was last heard: a namespace that it never forgot has at least that latency. */
+  observedUntilS = 0
+
+  constructor(rules: TallyRules, polls: Polls) {
+    this.#rules = rules
+    this.#polls = polls
+  }
+
+  settle(life: Life): void {
+    if (life.made === null) this.#stranger(life)
+    else this.#own(life, life.made)
+  }
+
+  seenElsewhere(netns: string, sockets: readonly SeenSocket[]): void {
+    for (const socket of sockets) this.suspects.add(netns, socket)
+  }
+
+  #stranger({ cookie, foundS, foundAs, seen }: Life): void {
+    this.seenElsewhere(cookie, seen)
+    // Without it, its sockets came again after the namespace was settled.
+    if (foundS === null) return
+    const beginS = this.#rules.beginS()
+    if (foundS > this.#rules.toldUntilS()) return
+    const isBefore = beginS === null || foundS < beginS
+    const words = (): string => `namespace ${cookie} (${foundAs})`
+    if (isBefore) this.foundBefore.add(foundS, words)
+    else this.foundFalse.add(foundS, () => `${words()} was found, and churn never made it`)
+  }
+
+  #own(life: Life, made: Made): void {
+    const { minLifeS, churnEndS } = this.#rules
+    const untilS = Math.min(life.dropped?.asked_s ?? Number.POSITIVE_INFINITY, churnEndS())
+    const isJudged = untilS - made.exists_s >= minLifeS
+    const facts = this.kinds[made.kind]
+    if (life.foundS !== null) this.foundTrueCount++
+    if (isJudged) {
+      facts.judged++
+      if (life.foundS === null) this.missed[made.kind].add(made.exists_s, () => missedWords(made, life, untilS))
+      else {
+        facts.seen++
+        this.#latencies(life, made, life.foundS)
+      }
+    }
+    this.#sockets(life, made, facts)
+  }
+
+  /** Of the first fill and of the last drain, which go as fast as may be, latencies say nothing of churn. */
+  #latencies({ dropped, forgotS }: Life, made: Made, foundS: number): void {
+    const named = (): string => `namespace ${made.id} (${made.kind})`
+    const foundAfterS = foundS - made.exists_s
+    if (!made.fill)
+      this.discovery.add(made.exists_s, foundAfterS, () => `${named()} was found after ${foundAfterS.toFixed(3)} s`)
+    if (dropped === null || dropped.gone_s === null || dropped.asked_s > this.#rules.churnEndS()) return
+    const goneS = dropped.gone_s
+    if (forgotS === null) {
+      const heardS = Math.max(0, this.observedUntilS - goneS)
+      const words = (): string => `${named()} was gone, and never forgotten in ${heardS.toFixed(3)} s`
+      this.neverForgotten.add(goneS, words)
+      this.forgetting.add(goneS, heardS, words)
+      return
+    }
+    const forgotAfterS = forgotS - goneS
+    this.forgetting.add(goneS, forgotAfterS, () => `${named()} was forgotten after ${forgotAfterS.toFixed(3)} s`)
+  }
+
+  #sockets(life: Life, made: Made, facts: KindFacts): void {
+    const { isSeen, strangers } = matchSockets(made.sockets, life.seen)
+    this.socketsMatchedCount += life.seen.length - strangers.length
+    for (const socket of strangers) {
+      this.suspects.add(life.cookie, socket)
+      const [cookie, family, port, peer, state, firstS] = socket
+      const what = `socket ${cookie} (IPv${family}, ${state}, port ${port} to ${peer})`
+      this.falseSockets.add(firstS, () => `${what} was seen under namespace ${made.id}, which has no such socket`)
+    }
+    const ended = new Map(life.dropped?.ended ?? [])
+    const endS = life.dropped?.asked_s ?? Number.POSITIVE_INFINITY
+    for (const [index, socket] of made.sockets.entries()) {
+      if (!isWanted(socket, this.#rules.filter)) continue
+      const fromS = (socket.from_s ?? made.made_s) + this.#rules.minLifeS
+      const untilS = Math.min(ended.get(index) ?? socket.until_s ?? Number.POSITIVE_INFINITY, endS)
+      const own = life.firstPolls.some(poll => poll.fromS >= fromS && poll.toS <= untilS)
+      if (!own && !this.#polls.hasWithin(fromS, untilS)) {
+        this.socketsUnjudgedCount++
+        continue
+      }
+      facts.socketsJudged++
+      if (isSeen[index]) facts.socketsSeen++
+      else
+        this.missedSockets[made.kind].add(fromS, () => {
+          const { population, family, port } = socket
+          return `a socket (${population}, IPv${family}, port ${port}) of namespace ${made.id} (${made.kind}) was never seen`
+        })
+    }
+  }
+}
+
+function missedWords({ id, kind, name, fault, exists_s: existsS }: Made, { cookie }: Life, untilS: number): string {
+  const facts = [kind, ...(name === null ? [] : [`name ${name}`]), `cookie ${cookie}`, ...(fault ? [fault] : [])]
+  const lived = Number.isFinite(untilS) ? `, which lived ${(untilS - existsS).toFixed(3)} s,` : ''
+  return `namespace ${id} (${facts.join(', ')})${lived} was never found`
+}

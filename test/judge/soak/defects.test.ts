@@ -1,0 +1,136 @@
+// Each defect, put into the data of a soak that went well, turns its metric, and no other but those that follow from it.
+
+import t from 'tap'
+import type { Defects } from '../../fixtures/soak-defects.ts'
+import type { JudgedSoak } from '../../fixtures/soak-judge.ts'
+import { judgeSoak } from '../../fixtures/soak-judge.ts'
+import { type SoakOptions, soakRun } from '../../fixtures/soak-run.ts'
+
+const gated = [
+  'churn_ops_count',
+  'churn_failed_count',
+  'churn_late_max_s',
+  'kernel_namespaces_left_count',
+  'netns_recall_ratio',
+  'netns_recall_thread_ratio',
+  'netns_precision_ratio',
+  'netns_blind_count',
+  'socket_recall_ratio',
+  'socket_precision_ratio',
+  'sockets_misattributed_count',
+  'discovery_max_s',
+  'forgetting_max_s',
+  'rows_lost_count',
+  'rows_doubled_count',
+  'rows_dropped_count',
+  'poll_silence_max_s',
+  'dumps_incomplete_count',
+  'observer_starts_count',
+  'observer_exits_count',
+  'oom_kills_count',
+  'log_matches_count',
+  'steal_ratio',
+  'pressure_cpu_max_ratio',
+] as const
+
+/** Times differ by a little whenever anything does. */
+const same = (one: number | null, other: number | null): boolean =>
+  one === other || (one !== null && other !== null && Math.abs(one - other) < 0.02)
+
+const changed = (good: JudgedSoak, bad: JudgedSoak): string[] =>
+  gated.filter(name => {
+    const [one, other] = [good.value(name), bad.value(name)]
+    return name.endsWith('_s') ? !same(one, other) : one !== other
+  })
+
+const cases: Readonly<Record<string, [defects: Defects, metrics: Readonly<Record<string, number | null>>]>> = {
+  'a missed namespace': [{ missed: [30] }, { netns_recall_ratio: 163 / 164, socket_recall_ratio: 664 / 668 }],
+  'a missed thread': [
+    { missed: [39] },
+    { netns_recall_ratio: 163 / 164, netns_recall_thread_ratio: 22 / 23, socket_recall_ratio: 664 / 668 },
+  ],
+  'an invented namespace': [{ invented: ['77'] }, { netns_precision_ratio: 171 / 172 }],
+  'a declared blind spot': [{ blind: ['thread'] }, { netns_recall_thread_ratio: null, netns_blind_count: 23 }],
+  'a late discovery': [{ foundLateS: 0.4 }, { discovery_max_s: 0.46 }],
+  'a late forgetting': [{ forgotLateS: 0.8 }, { forgetting_max_s: 0.83 }],
+  'a namespace never forgotten': [{ kept: [25] }, { forgetting_max_s: 30.07 }],
+  'unseen sockets': [{ unseenSockets: [25] }, { socket_recall_ratio: 664 / 668 }],
+  'misattributed sockets': [
+    { misattributed: [30] },
+    { socket_recall_ratio: 664 / 668, socket_precision_ratio: 676 / 680, sockets_misattributed_count: 3 },
+  ],
+  'lost rows': [{ lost: 2 }, { rows_lost_count: 152 }],
+  'doubled rows': [{ doubled: 1 }, { rows_doubled_count: 76 }],
+  'dropped rows': [{ dropped: 3 }, { rows_dropped_count: 228 }],
+  'incomplete dumps': [{ incomplete: 1 }, { dumps_incomplete_count: 76 }],
+  'a stalled poll': [{ stallS: 4 }, { poll_silence_max_s: 4.5 }],
+  'a restart that was told': [{ restart: 'told' }, { observer_starts_count: 2, observer_exits_count: 1 }],
+  'a silent restart': [{ restart: 'silent' }, { observer_starts_count: 2, observer_exits_count: 1 }],
+  'a kill for want of memory': [
+    { oom: true },
+    { observer_starts_count: 2, observer_exits_count: 1, oom_kills_count: 1 },
+  ],
+  'a forbidden line in the log': [{ logLine: 'panic: lost' }, { log_matches_count: 1 }],
+  'idle churn': [{ doneRatio: 0.5 }, { churn_ops_count: 150 }],
+  'late operations': [{ lateS: 0.7 }, { churn_ops_count: 296, churn_late_max_s: 0.7 }],
+  'operations that failed': [{ failed: 2 }, { churn_failed_count: 2 }],
+  'a namespace that the kernel keeps': [{ stuck: [25] }, { kernel_namespaces_left_count: 1 }],
+  'stolen time': [{ stealRatio: 0.2 }, { steal_ratio: 0.2 }],
+  pressure: [{ pressureRatio: 0.99 }, { pressure_cpu_max_ratio: 0.99 }],
+}
+
+t.test('each defect turns its metric', async t => {
+  const options: SoakOptions = {}
+  const good = judgeSoak(t, soakRun(options))
+  t.same(good.history.damage, [])
+  t.equal(good.report.verdict, 'pass')
+  for (const [name, [defects, expected]] of Object.entries(cases)) {
+    const bad = judgeSoak(t, soakRun({ ...options, defects }))
+    t.same(
+      changed(good, bad),
+      gated.filter(metric => metric in expected),
+      name,
+    )
+    for (const [metric, value] of Object.entries(expected))
+      t.ok(same(bad.value(metric), value), `${name}: ${metric} is ${bad.value(metric)}, not ${value}`)
+  }
+})
+
+t.test('evidence names what was missed, and when', async t => {
+  const { why } = judgeSoak(t, soakRun({ defects: { missed: [30], misattributed: [40], invented: ['77'] } }))
+  t.match(why('netns_recall_ratio'), /163 of 164 .*at 7\.\d+ s namespace 30 \(mounted, name churn30, cookie 40090\)/)
+  t.match(why('sockets_misattributed_count'), /of namespace 40 .* was seen under 40117/)
+  t.match(why('netns_precision_ratio'), /namespace 77 .*churn never made it/)
+})
+
+t.test('a namespace that nobody was asked to see is told, not forgotten', async t => {
+  const { value, why } = judgeSoak(t, soakRun({ defects: { blind: ['thread'] } }))
+  t.equal(value('netns_recall_ratio'), 1)
+  t.match(why('netns_recall_thread_ratio'), /declared blind spot: 23 namespaces/)
+  t.match(why('netns_blind_count'), /of thread/)
+})
+
+const verdictsOf = ({ report }: JudgedSoak): Record<string, string> =>
+  Object.fromEntries(report.gates.map(({ name, verdict }) => [name, verdict]))
+
+t.test('too little work done is no pass, and what failed stays failed', async t => {
+  const idle = judgeSoak(t, soakRun({ defects: { doneRatio: 0.5, missed: [30] } }))
+  t.same(verdictsOf(idle), {
+    recall: 'fail',
+    misattributed: 'unknown',
+    discovery: 'unknown',
+    'rows lost': 'unknown',
+    'one observer': 'unknown',
+    churned: 'pass',
+  })
+  t.match(idle.report.gates[1]?.evidence, /too little was done: 150 of 300 operations/)
+})
+
+t.test('a noisy machine makes times unknown, and counts stand', async t => {
+  for (const defects of [{ stealRatio: 0.2, foundLateS: 1 }, { pressureRatio: 0.99 }]) {
+    const noisy = judgeSoak(t, soakRun({ defects }))
+    t.match(verdictsOf(noisy), { recall: 'pass', discovery: 'unknown', 'one observer': 'pass' })
+    t.match(noisy.report.gates[2]?.evidence, /the machine was too noisy/)
+    t.equal(noisy.report.verdict, 'unknown')
+  }
+})
