@@ -15,9 +15,13 @@ export interface Sample {
   readonly load_1m: number
   /** Pressure-stall averages over 10 s, percent of time; null where the kernel has none. */
   readonly pressure: { readonly cpu_some: number; readonly memory_some: number; readonly io_some: number } | null
-  /** Of all processors since boot: time that others had of them (steal), and all time. Null: the kernel does not say. */
+  /**
+   * Of all processors since boot: time that others had of them (steal), and all time. Null: the kernel does not say.
+   */
   readonly cpu?: { readonly steal_s: number; readonly total_s: number } | null
-  /** Network namespaces that this kernel has, removed ones whose memory is still in use too; null: it may not be asked. */
+  /**
+   * Network namespaces that this kernel has, removed ones whose memory is still in use too; null: it may not be asked.
+   */
   readonly kernel_namespaces_count?: number | null
   readonly processes: readonly {
     readonly name: string

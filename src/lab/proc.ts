@@ -80,8 +80,8 @@ export function parseCpuTimes(text: string): { readonly steal_s: number; readonl
 }
 
 /**
- * /proc/slabinfo, for root alone: network namespaces in memory, those too that are removed and not yet freed. The kernel
- * counts by whole slabs while processors hold them: a few more than there are. Null where it is not told.
+ * /proc/slabinfo, for root alone: network namespaces in memory, those too that are removed and not yet freed. The
+ * kernel counts by whole slabs while processors hold them: a few more than there are. Null where it is not told.
  */
 export function parseNamespaces(text: string): number | null {
   const count = /^net_namespace +(\d+)/m.exec(text)?.[1]

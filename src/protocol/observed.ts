@@ -40,7 +40,9 @@ export type ObservedLine =
       readonly name: string | null
       readonly found_by: FoundBy
     }
-  /** A namespace is gone for the observer (`gone`), or was there as the run ended; with all sockets that it was given. */
+  /**
+   * A namespace is gone for the observer (`gone`), or was there as the run ended; with all sockets that it was given.
+   */
   | {
       readonly is: 'forgot'
       readonly t_s: number
@@ -59,8 +61,8 @@ export type ObservedLine =
       readonly first_of: string | null
       readonly namespaces_count: number
       /**
-       * As the observer counts them, those that it dropped too, and as they reached its sink, those there more than once
-       * counted as often. So sent − dropped − (stored − doubled) were lost.
+       * As the observer counts them, those that it dropped too, and as they reached its sink, those there more than
+       * once counted as often. So sent − dropped − (stored − doubled) were lost.
        */
       readonly rows_sent_count: number
       readonly rows_stored_count: number

@@ -79,7 +79,9 @@ function socketPrecision(facts: SoakFacts): Metric {
   return notObserving(facts) ?? ratio(matched, matched + falseSockets.count, of, falseSockets.earliest)
 }
 
-/** What the sockets' own counts of rows say, beside what the polls say; equal, or the doubled ones left out: no news. */
+/**
+ * What the sockets' own counts of rows say, beside what the polls say; equal, or the doubled ones left out: no news.
+ */
 function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
   const { rowsStoredCount, rowsSentCount, rowsDoubled, rowsDropped } = polls
   if (rowsSeenCount === rowsStoredCount || rowsSeenCount === rowsStoredCount - rowsDoubled.count) return []

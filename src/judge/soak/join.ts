@@ -1,6 +1,6 @@
-// Truth and sightings put together by cookie, as both are read. A namespace is settled, and dropped from memory, once it
-// is gone, the observer has forgotten it (or never found it), and both files are GRACE_S beyond that: so lines may come
-// in any order within that time, and memory holds what lives, not what ever lived.
+// Truth and sightings put together by cookie, as both are read. A namespace is settled, and dropped from memory, once
+// it is gone, the observer has forgotten it (or never found it), and both files are GRACE_S beyond that: so lines may
+// come in any order within that time, and memory holds what lives, not what ever lived.
 
 import type { ChurnLine } from '../../protocol/churn.ts'
 import type { ObservedLine, SeenSocket } from '../../protocol/observed.ts'

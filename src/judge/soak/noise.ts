@@ -7,7 +7,9 @@ import type { SoakFacts } from './read.ts'
 
 /** Beyond this share of processor time, taken by other guests of the same hardware, times are others' doing. */
 const STEAL_RATIO_MAX = 0.05
-/** Beyond this share of time, half of the churning, some task waited for a processor: too small a machine, or others. */
+/**
+ * Beyond this share of time, half of the churning, some task waited for a processor: too small a machine, or others.
+ */
 const PRESSURE_RATIO_MAX = 0.95
 
 export interface Noise {

@@ -1,5 +1,5 @@
-// Reads a soak's truth and sightings from its run folder, once, side by side, in bounded memory; the truth a second time
-// where sockets were seen that need their owner looked up.
+// Reads a soak's truth and sightings from its run folder, once, side by side, in bounded memory; the truth a second
+// time where sockets were seen that need their owner looked up.
 
 import type { RunEvent } from '../../protocol/events.ts'
 import { readPhases } from '../phases.ts'

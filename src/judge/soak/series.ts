@@ -62,7 +62,9 @@ export class Rates {
     while (this.#counts.size > STRETCHES_MAX) this.#double()
   }
 
-  /** Each stretch's middle and its rate (1/s), between the first event and the last. No stretch is shorter than asked. */
+  /**
+   * Each stretch's middle and its rate (1/s), between the first event and the last. No stretch is shorter than asked.
+   */
   moments(leastWidthS = 1): Moment[] {
     while (this.#widthS < leastWidthS) this.#double()
     while (this.#span() > STRETCHES_MAX) this.#double()

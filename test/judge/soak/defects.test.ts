@@ -1,4 +1,5 @@
-// Each defect, put into the data of a soak that went well, turns its metric, and no other but those that follow from it.
+// Each defect, put into the data of a soak that went well, turns its metric, and no other but those that follow from
+// it.
 
 import t from 'tap'
 import type { Defects } from '../../fixtures/soak-defects.ts'
