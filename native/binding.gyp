@@ -47,6 +47,13 @@
         'diag/reply.cc',
         'diag/request.cc',
         'diag/socket.cc',
+        'churn/child.cc',
+        'churn/churner.cc',
+        'churn/holder.cc',
+        'churn/parked.cc',
+        'churn/sockets.cc',
+        'churn/witness.cc',
+        'churn/worker.cc',
         'engine/accept.cc',
         'engine/dial.cc',
         'engine/handshake.cc',
@@ -67,6 +74,8 @@
         'binding/netns.cc',
         'binding/spec.cc',
         'binding/fabric.cc',
+        'binding/churn.cc',
+        'binding/churn_lines.cc',
         'binding/identity.cc',
         'binding/descriptors.cc',
         'binding/diag.cc',
@@ -102,6 +111,14 @@
         'tap/main.cc',
         'tap/segment.cc',
       ],
+    },
+    {
+      # A process that is in a namespace and does nothing else. Static: hundreds are started a second.
+      'target_name': 'nslab-hold',
+      'type': 'executable',
+      'cflags': ['-ffunction-sections'],
+      'ldflags': ['-static', '-Wl,--gc-sections', '-Wl,-s'],
+      'sources': ['hold/main.cc'],
     },
     {
       # Process 1 of a guest. Static: it starts in a machine that has nothing yet.

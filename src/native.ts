@@ -2,6 +2,7 @@
 // Everything asynchronous here runs on native threads: no Node.js thread ever changes namespace.
 
 import { createRequire } from 'node:module'
+import type { ChurnerConstructor } from './native-churner.ts'
 import type { DiscoveryConstructor } from './native-discovery.ts'
 
 /** Identity of a network namespace. `cookie` is never reused by the kernel; compare for equality only. */
@@ -358,6 +359,7 @@ export interface Addon {
   readonly Links: LinksConstructor
   readonly DiagPoller: DiagPollerConstructor
   readonly Discovery: DiscoveryConstructor
+  readonly Churner: ChurnerConstructor
   /**
    * Kernel sends `signal` when the parent's spawning thread ends. Call from the main thread.
    * Fails with ESRCH when the parent is no longer `expectedParentPid`.

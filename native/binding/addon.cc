@@ -34,6 +34,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_discovery(env, exports);
   init_links(env, exports);
   init_diag(env, exports);
+  init_churn(env, exports);
   return exports;
 }
 

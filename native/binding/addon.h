@@ -51,6 +51,7 @@ struct AddonState {
   std::shared_ptr<Mailbox> mailbox;
   netns::Opener opener{switch_log};
   Napi::FunctionReference netns_class;
+  Napi::FunctionReference churner_class;
 
   /** Called once at the environment's end, before its handles go: ends native threads. Take out what was stopped
    * before. */
@@ -68,6 +69,7 @@ void init_netns(Napi::Env env, Napi::Object exports);
 void init_fabric(Napi::Env env, Napi::Object exports);
 void init_links(Napi::Env env, Napi::Object exports);
 void init_diag(Napi::Env env, Napi::Object exports);
+void init_churn(Napi::Env env, Napi::Object exports);
 void init_process(Napi::Env env, Napi::Object exports);
 void init_identity(Napi::Env env, Napi::Object exports);
 void init_descriptors(Napi::Env env, Napi::Object exports);

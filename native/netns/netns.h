@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/status.h"
@@ -49,6 +50,8 @@ class Netns {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const Identity& identity() const { return identity_; }
+  /** Gives up ownership: the descriptor is the caller's. */
+  [[nodiscard]] UniqueFd release() && { return std::move(fd_); }
 
  private:
   Netns(UniqueFd fd, Identity identity) : fd_(std::move(fd)), identity_(identity) {}
