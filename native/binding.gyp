@@ -121,6 +121,26 @@
       'sources': ['hold/main.cc'],
     },
     {
+      'target_name': 'nslab-connections',
+      'type': 'executable',
+      'sources': [
+        'base/status.cc',
+        'base/sys.cc',
+        'netns/netns.cc',
+        'netns/setting.cc',
+        'netns/switch_log.cc',
+        'rtnl/address.cc',
+        'rtnl/batch.cc',
+        'rtnl/link.cc',
+        'rtnl/socket.cc',
+        'connections/count.cc',
+        'connections/ground.cc',
+        'connections/main.cc',
+        'connections/options.cc',
+        'connections/worker.cc',
+      ],
+    },
+    {
       # Process 1 of a guest. Static: it starts in a machine that has nothing yet.
       'target_name': 'nslab-init',
       'type': 'executable',

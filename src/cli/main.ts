@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   exec: async () => (await import('./exec.ts')).addExecCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
   soak: async () => (await import('./soak.ts')).addSoakCommand,
+  connections: async () => (await import('./connections.ts')).addConnectionsCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
 }
 

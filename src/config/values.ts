@@ -26,6 +26,12 @@ export const positive = leaf<number>(
   value => typeof value === 'number' && value > 0 && value < Infinity,
 )
 
+/** A number of things, or "max": as many as fit. */
+export const countOrMax = leaf<number | 'max'>(
+  'an integer from 1, or "max"',
+  value => value === 'max' || (isInt(value) && value >= 1),
+)
+
 /** A share: 0.01 is one percent. */
 export const ratio = leaf<number>(
   'a number from 0 to 1',

@@ -67,7 +67,8 @@ function readDisk(folder: string): Machine['disk'] {
   return { folder: existing, available_bytes: stat.bavail * stat.bsize }
 }
 
-function readTasksAvailable(limits: string): number {
+/** Threads and processes that may still be made, of what /proc/PID/limits says and of the rest. */
+export function readTasksAvailable(limits: string): number {
   const [, running = '0/0'] = /^\S+ \S+ \S+ (\S+)/.exec(readOrNull('/proc/loadavg') ?? '') ?? []
   const tasks = Number(running.split('/')[1])
   const threadsMax = Number(readOrNull('/proc/sys/kernel/threads-max') ?? Number.POSITIVE_INFINITY)

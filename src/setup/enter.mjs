@@ -9,7 +9,7 @@ import { prepare } from './prepare.mjs'
 import { endWith, inRoot } from './root.mjs'
 
 /** Commands that make namespaces and links by themselves. */
-const KERNEL_COMMANDS = ['run', 'dataplane', 'selfcheck']
+const KERNEL_COMMANDS = ['run', 'dataplane', 'connections', 'selfcheck']
 
 /** A terminal's SIGINT and npm's copy of it arrive within some milliseconds; a second Ctrl-C by hand takes longer. */
 const ECHO_MS = 300

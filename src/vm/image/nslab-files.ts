@@ -39,7 +39,13 @@ export async function bundled(role: ImageRole, facts: FileFacts, derived: Derive
 }
 
 function requireBuilt(role: ImageRole, root: string): void {
-  const needed = [PROGRAMS, `${NATIVE}/nslab.node`, `${NATIVE}/nslab-launch`, `${NATIVE}/nslab-init`]
+  const needed = [
+    PROGRAMS,
+    `${NATIVE}/nslab.node`,
+    `${NATIVE}/nslab-launch`,
+    `${NATIVE}/nslab-connections`,
+    `${NATIVE}/nslab-init`,
+  ]
   const missing = needed.filter(path => !existsSync(join(root, path)))
   if (missing.length > 0) {
     throw new NslabError('IMAGE_UNFIT', {
@@ -59,7 +65,8 @@ export async function addNslab(tree: Tree, facts: FileFacts, bundle: string, roo
   for (const path of await filesUnder(root, 'soak/scenarios', /\.toml$/)) add(path)
   const native = (name: string): string => join(root, NATIVE, name)
   await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/nslab.node`, native('nslab.node'))
-  await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/nslab-launch`, native('nslab-launch'))
+  for (const name of ['nslab-launch', 'nslab-connections'])
+    await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/${name}`, native(name))
   tree.file('init', native('nslab-init'), true)
   tree.text('usr/bin/nslab', `#!/bin/sh\nexec node /${GUEST_ROOT}/${PROGRAMS} "$@"\n`, true)
 }

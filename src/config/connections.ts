@@ -1,0 +1,49 @@
+// [connections]: how many established TCP connections a host is to carry over how many namespaces.
+
+import * as v from 'valibot'
+import type { Path } from './locate.ts'
+import { Problems, type TomlTable } from './problems.ts'
+import { readTable } from './table.ts'
+import { countOrMax, int, oneOf, positive } from './values.ts'
+
+/** More namespaces than any kernel holds connections in. */
+const NAMESPACES_MAX = 100_000
+
+export const connectionsEntries = {
+  /** "max": as many as memory, descriptors and the other limits of the host allow; what limits them is told. */
+  count: v.optional(countOrMax, 'max'),
+  namespaces: v.optional(int(1, NAMESPACES_MAX), 100),
+  /** Both ends in one namespace, or in two that a veth pair joins. */
+  layout: v.optional(oneOf('loopback', 'pairs'), 'loopback'),
+  /** Opened at most so many a second. */
+  rate_per_s: v.optional(positive),
+}
+
+const connectionsTable = v.object(connectionsEntries)
+
+export type ConnectionsTable = v.InferOutput<typeof connectionsTable>
+
+export interface ConnectionsConfig {
+  readonly count: number | 'max'
+  readonly namespaces: number
+  readonly layout: 'loopback' | 'pairs'
+  /** Null: as fast as may be. */
+  readonly ratePerS: number | null
+}
+
+/** What the table that stands at `path` says. */
+export function readConnections(table: ConnectionsTable, path: Path, problems: Problems): ConnectionsConfig {
+  const { count, namespaces, layout, rate_per_s } = table
+  if (layout === 'pairs' && namespaces % 2 !== 0)
+    problems.add({ path: [...path, 'namespaces'], value: namespaces, problem: 'must be even for layout = "pairs"' })
+  return { count, namespaces, layout, ratePerS: rate_per_s ?? null }
+}
+
+/** The same from flags of a command. Throws CONFIG_INVALID. */
+export function parseConnections(raw: TomlTable): ConnectionsConfig {
+  const problems = new Problems('nslab connections')
+  const { value } = readTable(connectionsTable, raw, [], problems)
+  const config = readConnections(value, [], problems)
+  problems.throwIfAny()
+  return config
+}

@@ -1,0 +1,40 @@
+// What this kernel allows of connections, read before anything is made.
+
+import { cpus } from 'node:os'
+import { run } from '../../base/exec.ts'
+import { cgroupHeadroom } from '../cgroup.ts'
+import { readTasksAvailable } from '../machine.ts'
+import { parseMeminfo, readOrNull } from '../proc.ts'
+import { isMachineRoot } from '../state-folder.ts'
+import type { ConnectionLimits } from './fit.ts'
+import { loaderPath, refusedBy } from './loader.ts'
+
+/** The figure of a file under /proc; Infinity where it has none. */
+function figure(path: string): number {
+  const text = readOrNull(path)?.trim()
+  return text === undefined || text === '' ? Number.POSITIVE_INFINITY : Number(text)
+}
+
+/** fs.file-nr: open, unused, and the most. The machine's root may open more. */
+function machineFilesLeft(): number {
+  if (isMachineRoot()) return Number.POSITIVE_INFINITY
+  const [open, , most] = (readOrNull('/proc/sys/fs/file-nr') ?? '').trim().split(/\s+/).map(Number)
+  return open === undefined || most === undefined ? Number.POSITIVE_INFINITY : Math.max(0, most - open)
+}
+
+/** Asks the loader how far a process may raise its limit on open files: Node has no call for it. */
+export async function readConnectionLimits(): Promise<ConnectionLimits> {
+  const probe = await run(loaderPath, ['--probe'], { timeoutMs: 10_000 })
+  if (probe.code !== 0) throw refusedBy(probe.stdout, probe.signal ?? `exit ${probe.code}`, probe.stderr)
+  const { open_files_max } = JSON.parse(probe.stdout) as { open_files_max: number }
+  const memory = parseMeminfo(readOrNull('/proc/meminfo') ?? '').MemAvailable ?? 0
+  return {
+    open_files_max,
+    machine_files_left: machineFilesLeft(),
+    memory_available_bytes: Math.min(memory, cgroupHeadroom('memory') ?? Number.POSITIVE_INFINITY),
+    net_namespaces_max: figure('/proc/sys/user/max_net_namespaces'),
+    tasks_available: readTasksAvailable(readOrNull('/proc/self/limits') ?? ''),
+    epoll_watches_max: figure('/proc/sys/fs/epoll/max_user_watches'),
+    cpus_count: cpus().length,
+  }
+}
