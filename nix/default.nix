@@ -7,6 +7,7 @@ let
   pkgs = nixpkgs.legacyPackages.${system}.extend self.overlays.default;
   inherit (nixpkgs) lib;
   scenarios = import ./scenarios.nix { inherit lib; };
+  sweeps = import ./sweeps.nix { inherit lib pkgs; };
 in
 {
   overlays.default = import ./overlay.nix;
@@ -19,4 +20,10 @@ in
   apps.${system} = import ./apps.nix { inherit lib pkgs scenarios; };
   checks.${system} = import ./checks { inherit lib pkgs scenarios; };
   devShells.${system}.default = import ./dev-shell.nix { inherit pkgs; };
+
+  inherit sweeps;
+  hydraJobs = {
+    inherit (self) checks packages;
+    sweeps = lib.mapAttrs (_name: sweep: sweep.runs) sweeps;
+  };
 }

@@ -26,6 +26,12 @@ in
   inherit (nslab) meta;
   checks = builtins.mapAttrs (_name: attributesOf) outputs.checks.${system};
   shells = builtins.mapAttrs (_name: attributesOf) outputs.devShells.${system};
+  sweeps = builtins.mapAttrs (_name: sweep: {
+    runs = builtins.attrNames sweep.runs;
+    first = attributesOf (builtins.head (builtins.attrValues sweep.runs));
+    all = attributesOf sweep;
+  }) outputs.sweeps;
+  jobs = builtins.mapAttrs (_name: builtins.attrNames) outputs.hydraJobs;
   apps = builtins.mapAttrs (_name: app: { inherit (app) type program; }) outputs.apps.${system};
   nothing = builtins.attrNames (services { }).values;
   services = (services {

@@ -3,7 +3,7 @@
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { stringify } from 'smol-toml'
+import { parse, stringify } from 'smol-toml'
 import t from 'tap'
 import { run } from '../../src/base/exec.ts'
 import { Random } from '../../src/base/random.ts'
@@ -15,6 +15,7 @@ interface Outputs {
   readonly apps: Readonly<Record<string, { readonly type: string; readonly program: string }>>
   readonly services: Readonly<Record<string, unknown>>
   readonly nothing: readonly string[]
+  readonly sweeps: Readonly<Record<string, { readonly runs: readonly string[] }>>
 }
 
 t.test('every file parses', async t => {
@@ -41,6 +42,14 @@ t.test('a scenario more is an app more, without a word in Nix', async t => {
   writeFileSync(join(flake, 'soak/scenarios/another.toml'), 'name = "another"\n')
   const { text } = await evaluate(flake)
   t.match((JSON.parse(text) as Outputs).apps.another, { type: 'app', program: /-nslab-run-another$/ })
+})
+
+t.test('a sweep is a run for every size and seed of its file', async t => {
+  const { sweeps } = JSON.parse((await evaluate(root)).text) as Outputs
+  const text = readFileSync(join(root, 'soak/sweeps/ring-scale.toml'), 'utf8')
+  const { nodes, seeds } = parse(text) as unknown as { nodes: number[]; seeds: number[] }
+  const cells = nodes.flatMap(count => seeds.map(seed => `${count}-${seed}`))
+  t.same([...(sweeps['ring-scale']?.runs ?? [])].sort(), cells.sort())
 })
 
 t.test('packages of the lock file, as npm would place them', async t => {

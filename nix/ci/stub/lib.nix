@@ -18,8 +18,8 @@ let
     ;
 in
 rec {
-  inherit elem filter head;
-  inherit (builtins) concatStringsSep mapAttrs replaceStrings;
+  inherit elem filter head listToAttrs;
+  inherit (builtins) concatMap concatStringsSep mapAttrs replaceStrings;
   all = builtins.all;
   last = list: elemAt list (length list - 1);
   optional = condition: value: if condition then [ value ] else [ ];

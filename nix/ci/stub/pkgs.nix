@@ -125,6 +125,16 @@ let
       dontUnpack = true;
       buildPhase = script;
     });
+    linkFarm = name: entries: mkDerivation {
+      inherit name;
+      dontUnpack = true;
+      buildPhase = lib.concatStrings (
+        lib.mapAttrsToList (place: target: ''
+          mkdir -p "$out"
+          ln -s ${target} "$out/${place}"
+        '') entries
+      );
+    };
     mkShell = { inputsFrom, packages }: mkDerivation {
       name = "shell";
       dontUnpack = true;

@@ -74,6 +74,17 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   }
  },
+ "jobs": {
+  "checks": [
+   "x86_64-linux"
+  ],
+  "packages": [
+   "x86_64-linux"
+  ],
+  "sweeps": [
+   "ring-scale"
+  ]
+ },
  "meta": {
   "description": "A test lab for software that lives in thousands of Linux network namespaces.",
   "license": {
@@ -269,6 +280,60 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "name": "shell",
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  }
+ },
+ "sweeps": {
+  "ring-scale": {
+   "all": {
+    "PATH": ":/usr/bin:/bin",
+    "args": [
+     "-e",
+     "-c",
+     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+    ],
+    "buildPhase": "mkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-100-1 \\"$out/100-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-100-2 \\"$out/100-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-100-3 \\"$out/100-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-200-1 \\"$out/200-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-200-2 \\"$out/200-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-200-3 \\"$out/200-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-400-1 \\"$out/400-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-400-2 \\"$out/400-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-400-3 \\"$out/400-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-800-1 \\"$out/800-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-800-2 \\"$out/800-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-800-3 \\"$out/800-3\\"\\n",
+    "builder": "/bin/bash",
+    "configurePhase": "true",
+    "dontUnpack": true,
+    "installPhase": "true",
+    "name": "nslab-sweep-ring-scale",
+    "system": "x86_64-linux",
+    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+   },
+   "first": {
+    "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+    "args": [
+     "-e",
+     "-c",
+     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+    ],
+    "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\nnslab run 'ring' --on vm --accel kvm \\\\\\n  --nodes 100 --seed 1 --out \\"$out\\" || status=$?\\n# 0 pass, 1 a gate failed, 5 unknown: results. Everything else is no result.\\ncase $status in 0 | 1 | 5) ;; *) exit \\"$status\\" ;; esac\\n",
+    "builder": "/bin/bash",
+    "configurePhase": "true",
+    "dontUnpack": true,
+    "installPhase": "true",
+    "name": "nslab-ring-100-1",
+    "requiredSystemFeatures": [
+     "kvm",
+     "labnode"
+    ],
+    "system": "x86_64-linux",
+    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+   },
+   "runs": [
+    "100-1",
+    "100-2",
+    "100-3",
+    "200-1",
+    "200-2",
+    "200-3",
+    "400-1",
+    "400-2",
+    "400-3",
+    "800-1",
+    "800-2",
+    "800-3"
+   ]
   }
  },
  "tarball": {
