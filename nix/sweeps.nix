@@ -1,6 +1,6 @@
-# Sweeps: for every file of soak/sweeps a set of derivations, one run each, which Nix spreads over its builders; and all of
-# them as one, a folder of run folders (nix build .#sweeps.ring-scale). A run that fails its gates keeps its folder and is
-# no failed build: what the sweep found is its result. Level kvm: emulated times say nothing of a size.
+# Sweeps: for every file of soak/sweeps a set of derivations, one run each, which Nix spreads over its builders; and
+# all of them as one, a folder of run folders (nix build .#sweeps.ring-scale). A run that fails its gates keeps its
+# folder and is no failed build: what the sweep found is its result. Level kvm: emulated times say nothing of a size.
 { lib, pkgs }:
 let
   files = lib.filterAttrs (name: type: type == "regular" && lib.hasSuffix ".toml" name) (

@@ -8,7 +8,7 @@ import t from 'tap'
 import { run } from '../../src/base/exec.ts'
 import { Random } from '../../src/base/random.ts'
 import { scenarioNames } from '../../src/config/load.ts'
-import { copyFlake, evaluate, nixFiles, parseProblem, root } from '../fixtures/nix.ts'
+import { copyFlake, evaluate, hasStore, lockProblem, nixFiles, parseProblem, root } from '../fixtures/nix.ts'
 import { mutate } from '../fixtures/nix-mutations.ts'
 
 interface Outputs {
@@ -20,6 +20,10 @@ interface Outputs {
 
 t.test('every file parses', async t => {
   for (const file of nixFiles(root)) t.equal(await parseProblem(join(root, file)), null, file)
+})
+
+t.test('flake.nix and flake.lock agree', { skip: hasStore ? false : 'needs root: a store' }, async t => {
+  t.equal(await lockProblem(copyFlake(t.testdir())), null)
 })
 
 t.test('every output evaluates, to what it did', async t => {
@@ -126,7 +130,9 @@ t.test('of 60 faults put in on purpose, four fifths are found', async t => {
     const flake = copyFlake(join(t.testdirName, String(draw)))
     const { kind, words } = mutate(flake, random)
     const parsed = await Promise.all(nixFiles(flake).map(file => parseProblem(join(flake, file))))
-    const found = parsed.some(Boolean) || (await evaluate(flake)).text !== whole.text
+    // Only what changed flake.nix can disagree with its lock.
+    const locked = hasStore && words.startsWith('flake.nix') ? await lockProblem(flake) : null
+    const found = parsed.some(Boolean) || locked !== null || (await evaluate(flake)).text !== whole.text
     t.comment(`${draw} ${found ? 'found ' : 'missed'} ${kind}: ${words}`)
     if (!found) missed.push(`${kind}: ${words}`)
   }
