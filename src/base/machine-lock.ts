@@ -7,13 +7,18 @@ import { NslabError } from './errors.ts'
 
 /**
  * Runs `action` while holding the lock called `name` (any string; one per network namespace). Waiters hear of the
- * release by their connection's end. Throws DEADLINE when the lock is not had within `deadlineMs`, and whatever
- * `action` throws.
+ * release by their connection's end. Throws DEADLINE when the lock is not had within `deadlineMs`, the reason of `abort`
+ * when that comes before the lock, and whatever `action` throws.
  */
-export async function withMachineLock<T>(name: string, deadlineMs: number, action: () => T | Promise<T>): Promise<T> {
+export async function withMachineLock<T>(
+  name: string,
+  deadlineMs: number,
+  action: () => T | Promise<T>,
+  abort?: AbortSignal,
+): Promise<T> {
   const address = `\0nslab-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`
   const deadline = performance.now() + deadlineMs
-  const lock = await acquire(address, name, deadline, deadlineMs)
+  const lock = await acquire(address, name, deadline, deadlineMs, abort)
   try {
     return await action()
   } finally {
@@ -25,8 +30,15 @@ interface Lock {
   release(): Promise<void>
 }
 
-async function acquire(address: string, name: string, deadline: number, limitMs: number): Promise<Lock> {
+async function acquire(
+  address: string,
+  name: string,
+  deadline: number,
+  limitMs: number,
+  abort?: AbortSignal,
+): Promise<Lock> {
   for (;;) {
+    abort?.throwIfAborted()
     const lock = await tryBind(address)
     if (lock !== null) return lock
     const left = deadline - performance.now()
@@ -37,7 +49,7 @@ async function acquire(address: string, name: string, deadline: number, limitMs:
         missing: ['its release'],
       })
     }
-    await holderGone(address, left)
+    await holderGone(address, left, abort)
   }
 }
 
@@ -64,13 +76,16 @@ function tryBind(address: string): Promise<Lock | null> {
 }
 
 /** Resolves when the present holder has let go (or refused to talk: it is going), at the latest after `limitMs`. */
-function holderGone(address: string, limitMs: number): Promise<void> {
+function holderGone(address: string, limitMs: number, abort?: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     const socket = connect({ path: address })
-    const timer = setTimeout(() => socket.destroy(), limitMs)
+    const leave = (): void => void socket.destroy()
+    const timer = setTimeout(leave, limitMs)
+    abort?.addEventListener('abort', leave)
     socket.on('error', () => {})
     socket.on('close', () => {
       clearTimeout(timer)
+      abort?.removeEventListener('abort', leave)
       resolve()
     })
     socket.resume()

@@ -6,6 +6,7 @@ import type { LoadedScenario } from '../config/load.ts'
 import { type DeterministicResult, runDeterministic, seal } from '../lab/deterministic.ts'
 import { type Preparation, prepareDeterministic } from '../lab/deterministic-machine.ts'
 import type { Speed } from '../lab/deterministic-record.ts'
+import { interruptible } from './interruptible.ts'
 import { openProgressView } from './progress.ts'
 import { hookSignals, judgeAndTell } from './run.ts'
 
@@ -18,7 +19,7 @@ export interface PreparedRun {
 }
 
 export async function runDeterministicCommand({ scenario, text }: LoadedScenario): Promise<ExitCode> {
-  const preparation = await prepareDeterministic(scenario, text, note)
+  const preparation = await interruptible(signal => prepareDeterministic(scenario, text, note, signal))
   const { exitCode } = await runPrepared(preparation, scenario.run.out)
   return exitCode
 }

@@ -9,6 +9,7 @@ import { prepareReplay, short } from '../lab/deterministic-machine.ts'
 import { changedSince, digestFiles, digestOfAll, readRecord } from '../lab/deterministic-record.ts'
 import { printable } from '../report/format.ts'
 import { note, runPrepared } from './deterministic.ts'
+import { interruptible } from './interruptible.ts'
 import { latestRun } from './report.ts'
 
 interface Options {
@@ -37,7 +38,7 @@ async function replay(given: string, { out, image }: Options): Promise<ExitCode>
   const folder = resolveFolder(given)
   const record = readRecord(folder)
   const before = digestFiles(folder)
-  const preparation = await prepareReplay(given, record, { image, onStep: note })
+  const preparation = await interruptible(signal => prepareReplay(given, record, { image, onStep: note, signal }))
   const { machine } = record
   note(`repeats ${given}: seed ${machine.seed}, image ${short(machine.image.digest)}, QEMU ${machine.qemu_version}`)
   const { result, exitCode } = await runPrepared(preparation, out)

@@ -42,6 +42,7 @@ export async function prepareDeterministic(
   asked: Scenario,
   text: string,
   onStep: (step: string) => void,
+  signal?: AbortSignal,
 ): Promise<Preparation> {
   if (asked.controller.db?.mode === 'external') {
     throw new NslabError('USAGE', {
@@ -53,7 +54,8 @@ export async function prepareDeterministic(
   const qemu = await findOrInstallQemu(asked)
   // A server of the run's own where it is asked for; else memory, which takes half of the time.
   const role: ImageRole = asked.controller.db === null ? 'fleet' : 'controller'
-  const image = asked.hosts.image === undefined ? await imageFor(role, { onStep }) : await loadImage(asked.hosts.image)
+  const given = asked.hosts.image
+  const image = given === undefined ? await imageFor(role, { onStep, signal }) : await loadImage(given)
   const machine: Machine = {
     image: { role: image.role, digest: image.digest, versions: image.versions },
     qemu_version: qemu.version,
@@ -89,7 +91,7 @@ export async function prepareDeterministic(
 export async function prepareReplay(
   folder: string,
   record: DeterministicRecord,
-  options: { readonly image?: string | undefined; readonly onStep: (step: string) => void },
+  options: ImageChoice,
 ): Promise<Preparation> {
   const { machine, input } = record
   const qemu = await findOrInstallQemu(input.scenario)
@@ -109,13 +111,20 @@ export async function prepareReplay(
   return preparation
 }
 
+interface ImageChoice {
+  readonly image?: string | undefined
+  readonly onStep: (step: string) => void
+  /** Ends a build. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** The one that was named, the run's own where it is still there, else what is built here now. */
 async function imageAgain(
   { machine: { image }, image_file }: DeterministicRecord,
-  { image: named, onStep }: { readonly image?: string | undefined; readonly onStep: (step: string) => void },
+  { image: named, onStep, signal }: ImageChoice,
 ): Promise<Image> {
   if (named !== undefined) return loadImage(named)
-  return isImage(image_file, image.digest) ? loadImage(image_file) : imageFor(image.role, { onStep })
+  return isImage(image_file, image.digest) ? loadImage(image_file) : imageFor(image.role, { onStep, signal })
 }
 
 function isImage(file: string, digest: string): boolean {

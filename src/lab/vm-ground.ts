@@ -291,7 +291,7 @@ export class VmGround implements Ground {
       // A controller's has all that a fleet's has; a controller without PostgreSQL keeps nothing.
       if (given !== null && role === 'controller' && given.role !== role)
         this.#context.warn(`--image ${image} is of the role ${given.role}: its controller has no PostgreSQL`)
-      images.set(role, given ?? (await imageFor(role, { onStep })))
+      images.set(role, given ?? (await imageFor(role, { onStep, signal: this.#context.aborted })))
       this.#context.requireGoingOn()
     }
     return images

@@ -38,21 +38,26 @@ export interface ImageOptions {
   readonly cache?: string
   /** Another kernel than this machine's or Debian's. */
   readonly kernel?: Kernel
+  /** Gives up: what is under way ends, and leaves nothing in the cache that is not whole. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
  * The image of a role for the present state of nslab and this machine: from the cache, or built (seconds; the first
  * time with a download of 28 MB). Stays in the cache while this process lives.
  * Throws NOT_FIT where packages can't be had, IMAGE_UNFIT where what they hold doesn't do, DISK_REFUSED where the cache
- * can't be written.
+ * can't be written, and the signal's reason.
  */
 export async function imageFor(role: ImageRole, options: ImageOptions): Promise<Image> {
   const folder = options.cache ?? cacheFolder()
   try {
     const cache = new ImageCache(folder)
     // Held per network namespace; between two, both may build, and the first to finish gives the image its name.
-    return await withMachineLock(`images in ${folder}`, LOCK_MS, () => locked(role, options, cache))
+    return await withMachineLock(`images in ${folder}`, LOCK_MS, () => locked(role, options, cache), options.signal)
   } catch (error) {
+    // A terminal's interrupt reaches the tools as well: one that it ended may be heard of before the interrupt is.
+    await new Promise(resolve => setImmediate(resolve))
+    options.signal?.throwIfAborted()
     const { code, path, syscall } = error as NodeJS.ErrnoException
     if (error instanceof NslabError || code === undefined || syscall === undefined) throw error
     throw new NslabError('DISK_REFUSED', { path: path ?? folder, reason: code, errno: code }, { cause: error })
@@ -60,10 +65,10 @@ export async function imageFor(role: ImageRole, options: ImageOptions): Promise<
 }
 
 async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache): Promise<Image> {
-  const { onStep } = options
+  const { onStep, signal } = options
   const facts = await FileFacts.open(join(cache.folder, 'file-facts.json'))
-  const derived = new Derived(join(cache.folder, 'derived'))
-  const packages = new Packages(join(cache.folder, 'packages'), onStep)
+  const derived = new Derived(join(cache.folder, 'derived'), signal)
+  const packages = new Packages(join(cache.folder, 'packages'), onStep, signal)
   const found = await findBase(packages, derived)
   const base = options.kernel === undefined ? found : withKernel(found, options.kernel)
   const recipe = await readRole(role)
@@ -71,6 +76,7 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const kernelFile = await bootable(base.kernel, facts, derived, packages, onStep)
   const node = await leanNode(facts, derived)
   const bundle = await bundled(role, facts, derived)
+  signal?.throwIfAborted()
   const modules = await leanModules(base.kernel, recipe, derived)
   const { kernel, busybox } = base
   const contents = await contentsOf({ role, recipe, kernel, modules, busybox, node, bundle }, facts)
@@ -87,7 +93,8 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
     onStep(`building the guest image for ${role} (${base.versions.kernel_release})`)
     const scratch = await cache.scratch()
     try {
-      await write(scratch, { role, recipe, base, kernelFile, contents, entries })
+      await write(scratch, { role, recipe, base, kernelFile, contents, entries }, signal)
+      signal?.throwIfAborted()
       await cache.publish(scratch, place)
     } finally {
       await rm(scratch, { recursive: true, force: true })
@@ -154,7 +161,11 @@ interface Making extends Pick<Ingredients, 'role' | 'recipe'> {
   readonly entries: readonly Entry[]
 }
 
-async function write(folder: string, { role, recipe, base, kernelFile, contents, entries }: Making): Promise<void> {
+async function write(
+  folder: string,
+  { role, recipe, base, kernelFile, contents, entries }: Making,
+  signal?: AbortSignal,
+): Promise<void> {
   // A link costs nothing; across file systems it has to be a copy.
   await link(kernelFile, join(folder, 'vmlinux')).catch(() => copyFile(kernelFile, join(folder, 'vmlinux')))
   const hash = createHash('sha256')
@@ -164,7 +175,9 @@ async function write(folder: string, { role, recipe, base, kernelFile, contents,
       yield piece
     }
   }
-  await pipeline(Readable.from(hashed(cpio(entries))), createWriteStream(join(folder, 'root.cpio')))
+  await pipeline(Readable.from(hashed(cpio(entries))), createWriteStream(join(folder, 'root.cpio')), {
+    ...(signal === undefined ? {} : { signal }),
+  })
   const description: Omit<ImageDescription, 'digest'> = {
     schema: IMAGE_SCHEMA,
     role,

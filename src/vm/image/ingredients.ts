@@ -107,9 +107,19 @@ export async function leanModules(kernel: Kernel, { modules }: Role, derived: De
 /** Files and folders made from others, kept under a digest of what they were made from. */
 export class Derived {
   readonly #folder: string
+  readonly #signal: AbortSignal | undefined
 
-  constructor(folder: string) {
+  /** `signal`: nothing more is made once it has come, and what is being made is thrown away with its reason. */
+  constructor(folder: string, signal?: AbortSignal) {
     this.#folder = folder
+    this.#signal = signal
+  }
+
+  /** A tool of the machine, ended by the signal. */
+  async run(command: string, args: readonly string[]): ReturnType<typeof run> {
+    const result = await run(command, args, this.#signal ? { abort: this.#signal } : {})
+    this.#signal?.throwIfAborted()
+    return result
   }
 
   /** The path of the file that `make` writes; made only once for the same `from`. */
@@ -120,7 +130,9 @@ export class Derived {
     await mkdir(this.#folder, { recursive: true })
     const part = `${path}.part-${process.pid}`
     try {
+      this.#signal?.throwIfAborted()
       await make(part)
+      this.#signal?.throwIfAborted()
       await rename(part, path)
       return path
     } catch (error) {
@@ -161,7 +173,7 @@ export async function leanNode(facts: FileFacts, derived: Derived): Promise<stri
   if (strip === undefined) return process.execPath
   const from = [await facts.digest(process.execPath), await facts.digest(strip)]
   return derived.file('node', from, async to => {
-    const { code } = await run(strip, ['-o', to, process.execPath])
+    const { code } = await derived.run(strip, ['-o', to, process.execPath])
     if (code !== 0) await copyFile(process.execPath, to)
   })
 }

@@ -22,12 +22,15 @@ export interface UnpackedPackage {
 export class Packages {
   readonly #folder: string
   readonly #onStep: OnStep
+  readonly #signal: AbortSignal | undefined
   /** Lists of our own, where the machine has none or old ones: apt-get update would need root. */
   #ownLists = false
 
-  constructor(folder: string, onStep: OnStep) {
+  /** `signal`: ends what is under way, which then throws its reason. */
+  constructor(folder: string, onStep: OnStep, signal?: AbortSignal) {
     this.#folder = folder
     this.#onStep = onStep
+    this.#signal = signal
   }
 
   /**
@@ -101,40 +104,47 @@ export class Packages {
       : ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=']
     // apt would become a user of its own, who may not write here.
     const options = ['-q', '-o', 'APT::Sandbox::User=root', ...lists]
-    return run(command, [...options, ...args], { cwd, timeoutMs: APT_MS, env: { ...process.env, LC_ALL: 'C' } })
+    const env = { ...process.env, LC_ALL: 'C' }
+    return this.#run(command, [...options, ...args], { cwd, timeoutMs: APT_MS, env })
+  }
+
+  async #run(...[command, args, options]: Parameters<typeof run>): ReturnType<typeof run> {
+    const result = await run(command, args, { ...options, ...(this.#signal ? { abort: this.#signal } : {}) })
+    this.#signal?.throwIfAborted()
+    return result
   }
 
   async #unpack(from: string, file: string): Promise<UnpackedPackage> {
     const name = decodeURIComponent(basename(file, '.deb'))
     const folder = join(from, name)
-    const { code, stderr } = await run('dpkg', ['-x', join(from, file), folder])
+    const { code, stderr } = await this.#run('dpkg', ['-x', join(from, file), folder])
     if (code !== 0) throw notFit([name], code === 127 ? 'there is no dpkg' : lastLine(stderr))
-    await unpackModules(folder)
+    await this.#unpackModules(folder)
     const place = join(this.#folder, name)
     // Another build may have put the same one there meanwhile.
     if (!existsSync(place)) await rename(folder, place)
     return this.#unpacked(name)
   }
 
+  /** Newer Debians pack modules; init and modprobe take them plain. */
+  async #unpackModules(folder: string): Promise<void> {
+    const modules = join(folder, 'lib/modules')
+    const place = existsSync(modules) ? modules : join(folder, 'usr/lib/modules')
+    if (!existsSync(place)) return
+    const entries = await readdir(place, { recursive: true, withFileTypes: true })
+    const packed = entries
+      .filter(entry => entry.name.endsWith('.ko.xz'))
+      .map(({ parentPath, name }) => join(parentPath, name))
+    if (packed.length === 0) return
+    const { code, stderr } = await this.#run('xz', ['--decompress', '--quiet', '--threads=0', ...packed])
+    if (code !== 0)
+      throw notFit(['xz-utils'], code === 127 ? 'its modules are packed, and there is no xz' : lastLine(stderr))
+  }
+
   #unpacked(directory: string): UnpackedPackage {
     const [name = '', version = ''] = directory.split('_')
     return { name, version, folder: join(this.#folder, directory) }
   }
-}
-
-/** Newer Debians pack modules; init and modprobe take them plain. */
-async function unpackModules(folder: string): Promise<void> {
-  const modules = join(folder, 'lib/modules')
-  const place = existsSync(modules) ? modules : join(folder, 'usr/lib/modules')
-  if (!existsSync(place)) return
-  const entries = await readdir(place, { recursive: true, withFileTypes: true })
-  const packed = entries
-    .filter(entry => entry.name.endsWith('.ko.xz'))
-    .map(({ parentPath, name }) => join(parentPath, name))
-  if (packed.length === 0) return
-  const { code, stderr } = await run('xz', ['--decompress', '--quiet', '--threads=0', ...packed])
-  if (code !== 0)
-    throw notFit(['xz-utils'], code === 127 ? 'its modules are packed, and there is no xz' : lastLine(stderr))
 }
 
 function notFit(wanted: readonly string[], reason: string): NslabError {
