@@ -24,6 +24,11 @@ const benches: Readonly<Record<string, Entry>> = {
     shows: 'namespace switches against the system call',
     load: async () => (await import('./setns.ts')).benchSetns,
   },
+  collect: {
+    shows: 'polling the sockets of many namespaces against the bare dumps, and ss',
+    nodes: '200,1000',
+    load: async () => (await import('./collect.ts')).benchCollect,
+  },
   'vm-boot': {
     shows: 'an emulated guest up to its agent against the bare kernel',
     load: async () => (await import('./vm-boot.ts')).benchVmBoot,

@@ -271,7 +271,7 @@ void PollerObject::give_back(const Napi::CallbackInfo& info) {
   if (!buffer) return throw_argument(info.Env(), "giveBack(buffer: number)");
   // After close() there is nothing to give it back to.
   if (poller_ && !poller_->give_back(static_cast<uint32_t>(*buffer)))
-    throw_argument(info.Env(), "giveBack: the buffer is not out");
+    throw_argument(info.Env(), "giveBack: the buffer is not with the reader");
 }
 
 Napi::Value PollerObject::close(const Napi::CallbackInfo& info) {

@@ -12,29 +12,34 @@
 
 namespace nslab::diag {
 
-/** Taken by the poller's thread, given back by any. */
+/** Filled by the poller's thread, given back by any. */
 class Buffers {
  public:
-  Buffers(uint32_t count, uint32_t rows) : rows_(rows) {
+  Buffers(uint32_t count, uint32_t rows) : rows_(rows), with_reader_(count) {
     for (uint32_t i = 0; i < count; ++i) {
       buffers_.emplace_back(std::make_shared<Row[]>(rows));
       free_.push_back(count - 1 - i);
     }
   }
 
+  /** A buffer to fill. */
   [[nodiscard]] std::optional<uint32_t> take() {
     const std::lock_guard lock(mutex_);
     if (free_.empty()) return std::nullopt;
     const uint32_t index = free_.back();
     free_.pop_back();
-    out_[index] = true;
     return index;
   }
-  /** False where it was not out: given back twice, or never taken. */
+  /** The reader's from now on. */
+  void hand_over(uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    with_reader_[index] = true;
+  }
+  /** False where it is not with the reader. */
   [[nodiscard]] bool give_back(uint32_t index) {
     const std::lock_guard lock(mutex_);
-    if (index >= out_.size() || !out_[index]) return false;
-    out_[index] = false;
+    if (index >= with_reader_.size() || !with_reader_[index]) return false;
+    with_reader_[index] = false;
     free_.push_back(index);
     return true;
   }
@@ -49,7 +54,7 @@ class Buffers {
   std::vector<std::shared_ptr<Row[]>> buffers_;
   std::mutex mutex_;
   std::vector<uint32_t> free_;
-  std::vector<bool> out_ = std::vector<bool>(64);
+  std::vector<bool> with_reader_;
 };
 
 }  // namespace nslab::diag

@@ -305,7 +305,9 @@ bool PollLoop::has_room() {
 
 void PollLoop::hand_over() {
   if (!buffer_ || filled_ == 0) return;
-  on_rows_(*std::exchange(buffer_, std::nullopt), std::exchange(filled_, 0));
+  const uint32_t full = *std::exchange(buffer_, std::nullopt);
+  buffers_.hand_over(full);
+  on_rows_(full, std::exchange(filled_, 0));
 }
 
 void PollLoop::go_on_after_stall(int64_t now) {

@@ -120,7 +120,7 @@ class Poller {
   Status start();
   /** Commands are carried out in order. Answers come on the poller's thread. */
   void post(Command command) { inbox_.post(std::move(command)); }
-  /** From any thread. False where the buffer was not out. */
+  /** From any thread. False where the buffer is not with the reader. */
   [[nodiscard]] bool give_back(uint32_t buffer);
   /** Answers everything that is pending with ECANCELED and ends the thread. Idempotent; not from the poller's thread.
    */
