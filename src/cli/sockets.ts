@@ -1,10 +1,9 @@
 // nslab sockets: the TCP sockets of every network namespace of this machine, once.
 
-import { closeSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { FILTER_PORTS_MAX, type SlotResult, SocketPoller } from '../dataplane/collector/poller.ts'
-import { openMachineNetns } from '../lab/machine-netns.ts'
+import { type Blind, Discovery, type FoundNetns } from '../dataplane/discovery/discovery.ts'
 import { readSocketHolders, type SocketHolder } from '../lab/socket-holders.ts'
 import { isNativeError } from '../native-error.ts'
 import type { CollectedSocket } from '../protocol/collected.ts'
@@ -33,7 +32,8 @@ type ListedSocket = Omit<CollectedSocket, 'is' | 'poll'> & { readonly processes:
 interface Listing {
   readonly namespaces: readonly ListedNetns[]
   readonly sockets: readonly ListedSocket[]
-  readonly unreadable_processes_count: number
+  /** What could not be looked at. */
+  readonly blind: Blind | null
 }
 
 export function addSocketsCommand(program: Command): void {
@@ -41,8 +41,8 @@ export function addSocketsCommand(program: Command): void {
     .command('sockets')
     .summary('the TCP sockets of every network namespace of this machine')
     .description(
-      'Lists the TCP sockets of every network namespace that something in /proc names, once. The kernel itself chooses ' +
-        'by state and port.',
+      'Lists the TCP sockets of every network namespace that can be found, once. The kernel itself chooses by state ' +
+        'and port.',
     )
     .addOption(new Option('--state <state>', 'in this state alone, may be repeated').argParser(addState).default([]))
     .addOption(
@@ -73,49 +73,64 @@ function addPort(word: string, before: readonly number[]): number[] {
 
 async function listSockets({ state, port }: Options): Promise<Listing> {
   const epochS = Date.now() / 1000 - Number(process.hrtime.bigint()) / 1e9
-  const found: { slot: number; facts: Omit<CollectedSocket, 'is' | 'poll' | 'netns'> }[] = []
+  const sockets: { slot: number; facts: Omit<CollectedSocket, 'is' | 'poll' | 'netns'> }[] = []
   const poller = new SocketPoller(batch => {
-    for (let row = 0; row < batch.count; row++) found.push({ slot: batch.slot(row), facts: batch.facts(row, epochS) })
+    for (let row = 0; row < batch.count; row++) sockets.push({ slot: batch.slot(row), facts: batch.facts(row, epochS) })
     batch.release()
   })
   try {
     poller.setFilter({ states: state, ports: port })
-    const taken = await takeAll(poller)
+    const { bySlot, blind } = await takeAll(poller)
     const results = await poller.poll(0)
     const holders = readSocketHolders()
     return {
-      namespaces: results.map(result => listed(result, taken.bySlot)),
-      sockets: found.map(({ slot, facts }) => ({
-        netns: taken.bySlot.get(slot)?.netns ?? '',
+      namespaces: results.map(result => listed(result, bySlot.get(result.slot))),
+      sockets: sockets.map(({ slot, facts }) => ({
+        netns: bySlot.get(slot)?.cookie ?? '',
         ...facts,
         processes: holders.get(facts.inode) ?? [],
       })),
-      unreadable_processes_count: taken.unreadableCount,
+      blind,
     }
   } finally {
     await poller.close()
   }
 }
 
-type Taken = Pick<ListedNetns, 'netns' | 'inode' | 'name'>
-
 /** Takes every namespace into the poller. One that may not be entered is an error: else nobody would miss it. */
-async function takeAll(poller: SocketPoller): Promise<{ bySlot: Map<number, Taken>; unreadableCount: number }> {
-  const bySlot = new Map<number, Taken>()
-  const namespaces = openMachineNetns()
-  for (let next = namespaces.next(); ; next = namespaces.next()) {
-    if (next.done) return { bySlot, unreadableCount: next.value }
-    const { fd, name } = next.value
+async function takeAll(poller: SocketPoller): Promise<{ bySlot: Map<number, FoundNetns>; blind: Blind | null }> {
+  const bySlot = new Map<number, FoundNetns>()
+  const taking: Promise<unknown>[] = []
+  let blind: Blind | null = null
+  const take = async (found: FoundNetns): Promise<void> => {
     try {
-      const { slot, identity } = await poller.add(fd)
-      bySlot.set(slot, { netns: identity.cookie.toString(), inode: Number(identity.inode), name })
+      bySlot.set((await poller.add(found.netns.fd)).slot, found)
     } catch (error) {
-      throw refusalOf(error, name)
-    } finally {
-      closeSync(fd)
+      throw refusalOf(error, nameOf(found))
     }
   }
+  const discovery = new Discovery({
+    onFound: found => taking.push(take(found)),
+    onGone: () => {},
+    onBlind: seen => {
+      blind = seen
+    },
+  })
+  try {
+    await discovery.start()
+  } catch (error) {
+    throw refusalOf(error, 'the namespaces of this machine')
+  } finally {
+    // add() has a descriptor of its own, so discovery may close its own.
+    await discovery.stop()
+  }
+  await Promise.all(taking)
+  return { bySlot, blind }
 }
+
+/** What people know it by. */
+const nameOf = ({ name, foundBy, inode }: FoundNetns): string =>
+  name ?? (foundBy === 'self' ? 'own' : `net:[${inode}] (${foundBy})`)
 
 function refusalOf(error: unknown, name: string): unknown {
   if (!isNativeError(error)) return error
@@ -125,14 +140,35 @@ function refusalOf(error: unknown, name: string): unknown {
   return new NslabError('CAPABILITY_MISSING', facts, { cause: error })
 }
 
-function listed({ slot, rowsCount, incomplete }: SlotResult, bySlot: ReadonlyMap<number, Taken>): ListedNetns {
-  const { netns = '', inode = 0, name = '' } = bySlot.get(slot) ?? {}
-  return { netns, inode, name, sockets_count: rowsCount, incomplete }
+function listed({ slot, rowsCount, incomplete }: SlotResult, found: FoundNetns | undefined): ListedNetns {
+  if (found === undefined) throw new Error(`slot ${slot} was not asked for`)
+  return { netns: found.cookie, inode: found.inode, name: nameOf(found), sockets_count: rowsCount, incomplete }
 }
 
-const asJson = (listing: Listing): object => ({ schema: 'nslab.sockets/1', ...listing })
+const asJson = ({ namespaces, sockets, blind }: Listing): object => ({
+  schema: 'nslab.sockets/1',
+  namespaces,
+  sockets,
+  unreadable_processes_count: blind?.unreadableProcesses ?? 0,
+  unopened_namespaces_count: blind?.unopened ?? 0,
+  blind_kinds: blind?.kinds ?? [],
+})
 
-const HEAD = ['NETNS', 'STATE', 'RECV-Q', 'SEND-Q', 'LOCAL', 'PEER', 'PROCESS', 'UID', 'RTT', 'CWND', 'RETRANS', 'CONG']
+const HEAD = [
+  'NETNS',
+  'COOKIE',
+  'STATE',
+  'RECV-Q',
+  'SEND-Q',
+  'LOCAL',
+  'PEER',
+  'PROCESS',
+  'UID',
+  'RTT',
+  'CWND',
+  'RETRANS',
+  'CONG',
+]
 
 /** A table a namespace that has sockets, with its name above. */
 function describe({ namespaces, sockets }: Listing): string {
@@ -141,6 +177,7 @@ function describe({ namespaces, sockets }: Listing): string {
     .sort((a, b) => (names.get(a.netns) ?? '').localeCompare(names.get(b.netns) ?? '') || a.src_port - b.src_port)
     .map(socket => [
       names.get(socket.netns) ?? '',
+      socket.netns,
       socket.state,
       String(socket.receive_queue_bytes),
       String(socket.send_queue_bytes),
@@ -155,17 +192,22 @@ function describe({ namespaces, sockets }: Listing): string {
     ])
   const total = `${sockets.length} sockets in ${namespaces.length} network namespaces`
   if (rows.length === 0) return `${total}\n`
-  return `${textTable({ head: HEAD, rows, right: [2, 3, 7, 8, 9, 10] }).join('\n')}\n\n${total}\n`
+  return `${textTable({ head: HEAD, rows, right: [1, 3, 4, 8, 9, 10, 11] }).join('\n')}\n\n${total}\n`
 }
 
 const endpoint = (address: string, port: number): string =>
   `${address.includes(':') ? `[${address}]` : address}:${port === 0 ? '*' : port}`
 
 /** What the listing may lack. */
-function doubts({ namespaces, unreadable_processes_count: unreadable }: Listing): string[] {
+function doubts({ namespaces, blind }: Listing): string[] {
   const cut = namespaces.filter(({ incomplete }) => incomplete !== null)
+  const { unreadableProcesses = 0, unopened = 0, unopenedReason = null, kinds = [] } = blind ?? {}
   return [
     ...cut.map(({ name, incomplete }) => `sockets of ${name} may be missing: ${incomplete}`),
-    ...(unreadable === 0 ? [] : [`${unreadable} processes can't be read: their namespaces may be missing`]),
+    ...(unreadableProcesses === 0
+      ? []
+      : [`${unreadableProcesses} processes can't be read: their namespaces may be missing`]),
+    ...(unopened === 0 ? [] : [`${unopened} namespaces can't be opened (${unopenedReason}): they are missing`]),
+    ...(kinds.length === 0 ? [] : [`namespaces held by nothing but a ${kinds.join(', ')} can't be found here`]),
   ]
 }

@@ -1,7 +1,8 @@
 // The native socket poller with names for what it answers by numbers.
 
 import { getSystemErrorName } from 'node:util'
-import { type DiagPollerOptions, type NetnsIdentity, native } from '../../native.ts'
+import { type NetnsIdentity, native } from '../../native.ts'
+import type { DiagPoller, DiagPollerOptions } from '../../native-diag.ts'
 import { SocketRows, stateMask } from '../../protocol/socket-row.ts'
 
 /** Some sockets, in place: read them, then release() them. Until then one of the poller's few buffers is not free. */
@@ -64,7 +65,7 @@ class Batch extends SocketRows implements SocketBatch {
 
 /** Polls the TCP sockets of many namespaces on one native thread. See DiagPoller of src/native.ts for errors. */
 export class SocketPoller {
-  readonly #poller: InstanceType<typeof native.DiagPoller>
+  readonly #poller: DiagPoller
 
   /** `onRows` gets every row, in batches. It may keep a batch as long as it wants: that slows polling down. */
   constructor(onRows: (batch: SocketBatch) => void, options: DiagPollerOptions = {}) {
