@@ -66,7 +66,8 @@ void make_fresh(const char* path) {
   if (snprintf(parent, sizeof parent, "%s", path) >= static_cast<int>(sizeof parent)) refused(ENAMETOOLONG, "%s", path);
   char* slash = strrchr(parent, '/');
   slash[slash == parent ? 1 : 0] = '\0';
-  rebuild(parent);
+  if (stat(parent, &now) == 0) rebuild(parent);
+  else make_fresh(parent);
   if (mkdir(path, 0755) != 0) refused(errno, "mkdir(%s)", path);
 }
 

@@ -64,7 +64,7 @@ const UPLINK_MTU = 1500
  * A soak names, mounts and drops namespaces by the thousand: in a network, a mount table and a /run/netns of its own,
  * so that this machine's stay as they are, and the kernel lets go of all of it with the soak's first process.
  */
-const SOAK_ENCLOSURE = ['--net', '--ipc', '--fresh', '/run/netns'] as const
+const SOAK_ENCLOSURE = ['--net', '--ipc', '--fresh', '/run/netns', '--fresh', '/run/docker/netns'] as const
 
 interface Running extends StartRequest {
   readonly process: SiteProcess

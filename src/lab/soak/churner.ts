@@ -17,44 +17,87 @@ export interface ChurnerOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-export interface Churner {
-  readonly program: Program<ChurnCommand, ChurnNotice>
-  stop(deadlineS: number): Promise<Stopped | null>
+const LAST_LINES = 10
+/** Of what there is until the end, for dropping all namespaces: the rest is for the process itself. */
+const DRAIN_SHARE = 0.8
+
+export class Churner {
+  readonly #program: Program<ChurnCommand, ChurnNotice>
+  /** Namespaces were asked for, and not yet given up. */
+  #isFull = false
+
+  constructor({ plan, runId, originNs, folder, onNotice, onFailure }: ChurnerOptions) {
+    const taskPath = join(folder, 'churn.json')
+    writeFileSync(taskPath, JSON.stringify(taskOf(plan)))
+    const said: string[] = []
+    this.#program = new Program<ChurnCommand, ChurnNotice>({
+      name: 'churn',
+      process: startLocalProcess({
+        name: 'churn',
+        nodeFlags: [],
+        args: ['churn', '--spec', taskPath, '--run-id', runId, '--origin-ns', String(originNs)],
+        console: {
+          onText: text => {
+            process.stderr.write(text)
+            said.push(...text.split('\n').filter(line => line !== ''))
+            said.splice(0, said.length - LAST_LINES)
+          },
+          lastWords: () => said.join('\n'),
+        },
+        env: {},
+      }),
+      onEvent: () => {},
+      onFailure,
+    })
+    this.#program.onNotice(onNotice)
+  }
+
+  get pid(): number {
+    return this.#program.pid
+  }
+
+  get ready(): Promise<void> {
+    return this.#program.ready
+  }
+
+  /** Makes what is there at the start; it says so itself. */
+  fill(): void {
+    this.#isFull = true
+    this.#program.send({ do: 'fill' })
+  }
+
+  /** The schedule's time begins. */
+  churn(): void {
+    this.#program.send({ do: 'churn' })
+  }
+
+  /** Drops everything. Names what the kernel had not removed by the deadline, and all of it where it has ended. */
+  async drain(deadlineS: number): Promise<readonly string[]> {
+    this.#isFull = false
+    let stop = (): void => {}
+    const drained = new Promise<readonly string[]>(resolve => {
+      stop = this.#program.onNotice(notice => {
+        if (notice.is === 'drained') resolve(notice.remaining)
+      })
+    })
+    this.#program.send({ do: 'drain', deadline_s: deadlineS })
+    const ended = this.#program.exited.then(status => [`namespaces of churn, which ended early (${status})`])
+    return Promise.race([drained, ended]).finally(stop)
+  }
+
+  /** Ends it in order: what it made is dropped first, where nobody has had that done. Null: it said nothing. */
+  async end(deadlineS: number): Promise<Stopped | null> {
+    if (this.#isFull) await this.drain(deadlineS * DRAIN_SHARE)
+    return this.#program.stop(deadlineS * (1 - DRAIN_SHARE))
+  }
 }
 
-const LAST_LINES = 10
-
-export function startChurner({ plan, runId, originNs, folder, onNotice, onFailure }: ChurnerOptions): Churner {
-  const { scenario, churn } = plan
+function taskOf({ scenario, churn }: Plan): ChurnTask {
   if (scenario.soak === undefined) throw new Error('the plan is of no soak')
-  const task: ChurnTask = {
+  return {
     spec: scenario.soak.churn,
     seed: scenario.seed,
     duration_s: scenario.run.holdS,
     ...(churn?.operations === undefined ? {} : { operations: churn.operations }),
   }
-  const taskPath = join(folder, 'churn.json')
-  writeFileSync(taskPath, JSON.stringify(task))
-  const said: string[] = []
-  const program = new Program<ChurnCommand, ChurnNotice>({
-    name: 'churn',
-    process: startLocalProcess({
-      name: 'churn',
-      nodeFlags: [],
-      args: ['churn', '--spec', taskPath, '--run-id', runId, '--origin-ns', String(originNs)],
-      console: {
-        onText: text => {
-          process.stderr.write(text)
-          said.push(...text.split('\n').filter(line => line !== ''))
-          said.splice(0, said.length - LAST_LINES)
-        },
-        lastWords: () => said.join('\n'),
-      },
-      env: {},
-    }),
-    onEvent: () => {},
-    onFailure,
-  })
-  program.onNotice(onNotice)
-  return { program, stop: deadlineS => program.stop(deadlineS) }
 }

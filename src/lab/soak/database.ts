@@ -60,7 +60,9 @@ export class Database {
   /** As libpq and pg read it; its folder is that of the server's socket. */
   get url(): string {
     const { user, database, host } = this.#server.target
-    return `postgresql://${user}@/${database}?host=${encodeURIComponent(host)}`
+    // By a descriptor of this process, where the folder's own path is too long.
+    const folder = host.replace('/proc/self/', `/proc/${process.pid}/`)
+    return `postgresql://${user}@/${database}?host=${encodeURIComponent(folder)}`
   }
 
   /** Of the server itself, below its launcher; 0 while there is none. */

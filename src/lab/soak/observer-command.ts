@@ -9,6 +9,9 @@ const cliPath = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
 /** Nobody else listens on the soak's own loopback before the observer does. */
 export const COLLECTOR_METRICS_PORT = 9700
 
+/** What it says once it polls. */
+const COLLECTOR_READY = 'collecting'
+
 export interface ObserverRequest extends Omit<ObserverOptions, 'name' | 'command' | 'env' | 'config'> {
   readonly soak: SoakConfig
   readonly runId: string
@@ -18,7 +21,6 @@ export interface ObserverRequest extends Omit<ObserverOptions, 'name' | 'command
 
 export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest): Observer {
   const { observer, collector } = soak
-  // Whose child is who is nothing to the observer, and its namespaces are not the lab's.
   const { NSLAB_PARENT_PID: _, ...env } = process.env
   if (observer.command !== null)
     return new Observer({
@@ -32,8 +34,13 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
     ...rest,
     name: 'nslab collect',
     command: [process.execPath, cliPath, 'collect', ...collectArguments(collector, runId, database)],
-    env,
-    config: { ...observer, metricsUrl: observer.metricsUrl ?? `http://127.0.0.1:${COLLECTOR_METRICS_PORT}/metrics` },
+    // It asks the kernel to end it with this process.
+    env: { ...env, NSLAB_PARENT_PID: String(process.pid) },
+    config: {
+      ...observer,
+      ready: COLLECTOR_READY,
+      metricsUrl: observer.metricsUrl ?? `http://127.0.0.1:${COLLECTOR_METRICS_PORT}/metrics`,
+    },
   })
 }
 
@@ -49,11 +56,11 @@ function collectArguments(
     `${discoveryIntervalS * 1000}ms`,
     '--run-id',
     runId,
-    '--metrics',
+    '--metrics-listen',
     `127.0.0.1:${COLLECTOR_METRICS_PORT}`,
     '--sink',
     database ?? 'stdout',
-    ...(states.length === 0 ? [] : ['--states', states.join(',')]),
-    ...(ports.length === 0 ? [] : ['--ports', ports.join(',')]),
+    ...states.flatMap(state => ['--state', state]),
+    ...ports.flatMap(port => ['--port', String(port)]),
   ]
 }

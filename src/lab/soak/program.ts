@@ -12,8 +12,8 @@ import type { SoakCommand, SoakNotice } from '../../protocol/soaking.ts'
 import { type ProgramEnd, Steered } from '../../protocol/steered.ts'
 import type { Plan } from '../plan-types.ts'
 import { type Sampler, startSampler } from '../sampler.ts'
-import { type Churner, startChurner } from './churner.ts'
-import { Database } from './database.ts'
+import { Churner } from './churner.ts'
+import type { Database } from './database.ts'
 import { Intake } from './intake.ts'
 import type { Observer } from './observer.ts'
 import { makeObserver } from './observer-command.ts'
@@ -62,7 +62,6 @@ class Soak {
   #churning: ChurnFigures | null = null
   /** What the observer knew before anything was made: the soak's own namespace. */
   #knownBefore: ReadonlySet<string> = new Set()
-  #drained = false
 
   constructor(options: SoakOptions) {
     this.#options = options
@@ -102,13 +101,13 @@ class Soak {
         return
       case 'fill':
         this.#knownBefore = new Set(this.#intake.known)
-        this.#churner?.program.send({ do: 'fill' })
+        this.#churner?.fill()
         return
       case 'churn':
-        this.#churner?.program.send({ do: 'churn' })
+        this.#churner?.churn()
         return
       case 'drain':
-        this.#churner?.program.send({ do: 'drain', deadline_s: command.deadline_s })
+        await this.#drain(command.deadline_s)
         return
       case 'fault':
         await this.#befall(command)
@@ -120,6 +119,7 @@ class Soak {
     const { sampleIntervalS, keep } = plan.scenario.run
     const tell = (line: string): void => void process.stderr.write(`${line}\n`)
     if (hasDatabase(this.#soak)) {
+      const { Database } = await import('./database.ts')
       this.#database = await Database.start({ folder: join(folder, 'db'), keep, intake: this.#intake, onLog: tell })
       this.#tellProcesses()
     }
@@ -130,7 +130,7 @@ class Soak {
       clock: this.#options.clock,
       originNs,
     })
-    this.#churner = startChurner({
+    this.#churner = new Churner({
       ...this.#options,
       onNotice: notice => this.#hear(notice),
       onFailure: error => this.#steered.fail(error),
@@ -145,7 +145,7 @@ class Soak {
       onLog: line => tell(`observer: ${line}`),
       onChange: () => this.#tellProcesses(),
     })
-    await Promise.all([this.#churner.program.ready, this.#observer.start()])
+    await Promise.all([this.#churner.ready, this.#observer.start()])
     await this.#database?.firstRun()
     this.#tellProcesses()
     this.#every(PULSE_MS, () => this.#pulse())
@@ -176,11 +176,13 @@ class Soak {
         return
       case 'filled':
         this.#steered.send({ is: 'filled', namespaces_count: notice.namespaces_count })
-        return
-      case 'drained':
-        this.#drained = true
-        void this.#awaitForgotten().then(() => this.#steered.send({ is: 'drained', remaining: notice.remaining }))
     }
+  }
+
+  async #drain(deadlineS: number): Promise<void> {
+    const remaining = (await this.#churner?.drain(deadlineS)) ?? []
+    await this.#awaitForgotten()
+    this.#steered.send({ is: 'drained', remaining })
   }
 
   /** The observer gets some of its intervals to see that everything is gone; whether it did is for the judge. */
@@ -214,7 +216,7 @@ class Soak {
   #processes(): { readonly role: 'observer' | 'churn' | 'database' | 'soak'; readonly pid: number }[] {
     const all = [
       { role: 'observer', pid: this.#observer?.pid ?? 0 },
-      { role: 'churn', pid: this.#churner?.program.pid ?? 0 },
+      { role: 'churn', pid: this.#churner?.pid ?? 0 },
       { role: 'database', pid: this.#database?.pid ?? 0 },
       { role: 'soak', pid: process.pid },
     ] as const
@@ -246,14 +248,13 @@ class Soak {
   /** Ends churn first, that its last lines are the truth of all; then who observed it, then what that wrote to. */
   async #end(deadlineS: number): Promise<ProgramEnd> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
-    const stopped = this.#churner?.stop(this.#drained ? deadlineS : deadlineS * (1 - OBSERVER_SHARE))
-    const churned = (await stopped) ?? null
+    const churned = await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE))
     await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
     await this.#database?.readAll()
     this.#intake.end(this.#nowS())
     this.#observed.flush()
     this.#sampler?.stop()
     await this.#database?.stop(deadlineS * 1000)
-    return { facts: churned?.facts ?? {}, remaining: churned?.remaining ?? [] }
+    return { facts: churned?.facts ?? {}, remaining: [] }
   }
 }
