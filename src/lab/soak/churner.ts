@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { ChurnCommand, ChurnNotice, ChurnTask } from '../../protocol/churning.ts'
 import { startLocalProcess } from '../local-process.ts'
 import type { Plan } from '../plan-types.ts'
-import { Program, type Stopped } from '../program.ts'
+import { Program } from '../program.ts'
 
 export interface ChurnerOptions {
   readonly plan: Plan
@@ -85,10 +85,10 @@ export class Churner {
     return Promise.race([drained, ended]).finally(stop)
   }
 
-  /** Ends it in order: what it made is dropped first, where nobody has had that done. Null: it said nothing. */
-  async end(deadlineS: number): Promise<Stopped | null> {
+  /** Ends it in order: what it made is dropped first, where nobody has had that done. */
+  async end(deadlineS: number): Promise<void> {
     if (this.#isFull) await this.drain(deadlineS * DRAIN_SHARE)
-    return this.#program.stop(deadlineS * (1 - DRAIN_SHARE))
+    await this.#program.stop(deadlineS * (1 - DRAIN_SHARE))
   }
 }
 

@@ -97,7 +97,8 @@ export class Intake {
   }
 
   #at(monoS: number): number {
-    return monoS - this.#options.originS
+    // As precise as it was told: the difference has digits that mean nothing.
+    return Math.round((monoS - this.#options.originS) * 1e6) / 1e6
   }
 
   #see(row: CollectedSocket): void {

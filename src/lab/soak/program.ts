@@ -248,13 +248,13 @@ class Soak {
   /** Ends churn first, that its last lines are the truth of all; then who observed it, then what that wrote to. */
   async #end(deadlineS: number): Promise<ProgramEnd> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
-    const churned = await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE))
+    await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE))
     await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
     await this.#database?.readAll()
     this.#intake.end(this.#nowS())
     this.#observed.flush()
     this.#sampler?.stop()
     await this.#database?.stop(deadlineS * 1000)
-    return { facts: churned?.facts ?? {}, remaining: [] }
+    return { facts: {}, remaining: [] }
   }
 }

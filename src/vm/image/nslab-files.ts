@@ -38,14 +38,11 @@ export async function bundled(role: ImageRole, facts: FileFacts, derived: Derive
   })
 }
 
+/** What nslab's programs load and start. */
+const NATIVE_FILES = ['nslab.node', 'nslab-launch', 'nslab-connections', 'nslab-hold'] as const
+
 function requireBuilt(role: ImageRole, root: string): void {
-  const needed = [
-    PROGRAMS,
-    `${NATIVE}/nslab.node`,
-    `${NATIVE}/nslab-launch`,
-    `${NATIVE}/nslab-connections`,
-    `${NATIVE}/nslab-init`,
-  ]
+  const needed = [PROGRAMS, ...[...NATIVE_FILES, 'nslab-init'].map(name => `${NATIVE}/${name}`)]
   const missing = needed.filter(path => !existsSync(join(root, path)))
   if (missing.length > 0) {
     throw new NslabError('IMAGE_UNFIT', {
@@ -64,9 +61,7 @@ export async function addNslab(tree: Tree, facts: FileFacts, bundle: string, roo
   tree.text(`${GUEST_ROOT}/dist/package.json`, '{"type":"commonjs"}\n')
   for (const path of await filesUnder(root, 'soak/scenarios', /\.toml$/)) add(path)
   const native = (name: string): string => join(root, NATIVE, name)
-  await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/nslab.node`, native('nslab.node'))
-  for (const name of ['nslab-launch', 'nslab-connections'])
-    await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/${name}`, native(name))
+  for (const name of NATIVE_FILES) await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/${name}`, native(name))
   tree.file('init', native('nslab-init'), true)
   tree.text('usr/bin/nslab', `#!/bin/sh\nexec node /${GUEST_ROOT}/${PROGRAMS} "$@"\n`, true)
 }

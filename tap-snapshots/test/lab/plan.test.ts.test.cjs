@@ -10,7 +10,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
  "churn": { "digest": "8aca4d60b975dc1eaec5117281a5a75477428c4281316c815184be2669c5d042", "ops_count": 10 },
  "fleets": [],
  "hosts": [{ "fleet": null, "name": "host1", "programs": ["soak"], "uplink": null, "vm": "vm1" }],
- "needs": { "descriptors_count": 218, "memory_bytes": 334000000, "namespaces_count": 9, "neighbours_count": 0 },
+ "needs": { "descriptors_count": 272, "memory_bytes": 347920000, "namespaces_count": 9, "neighbours_count": 0 },
  "scenario": {
   "controller": {
    "baseAddr": "10.0.0.0",
@@ -444,7 +444,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-593b058ab9095de9f6367f50f0f67ba4867a0067dff622c0ed45da992c256269
+f03150a453e4f91512c074f88557ada7f476530c9eb9dd9b886a49b7c1fc3770
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
