@@ -14,7 +14,7 @@ namespace nslab::churn {
 namespace {
 
 /** Namespaces made at most until one has the inode number of one that is gone: the kernel takes the lowest free. */
-constexpr int kReuseAttempts = 32;
+constexpr int kReuseAttempts = 64;
 /** Of what is done without having been asked for by the schedule. */
 constexpr uint64_t kNoOp = 0;
 
