@@ -64,6 +64,7 @@
         'discover/directories.cc',
         'discover/discovery.cc',
         'discover/known.cc',
+        'discover/listns.cc',
         'discover/mounts.cc',
         'discover/proc.cc',
         'discover/processes.cc',

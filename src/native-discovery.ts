@@ -9,7 +9,7 @@ export interface DiscoveryReport {
     readonly netns: Netns
     /** A path of it, where it was found by one. */
     readonly name: string | null
-    readonly foundBy: 'self' | 'directory' | 'mount' | 'process' | 'thread' | 'descriptor' | 'socket' | 'listns'
+    readonly foundBy: 'self' | 'directory' | 'mount' | 'process' | 'thread' | 'descriptor' | 'socket'
   }[]
   readonly gone: readonly NetnsIdentity[]
   /** What a look at everything could not see; null after other looks. */
@@ -28,6 +28,11 @@ export interface DiscoveryBlind {
   readonly unresolvedSockets: number
   /** Other processes that observe: what their descriptors hold is not held by their own will, so it does not count. */
   readonly observers: number
+  /**
+   * Namespaces in the kernel's own list that nothing showed; null where it keeps none (before Linux 6.19). It lists
+   * those of processes that can't be read or don't show, too.
+   */
+  readonly unseen: number | null
   /** This is not the machine's first PID namespace: processes outside of it don't show. */
   readonly innerPids: boolean
   /** /proc hides the processes of others (hidepid), and this process may not trace them. */

@@ -3,6 +3,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -31,8 +32,6 @@ const char* name_of(discover::FoundBy by) {
       return "descriptor";
     case discover::FoundBy::socket:
       return "socket";
-    case discover::FoundBy::listns:
-      return "listns";
   }
   return "self";
 }
@@ -48,6 +47,7 @@ Napi::Object blind_to_js(Napi::Env env, const discover::Blind& blind) {
   set("hiddenMounts", blind.hidden_mounts);
   set("unresolvedSockets", blind.unresolved_sockets);
   set("observers", blind.observers);
+  js.Set("unseen", blind.unseen ? Napi::Value(Napi::Number::New(env, static_cast<double>(*blind.unseen))) : env.Null());
   js.Set("innerPids", blind.inner_pids);
   js.Set("hidesProcesses", blind.hides_processes);
   js.Set("hasGetfd", blind.has_getfd);
@@ -111,6 +111,8 @@ class DiscoveryObject : public Napi::ObjectWrap<DiscoveryObject> {
     Napi::Promise::Deferred deferred;
   };
   std::vector<Waiting> waiting_;
+  /** Why there is no more to come: it could not begin, or was stopped. */
+  std::optional<Error> failed_;
 };
 
 std::optional<discover::Options> read_options(Napi::Value value) {
@@ -176,13 +178,14 @@ void DiscoveryObject::receive(Napi::Env env, const discover::Report& report) {
 }
 
 void DiscoveryObject::fail(Napi::Env env, const Error& error) {
+  failed_ = error;
   for (const Waiting& waiting : std::exchange(waiting_, {})) waiting.deferred.Reject(to_js(env, error).Value());
 }
 
 Napi::Value DiscoveryObject::reconcile(const Napi::CallbackInfo& info) {
   const auto deferred = Napi::Promise::Deferred::New(info.Env());
-  if (discovery_) waiting_.push_back({discovery_->reconcile(), deferred});
-  else deferred.Reject(to_js(info.Env(), Status::failed(ECANCELED, "reconcile", "discovery").error()).Value());
+  if (failed_) deferred.Reject(to_js(info.Env(), *failed_).Value());
+  else waiting_.push_back({discovery_->reconcile(), deferred});
   return deferred.Promise();
 }
 

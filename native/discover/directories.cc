@@ -93,6 +93,7 @@ void Directories::read(Directory& directory) {
   watch(directory);
   known_.look();
   const UniqueFd dir = directory.real.empty() ? UniqueFd() : open_at(AT_FDCWD, directory.real.c_str(), O_RDONLY);
+  const int refused = dir ? 0 : errno;
   if (dir)
     listing_.over(dir.get(), [&](const char* name, uint8_t type) {
       if (type != DT_LNK && type != DT_UNKNOWN) return true;
@@ -103,7 +104,9 @@ void Directories::read(Directory& directory) {
       known_.show(info.st_ino, dir.get(), name, FoundBy::directory, name_);
       return true;
     });
-  known_.commit(directory.evidence);
+  if (directory.real.empty() || !is_shortage(refused)) return known_.commit(directory.evidence);
+  known_.commit_partial(directory.evidence);
+  directory.changed = true;
 }
 
 }  // namespace nslab::discover

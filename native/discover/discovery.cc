@@ -20,12 +20,6 @@ constexpr int64_t kMountsRests = 7;
 /** … and wait a little: who makes a file for a mount is about to mount. */
 constexpr int64_t kMountsRestNs = 2'000'000;
 
-int64_t thread_cpu_ns() {
-  timespec used{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return used.tv_sec * 1'000'000'000LL + used.tv_nsec;
-}
-
 }  // namespace
 
 Status Discovery::start(std::function<void(Status)> failed) {
@@ -104,17 +98,20 @@ void Discovery::run(const std::function<void(Status)>& failed) {
   Scanner scanner(options_.directories, stop_);
   if (Status started = scanner.start(); !started) return failed(std::move(started));
   int64_t tick_at = 0, reconcile_at = 0, mounts_at = 0;
+  int64_t mounts_rest = kMountsRestNs;
   bool mounts_changed = false;
   while (!stop_) {
     const int64_t now = now_ns();
     const bool every = wanted_ > done_ || now >= reconcile_at;
     const bool mounts_alone = !every && now < tick_at;
     if (!mounts_alone || (mounts_changed && now >= mounts_at)) {
+      const int64_t cpu = thread_cpu_ns();
       tick(scanner, every, mounts_alone);
       netns::come_back();
       const int64_t ended = now_ns();
       mounts_changed = false;
-      mounts_at = ended + std::max(kMountsRestNs, kMountsRests * (ended - now));
+      if (mounts_alone) mounts_rest = std::max(kMountsRestNs, kMountsRests * (thread_cpu_ns() - cpu));
+      mounts_at = ended + mounts_rest;
       // Steady, but never without a rest.
       if (!mounts_alone) tick_at = std::max(now + options_.interval_ns, ended + options_.interval_ns / 4);
       if (every) reconcile_at = ended + options_.reconcile_ns;

@@ -14,19 +14,17 @@ namespace nslab::discover {
 namespace {
 
 /** Errors that say "not to be had", whoever asks how often; all others say that the thing has changed or is gone. */
-bool is_refusal(int error) {
-  return error == EACCES || error == EPERM || error == EMFILE || error == ENFILE || error == ENOMEM;
-}
+bool is_refusal(int error) { return error == EACCES || error == EPERM || is_shortage(error); }
 
 }  // namespace
 
 Status Known::start() {
   auto own = netns::Netns::current();
   if (!own) return own.take_status();
-  device_ = own->identity().device;
   Entry& entry = insert(std::move(*own), FoundBy::self, {});
   // Shown for ever, by this thread.
   entry.shown = 1;
+  own_ = entry.netns;
   return {};
 }
 
@@ -43,6 +41,11 @@ void Known::commit(Evidence& evidence) {
   for (Entry* entry : seen_) ++entry->shown;
   forget(evidence);
   evidence.swap(seen_);
+}
+
+void Known::commit_partial(Evidence& evidence) {
+  for (Entry* entry : evidence) add(*entry);
+  commit(evidence);
 }
 
 void Known::forget(Evidence& evidence) {
@@ -89,7 +92,7 @@ Opened Known::show(uint64_t inode, int dir_fd, const char* path, FoundBy by, std
     refuse(inode, errno);
     return Opened::refused;
   }
-  if (info.st_dev != device_) return Opened::other;
+  if (info.st_dev != device()) return Opened::other;
   Path again;
   UniqueFd fd = open_at(AT_FDCWD, again.set("/proc/thread-self/fd/").add(there.get()).get(), O_RDONLY);
   if (!fd) {

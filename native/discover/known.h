@@ -14,7 +14,7 @@
 namespace nslab::discover {
 
 /** What was looked at when a namespace was found. */
-enum class FoundBy : uint8_t { self, directory, mount, process, thread, descriptor, socket, listns };
+enum class FoundBy : uint8_t { self, directory, mount, process, thread, descriptor, socket };
 
 struct Found {
   std::shared_ptr<const netns::Netns> netns;
@@ -55,6 +55,8 @@ class Known {
   [[nodiscard]] size_t added() const { return seen_.size(); }
   void truncate(size_t count) { seen_.resize(count); }
   void commit(Evidence& evidence);
+  /** The look was cut short: what the place showed before still counts. */
+  void commit_partial(Evidence& evidence);
   /** The place is no more. */
   void forget(Evidence& evidence);
 
@@ -85,7 +87,9 @@ class Known {
   [[nodiscard]] int refusal() const { return refused_.empty() ? 0 : refused_.begin()->second; }
   [[nodiscard]] size_t size() const { return by_inode_.size(); }
   /** Device of the kernel's namespace files (nsfs). */
-  [[nodiscard]] uint64_t device() const { return device_; }
+  [[nodiscard]] uint64_t device() const { return own().identity().device; }
+  /** The thread's own. */
+  [[nodiscard]] const netns::Netns& own() const { return *own_; }
 
   /** Since they were last taken; the reader takes them. */
   std::vector<Found> found;
@@ -100,7 +104,7 @@ class Known {
   std::vector<Entry*> candidates_;
   Evidence seen_;
   uint64_t look_ = 0;
-  uint64_t device_ = 0;
+  std::shared_ptr<const netns::Netns> own_;
 };
 
 }  // namespace nslab::discover

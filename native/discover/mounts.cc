@@ -93,18 +93,20 @@ void Mounts::read(Source& source) {
   source.hidden = 0;
   known_.look();
   size_t size = 0;
-  for (;;) {
+  ssize_t got = 0;
+  do {
     if (text_.size() < size + (1 << 16)) text_.resize(size + (1 << 17));
-    const ssize_t got = sys::call([&] { return ::read(source.file.get(), text_.data() + size, text_.size() - size); });
-    if (got <= 0) break;
-    size += static_cast<size_t>(got);
-  }
+    got = sys::call([&] { return ::read(source.file.get(), text_.data() + size, text_.size() - size); });
+    if (got > 0) size += static_cast<size_t>(got);
+  } while (got > 0);
   for (std::string_view rest(text_.data(), size); !rest.empty();) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     read_line(source, rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  known_.commit(source.evidence);
+  if (got == 0) return known_.commit(source.evidence);
+  known_.commit_partial(source.evidence);
+  source.changed = true;
 }
 
 void Mounts::read_line(Source& source, std::string_view line) {

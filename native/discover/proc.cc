@@ -40,6 +40,8 @@ uint64_t bracketed(std::string_view text, std::string_view prefix) {
   return error == std::errc() && stop == end ? number : 0;
 }
 
+bool is_shortage(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
+
 int64_t decimal(const char* text) {
   int64_t number = 0;
   const char* end = text + std::strlen(text);
@@ -55,11 +57,19 @@ int64_t cpu_time_ns(pid_t pid) {
   return used.tv_sec * 1'000'000'000LL + used.tv_nsec;
 }
 
-int64_t now_ns() {
+namespace {
+
+int64_t read_clock(clockid_t clock) {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::clock_gettime(clock, &now);
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
+
+}  // namespace
+
+int64_t thread_cpu_ns() { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+
+int64_t now_ns() { return read_clock(CLOCK_MONOTONIC); }
 
 Path& Path::add(int64_t number) {
   std::array<char, 24> digits;

@@ -60,11 +60,17 @@ class LinkText {
 /** The number in "net:[4026532177]" after `prefix` "net:["; 0 where the text is none. */
 [[nodiscard]] uint64_t bracketed(std::string_view text, std::string_view prefix);
 
+/** Whether errno says that this process or the machine is short of something, which tells nothing of what was asked. */
+[[nodiscard]] bool is_shortage(int error);
+
 /** A decimal number alone; -1 where the text is none. */
 [[nodiscard]] int64_t decimal(const char* text);
 
 /** ns of CPU that a process has used, all of its threads together; -1 where it is gone. Any process may ask. */
 [[nodiscard]] int64_t cpu_time_ns(pid_t pid);
+
+/** CPU time of the calling thread. */
+[[nodiscard]] int64_t thread_cpu_ns();
 
 /** CLOCK_MONOTONIC. */
 [[nodiscard]] int64_t now_ns();

@@ -35,19 +35,18 @@ bool is_denied(int error) { return error == EACCES || error == EPERM; }
 void Processes::scan(bool every) {
   if (every) sockets_.begin_round();
   ++pass_;
-  list(every, true);
-  if (stop_) return;
+  if (!list(every, true) || stop_) return;
   drop_ended();
   if (every) sockets_.sweep();
 }
 
 void Processes::scan_small() { list(false, false); }
 
-void Processes::list(bool every, bool large) {
+bool Processes::list(bool every, bool large) {
   large_.clear();
-  if (::lseek(proc_fd_, 0, SEEK_SET) != 0) return;
+  if (::lseek(proc_fd_, 0, SEEK_SET) != 0) return false;
   const int64_t now = now_ns();
-  pids_.over(proc_fd_, [&](const char* name, uint8_t) {
+  const bool whole = pids_.over(proc_fd_, [&](const char* name, uint8_t) {
     const auto pid = static_cast<pid_t>(decimal(name));
     // What this process holds, it holds as an observer.
     if (pid <= 0 || pid == ::getpid()) return !stop_;
@@ -70,6 +69,7 @@ void Processes::list(bool every, bool large) {
   // Last, between two looks at everything else: see Scanner::tick().
   for (const auto& [pid, process] : large_)
     if (!stop_) inspect(pid, *process, every);
+  return whole;
 }
 
 void Processes::drop_ended() {
@@ -84,48 +84,55 @@ void Processes::drop_ended() {
 }
 
 void Processes::inspect(pid_t pid, Process& process, bool every) {
-  const int64_t started = now_ns();
+  const int64_t started = thread_cpu_ns();
   ++work_.processes;
   Path path;
   const UniqueFd dir = open_at(proc_fd_, path.add(pid).get(), O_PATH | O_DIRECTORY);
   process.unreadable = !dir && is_denied(errno);
   process.unresolved = 0;
   known_.look();
-  if (dir) {
-    inspect_threads(dir.get(), pid, process, every);
-    if (!process.unreadable) inspect_descriptors(dir.get(), pid, process);
+  if (dir ? inspect_inside(dir.get(), pid, process, every) : !is_shortage(errno)) {
+    known_.commit(process.evidence);
+  } else {
+    known_.commit_partial(process.evidence);
+    // Once again in the next pass.
+    process.cpu_ns = -1;
   }
-  known_.commit(process.evidence);
-  const int64_t ended = now_ns();
-  process.cost_ns = ended - started;
-  process.rest_until_ns = ended + kLargeRests * process.cost_ns;
+  // CPU time: on a busy machine, waiting for a core is no cost.
+  process.cost_ns = thread_cpu_ns() - started;
+  process.rest_until_ns = now_ns() + kLargeRests * process.cost_ns;
 }
 
-void Processes::inspect_threads(int dir_fd, pid_t pid, Process& process, bool every) {
+bool Processes::inspect_inside(int dir_fd, pid_t pid, Process& process, bool every) {
+  if (!inspect_threads(dir_fd, pid, process, every)) return false;
+  return process.unreadable || inspect_descriptors(dir_fd, pid, process);
+}
+
+bool Processes::inspect_threads(int dir_fd, pid_t pid, Process& process, bool every) {
   const UniqueFd tasks = open_at(dir_fd, "task", O_RDONLY | O_DIRECTORY);
   if (!tasks) {
     process.unreadable = is_denied(errno);
-    return;
+    return !is_shortage(errno);
   }
   // Threads may be in mount namespaces of their own: rare, so one is asked, and all where there is a reason.
   bool every_mount = every || process.mounts.size() != 1;
   bool asks_mount = true;
   if (every_mount) process.mounts.clear();
-  size_t of_leader = 0;
+  of_leader_ = 0;
   threads_.over(tasks.get(), [&](const char* name, uint8_t) {
     ++work_.threads;
     Path path;
     path.set(name).add("/ns/net");
-    const uint64_t inode = bracketed(link_.read(tasks.get(), path.get()), "net:[");
-    if (inode == 0) {
+    const std::string_view text = link_.read(tasks.get(), path.get());
+    if (text.empty()) {
       // A leader that has ended while others live has no namespaces; for a thread that ends just now it's the same.
       process.unreadable = is_denied(errno);
       return !process.unreadable;
     }
     const bool leads = decimal(name) == pid;
     if (leads || !process.observer)
-      known_.show(inode, tasks.get(), path.get(), leads ? FoundBy::process : FoundBy::thread, {});
-    if (leads) of_leader = known_.added();
+      known_.show(bracketed(text, "net:["), tasks.get(), path.get(), leads ? FoundBy::process : FoundBy::thread, {});
+    if (leads) of_leader_ = known_.added();
     if (!asks_mount) return !stop_;
     const uint64_t mount = bracketed(link_.read(tasks.get(), path.set(name).add("/ns/mnt").get()), "mnt:[");
     if (mount != 0 && std::ranges::find(process.mounts, mount) == process.mounts.end()) {
@@ -136,18 +143,18 @@ void Processes::inspect_threads(int dir_fd, pid_t pid, Process& process, bool ev
     asks_mount = every_mount;
     return !stop_;
   });
+  return true;
 }
 
-void Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process) {
+bool Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process) {
   const UniqueFd fds = open_at(dir_fd, "fd", O_RDONLY | O_DIRECTORY);
   if (!fds) {
     process.unreadable = is_denied(errno);
-    return;
+    return !is_shortage(errno);
   }
   static const std::string mark = std::string("/memfd:") + kObserverMark;
   unknown_netns_.clear();
   unknown_sockets_.clear();
-  const size_t of_threads = known_.added();
   process.observer = false;
   descriptors_.over(fds.get(), [&](const char* name, uint8_t) {
     ++work_.descriptors;
@@ -170,10 +177,15 @@ void Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process) {
     }
     return !stop_;
   });
-  if (process.observer) return known_.truncate(of_threads);
+  if (process.observer) {
+    // Its other threads enter namespaces to look at them.
+    known_.truncate(of_leader_);
+    return true;
+  }
   for (const auto& [descriptor, inode] : unknown_netns_)
     known_.show(inode, fds.get(), Path().add(descriptor).get(), FoundBy::descriptor, {});
   if (!unknown_sockets_.empty()) resolve_sockets(pid, process);
+  return true;
 }
 
 void Processes::resolve_sockets(pid_t pid, Process& process) {

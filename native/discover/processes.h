@@ -62,7 +62,7 @@ class Processes {
     std::vector<uint64_t> mounts;
     int64_t cpu_ns = -1;
     uint64_t pass = 0;
-    /** What looking into it took, and before when it isn't looked into again. */
+    /** CPU time that looking into it took, and before when it isn't looked into again. */
     int64_t cost_ns = 0;
     int64_t rest_until_ns = 0;
     size_t unresolved = 0;
@@ -74,10 +74,13 @@ class Processes {
     uint64_t inode;
   };
 
-  void list(bool every, bool large);
+  /** False where not all of them could be listed. */
+  bool list(bool every, bool large);
   void inspect(pid_t pid, Process& process, bool every);
-  void inspect_threads(int dir_fd, pid_t pid, Process& process, bool every);
-  void inspect_descriptors(int dir_fd, pid_t pid, Process& process);
+  /** False where the look was cut short, for want of descriptors or memory. */
+  bool inspect_inside(int dir_fd, pid_t pid, Process& process, bool every);
+  bool inspect_threads(int dir_fd, pid_t pid, Process& process, bool every);
+  bool inspect_descriptors(int dir_fd, pid_t pid, Process& process);
   void resolve_sockets(pid_t pid, Process& process);
   void drop_ended();
 
@@ -93,6 +96,8 @@ class Processes {
   Listing pids_, threads_, descriptors_;
   LinkText link_;
   uint64_t pass_ = 0;
+  /** What the look at a process had found in its leader. */
+  size_t of_leader_ = 0;
   Work work_;
 };
 

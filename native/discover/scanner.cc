@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "discover/listns.h"
 
 namespace nslab::discover {
 namespace {
@@ -97,6 +98,7 @@ Blind Scanner::blind() const {
   blind.hidden_mounts = mounts_.hidden();
   blind.unresolved_sockets = processes_.unresolved_sockets();
   blind.observers = processes_.observers();
+  blind.unseen = count_unseen(known_);
   LinkText text;
   blind.inner_pids = bracketed(text.read(proc_.get(), "thread-self/ns/pid"), "pid:[") != kFirstPidNamespace;
   blind.hides_processes = proc_hides(proc_.get()) && !may_trace();

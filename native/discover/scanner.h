@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Blind {
   size_t unresolved_sockets = 0;
   /** Processes whose descriptors hold nothing, by their own word: they observe. */
   size_t observers = 0;
+  /** Namespaces in the kernel's own list (listns, Linux 6.19) that nothing showed; none where it keeps no list. */
+  std::optional<size_t> unseen;
   /** Processes outside of ours don't show: this is not the machine's first PID namespace. */
   bool inner_pids = false;
   /** /proc shows the processes of others only to who may trace them (hidepid), and we may not. */

@@ -78,7 +78,8 @@ export class Discovery {
 
   /** Resolves after a look at everything that began later than this call. Rejects with ECANCELED when it stops. */
   async reconcile(): Promise<void> {
-    await this.#native?.reconcile()
+    if (this.#native === undefined) throw new Error('discovery was not started')
+    await this.#native.reconcile()
   }
 
   /** Ends a look in its middle and closes every handle. Nothing is called back after this call. */
@@ -87,7 +88,6 @@ export class Discovery {
     for (const { netns } of this.#known.values()) netns.close()
     this.#known.clear()
     await stopping
-    this.#native = undefined
   }
 
   /** Namespaces known now. */
@@ -95,7 +95,7 @@ export class Discovery {
     return this.#known.size
   }
 
-  /** What it cost so far; undefined before start() and after stop(). */
+  /** What it cost so far; undefined before start(). */
   get totals(): DiscoveryTotals | undefined {
     return this.#native?.totals
   }
