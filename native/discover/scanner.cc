@@ -32,7 +32,8 @@ bool proc_hides(int proc_fd) {
   std::array<char, 4096> part;
   for (ssize_t got = 0; (got = sys::call([&] { return ::read(file.get(), part.data(), part.size()); })) > 0;)
     text.append(part.data(), static_cast<size_t>(got));
-  const size_t at = text.find(" /proc ");
+  // The last one covers those before.
+  const size_t at = text.rfind(" /proc ");
   if (at == std::string::npos) return false;
   const std::string_view line = std::string_view(text).substr(at, text.find('\n', at) - at);
   return line.find("hidepid=") != std::string_view::npos && line.find("hidepid=off") == std::string_view::npos;
