@@ -23,7 +23,7 @@ export interface FloorFigures {
 const withNative = ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc']
 
 /** Compiles a native bench program where it is older than a source of its. Returns its path. */
-export async function compiled(name: 'floor' | 'setns' | 'collect'): Promise<string> {
+export async function compiled(name: 'floor' | 'setns' | 'collect' | 'readers'): Promise<string> {
   const native = fileURLToPath(new URL('../native', import.meta.url))
   const own = fileURLToPath(new URL(`${name}/${name}.cc`, import.meta.url))
   const sources = name !== 'setns' ? [own] : [own, ...withNative.map(source => `${native}/${source}`)]

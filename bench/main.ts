@@ -29,6 +29,11 @@ const benches: Readonly<Record<string, Entry>> = {
     nodes: '200,1000',
     load: async () => (await import('./collect.ts')).benchCollect,
   },
+  readers: {
+    shows: 'threads and memory of a reader a namespace against one poller for all',
+    nodes: '50,200,500',
+    load: async () => (await import('./readers.ts')).benchReaders,
+  },
   'vm-boot': {
     shows: 'an emulated guest up to its agent against the bare kernel',
     load: async () => (await import('./vm-boot.ts')).benchVmBoot,
