@@ -1,5 +1,5 @@
-// What the benchmark of threads compares: both programs see every socket of real namespaces, with the threads that their
-// models say.
+// What the benchmark of threads compares: both programs see every socket of real namespaces, with the threads that
+// their models say.
 
 import t, { type Test } from 'tap'
 import { makeNamespaces, Polling } from '../../bench/readers.ts'
