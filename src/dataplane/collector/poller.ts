@@ -7,7 +7,7 @@ import { SocketRows, stateMask } from '../../protocol/socket-row.ts'
 
 /** Some sockets, in place: read them, then release() them. Until then one of the poller's few buffers is not free. */
 export interface SocketBatch extends Pick<SocketRows, keyof SocketRows> {
-  /** The poller may write over the rows from now on. Once. */
+  /** The poller may write over the rows from now on. A second time it is nothing. */
   release(): void
 }
 
@@ -52,14 +52,15 @@ const NUMBERS_PER_SLOT = 8
 const reasons = [null, 'removed', 'deadline', 'interrupted', 'overrun', 'truncated', 'malformed'] as const
 
 class Batch extends SocketRows implements SocketBatch {
-  readonly #release: () => void
+  #release: (() => void) | undefined
 
   constructor(buffer: ArrayBuffer, count: number, release: () => void) {
     super(buffer, count)
     this.#release = release
   }
   release(): void {
-    this.#release()
+    this.#release?.()
+    this.#release = undefined
   }
 }
 
