@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   controller: async () => (await import('./controller.ts')).addControllerCommand,
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
+  collect: async () => (await import('./collect.ts')).addCollectCommand,
   churn: async () => (await import('./churn.ts')).addChurnCommand,
   sockets: async () => (await import('./sockets.ts')).addSocketsCommand,
   vms: async () => (await import('./vms.ts')).addVmsCommand,

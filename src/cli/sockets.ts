@@ -7,7 +7,7 @@ import { type Blind, Discovery, type FoundNetns } from '../dataplane/discovery/d
 import { readSocketHolders, type SocketHolder } from '../lab/socket-holders.ts'
 import { isNativeError } from '../native-error.ts'
 import type { CollectedSocket } from '../protocol/collected.ts'
-import { namedStates } from '../protocol/socket-row.ts'
+import { namedStates, stateNamed } from '../protocol/socket-row.ts'
 import { textTable } from '../report/table.ts'
 
 interface Options {
@@ -56,11 +56,9 @@ export function addSocketsCommand(program: Command): void {
     })
 }
 
-/** Accepts the kernel's names and those of ss: TIME_WAIT, time-wait; and its listening for LISTEN. */
 function addState(word: string, before: readonly string[]): string[] {
-  const name = word.toUpperCase().replaceAll('-', '_')
-  const state = { LISTENING: 'LISTEN', CLOSED: 'CLOSE', FIN_WAIT_1: 'FIN_WAIT1', FIN_WAIT_2: 'FIN_WAIT2' }[name] ?? name
-  if (!namedStates.includes(state)) throw new InvalidArgumentError(`one of ${namedStates.join(', ')}.`)
+  const state = stateNamed(word)
+  if (state === undefined) throw new InvalidArgumentError(`one of ${namedStates.join(', ')}.`)
   return [...before, state]
 }
 

@@ -25,6 +25,23 @@ export const tcpStates = [
 /** States that a user can name. */
 export const namedStates: readonly string[] = tcpStates.slice(1, -1)
 
+/** Words that ss has for the kernel's. */
+const ALIASES: Readonly<Record<string, string>> = {
+  LISTENING: 'LISTEN',
+  CLOSED: 'CLOSE',
+  FIN_WAIT_1: 'FIN_WAIT1',
+  FIN_WAIT_2: 'FIN_WAIT2',
+}
+
+/**
+ * The kernel's name of a state from it or from that of ss: TIME_WAIT, time-wait, listening. Undefined: there is none.
+ */
+export function stateNamed(word: string): string | undefined {
+  const name = word.toUpperCase().replaceAll('-', '_')
+  const state = ALIASES[name] ?? name
+  return namedStates.includes(state) ? state : undefined
+}
+
 /** The kernel's mask of states; of none all of them. Undefined where a name is unknown. */
 export function stateMask(names: readonly string[]): number | undefined {
   if (names.length === 0) return stateMask(namedStates)

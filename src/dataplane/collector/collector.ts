@@ -1,0 +1,267 @@
+// The collector: polls all namespaces at fixed distances and each at once when it is found, and hands every row to the
+// sink. It counts what it hands over; what the sink makes of that is the sink's to count.
+
+import type { Clock } from '../../base/clock.ts'
+import type { Controlled, Settings, Status } from './control.ts'
+import { Figures, type PollLine } from './figures.ts'
+import type { Blindness, Discovering, DiscoveryHandlers, FoundNetns, OnRows, Polling, RowGroup } from './parts.ts'
+import { type Beat, Schedule } from './schedule.ts'
+import { checkChanges } from './settings.ts'
+import type { Sink } from './types.ts'
+
+export interface CollectorOptions {
+  readonly poller: (onRows: OnRows) => Polling
+  readonly discovery: (handlers: DiscoveryHandlers, poller: Polling) => Promise<Discovering>
+  readonly sink: Sink
+  readonly settings: Settings
+  readonly clock: Clock
+  /** When the process began, s since the epoch. */
+  readonly startedS: number
+  /** Something a user should know, and that is counted as well. */
+  readonly onWarning: (message: string) => void
+}
+
+/** A namespace that is there. */
+interface Netns {
+  readonly found: FoundNetns
+  /** Of the poller; null where it could not be opened so far, which every poll of all tries again. */
+  slot: number | null
+  isGone: boolean
+  hasWarned: boolean
+}
+
+/** Of a poll that is going on. */
+interface Running {
+  rows: number
+  dropped: number
+}
+
+export class Collector implements Controlled {
+  readonly figures: Figures
+  readonly #options: CollectorOptions
+  readonly #poller: Polling
+  readonly #schedule: Schedule
+  readonly #netns = new Map<string, Netns>()
+  /** By number of the poller. */
+  readonly #cookies = new Map<number, string>()
+  readonly #running = new Map<number, Running>()
+  /** First polls and polls on demand that are going on. */
+  readonly #others = new Set<Promise<unknown>>()
+  #discovery: Discovering | undefined
+  #settings: Settings
+  #polls = 0
+  #isStopped = false
+  /** When nothing waits for the sink any more: what still comes is the rest of a poll. */
+  #stop: () => void = () => {}
+  readonly #stopping = new Promise<void>(resolve => {
+    this.#stop = resolve
+  })
+
+  constructor(options: CollectorOptions) {
+    this.#options = options
+    this.#settings = options.settings
+    this.figures = new Figures(options.startedS)
+    this.#poller = options.poller(group => this.#onRows(group))
+    this.#poller.setFilter(options.settings)
+    this.#schedule = new Schedule(options.clock, options.settings.interval_s, beat => this.#onBeat(beat))
+  }
+
+  /** Begins to look and to poll. Rejects with why nothing can be found here. */
+  async start(): Promise<void> {
+    const handlers: DiscoveryHandlers = {
+      onFound: found => this.#onFound(found),
+      onGone: cookie => this.#onGone(cookie),
+      onBlind: blindness => this.#onBlind(blindness),
+    }
+    this.#discovery = await this.#options.discovery(handlers, this.#poller)
+    this.#schedule.start()
+  }
+
+  /** No poll begins any more, those under way end, and the last line is written. The sink stays open. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#stop()
+    await Promise.all([this.#schedule.stop(), this.#discovery?.close()])
+    await Promise.all(this.#others)
+    await this.#poller.close()
+    this.#options.sink.line({ is: 'stop', ...this.#now(), polls_count: this.figures.pollsCount })
+  }
+
+  set(changes: Partial<Settings>): Settings {
+    this.#settings = { ...this.#settings, ...checkChanges(changes) }
+    if (changes.interval_s !== undefined) this.#schedule.setInterval(changes.interval_s)
+    this.#poller.setFilter(this.#settings)
+    return this.#settings
+  }
+
+  /** A poll of all, at once. */
+  poll(): Promise<PollLine> {
+    return this.#beside(this.#pollAll())
+  }
+
+  status(): Status {
+    const { sink } = this.#options
+    const blind = this.figures.blindLine
+    return {
+      pid: process.pid,
+      settings: this.#settings,
+      namespaces_count: this.#netns.size,
+      polls_count: this.figures.pollsCount,
+      last_poll: this.figures.lastPoll,
+      rows: sink.counts,
+      pending_bytes: sink.pendingBytes,
+      unreadable_processes_count: blind?.unreadable_processes_count ?? 0,
+      blind_kinds: blind?.kinds ?? [],
+    }
+  }
+
+  async #onBeat({ lateS }: Beat): Promise<void> {
+    this.figures.began(lateS)
+    await this.#pollAll()
+    this.figures.skipped(this.#schedule.skippedCount)
+  }
+
+  #onFound(found: FoundNetns): void {
+    if (this.#isStopped) return
+    const { cookie, inode, name, foundBy } = found
+    const netns: Netns = { found, slot: null, isGone: false, hasWarned: false }
+    this.#netns.set(cookie, netns)
+    this.figures.found()
+    this.#options.sink.line({ is: 'netns', ...this.#now(), netns: cookie, inode, name, found_by: foundBy })
+    void this.#beside(this.#pollFirst(netns))
+  }
+
+  #onGone(cookie: string): void {
+    const netns = this.#netns.get(cookie)
+    if (netns === undefined) return
+    netns.isGone = true
+    this.#netns.delete(cookie)
+    if (netns.slot !== null) this.#remove(netns.slot)
+    this.figures.gone()
+    this.#options.sink.line({ is: 'netns_gone', ...this.#now(), netns: cookie })
+  }
+
+  #onBlind({ unreadableProcesses, kinds }: Blindness): void {
+    const line = { is: 'blind', ...this.#now(), unreadable_processes_count: unreadableProcesses, kinds } as const
+    this.figures.blind(line)
+    this.#options.sink.line(line)
+  }
+
+  /** Hands rows to the sink as they come, and lets the poller wait for it. */
+  #onRows({ poll, slot, seenS, rows }: RowGroup): Promise<void> | null {
+    const netns = this.#cookies.get(slot)
+    // Removed while they were on their way: its end is told already.
+    if (netns === undefined) return null
+    const running = this.#running.get(poll)
+    if (running === undefined) throw new Error(`rows of no poll: ${poll}`)
+    const { sink } = this.#options
+    running.rows += rows.length
+    running.dropped += rows.length - sink.rows({ poll, ...this.#timesOf(seenS), netns, rows })
+    const room = this.#isStopped ? null : sink.room()
+    return room && Promise.race([room, this.#stopping])
+  }
+
+  async #pollFirst(netns: Netns): Promise<void> {
+    if (!(await this.#open(netns)) || this.#isStopped) return
+    await this.#poll([netns], netns.found.cookie)
+  }
+
+  async #pollAll(): Promise<PollLine> {
+    const all = [...this.#netns.values()]
+    await Promise.all(all.filter(({ slot }) => slot === null).map(netns => this.#open(netns)))
+    return this.#poll(
+      all.filter(({ isGone }) => !isGone),
+      null,
+    )
+  }
+
+  async #poll(among: readonly Netns[], firstOf: string | null): Promise<PollLine> {
+    const number = ++this.#polls
+    const startedS = this.#nowS()
+    const running: Running = { rows: 0, dropped: 0 }
+    this.#running.set(number, running)
+    const slots = among.map(({ slot }) => slot).filter(slot => slot !== null)
+    const outcomes = slots.length === 0 ? [] : await this.#poller.poll(number, slots)
+    this.#running.delete(number)
+    const line: PollLine = {
+      is: 'poll',
+      poll: number,
+      ...this.#timesOf(startedS),
+      took_s: microseconds(this.#nowS() - startedS),
+      first_of: firstOf,
+      namespaces_count: outcomes.length + among.length - slots.length,
+      sockets_count: running.rows,
+      dropped_count: running.dropped,
+      repeated_count: sum(outcomes, ({ repeated }) => repeated),
+      // One that can't be opened is not seen at all.
+      incomplete_count: sum(outcomes, ({ isIncomplete }) => Number(isIncomplete)) + among.length - slots.length,
+    }
+    this.figures.polled(
+      line,
+      outcomes.map(({ rows }) => rows),
+    )
+    this.#options.sink.line(line)
+    return line
+  }
+
+  /** Whether the poller has it now. */
+  async #open(netns: Netns): Promise<boolean> {
+    let slot: number
+    try {
+      slot = await netns.found.open()
+    } catch (error) {
+      const { cookie, name } = netns.found
+      if (!netns.isGone && !netns.hasWarned)
+        this.#options.onWarning(`namespace ${name ?? cookie} can't be polled: ${(error as Error).message}`)
+      netns.hasWarned = true
+      return false
+    }
+    // Gone while it was opened, or opened by two at a time.
+    if (netns.isGone || netns.slot !== null) this.#poller.remove(slot)
+    else {
+      netns.slot = slot
+      this.#cookies.set(slot, netns.found.cookie)
+    }
+    return !netns.isGone
+  }
+
+  #remove(slot: number): void {
+    this.#cookies.delete(slot)
+    this.#poller.remove(slot)
+  }
+
+  /** Lets stop() wait for it. */
+  #beside<T>(work: Promise<T>): Promise<T> {
+    const ended: Promise<unknown> = work.then(
+      () => this.#others.delete(ended),
+      () => this.#others.delete(ended),
+    )
+    this.#others.add(ended)
+    return work
+  }
+
+  #now(): Times {
+    return this.#timesOf(this.#nowS())
+  }
+
+  #nowS(): number {
+    return Number(this.#options.clock.nowNs()) / 1e9
+  }
+
+  #timesOf(monoS: number): Times {
+    const wallS = this.#options.clock.wallDate().getTime() / 1e3
+    // The wall clock counts milliseconds.
+    return { at_s: Math.round((wallS - this.#nowS() + monoS) * 1e3) / 1e3, mono_s: microseconds(monoS) }
+  }
+}
+
+interface Times {
+  readonly at_s: number
+  readonly mono_s: number
+}
+
+const microseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1e6
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0)
+}

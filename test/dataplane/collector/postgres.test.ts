@@ -1,0 +1,265 @@
+// Rows into a real PostgreSQL: each stored once, whatever becomes of the server or of the connection on the way.
+
+import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import type { PgTarget } from '../../../src/controller/pg-link.ts'
+import type { OutboxOptions } from '../../../src/dataplane/collector/outbox.ts'
+import { PostgresPlace } from '../../../src/dataplane/collector/postgres-place.ts'
+import { PostgresSink } from '../../../src/dataplane/collector/postgres-sink.ts'
+import { privatePostgres, skipReason, temporaryFolder } from '../../fixtures/private-postgres.ts'
+import { batchOf, established, timeWait } from '../../fixtures/socket-rows.ts'
+
+const start = {
+  is: 'start',
+  schema: 'nslab.collect/1',
+  at_s: 1_800_000_000,
+  mono_s: 1,
+  pid: 7,
+  interval_s: 5,
+} as const
+
+const urlOf = ({ user, host, port, database }: PgTarget, at = { host, port }): string =>
+  `postgres://${user}:any@/${database}?host=${encodeURIComponent(at.host)}&port=${at.port}`
+
+async function openSink(t: Test, url: string, changes: Partial<OutboxOptions> = {}) {
+  const said: string[] = []
+  const place = await PostgresPlace.open({ url, runId: 'a run', connectDeadlineMs: 10_000, start })
+  const sink = new PostgresSink(place, {
+    whenFull: 'wait',
+    limitBytes: 1 << 20,
+    onTrouble: error => said.push(error.message),
+    onRecovered: () => said.push('recovered'),
+    onGone: error => said.push(error.message),
+    ...changes,
+  })
+  t.teardown(() => sink.close(0).catch(() => {}))
+  return { sink, said, run: place.run }
+}
+
+async function ask(target: PgTarget, text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ ...target })
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Rows, different rows, and the sum of their cookies: what was handed over has the same three. */
+async function stored(target: PgTarget, run: number): Promise<{ rows: string; different: string; sum: string }> {
+  const text = `SELECT count(*) AS rows, count(DISTINCT cookie) AS different, coalesce(sum(cookie), 0) AS sum
+    FROM collect_sockets WHERE run = ${run}`
+  return (await ask(target, text))[0] as Awaited<ReturnType<typeof stored>>
+}
+
+const sumTo = (count: number): string => String((count * (count + 1)) / 2)
+const whole = (count: number) => ({ rows: String(count), different: String(count), sum: sumTo(count) })
+
+/** Between a collector and its server: cuts a connection by what passes by, once, which the other end never gets. */
+async function cuttingProxy(t: Test, target: PgTarget) {
+  const proxy = {
+    port: 0,
+    cuts: 0,
+    /** Cuts everything. */
+    isDown: false,
+    cutAnswer: null as ((bytes: Buffer) => boolean) | null,
+    cutRequest: null as ((bytes: Buffer) => boolean) | null,
+  }
+  const sockets = new Set<Socket>()
+  const server = createServer(near => {
+    const far = connect(join(target.host, `.s.PGSQL.${target.port}`))
+    sockets.add(near).add(far)
+    const cut = (): void => {
+      proxy.cuts++
+      near.destroy()
+      far.destroy()
+    }
+    near.on('data', bytes => {
+      if (!proxy.isDown && !proxy.cutRequest?.(bytes)) return void far.write(bytes)
+      proxy.cutRequest = null
+      cut()
+    })
+    far.on('data', bytes => {
+      if (!proxy.cutAnswer?.(bytes)) return void near.write(bytes)
+      proxy.cutAnswer = null
+      cut()
+    })
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => {})
+      one.on('close', () => other.destroy())
+    }
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  proxy.port = (server.address() as { port: number }).port
+  t.teardown(async () => {
+    const closed = new Promise(resolve => server.close(resolve))
+    for (const socket of sockets) socket.destroy()
+    await closed
+  })
+  return proxy
+}
+
+t.test('a collector and its database', { skip: skipReason }, async t => {
+  const { server } = privatePostgres(t, { database: 'collected' })
+  await server.start()
+  const { target } = server
+
+  t.test('every fact of a row and of an event is a column', async t => {
+    const { sink, run } = await openSink(t, urlOf(target))
+    sink.line({ is: 'netns', at_s: 5, mono_s: 2, netns: '5', inode: 6, name: 'a\tb\\', found_by: 'directory' })
+    sink.line({ is: 'netns_gone', at_s: 6, mono_s: 3, netns: '5' })
+    sink.line({ is: 'blind', at_s: 1, mono_s: 2, unreadable_processes_count: 4, kinds: ['socket', 'process'] })
+    sink.rows(batchOf(0, 1, { rows: [established, timeWait] }))
+    sink.line({
+      is: 'poll',
+      poll: 1,
+      at_s: 1_800_000_000.125,
+      mono_s: 12.5,
+      took_s: 0.25,
+      first_of: '5',
+      namespaces_count: 3,
+      sockets_count: 2,
+      dropped_count: 0,
+      repeated_count: 6,
+      incomplete_count: 7,
+    })
+    sink.line({ is: 'stop', at_s: 1_800_000_001, mono_s: 13, polls_count: 1 })
+    await sink.close(30_000)
+    t.same(sink.counts, { sent: 2, stored: 2, dropped: 0, pending: 0 })
+    const sockets = await ask(target, `SELECT * FROM collect_sockets WHERE run = ${run} ORDER BY family`)
+    const { tcp, ...facts } = established
+    const big = { inode: String(facts.inode), uid: '1000', receive_queue_bytes: '7', send_queue_bytes: '8' }
+    const tcpText = {
+      rtt_s: tcp?.rtt_s,
+      rtt_variance_s: tcp?.rtt_variance_s,
+      congestion_window_count: '10',
+      retransmits_count: '2',
+      bytes_sent_bytes: '9007199254740991',
+      bytes_received_bytes: '12',
+      memory_bytes: '4096',
+    }
+    const at = new Date(1_800_000_000_125)
+    t.same(sockets[0], { run, batch: '1', poll: '1', at, mono_s: 12.5, netns: '4097', ...facts, ...big, ...tcpText })
+    t.match(sockets[1], { state: 'TIME_WAIT', src: '::ffff:10.0.0.1', dst: 'fe80::1', cgroup_id: null, rtt_s: null })
+    t.match(await ask(target, `SELECT * FROM collect_namespaces WHERE run = ${run} ORDER BY at`), [
+      { event: 'found', netns: '5', inode: '6', name: 'a\tb\\', found_by: 'directory', mono_s: 2 },
+      { event: 'gone', netns: '5', inode: null, name: null },
+    ])
+    t.match(await ask(target, `SELECT * FROM collect_polls WHERE run = ${run}`), [
+      { poll: '1', took_s: 0.25, first_of: '5', namespaces_count: 3, sockets_count: '2', incomplete_count: '7' },
+    ])
+    t.match(await ask(target, `SELECT * FROM collect_blind WHERE run = ${run}`), [{ kinds: ['socket', 'process'] }])
+    t.match(await ask(target, `SELECT * FROM collect_runs WHERE run = ${run}`), [
+      { run_id: 'a run', pid: 7, interval_s: 5, stopped_at: new Date(1_800_000_001_000), stopped_mono_s: 13 },
+    ])
+  })
+
+  t.test('two collectors share the tables, each with a run of its own', async t => {
+    const [one, other] = await Promise.all([openSink(t, urlOf(target)), openSink(t, urlOf(target))])
+    t.not(one.run, other.run)
+    one.sink.rows(batchOf(10))
+    other.sink.rows(batchOf(20))
+    await Promise.all([one.sink.close(30_000), other.sink.close(30_000)])
+    t.same(await stored(target, one.run), whole(10))
+    t.same(await stored(target, other.run), whole(20))
+  })
+
+  t.test('a connection that dies after COMMIT was sent, before it is answered: the batch is there once', async t => {
+    const proxy = await cuttingProxy(t, target)
+    const { sink, said, run } = await openSink(t, urlOf(target, { host: '127.0.0.1', port: proxy.port }))
+    proxy.cutAnswer = bytes => bytes.includes('COMMIT\0')
+    sink.rows(batchOf(5000))
+    sink.rows(batchOf(1000, 5001))
+    await sink.close(30_000)
+    t.equal(proxy.cuts, 1)
+    t.same(sink.counts, { sent: 6000, stored: 6000, dropped: 0, pending: 0 })
+    t.same(await stored(target, run), whole(6000))
+    t.match(said, [/collected at 127\.0\.0\.1:\d+ as pgusr: Connection terminated/, 'recovered'])
+  })
+
+  t.test('a connection that dies in the middle of COPY, or before COMMIT is sent: the batch is there once', async t => {
+    const proxy = await cuttingProxy(t, target)
+    const { sink, run } = await openSink(t, urlOf(target, { host: '127.0.0.1', port: proxy.port }))
+    let passed = 0
+    proxy.cutRequest = bytes => {
+      passed += bytes.length
+      return passed > 100_000
+    }
+    sink.rows(batchOf(4000))
+    await new Promise<void>(resolve => {
+      const look = (): void => void (proxy.cuts === 1 ? resolve() : setTimeout(look, 5))
+      look()
+    })
+    proxy.cutRequest = bytes => bytes.includes('COMMIT\0')
+    sink.rows(batchOf(4000, 4001))
+    await sink.close(30_000)
+    t.equal(proxy.cuts, 2)
+    t.same(await stored(target, run), whole(8000))
+  })
+
+  t.test('a server that dies and comes back has every row once; wait holds back who has more', async t => {
+    const { sink, run } = await openSink(t, urlOf(target))
+    let waits = 0
+    for (let poll = 0; poll < 60; poll++) {
+      sink.rows(batchOf(500, poll * 500 + 1, { poll }))
+      const room = sink.room()
+      if (room !== null) waits++
+      await room
+      if (poll === 20) process.kill(server.pid, 'SIGKILL')
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    await sink.close(60_000)
+    t.same(sink.counts, { sent: 30_000, stored: 30_000, dropped: 0, pending: 0 })
+    t.same(await stored(target, run), whole(30_000))
+    t.comment(`waited ${waits} times`)
+    const batches = await ask(target, `SELECT sum(sockets_count) AS rows FROM collect_batches WHERE run = ${run}`)
+    t.same(batches, [{ rows: '30000' }], 'two sources for one count')
+  })
+
+  t.test('drop: what finds no room while the server is away is counted, and nothing else is missing', async t => {
+    const proxy = await cuttingProxy(t, target)
+    const url = urlOf(target, { host: '127.0.0.1', port: proxy.port })
+    const { sink, run } = await openSink(t, url, { whenFull: 'drop', limitBytes: 200_000 })
+    proxy.isDown = true
+    let taken = 0
+    for (let poll = 0; poll < 40; poll++) {
+      taken += sink.rows(batchOf(100, taken + 1, { poll }))
+      t.equal(sink.room(), null)
+    }
+    t.ok(taken < 4000 && taken > 0)
+    t.same(sink.counts, { sent: 4000, stored: 0, dropped: 4000 - taken, pending: taken })
+    proxy.isDown = false
+    await sink.close(30_000)
+    t.same(sink.counts, { sent: 4000, stored: taken, dropped: 4000 - taken, pending: 0 })
+    t.same(await stored(target, run), whole(taken))
+  })
+
+  t.test('tables of a newer nslab are refused', async t => {
+    await ask(target, 'INSERT INTO collect_migrations (version) VALUES (1000)')
+    t.teardown(() => ask(target, 'DELETE FROM collect_migrations WHERE version = 1000'))
+    const refused = PostgresPlace.open({ url: urlOf(target), runId: null, connectDeadlineMs: 0, start })
+    await t.rejects(refused, { code: 'DATABASE_REFUSED', facts: { reason: /version 1000/ } })
+  })
+
+  t.test('a database that is not there, and a name that is none, are refused at once', async t => {
+    const open = (url: string) => PostgresPlace.open({ url, runId: null, connectDeadlineMs: 60_000, start })
+    const absent = { ...target, database: 'absent' }
+    await t.rejects(open(urlOf(absent)), { code: 'DATABASE_REFUSED', facts: { reason: /"absent" does not exist/ } })
+    await t.rejects(open('postgres://[::bad/db'), { code: 'USAGE' })
+  })
+})
+
+t.test('a server that refuses is named without the password', async t => {
+  const folder = temporaryFolder(t)
+  const url = `postgres://user:secret@/db?host=${encodeURIComponent(folder)}`
+  const refused = PostgresPlace.open({ url, runId: null, connectDeadlineMs: 0, start })
+  const error = await refused.catch(error => error as Error)
+  t.match(error, { code: 'DATABASE_REFUSED', facts: { target: `db at ${folder} as user` } })
+  t.notMatch(JSON.stringify(error), 'secret')
+})
