@@ -5,7 +5,8 @@ import type { Metric, Metrics, Reading } from './metric.ts'
 import type { GateVerdict } from './types.ts'
 import { unitOf } from './units.ts'
 
-const comparisons: Readonly<Record<GateConfig['operator'], (observed: number, limit: number) => boolean>> = {
+/** Whether an observed value is within a limit. */
+export const comparisons: Readonly<Record<GateConfig['operator'], (observed: number, limit: number) => boolean>> = {
   '<=': (observed, limit) => observed <= limit,
   '<': (observed, limit) => observed < limit,
   '>=': (observed, limit) => observed >= limit,

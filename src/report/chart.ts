@@ -37,10 +37,22 @@ export interface ChartOptions {
   readonly log?: boolean
   /** Moments on the x axis. */
   readonly marks?: readonly { readonly at: number; readonly label: string }[]
+  /** Stretches of the x axis, drawn behind everything. */
+  readonly bands?: readonly Band[]
+  /** Moments on the x axis at which something was broken; without labels. */
+  readonly breaches?: readonly number[]
+  /** Where the plot begins, in pixels, for charts that stand one above the other; default: what its labels need. */
+  readonly left?: number
   readonly width?: number
   readonly height?: number
   /** In a page that has chartCss: no style, no background, no visible title of its own. `id` is unique in that page. */
   readonly embedded?: { readonly id: string }
+}
+
+export interface Band {
+  readonly from: number
+  readonly to: number
+  readonly label: string
 }
 
 type Scale = ScaleContinuousNumeric<number, number>
@@ -76,7 +88,8 @@ export function chartMarkup(options: ChartOptions): Markup {
   ).range([height - 42, top])
   const ticks = { y: ticksOf(yScale, Math.max(2, Math.floor((height - top) / 46)), options.log), x: [] as number[] }
   const format = { x: x.format ?? formatCount, y: y.format ?? formatCount }
-  const left = 14 + ticks.y.reduce((most, tick) => Math.max(most, format.y(tick).length), 2) * CHARACTER_PX
+  const left =
+    options.left ?? 14 + ticks.y.reduce((most, tick) => Math.max(most, format.y(tick).length), 2) * CHARACTER_PX
   const right = width - 26
   const xScale = scaleFor(
     x,
@@ -89,10 +102,10 @@ export function chartMarkup(options: ChartOptions): Markup {
 <title id="${id}-title">${options.title}</title>
 <desc id="${id}-desc">${options.description ?? describe(options, series)}</desc>
 ${embedded ? null : markup`<style>${new Markup(chartCss)}</style>\n<rect class="ground" width="${width}" height="${height}"/>\n<text class="title" x="14" y="22">${options.title}</text>\n`}${legend.draw(ROW_PX * titleRows)}
-${drawAxes(frame, ticks, { ...x, format: format.x }, { ...y, format: format.y }, height)}
+${drawBands(options.bands ?? [], frame)}${drawAxes(frame, ticks, { ...x, format: format.x }, { ...y, format: format.y }, height)}
 ${marks.draw(frame, ROW_PX * (titleRows + legend.rows))}
 ${empty ? markup`<text class="empty" x="${(left + right) / 2}" y="${(top + frame.bottom) / 2}" text-anchor="middle">nothing was recorded</text>` : series.map((one, index) => drawSeries(one, index, frame))}
-</svg>
+${(options.breaches ?? []).map(at => drawBreach(px(frame.xScale(at)), frame))}</svg>
 `
 }
 
@@ -168,6 +181,20 @@ function drawAxes(
 ${columns}<text class="label" x="${px((left + right) / 2)}" y="${height - 7}" text-anchor="middle">${x.label}</text>
 <text class="label" x="${px(left)}" y="${px(top - 8)}" text-anchor="start">${y.label}</text>`
 }
+
+function drawBands(bands: readonly Band[], { xScale, top, bottom, left, right }: Frame): Markup[] {
+  return bands.flatMap(({ from, to, label }) => {
+    const [x0, x1] = [Math.max(left, xScale(from)), Math.min(right, xScale(to))]
+    if (x1 < left || x0 > right) return []
+    const width = Math.max(2, px(x1 - x0))
+    return [
+      markup`<rect class="band" x="${px(x0)}" y="${px(top)}" width="${width}" height="${px(bottom - top)}"><title>${label}</title></rect>\n`,
+    ]
+  })
+}
+
+const drawBreach = (x: number, { top, bottom }: Frame): Markup =>
+  markup`<line class="breach" x1="${x}" x2="${x}" y1="${px(top)}" y2="${px(bottom)}"/>\n`
 
 function drawSeries(series: Series, index: number, frame: Frame): Markup {
   const { xScale, yScale } = frame

@@ -122,10 +122,19 @@ function differences(a: readonly Run[], b: readonly Run[], facts: (run: Run) => 
 }
 
 function setupOf({ report, history }: Run): Record<string, string> {
-  const { topology, fleets } = history.plan as Plan
+  const { topology, fleets, scenario } = history.plan as Plan
+  const { soak } = scenario
+  const common = { scenario: report.scenario, seed: String(report.seed) }
+  if (soak !== undefined)
+    return {
+      ...common,
+      namespaces: String(soak.churn.namespaces),
+      'operations a second': String(soak.churn.ratePerS),
+      duration: `${scenario.run.holdS} s`,
+      observer: soak.observer.command?.join(' ') ?? 'nslab collect',
+    }
   return {
-    scenario: report.scenario,
-    seed: String(report.seed),
+    ...common,
     topology: topology.name,
     nodes: String(topology.nodes_count),
     edges: String(topology.edges.length),

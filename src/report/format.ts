@@ -34,12 +34,24 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US', { maximumFractionDigits: 3 })
 }
 
+/**
+ * Three digits after the point, and as many more as it takes that what is below 1 does not read 1, nor what is above 0,
+ * 0.
+ */
+function formatRatio(ratio: number): string {
+  const isWhole = Number.isInteger(ratio)
+  let digits = 3
+  while (!isWhole && digits < 12 && Number.isInteger(Number(ratio.toFixed(digits)))) digits++
+  return ratio.toLocaleString('en-US', { maximumFractionDigits: digits })
+}
+
 /** A value in the unit that judge/units.ts found for it. */
 export function formatValue(value: number, unit: string): string {
   if (unit === 's') return formatSeconds(value)
   if (unit === 'bytes') return formatBytes(value)
   if (unit === 'bytes/h') return `${formatBytes(value)}/h`
   if (unit === '1/s' || unit === '1/h') return `${formatCount(value)} ${unit.slice(1)}`
+  if (unit === 'ratio') return formatRatio(value)
   if (unit === 'h') return `${significant(value)} h`
   return formatCount(value)
 }

@@ -13,9 +13,14 @@ import { plannedNodes, summaryRow, topologyTitle } from './summary.ts'
 const secondsAxis = { label: 'seconds from the start of the run', format: (value: number) => formatCount(value) }
 
 /** The chart twice: a phone's is narrower and its text as large, where one drawing scaled down would be illegible. */
-function figure(id: string, options: ChartOptions, caption: string): Markup {
+export function figure(id: string, options: ChartOptions, caption: string): Markup {
   const wide = chartMarkup({ ...options, width: 960, height: options.height ?? 320, embedded: { id: `${id}-wide` } })
-  const narrow = chartMarkup({ ...options, width: 360, height: 300, embedded: { id: `${id}-narrow` } })
+  const narrow = chartMarkup({
+    ...options,
+    width: 360,
+    height: options.height ? Math.max(200, options.height) : 300,
+    embedded: { id: `${id}-narrow` },
+  })
   const words = caption === '' ? null : markup`<figcaption>${caption}</figcaption>`
   return markup`<figure><div class="wide">${wide}</div><div class="narrow">${narrow}</div>${words}</figure>`
 }

@@ -35,11 +35,18 @@ export function environmentSection(report: Report, history: History): Markup {
         .map(host => `${host.name}: ids from ${host.node_id_offset + 1}, ${formatCount(host.nodes_count)} nodes`)
         .join('; '),
     ],
-    ['Edges planned', formatCount((history.plan as Plan).topology.edges.length)],
+    ...planned(history),
   ]
   return markup`<section><h2>Environment</h2><dl class="facts">${facts.map(
     ([name, value]) => markup`<dt>${name}</dt><dd>${value === '' ? '–' : value}</dd>`,
   )}</dl></section>`
+}
+
+function planned({ plan, soak }: History): [string, string][] {
+  const { topology, churn } = plan as Plan
+  if (!soak) return [['Edges planned', formatCount(topology.edges.length)]]
+  const ops = formatCount(soak.plan.opsCount)
+  return [['Schedule', `${ops} operations, ${formatCount(soak.plan.ratePerS)} a second, digest ${churn?.digest ?? ''}`]]
 }
 
 function pairs(record: Readonly<Record<string, string | number>>): string {

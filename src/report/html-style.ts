@@ -13,6 +13,7 @@ main,header,footer{max-width:64rem;margin:0 auto;padding:0 1.5rem}
 header{padding-top:2.5rem}
 h1{font-size:1.75rem;line-height:1.2;margin:.4rem 0 .3rem;font-weight:650;overflow-wrap:anywhere}
 h2{font-size:1.05rem;font-weight:650;margin:2.75rem 0 .75rem}
+h2,h3,summary,p{overflow-wrap:anywhere}
 p{margin:.4rem 0}
 .quiet{color:var(--quiet)}.small{font-size:.875rem}
 .badge{display:inline-block;border:1.5px solid currentColor;border-radius:.4rem;padding:.1rem .6rem;font-weight:650;letter-spacing:.02em;text-transform:uppercase;font-size:.85rem}
@@ -41,6 +42,10 @@ caption{text-align:left;padding:.5rem 0}
 td small,th small{display:block;color:var(--quiet);font-weight:400}
 .scroll{overflow-x:auto}
 figure{margin:0 0 .75rem}
+.panels h3{font-size:.875rem;font-weight:600;margin:.9rem 0 .1rem}
+.panels figure{margin:0}
+.evidences{margin:.5rem 0}.evidences td:first-child{width:7rem;padding-right:1rem}
+.evidences td{font-size:.875rem;color:var(--quiet)}.evidences .cause{color:var(--ink)}
 figcaption{color:var(--quiet);font-size:.875rem;margin-top:.35rem}
 svg{display:block;width:100%;height:auto}
 .narrow{display:none}

@@ -3,10 +3,10 @@
 import type { GateVerdict, History, Report } from '../judge/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import { formatCount, formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
+import { formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
 import { type Markup, markup } from './markup.ts'
 import { proofLine } from './proof-line.ts'
-import { plannedNodes, topologyTitle } from './summary.ts'
+import { subject, topologyTitle } from './summary.ts'
 
 /** Events shown of a run that did not come to its end. */
 const LAST_EVENTS = 12
@@ -22,10 +22,10 @@ export function headline(report: Report, history: History): Markup {
   ]
   return markup`<header>
 <span class="badge ${report.verdict}">${formatVerdict(report.verdict)}</span>
-<h1>${report.scenario} · ${topologyTitle(topology.name)} of ${formatCount(plannedNodes(history))} nodes</h1>
+<h1>${report.scenario} · ${history.soak ? '' : `${topologyTitle(topology.name)} of `}${subject(history)}</h1>
 ${scenario.summary ? markup`<p>${scenario.summary}</p>` : null}
 <p class="quiet small">${facts.join(' · ')}</p>
-${tiles(report)}
+${tiles(report, history.soak ? soakTiles : tileMetrics)}
 ${proofParagraph(report, history)}
 </header>`
 }
@@ -35,11 +35,22 @@ function proofParagraph(report: Report, history: History): Markup | null {
   return proof && markup`<p class="${proof.isProven ? 'pass' : 'fail'}">${proof.text}</p>`
 }
 
-const tileMetrics: readonly {
+interface Tile {
   readonly name: string
   readonly title: string
   readonly format?: (v: number) => string
-}[] = [
+}
+
+const soakTiles: readonly Tile[] = [
+  { name: 'churn_ops_per_s', title: 'Operations' },
+  { name: 'netns_recall_ratio', title: 'Recall of namespaces' },
+  { name: 'sockets_misattributed_count', title: 'Misattributed sockets' },
+  { name: 'discovery_p99_s', title: 'Found after, p99' },
+  { name: 'rows_lost_count', title: 'Rows lost' },
+  { name: 'observer_rss_max_bytes', title: 'Memory of the observer' },
+]
+
+const tileMetrics: readonly Tile[] = [
   { name: 'all_wired_s', title: 'First arrival to all wired' },
   { name: 'fabric_to_wired_s', title: 'First kernel call to all wired' },
   { name: 'memory_per_node_bytes', title: 'Memory per node', format: formatMegabytes },
@@ -48,8 +59,8 @@ const tileMetrics: readonly {
   { name: 'residue_count', title: 'Left behind' },
 ]
 
-function tiles(report: Report): Markup {
-  return markup`<dl class="tiles">${tileMetrics.map(({ name, title, format }) => {
+function tiles(report: Report, shown: readonly Tile[]): Markup {
+  return markup`<dl class="tiles">${shown.map(({ name, title, format }) => {
     const value = report.metrics[name]
     const text = value === undefined ? '–' : format ? format(value) : formatMetric(name, value)
     return markup`<div><dt>${title}</dt><dd>${text}</dd></div>`

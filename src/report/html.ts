@@ -1,15 +1,17 @@
 // report.html: one page that needs nothing else. No script, no request; a policy in the page forbids both.
 
 import { createHash } from 'node:crypto'
+import type { SoakFacts } from '../judge/soak/read.ts'
 import type { History, Report } from '../judge/types.ts'
 import { chartCss } from './chart-style.ts'
-import { formatCount, formatVerdict } from './format.ts'
+import { formatVerdict } from './format.ts'
 import { memorySection, phasesSection, publishedSection, wiringSection } from './html-charts.ts'
 import { environmentSection, metricsSection } from './html-facts.ts'
+import { soakSections } from './html-soak.ts'
 import { pageCss } from './html-style.ts'
 import { failureSection, gatesSection, headline, notesSection } from './html-verdict.ts'
 import { Markup, markup } from './markup.ts'
-import { plannedNodes } from './summary.ts'
+import { subject } from './summary.ts'
 
 const css = `${pageCss}\n${chartCss}`
 
@@ -23,7 +25,7 @@ const policy = [
 ].join('; ')
 
 export function renderHtml(report: Report, history: History): string {
-  const title = `${report.scenario}: ${formatVerdict(report.verdict)}, ${formatCount(plannedNodes(history))} nodes`
+  const title = `${report.scenario}: ${formatVerdict(report.verdict)}, ${subject(history)}`
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -40,12 +42,7 @@ export function renderHtml(report: Report, history: History): string {
 ${headline(report, history)}
 <main>
 ${failureSection(report, history)}
-${gatesSection(report)}
-${notesSection(report)}
-${wiringSection(report, history)}
-${phasesSection(report)}
-${memorySection(report, history)}
-${publishedSection(report, history)}
+${history.soak ? soakBody(report, history, history.soak) : fleetBody(report, history)}
 ${metricsSection(report)}
 ${environmentSection(report, history)}
 </main>
@@ -56,6 +53,27 @@ ${environmentSection(report, history)}
 </body>
 </html>
 `.text
+}
+
+function fleetBody(report: Report, history: History): Markup {
+  return markup`${gatesSection(report)}
+${notesSection(report)}
+${wiringSection(report, history)}
+${phasesSection(report)}
+${memorySection(report, history)}
+${publishedSection(report, history)}`
+}
+
+/** Opens with what was broken first, and why. */
+function soakBody(report: Report, history: History, facts: SoakFacts): Markup {
+  const { breaches, panels, kinds } = soakSections(report, history, facts)
+  return markup`${breaches}
+${gatesSection(report)}
+${notesSection(report)}
+${panels}
+${kinds}
+${phasesSection(report)}
+${memorySection(report, history)}`
 }
 
 const iconColours: Readonly<Record<Report['verdict'], string>> = {

@@ -2,15 +2,35 @@
 
 import type { History, Report } from '../judge/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
-import { formatBytes, formatCount, formatMegabytes, formatSeconds } from './format.ts'
+import { formatBytes, formatCount, formatMegabytes, formatMetric, formatSeconds } from './format.ts'
 
 export interface Column {
   readonly title: string
   readonly value: string
 }
 
+/** A soak's row: how much came and went, and how well it was seen. */
+function soakRow({ metrics }: Report): Column[] {
+  const shown = (title: string, name: string): Column => {
+    const value = metrics[name]
+    return { title, value: value === undefined ? '–' : formatMetric(name, value) }
+  }
+  return [
+    shown('Namespaces', 'namespaces_live_max_count'),
+    shown('Made', 'namespaces_made_count'),
+    shown('Operations', 'churn_ops_per_s'),
+    shown('Recall', 'netns_recall_ratio'),
+    shown('Socket Recall', 'socket_recall_ratio'),
+    shown('Misattributed', 'sockets_misattributed_count'),
+    shown('Found p99', 'discovery_p99_s'),
+    shown('Forgotten p99', 'forgetting_p99_s'),
+    shown('Memory', 'observer_rss_max_bytes'),
+  ]
+}
+
 /** Wiring Time is all_wired_s: theirs stops earlier, before the links are confirmed (nextmini_wiring_s). */
 export function summaryRow(report: Report, history: History): Column[] {
+  if (history.soak) return soakRow(report)
   const { metrics } = report
   const shown = (name: string, format: (value: number) => string): string => {
     const value = metrics[name]
@@ -36,6 +56,15 @@ export function topologyTitle(name: string): string {
 /** Nodes that the plan asked for. */
 export function plannedNodes(history: History): number {
   return (history.plan as Plan).topology.nodes_count
+}
+
+/** What the run was of: "100 nodes", "200 namespaces". */
+export function subject(history: History): string {
+  const { scenario } = history.plan as Plan
+  const namespaces = scenario.soak?.churn.namespaces
+  return namespaces === undefined
+    ? `${formatCount(plannedNodes(history))} nodes`
+    : `${formatCount(namespaces)} namespaces`
 }
 
 /** From the run's start to the end of its last phase. */

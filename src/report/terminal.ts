@@ -1,9 +1,11 @@
 // The report for a terminal: the seed's table, the gates, the notes, the verdict, the run folder.
 
+import type { SoakFacts } from '../judge/soak/read.ts'
 import type { GateVerdict, History, Report } from '../judge/types.ts'
-import { formatCount, formatLimit, formatObserved, formatSeconds, formatVerdict, printable } from './format.ts'
+import { formatLimit, formatObserved, formatSeconds, formatVerdict, printable } from './format.ts'
+import { kindRows } from './kind-rows.ts'
 import { proofLine } from './proof-line.ts'
-import { durationS, plannedNodes, summaryRow } from './summary.ts'
+import { durationS, subject, summaryRow } from './summary.ts'
 import { textTable } from './table.ts'
 
 export interface TerminalOptions {
@@ -35,6 +37,7 @@ export function renderTerminal(report: Report, history: History, options: Termin
   const paint: Paint = (tone, text) => (options.color ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text)
   const blocks = [
     summary(report, history, paint),
+    history.soak ? kinds(history.soak, paint) : [],
     gates(report, paint),
     failure(report, history, paint),
     report.notes.length > 0 ? [paint('bold', 'Notes'), ...report.notes.map(note => `· ${printable(note)}`)] : [],
@@ -53,11 +56,29 @@ function summary(report: Report, history: History, paint: Paint): string[] {
   const [head = '', row = ''] = textTable({
     head: columns.map(column => column.title),
     rows: [columns.map(column => printable(column.value))],
-    right: [1, 2, 3, 4, 5],
+    right: columns.map((_, index) => index).slice(history.soak ? 0 : 1),
   })
   const proof = proofLine(report, history)
   if (proof === null) return [paint('bold', head), row]
   return [paint('bold', head), row, '', proof.isProven ? proof.text : paint('fail', proof.text)]
+}
+
+/** Recall of each kind of namespace that churn made. */
+function kinds(facts: SoakFacts, paint: Paint): string[] {
+  const rows = kindRows(facts).map(({ kind, judged, recall, sockets, socketRecall }) => [
+    kind,
+    judged,
+    recall,
+    sockets,
+    socketRecall,
+  ])
+  if (rows.length === 0) return []
+  const [head = '', ...lines] = textTable({
+    head: ['Kind', 'Judged', 'Recall', 'Sockets', 'Recall'],
+    rows,
+    right: [1, 2, 3, 4],
+  })
+  return [paint('bold', head), ...lines]
 }
 
 /** Evidence is shown where a reader asks why: for everything but a pass. */
@@ -89,7 +110,7 @@ function failure({ error }: Report, history: History, paint: Paint): string[] {
 function verdict(report: Report, history: History, folder: string, paint: Paint): string[] {
   const facts = [
     printable(report.scenario),
-    `${formatCount(plannedNodes(history))} nodes`,
+    subject(history),
     `level ${report.level}`,
     `seed ${report.seed}`,
     formatSeconds(durationS(report)),

@@ -14,6 +14,8 @@ export class Polls {
   readonly took = new Floats()
   readonly worst = new Worst()
   readonly tookOverTime = new Extremes()
+  /** Namespaces that polls were of. */
+  readonly namespacesOverTime = new Extremes()
   readonly rowsLost = new Findings()
   readonly rowsDoubled = new Findings()
   readonly rowsDropped = new Findings()
@@ -36,6 +38,7 @@ export class Polls {
     this.#begun.splice(at, 0, poll)
     this.took.push(line.took_s)
     this.tookOverTime.add(line.t_s, line.took_s)
+    this.namespacesOverTime.add(line.t_s, line.namespaces_count)
     this.worst.add([line.t_s, line.took_s], () => `poll ${line.poll} took ${line.took_s.toFixed(3)} s`)
   }
 
