@@ -100,7 +100,9 @@ function kindsSection(facts: SoakFacts): Markup | null {
 <tbody>
 ${rows.map(
   ({ kind, judged, recall, sockets, socketRecall, isWhole }) =>
-    markup`<tr><th scope="row"${isWhole ? null : markup` class="fail"`}>${kind}</th>${[judged, recall, sockets, socketRecall].map(cell => markup`<td class="num">${cell}</td>`)}</tr>\n`,
+    markup`<tr><th scope="row"${isWhole ? null : markup` class="fail"`}>${kind}</th>${numbers([judged, recall, sockets, socketRecall])}</tr>\n`,
 )}</tbody></table>
 <p class="quiet small">${notes.join('; ')}.</p></section>`
 }
+
+const numbers = (cells: readonly string[]): Markup[] => cells.map(cell => markup`<td class="num">${cell}</td>`)
