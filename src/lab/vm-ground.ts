@@ -9,7 +9,7 @@ import { type Guest, makeGuestReady, openGuest, rebootGuest } from '../vm/guest.
 import { imageFor } from '../vm/image/build.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
-import { requireMemory, type VmLoad } from '../vm/memory.ts'
+import { requireMemory } from '../vm/memory.ts'
 import { MicroVm } from '../vm/microvm.ts'
 import { openSegment } from '../vm/segment-open.ts'
 import type { Plug, VmSegment } from '../vm/segment-types.ts'
@@ -24,6 +24,7 @@ import type { LabVm } from './lab-socket.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 import { diskName, type HostPlan, keepsDisk } from './plan-types.ts'
 import type { Site } from './site.ts'
+import { loadOf, roleOf } from './vm-load.ts'
 import { keepMachines, labVmOf, type Machine, overheadBytes } from './vm-machine.ts'
 import { VmSite } from './vm-site.ts'
 
@@ -67,7 +68,8 @@ export class VmGround implements Ground {
   async open(): Promise<void> {
     const { hosts, scenario } = this.#context.plan
     this.#images = await this.#findImages(hosts)
-    for (const host of hosts) requireMemory(this.#loadOf(host), scenario.hosts.memoryMib)
+    for (const host of hosts)
+      requireMemory(loadOf(this.#context.plan, host, this.#imageOf(host.vm)), scenario.hosts.memoryMib)
     if (hosts.some(({ uplink }) => uplink !== null))
       this.#segment = await openSegment(scenario.hosts.network, { name: 'underlay', seed: scenario.seed })
     let ready = 0
@@ -285,7 +287,7 @@ export class VmGround implements Ground {
     const { image } = this.#context.plan.scenario.hosts
     const given = image === undefined ? null : await loadImage(image)
     const images = new Map<ImageRole, Image>()
-    for (const role of new Set(hosts.map(roleOf))) {
+    for (const role of new Set(hosts.map(host => roleOf(this.#context.plan, host)))) {
       this.#context.progress(`image for ${role}`, 0, 0)
       const onStep = (step: string): void => this.#context.progress(step, 0, 0)
       // A controller's has all that a fleet's has; a controller without PostgreSQL keeps nothing.
@@ -297,21 +299,9 @@ export class VmGround implements Ground {
     return images
   }
 
-  #loadOf({ vm, fleet, programs }: HostPlan): VmLoad {
-    const { fleets } = this.#context.plan
-    const image = this.#imageOf(vm)
-    return {
-      vm,
-      imageMib: image.memory_min_mib,
-      nodes: fleet === null ? 0 : (fleets[fleet]?.nNodes ?? 0),
-      programs: programs.length,
-      hasDatabase: programs.includes('controller') && image.versions.postgres !== undefined,
-    }
-  }
-
   #imageOf(vm: string): Image {
     const host = this.#context.plan.hosts.find(each => each.vm === vm) as HostPlan
-    return this.#images.get(roleOf(host)) as Image
+    return this.#images.get(roleOf(this.#context.plan, host)) as Image
   }
 
   /** A VM is on: joined to the segment, and its end is news. */
@@ -388,6 +378,3 @@ export class VmGround implements Ground {
 
 const cardOf = ({ uplink }: HostPlan): { readonly name: string; readonly mac: string }[] =>
   uplink === null ? [] : [{ name: CARD, mac: uplink.mac }]
-
-/** Where a controller is, PostgreSQL's programs are wanted. */
-const roleOf = ({ programs }: HostPlan): ImageRole => (programs.includes('controller') ? 'controller' : 'fleet')

@@ -124,7 +124,7 @@ async function befall(context: RunContext, program: SoakProgram, fault: FaultCon
   if (!isSoakFault(op)) throw new Error(`${op} is no fault of a soak`)
   const { ledger } = context.folder
   const limitS = forS + context.plan.scenario.run.deadlineS * DEADLINE_SCALE[context.level]
-  ledger.intent('fault', { fault: number, ...fault })
+  ledger.intent('fault', { fault: number, what: op, for_s: forS })
   context.tell({ kind: 'fault_started', fault: number, op, hosts: [] })
   const start = (done: () => void): (() => void) =>
     program.onNotice(notice => {

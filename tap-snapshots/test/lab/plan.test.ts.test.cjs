@@ -444,7 +444,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-f03150a453e4f91512c074f88557ada7f476530c9eb9dd9b886a49b7c1fc3770
+c72c286b90e4ae9f90a1129ae81a66895132f40b86b6e9833a7e2918bde6b86d
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
+d6a71c7b9e9caea4a0c7a18238a140cf9198f6103e5533add9143f6f9ba09b18
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -479,12 +483,20 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 da5725df0c47808691963f28147638aebf9cf6867a8f2c389aa0cd2b705a57d7
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
+fec2b5b8370605eb109b9f20fd06ae9596885f3405089bf98aac1f208cdbf267
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
 9e3aa3ee33753d75017e0b4b5244d9a23cab4287e41ddcce2214ecf103437af5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
 8726d0332b293a418670d6bb530fde9fcaddf2246e7b0a271f22cc08e4675099
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
+c7d3422b4a023616ad63f0b046d186bcf74a67ea466eb84d98e8970aa0b10b0b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
