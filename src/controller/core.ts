@@ -58,6 +58,8 @@ export class Core {
   /** Once all were connected, a node that comes back gets rates and flows at once. */
   #flowsAreOut = false
   #ending = false
+  /** What a StartUp must carry. */
+  #token: string | null
 
   constructor(options: CoreOptions) {
     this.#options = options
@@ -65,6 +67,7 @@ export class Core {
     this.#barrier = new Barrier(options.topology.nodesCount)
     this.#routes = new RouteBook(options.topology.nodesCount)
     const { config } = options
+    this.#token = options.token
     this.#derivesHere = config.routing !== null && distanceFormula(config.topology) === null
     this.#maxNodes = new Set(config.nodes.filter(node => node.operatingMode === 'max').map(node => node.nodeId))
     for (const { srcNodeId, dstNodeId, rate } of config.linkRates) {
@@ -80,6 +83,11 @@ export class Core {
 
   get readyCount(): number {
     return this.#barrier.readyCount
+  }
+
+  /** Nodes that join from now on must show it. */
+  requireToken(token: string): void {
+    this.#token = token
   }
 
   missing(): Missing {
@@ -219,7 +227,7 @@ export class Core {
   #objectionTo(identity: Identity, token: string | undefined, older: Identity | undefined): Objection | null {
     const { nodeId, incarnation } = identity
     if (this.#ending) return { code: 'ending', reason: 'the controller is ending' }
-    if (this.#options.token !== null && token !== this.#options.token) {
+    if (this.#token !== null && token !== this.#token) {
       return { code: 'token_required', reason: token === undefined ? 'a token is required' : 'the token is wrong' }
     }
     if (!this.#isInPlan(nodeId)) {

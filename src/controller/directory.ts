@@ -86,6 +86,7 @@ export function takenReason(older: Identity, newer: Identity): string {
 }
 
 function describe({ nodeId, incarnation, fleet, publicNetworkAddr }: Identity): string {
-  const of = fleet === undefined ? '' : ` of fleet ${fleet}`
+  // Without the number at its end: who knows a fleet's whole name passes for one of its nodes.
+  const of = fleet === undefined ? '' : ` of fleet ${fleet.replace(/:[0-9a-f]{8}$/, '')}`
   return `node ${nodeId}${of} (incarnation ${incarnation}, ${publicNetworkAddr})`
 }

@@ -174,6 +174,7 @@ class Controller {
   }
 
   #obey(command: OwnCommand): void {
+    if (command.do === 'secret') this.#core.requireToken(command.secret)
     if (command.do !== 'missing') return
     const { notConnected, notReady } = this.#core.missing()
     this.#steered.send({ is: 'missing', not_connected: notConnected, not_ready: notReady })

@@ -150,8 +150,10 @@ export class Fleet {
   /**
    * Makes the fabric; its nodes join meanwhile. Resolves when every namespace is complete, which is not when every
    * node has joined. Throws KERNEL_REFUSED, everything made being undone, or INTERRUPTED after `stop`.
+   * `token`: what nodes show the controller in place of their configuration's.
    */
-  async build(): Promise<void> {
+  async build(token?: string): Promise<void> {
+    if (token !== undefined) for (const { agent } of this.#nodes) agent.token = token
     if (this.#ending !== null) throw new NslabError('INTERRUPTED', { signal: 'stop' })
     this.#options.emit({ kind: 'fabric_started' })
     this.#building = this.#fabric.build()

@@ -62,6 +62,7 @@ class Dataplane {
   #meeting: Meeting | null = null
   #whereabouts: Whereabouts | null = null
   #ownRoot: Netns | null = null
+  #token: string | undefined
 
   constructor(options: DataplaneOptions) {
     this.#options = options
@@ -143,11 +144,14 @@ class Dataplane {
   }
 
   #build(): void {
-    this.#fleet?.build().catch(error => this.#steered.fail(error))
+    this.#fleet?.build(this.#token).catch(error => this.#steered.fail(error))
   }
 
   #obey(command: OwnCommand): void {
     switch (command.do) {
+      case 'secret':
+        this.#token = command.secret
+        return
       case 'build':
         this.#build()
         return

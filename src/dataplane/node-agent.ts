@@ -37,6 +37,8 @@ const NO_ROUTES: readonly RouteEntry[] = []
 
 export class NodeAgent {
   readonly identity: AgentIdentity
+  /** What it shows the controller; its identity's unless set. */
+  token: string | undefined
   /** The rate of this node's outgoing links by neighbour, as last told. */
   readonly linkRates = new Map<number, LinkRate>()
   #effects: AgentEffects
@@ -58,6 +60,7 @@ export class NodeAgent {
 
   constructor(identity: AgentIdentity, effects: AgentEffects) {
     this.identity = identity
+    this.token = identity.token
     this.#effects = effects
   }
 
@@ -112,7 +115,8 @@ export class NodeAgent {
   connected(incarnation: number): void {
     this.disconnected()
     this.#incarnation = incarnation
-    const { nodeId, address, port, privateNetworkName, fleet, token } = this.identity
+    const { nodeId, address, port, privateNetworkName, fleet } = this.identity
+    const { token } = this
     const listener = `${address}:${port}`
     this.#effects.send(this, {
       type: 'StartUp',

@@ -1,6 +1,7 @@
 // The hosts of a run and their programs: fabric root, controller, dataplane. Started together, ended in order, and one
 // by one taken away and brought back.
 
+import { randomBytes } from 'node:crypto'
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
@@ -30,6 +31,8 @@ export class Hosts implements Crew {
   readonly #context: RunContext
   readonly #ground: Ground
   readonly #admit: (site: Site) => Promise<void>
+  /** What tells the run's own nodes from whoever else reaches its controller: commands in nodes, for one. */
+  readonly #secret = randomBytes(16).toString('hex')
   /** Of every namespace that the run made, by site: inode → cookie. */
   readonly #cookies = new Map<string, Map<number, string>>()
 
@@ -97,6 +100,7 @@ export class Hosts implements Crew {
       onEvent: event => this.#see(event, site),
       onFailure: error => context.abort(error),
     })
+    if (context.plan.scenario.controller.token === undefined) program.send({ do: 'secret', secret: this.#secret })
     context.folder.ledger.done('process_start', { name, host: plan.name, pid: program.pid })
     return program
   }

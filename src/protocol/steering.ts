@@ -4,6 +4,11 @@ import type { RunEvent } from './events.ts'
 
 /** To a controller or dataplane. */
 export type Command =
+  /**
+   * controller: from now on a node must show this to join; dataplane: what its nodes show. Of the run, where the
+   * scenario names none, and told to nobody else.
+   */
+  | { readonly do: 'secret'; readonly secret: string }
   /** dataplane: build the fabric and join. */
   | { readonly do: 'build' }
   /** dataplane: where is this node's namespace? Answered by `netns`. */

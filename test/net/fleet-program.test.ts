@@ -211,7 +211,8 @@ t.test('a fleet that overlaps another is refused, naming both, and harms nobody'
   const second = { ...options(port, new Recorder(), new AbortController()), firstIncarnation: 1000 }
   await t.rejects(runDataplane(second), { code: 'NODE_LOST' })
   const refusal = await recorder.until('refused', from)
-  const fleet = '[^ :]+:\\d+:[0-9a-f]{8}'
+  // By machine and process; whoever knows the rest of its name passes for a node of it.
+  const fleet = '[^ :]+:\\d+'
   t.match(refusal, { code: 'id_taken', reason: new RegExp(`fleet ${fleet} .*fleet ${fleet} `) })
   t.notOk(recorder.kinds(from).some(kind => kind.startsWith('node_left')))
   stop.abort()
