@@ -6,6 +6,7 @@ import { readOrNull } from './proc.ts'
 import {
   descendants,
   linkText,
+  mountedNamespaces,
   type NamespaceHolder,
   namesIn,
   ownDescriptors,
@@ -73,13 +74,22 @@ const LET_GO = 'let go'
 function proveCookies(namespaces: readonly NamespaceHolder[], options: CensusOptions): Record<number, string> {
   const cookies: Record<number, string> = {}
   if (options.cookieOf === undefined || options.known === undefined) return cookies
-  for (const { inode, where, how } of namespaces) {
-    if (!options.known.has(inode) || how === 'mount' || cookies[inode] !== undefined) continue
-    const cookie = options.cookieOf(where)
+  for (const holder of namespaces) {
+    const { inode, where, how, pid } = holder
+    if (!options.known.has(inode) || cookies[inode] !== undefined) continue
+    // A mount point is a path in the mount namespace of whoever has it.
+    const cookie = options.cookieOf(how === 'mount' ? `/proc/${pid}/root${where}` : where)
     if (cookie !== null) cookies[inode] = cookie
-    else if (linkText(where) === null) cookies[inode] = LET_GO
+    else if (hasLetGo(holder)) cookies[inode] = LET_GO
   }
   return cookies
+}
+
+/** Of a process that has ended nobody can tell which mounts it leaves to others. */
+function hasLetGo({ inode, where, how, pid }: NamespaceHolder): boolean {
+  if (how !== 'mount') return linkText(where) === null
+  const mounts = readOrNull(`/proc/${pid}/mountinfo`)
+  return mounts !== null && !mountedNamespaces(mounts).some(mount => mount.inode === inode)
 }
 
 /** Column numbers of id and creator in /proc/sysvipc/*; semaphores have no creator. Source: proc_sysvipc(5). */

@@ -111,6 +111,12 @@ t.test(
     t.same(ofNamespaces(diffCensus(before, after, asOurs), [inode]), [1, 0])
     const proven = { ...after, cookies: { [inode]: '1' } }
     t.same(ofNamespaces(diffCensus(before, proven, { ...asOurs, cookies: { [inode]: '2' } }), [inode]), [0, 1])
+
+    t.comment("somebody else's, with a number that one of ours had before")
+    const known = new Map([[inode, '1']])
+    const again = takeCensus({ known, cookieOf: cookieAt })
+    t.match(again.cookies[inode], /^\d+$/)
+    t.same(ofNamespaces(diffCensus(before, again, { ...asOurs, cookies: { [inode]: '1' } }), [inode]), [0, 1])
   },
 )
 
