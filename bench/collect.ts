@@ -16,6 +16,13 @@ const SOCKETS_PER_NAMESPACE = 100
 const SS_NAMESPACES = 50
 const CLEANUP_LIMIT_MS = 120_000
 
+/**
+ * Where the kernel has a namespace's connections: in the machine's one table, which every dump walks from end to end
+ * whoever's they are, or in one of its own (net.ipv4.tcp_child_ehash_entries of the namespace that it was made in).
+ */
+type Table = 'shared' | 'own'
+const OWN_TABLE_PLACES = 1024
+
 interface FloorDump {
   readonly seconds: number
   readonly rows: number
@@ -29,8 +36,9 @@ interface Site {
   end(): Promise<void>
 }
 
-async function makeSite(namespacesCount: number): Promise<Site> {
+async function makeSite(namespacesCount: number, table: Table): Promise<Site> {
   const words = ['--namespaces', String(namespacesCount), '--sockets', String(SOCKETS_PER_NAMESPACE)]
+  if (table === 'own') words.push('--table', String(OWN_TABLE_PLACES))
   const child = spawn(await compiled('collect'), words, { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async <T>(): Promise<T> => {
@@ -70,6 +78,7 @@ async function makePoller(site: Site, onRows: (batch: SocketBatch) => void): Pro
 
 interface Measured {
   readonly namespaces: number
+  readonly table: Table
   readonly sockets: number
   readonly floor: Spread
   readonly ours: Spread
@@ -83,8 +92,8 @@ interface Measured {
   readonly ss_per_namespace: Spread
 }
 
-async function measure(namespacesCount: number, roundsCount: number): Promise<Measured> {
-  const site = await makeSite(namespacesCount)
+async function measure(namespacesCount: number, table: Table, roundsCount: number): Promise<Measured> {
+  const site = await makeSite(namespacesCount, table)
   let rows = 0
   let decode = false
   let sum = 0
@@ -115,7 +124,7 @@ async function measure(namespacesCount: number, roundsCount: number): Promise<Me
     await site.dump('both')
     await polled(true)
     for (let round = 1; round <= roundsCount; round++) {
-      process.stderr.write(`bench: round ${round} of ${roundsCount}, ${namespacesCount} namespaces\n`)
+      process.stderr.write(`bench: round ${round} of ${roundsCount}, ${namespacesCount} namespaces, ${table} table\n`)
       const floor = await site.dump('both')
       const ours = await polled(false)
       if (rows !== floor.rows) throw new Error(`collect: ${rows} rows, the floor has ${floor.rows}`)
@@ -133,6 +142,7 @@ async function measure(namespacesCount: number, roundsCount: number): Promise<Me
   }
   return {
     namespaces: namespacesCount,
+    table,
     sockets: rows,
     floor: spreadOf(times.floor),
     ours: spreadOf(times.ours),
@@ -152,25 +162,34 @@ function runSs(paths: readonly string[]): number {
 
 export async function benchCollect(options: BenchOptions): Promise<Result> {
   const measured: Measured[] = []
-  for (const namespaces of options.nodes) measured.push(await measure(namespaces, options.rounds))
-  const rows: Row[] = measured.map(({ namespaces, sockets, floor, ours, ratio, decoded, apart, ss_per_namespace }) => ({
-    namespaces,
-    sockets,
-    floor_s: floor.median,
-    ours_s: ours.median,
-    ratio: ratio.median,
-    decoded_s: decoded.median,
-    socket_us: (ours.median / sockets) * 1e6,
-    netns_ms: (ours.median / namespaces) * 1e3,
-    floor_apart_s: apart.median,
-    ss_s: ss_per_namespace.median * namespaces,
-  }))
-  const notes = measured.map(
-    ({ namespaces, ratio, floor, ours }) =>
-      `${namespaces} namespaces: ratio ${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)} over ${ratio.rounds_count} ` +
-      `rounds; floor ${floor.min.toFixed(3)} to ${floor.max.toFixed(3)} s, ours ${ours.min.toFixed(3)} to ` +
-      `${ours.max.toFixed(3)} s`,
+  for (const table of ['shared', 'own'] as const)
+    for (const namespaces of options.nodes) measured.push(await measure(namespaces, table, options.rounds))
+  const rows = measured.map(
+    (of): Row => ({
+      namespaces: of.namespaces,
+      table: of.table,
+      sockets: of.sockets,
+      floor_s: of.floor.median,
+      ours_s: of.ours.median,
+      ratio: of.ratio.median,
+      decoded_s: of.decoded.median,
+      socket_us: (of.ours.median / of.sockets) * 1e6,
+      netns_ms: (of.ours.median / of.namespaces) * 1e3,
+      floor_apart_s: of.apart.median,
+      ss_s: of.ss_per_namespace.median * of.namespaces,
+    }),
   )
-  notes.push('floor_apart_s: a dump for each family. ss_s: ss run in 50 of the namespaces, one by one, times all.')
+  const range = ({ min, max }: Spread, digits: number): string => `${min.toFixed(digits)} to ${max.toFixed(digits)}`
+  const notes = measured.map(
+    ({ namespaces, table, ratio, floor, ours }) =>
+      `${namespaces} namespaces, ${table} table, ${ratio.rounds_count} rounds: ratio ${range(ratio, 2)}; ` +
+      `floor ${range(floor, 3)} s, ours ${range(ours, 3)} s`,
+  )
+  notes.push(
+    'table: shared, the machine’s one, which each dump walks whole; own, each namespace has one of ' +
+      `${OWN_TABLE_PLACES} places (net.ipv4.tcp_child_ehash_entries)`,
+    'decoded_s: every row made an object of JavaScript. floor_apart_s: a dump for each family.',
+    `ss_s: ss run in ${SS_NAMESPACES} of the namespaces, one by one, times all.`,
+  )
   return { bench: 'collect', columns: Object.keys(rows[0] ?? {}), rows, data: { sizes: measured }, notes }
 }

@@ -1,7 +1,8 @@
 // The floor under polling: what the kernel's own work costs. Makes namespaces with TCP connections over their loopback,
 // then dumps all their sockets each time it is told to, with nothing around the system calls but counting messages.
 //
-// collect --namespaces N --sockets S
+// collect --namespaces N --sockets S [--table T]
+// T: each namespace has a table of connections of its own, with so many places; else all share the machine's.
 // Prints one line of JSON when all is made: its pid and the descriptors of the namespaces. Then each line on standard
 // input is a dump, answered by a line: "both" asks for both families at once, "apart" for each by itself, as ss does.
 
@@ -50,7 +51,18 @@ int64_t now_ns() {
   return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
 }
 
-int make_namespace() {
+/** A namespace whose children have tables of their own. */
+int make_parent(const char* table) {
+  checked(unshare(CLONE_NEWNET), "unshare");
+  const int setting = checked(open("/proc/sys/net/ipv4/tcp_child_ehash_entries", O_WRONLY | O_CLOEXEC), "open setting");
+  if (write(setting, table, std::strlen(table)) < 0) die("tcp_child_ehash_entries");
+  close(setting);
+  return checked(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open ns/net");
+}
+
+/** `parent`: -1 where it does not matter. */
+int make_namespace(int parent) {
+  if (parent >= 0) checked(setns(parent, CLONE_NEWNET), "setns");
   checked(unshare(CLONE_NEWNET), "unshare");
   const int probe = checked(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
   ifreq request{};
@@ -154,12 +166,14 @@ void dump(int netlink, int family, std::vector<char>& buffer, Counts& counts) {
 
 int main(int count, char** words) {
   size_t namespaces_count = 200, sockets = 100;
+  const char* table = nullptr;
   for (int i = 1; i + 1 < count; i += 2) {
     if (std::strcmp(words[i], "--namespaces") == 0) namespaces_count = std::strtoul(words[i + 1], nullptr, 10);
     else if (std::strcmp(words[i], "--sockets") == 0) sockets = std::strtoul(words[i + 1], nullptr, 10);
+    else if (std::strcmp(words[i], "--table") == 0) table = words[i + 1];
   }
   if (namespaces_count < 1 || sockets < 4 || sockets > kSocketsPerProcess || count % 2 == 0) {
-    std::fprintf(stderr, "usage: collect [--namespaces N] [--sockets S]\n");
+    std::fprintf(stderr, "usage: collect [--namespaces N] [--sockets S] [--table T]\n");
     return 2;
   }
   rlimit files{};
@@ -168,7 +182,8 @@ int main(int count, char** words) {
   setrlimit(RLIMIT_NOFILE, &files);
 
   std::vector<int> namespaces, netlinks;
-  for (size_t i = 0; i < namespaces_count; ++i) namespaces.push_back(make_namespace());
+  const int parent = table == nullptr ? -1 : make_parent(table);
+  for (size_t i = 0; i < namespaces_count; ++i) namespaces.push_back(make_namespace(parent));
   const size_t share = kSocketsPerProcess / sockets;
   for (size_t first = 0; first < namespaces_count; first += share)
     fill(namespaces, first, std::min(first + share, namespaces_count), sockets);
