@@ -22,8 +22,11 @@ export interface FloorFigures {
 /** Native sources of the addon that a bench program may be made with. */
 const withNative = ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc']
 
+/** Each in a folder of its name. */
+type BenchProgram = 'floor' | 'setns' | 'collect' | 'readers' | 'bare'
+
 /** Compiles a native bench program where it is older than a source of its. Returns its path. */
-export async function compiled(name: 'floor' | 'setns' | 'collect' | 'readers'): Promise<string> {
+export async function compiled(name: BenchProgram): Promise<string> {
   const native = fileURLToPath(new URL('../native', import.meta.url))
   const own = fileURLToPath(new URL(`${name}/${name}.cc`, import.meta.url))
   const sources = name !== 'setns' ? [own] : [own, ...withNative.map(source => `${native}/${source}`)]

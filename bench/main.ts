@@ -34,6 +34,11 @@ const benches: Readonly<Record<string, Entry>> = {
     nodes: '50,200,500',
     load: async () => (await import('./readers.ts')).benchReaders,
   },
+  churn: {
+    shows: 'namespaces with sockets that come and go against bare ones',
+    nodes: '200,1000',
+    load: async () => (await import('./churn.ts')).benchChurn,
+  },
   'vm-boot': {
     shows: 'an emulated guest up to its agent against the bare kernel',
     load: async () => (await import('./vm-boot.ts')).benchVmBoot,
