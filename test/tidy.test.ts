@@ -31,7 +31,8 @@ const ORDER = [
 const ENTRIES = [
   'src/cli/main.ts',
   'bench/main.ts',
-  ...['start', 'test', 'nslab', 'bench', 'lint'].map(name => `src/setup/${name}.mjs`),
+  'bench/profile.ts',
+  ...['start', 'test', 'nslab', 'bench', 'profile', 'lint'].map(name => `src/setup/${name}.mjs`),
 ]
 
 /** Sources that no program imports, each with its reason. */
