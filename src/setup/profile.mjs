@@ -1,6 +1,7 @@
 // @ts-check
 // `npm run profile -- doctor|flame [controller|collector]`: a program of nslab's under a synthetic load, profiled with
-// clinic. Clinic is 150 MB in 700 packages: it is fetched when it is first asked for, into .cache, and is in no install.
+// clinic. Clinic is 150 MB in 700 packages: it is fetched when it is first asked for, into .cache, and is in no
+// install.
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
