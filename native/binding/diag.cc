@@ -107,10 +107,10 @@ class PollerObject : public Napi::ObjectWrap<PollerObject> {
   void let_go() {
     if (--pending_ == 0) Unref();
   }
-  /** A promise of this object, settled by the poller's thread. */
-  Settler begin(Napi::Env env);
   bool is_open(Napi::Env env);
   void end();
+  /** The thread has carried out its last command. */
+  void finish(Napi::Env env);
 
   std::shared_ptr<diag::Poller> poller_;
   std::shared_ptr<Mailbox> mailbox_;
@@ -121,6 +121,7 @@ class PollerObject : public Napi::ObjectWrap<PollerObject> {
   /** ArrayBuffers over the poller's buffers, made when each is first handed over. */
   std::vector<Napi::Reference<Napi::ArrayBuffer>> arrays_;
   int pending_ = 0;
+  std::vector<Napi::Promise::Deferred> closing_;
 };
 
 PollerObject::PollerObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -140,7 +141,12 @@ PollerObject::PollerObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       if (*self) (*self)->hand_over(env, buffer, rows);
     });
   };
-  auto poller = std::make_shared<diag::Poller>(*options, state.switch_log, on_rows);
+  const auto on_ended = [self = self_, mailbox = mailbox_] {
+    mailbox->post([self](Napi::Env env) {
+      if (*self) (*self)->finish(env);
+    });
+  };
+  auto poller = std::make_shared<diag::Poller>(*options, state.switch_log, on_rows, on_ended);
   if (const Status started = poller->start(); !started) {
     to_js(env, started.error()).ThrowAsJavaScriptException();
     return;
@@ -162,14 +168,14 @@ void PollerObject::end() {
 }
 
 bool PollerObject::is_open(Napi::Env env) {
-  if (poller_) return true;
+  if (poller_ && closing_.empty()) return true;
   to_js(env, Status::failed(EBADF, "DiagPoller", "process", "closed").error()).ThrowAsJavaScriptException();
   return false;
 }
 
 void PollerObject::hand_over(Napi::Env env, uint32_t buffer, uint32_t rows) {
   // Nobody waits for rows of a poller that was closed.
-  if (!poller_) return;
+  if (!poller_ || !closing_.empty()) return;
   if (arrays_[buffer].IsEmpty()) {
     const auto& memory = poller_->buffers().rows_of(buffer);
     const auto forget = [](Napi::Env, void*, std::shared_ptr<diag::Row[]>* share) { delete share; };
@@ -274,12 +280,27 @@ void PollerObject::give_back(const Napi::CallbackInfo& info) {
     throw_argument(info.Env(), "giveBack: the buffer is not with the reader");
 }
 
+void PollerObject::finish(Napi::Env env) {
+  end();
+  for (const auto& deferred : std::exchange(closing_, {})) {
+    deferred.Resolve(env.Undefined());
+    let_go();
+    mailbox_->release(env);
+  }
+}
+
 Napi::Value PollerObject::close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto deferred = Napi::Promise::Deferred::New(env);
-  // The thread is never farther from its next look at commands than one page of a dump: it is awaited here.
-  end();
-  deferred.Resolve(env.Undefined());
+  if (!poller_) {
+    deferred.Resolve(env.Undefined());
+    return deferred.Promise();
+  }
+  // The thread may be in a long call of the kernel.
+  if (closing_.empty()) poller_->post(diag::Stop{});
+  closing_.push_back(deferred);
+  hold();
+  mailbox_->hold(env);
   return deferred.Promise();
 }
 

@@ -35,16 +35,21 @@ std::vector<Command> Inbox::take() {
   return std::exchange(commands_, {});
 }
 
-Poller::Poller(const Options& options, std::shared_ptr<netns::SwitchLog> log, OnRows on_rows)
-    : options_(options), log_(std::move(log)), on_rows_(std::move(on_rows)), buffers_(options.buffers, options.rows) {}
+Poller::Poller(const Options& options, std::shared_ptr<netns::SwitchLog> log, OnRows on_rows, OnEnded on_ended)
+    : options_(options),
+      log_(std::move(log)),
+      on_rows_(std::move(on_rows)),
+      on_ended_(std::move(on_ended)),
+      buffers_(options.buffers, options.rows) {}
 
 Status Poller::start() {
   if (Status opened = inbox_.open(); !opened) return opened;
   auto loop = std::make_shared<PollLoop>(options_, inbox_, buffers_, on_rows_);
   if (Status opened = loop->open(); !opened) return opened;
-  auto started = Thread::start("nslab-diag", "socket poller", [loop, log = log_] {
+  auto started = Thread::start("nslab-diag", "socket poller", [this, loop, log = log_] {
     const netns::RecordSwitches recorded(log);
     loop->run();
+    if (on_ended_) on_ended_();
   });
   if (!started) return started.take_status();
   thread_ = std::move(*started);

@@ -110,8 +110,10 @@ class Poller {
  public:
   /** `rows` rows of a buffer are there for the reader, who gives it back. On the poller's thread, in order. */
   using OnRows = std::function<void(uint32_t buffer, uint32_t rows)>;
+  /** Stop was carried out: the thread ends at once. On the poller's thread. */
+  using OnEnded = std::function<void()>;
 
-  Poller(const Options& options, std::shared_ptr<netns::SwitchLog> log, OnRows on_rows);
+  Poller(const Options& options, std::shared_ptr<netns::SwitchLog> log, OnRows on_rows, OnEnded on_ended = {});
   /** stop() */
   ~Poller() { stop(); }
   Poller(const Poller&) = delete;
@@ -132,6 +134,7 @@ class Poller {
   const Options options_;
   const std::shared_ptr<netns::SwitchLog> log_;
   const OnRows on_rows_;
+  const OnEnded on_ended_;
   Inbox inbox_;
   Buffers buffers_;
   Thread thread_;

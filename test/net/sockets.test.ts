@@ -312,17 +312,24 @@ t.test('closing cancels what goes on, at any time', async t => {
   const netns = await native.Netns.create()
   t.teardown(() => netns.close())
   const before = [threadsCount(), descriptors().length]
+  let cancelled = 0
   for (let pages = 0; pages < 10; pages++) {
     const poller = new SocketPoller(batch => batch.release())
     for (let i = 0; i < 10; i++) await poller.add(netns.fd)
-    const polls = [poller.poll(1), poller.poll(2), poller.add(netns.fd)]
+    const settled = Promise.allSettled([poller.poll(1), poller.poll(2), poller.add(netns.fd)])
     for (let i = 0; i < pages; i++) await new Promise(resolve => setImmediate(resolve))
-    await poller.close()
-    const ends = await Promise.allSettled(polls)
-    for (const end of ends) if (end.status === 'rejected') t.match(end.reason, { code: 'ECANCELED' })
+    const closed = poller.close()
+    await t.rejects(poller.poll(3), { code: 'EBADF' }, 'at once')
+    await Promise.all([closed, poller.close()])
+    for (const end of await settled) {
+      if (end.status === 'fulfilled') continue
+      t.match(end.reason, { code: 'ECANCELED' })
+      cancelled++
+    }
     await poller.close()
     await t.rejects(poller.poll(3), { code: 'EBADF' })
   }
+  t.ok(cancelled > 0)
   t.same([threadsCount(), descriptors().length], before)
 })
 
