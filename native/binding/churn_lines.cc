@@ -153,6 +153,14 @@ Napi::Object to_line(Napi::Env env, const churn::Failed& failed, int64_t origin_
   return line.value("reason", Napi::String::New(env, errno_name(failed.number))).done();
 }
 
+Napi::Object to_line(Napi::Env env, const churn::Passed& passed, int64_t origin_ns) {
+  Line line(env, "passed", origin_ns);
+  line.number("op", passed.op).number("id", passed.id).seconds("t_s", passed.at_ns);
+  Napi::Array cookies = Napi::Array::New(env, passed.cookies.size());
+  for (uint32_t i = 0; i < passed.cookies.size(); ++i) cookies.Set(i, std::to_string(passed.cookies[i]));
+  return line.value("cookies", cookies).done();
+}
+
 }  // namespace
 
 std::optional<std::vector<churn::Operation>> read_operations(Napi::Value list, int64_t begin_ns) {

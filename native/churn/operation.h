@@ -76,6 +76,14 @@ struct Failed {
   int number = 0;
 };
 
-using Line = std::variant<Made, Dropped, Failed>;
+/** Namespaces that were made on the way to a fault, and let go of at once. */
+struct Passed {
+  uint64_t op = 0;
+  uint64_t id = 0;
+  int64_t at_ns = 0;
+  std::vector<uint64_t> cookies;
+};
+
+using Line = std::variant<Made, Dropped, Failed, Passed>;
 
 }  // namespace nslab::churn

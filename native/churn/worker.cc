@@ -165,21 +165,30 @@ void Worker::make(const Operation& operation) {
   outbox_.put(std::move(made));
 }
 
-Result<netns::Netns> Worker::make_netns(Fault fault, UniqueFd& netlink) {
-  if (fault != Fault::inode_reuse) return netns::Netns::create_and_stay(netlink);
-  // They keep their numbers until one is met that was another's.
+Result<netns::Netns> Worker::make_netns(Operation& operation, UniqueFd& netlink) {
+  if (operation.fault != Fault::inode_reuse) return netns::Netns::create_and_stay(netlink);
+  // They keep their numbers until one is met that was another's. An observer may see them meanwhile.
   std::vector<netns::Netns> others;
-  for (int attempt = 0; attempt < kReuseAttempts; ++attempt) {
-    auto netns = netns::Netns::create_and_stay(netlink);
-    if (!netns || witness_.was_gone(netns->identity().inode)) return netns;
+  Passed passed{operation.op, operation.id, 0, {}};
+  auto netns = netns::Netns::create_and_stay(netlink);
+  for (int attempt = 1; netns && !witness_.was_gone(netns->identity().inode); ++attempt) {
+    if (attempt == kReuseAttempts) {
+      // Other programs took the numbers that were free: a namespace without the fault, and the line says so.
+      operation.fault = Fault::none;
+      break;
+    }
+    passed.cookies.push_back(netns->identity().cookie);
     others.push_back(std::move(*netns));
+    netns = netns::Netns::create_and_stay(netlink);
   }
-  return Status::failed(EAGAIN, "make until an inode number is used again", "kernel");
+  passed.at_ns = now_ns();
+  if (!passed.cookies.empty()) outbox_.put(std::move(passed));
+  return netns;
 }
 
 Status Worker::build(const Operation& operation, Made& made, Live& live) {
   UniqueFd netlink;
-  auto netns = make_netns(operation.fault, netlink);
+  auto netns = make_netns(made.operation, netlink);
   if (!netns) return netns.take_status();
   made.exists_ns = now_ns();
   made.cookie = netns->identity().cookie;

@@ -71,7 +71,7 @@ class Worker {
   void execute(const Operation& operation);
   void make(const Operation& operation);
   Status build(const Operation& operation, Made& made, Live& live);
-  Result<netns::Netns> make_netns(Fault fault, UniqueFd& netlink);
+  Result<netns::Netns> make_netns(Operation& operation, UniqueFd& netlink);
   void drop(uint64_t op, uint64_t id, int64_t due_ns);
   void close_brief(uint64_t id);
   void fail(uint64_t op, uint64_t id, const Error& error);

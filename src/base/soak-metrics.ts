@@ -37,6 +37,7 @@ export const soakMetrics: readonly Metric[] = [
   metric('sockets_misattributed_count', 'count', 'sockets seen under a namespace that is not theirs'),
   ...percentiles('discovery', 'a namespace exists to its being found'),
   ...percentiles('forgetting', 'a namespace is gone to its being forgotten'),
+  ...percentiles('letting_go', 'churn has let go of a namespace to its being forgotten'),
   metric('rows_sent_count', 'count', 'rows that the observer says it had, those it dropped too'),
   metric('rows_stored_count', 'count', 'rows that reached its sink'),
   metric('rows_lost_count', 'count', 'rows that were sent, not dropped, and never reached the sink'),

@@ -19,8 +19,9 @@ export type Population = 'pair' | 'short' | 'half_closed' | 'time_wait' | 'liste
 
 /**
  * Faults that churn itself puts in. same_name: a name is made again at once after its namespace was removed.
- * inode_reuse: namespaces are made until one has the inode number of one that is gone. remove_while_entered: a name is
- * removed while a thread is inside. leader_dead: a process' leading thread has ended, another holds the namespace.
+ * inode_reuse: namespaces are made until one has the inode number of one that is gone (else its `fault` is null).
+ * remove_while_entered: a name is removed while a thread is inside. leader_dead: a process' leading thread has ended,
+ * another holds the namespace.
  */
 export type ChurnFault = 'same_name' | 'inode_reuse' | 'remove_while_entered' | 'leader_dead'
 
@@ -43,8 +44,8 @@ export type Operation =
   | { readonly op: number; readonly due_s: number; readonly do: 'drop'; readonly id: number }
 
 /**
- * A socket, as its kernel has it. `cookie` (SO_COOKIE, decimal) is null for TIME_WAIT, whose kernel object is another one
- * than the socket that was closed: there family and ports tell it.
+ * A socket, as its kernel has it. `cookie` (SO_COOKIE, decimal) is null for TIME_WAIT, whose kernel object is another
+ * one than the socket that was closed: there family and ports tell it.
  */
 export interface TrueSocket {
   readonly population: Population
@@ -105,6 +106,17 @@ export type ChurnLine =
       readonly t_s: number
       readonly operation: string
       readonly reason: string
+    }
+  /**
+   * Namespaces that were made on the way to a fault (inode_reuse) and let go of at once: an observer may have found
+   * them, and nobody asks whether it did.
+   */
+  | {
+      readonly is: 'passed'
+      readonly op: number
+      readonly id: number
+      readonly t_s: number
+      readonly cookies: readonly string[]
     }
   /** The last line: every operation up to `ops_count` was carried out or is listed as failed. */
   | { readonly is: 'end'; readonly t_s: number; readonly ops_count: number }

@@ -69,7 +69,8 @@ export function soakPanels(history: History, facts: SoakFacts): Panel[] {
       y: seconds,
       series: [
         curve('found', tally.discovery.overTime.moments()),
-        curve('forgotten', tally.forgetting.overTime.moments()),
+        curve('forgotten, from its end in the kernel', tally.forgetting.overTime.moments()),
+        curve('forgotten, from its drop', tally.letGo.overTime.moments()),
       ],
     },
     { id: 'poll', title: 'How long a poll took', y: seconds, series: [curve('poll', polls.tookOverTime.moments())] },

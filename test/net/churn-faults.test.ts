@@ -43,14 +43,21 @@ t.test('an inode number is used again, of a namespace that is gone', async t => 
   const before = new Map(churn.made.map(({ inode, cookie }) => [inode, cookie]))
   churn.send({ do: 'churn' })
   await churn.holds('all tried', () => churn.made.length + churn.failed.length === count + 6)
-  const met = churn.made.slice(count)
-  for (const { inode, cookie, fault } of met) {
-    t.equal(fault, 'inode_reuse')
+  t.same(churn.failed, [])
+  const met = churn.made.slice(count).filter(({ fault }) => fault === 'inode_reuse')
+  for (const { inode, cookie } of met) {
     t.ok(before.has(inode), `${inode} was another's`)
     t.not(before.get(inode), cookie)
   }
-  for (const { operation, reason } of churn.failed) t.match([operation, reason], [/inode number/, 'EAGAIN'])
   t.ok(met.length > 0, 'one was met')
+  // Those made on the way are told: an observer may have found them.
+  const unmet = churn.made.slice(count).filter(({ fault }) => fault === null)
+  const passed = churn.lines.flatMap(line => (line.is === 'passed' ? line.cookies : []))
+  t.ok(passed.length >= 63 * unmet.length, `${passed.length} made on the way, ${unmet.length} times in vain`)
+  t.same(
+    churn.made.filter(({ cookie }) => passed.includes(cookie)),
+    [],
+  )
 })
 
 t.test('a name is removed while a thread is inside', async t => {

@@ -83,6 +83,7 @@ function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
     sockets_misattributed_count: () => ({ findings: tally.suspects.misattributed.earliest }),
     discovery: () => ({ findings: tally.discovery.worst.findings, overTime: tally.discovery.overTime.moments() }),
     forgetting: () => ({ findings: tally.forgetting.worst.findings, overTime: tally.forgetting.overTime.moments() }),
+    letting_go: () => ({ findings: tally.letGo.worst.findings, overTime: tally.letGo.overTime.moments() }),
     rows_lost_count: () => ({ findings: polls.rowsLost.earliest }),
     rows_doubled_count: () => ({ findings: polls.rowsDoubled.earliest }),
     rows_dropped_count: () => ({ findings: polls.rowsDropped.earliest }),

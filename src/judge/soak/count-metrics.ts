@@ -67,9 +67,11 @@ function socketRecall(facts: SoakFacts): Metric {
 }
 
 function precision(facts: SoakFacts): Metric {
-  const { foundTrueCount, foundBefore, foundFalse } = facts.tally
-  const truly = foundTrueCount + foundBefore.count
-  const of = `namespaces found truly were, ${foundBefore.count} of them there before churning`
+  const { foundTrueCount, foundBefore, foundPassingCount, foundFalse } = facts.tally
+  const truly = foundTrueCount + foundBefore.count + foundPassingCount
+  const of =
+    `namespaces found truly were, ${foundBefore.count} of them there before churning, ` +
+    `${foundPassingCount} on the way to a fault`
   return notObserving(facts) ?? ratio(truly, truly + foundFalse.count, of, foundFalse.earliest)
 }
 

@@ -87,6 +87,7 @@ const churnShapes: Readonly<Record<ChurnLine['is'], Shape>> = {
     ['ended', absentOr(listOf(isEnding)), 'a list of sockets that ended'],
   ],
   failed: [...counts('op', 'id'), ...times('t_s'), ...texts('operation', 'reason')],
+  passed: [...counts('op', 'id'), ...times('t_s'), ['cookies', listOf(text), 'a list of cookies']],
   end: [...times('t_s'), ...counts('ops_count')],
 }
 

@@ -62,6 +62,12 @@ const joinedTimes: Readonly<Record<string, Derive>> = {
         latency(tally.discovery, share, 'namespaces made while it churned'),
   ),
   ...byShare('forgetting', share => facts => forgetting(facts, share)),
+  ...byShare(
+    'letting_go',
+    share =>
+      ({ tally }) =>
+        latency(tally.letGo, share, 'namespaces that were found and dropped'),
+  ),
 }
 
 const observedTimes: Readonly<Record<string, Derive>> = byShare(

@@ -132,6 +132,7 @@ class Reading {
           continue
         }
         this.#truth.add(line)
+        if (line.is === 'passed') this.#tally.passing(line.cookies)
         this.#join.truth(line)
       } else {
         const { value: line, done } = observed.next()

@@ -54,6 +54,9 @@ export class Tally {
   /** Distinct namespaces that were found: churn's, those from before it, and those that never were. */
   foundTrueCount = 0
   readonly foundBefore = new Findings()
+  /** Found of those that churn made in passing. */
+  foundPassingCount = 0
+  readonly #passing = new Set<string>()
   readonly foundFalse = new Findings()
   readonly missed = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as Record<NetnsKind, Findings>
   readonly missedSockets = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as typeof this.missed
@@ -64,6 +67,8 @@ export class Tally {
   readonly suspects = new Suspects()
   readonly discovery = new Latencies()
   readonly forgetting = new Latencies()
+  /** From everything that churn held it with having been let go of. */
+  readonly letGo = new Latencies()
   readonly neverForgotten = new Findings()
   /** When the observer was last heard: a namespace that it never forgot has at least that latency. */
   observedUntilS = 0
@@ -71,6 +76,11 @@ export class Tally {
   constructor(rules: TallyRules, polls: Polls) {
     this.#rules = rules
     this.#polls = polls
+  }
+
+  /** A namespace that was made on the way to a fault: to find it is right, and so is not to. */
+  passing(cookies: readonly string[]): void {
+    for (const cookie of cookies) this.#passing.add(cookie)
   }
 
   settle(life: Life): void {
@@ -88,6 +98,10 @@ export class Tally {
     if (foundS === null) return
     const beginS = this.#rules.beginS()
     if (foundS > this.#rules.toldUntilS()) return
+    if (this.#passing.delete(cookie)) {
+      this.foundPassingCount++
+      return
+    }
     const isBefore = beginS === null || foundS < beginS
     const words = (): string => `namespace ${cookie} (${foundAs})`
     if (isBefore) this.foundBefore.add(foundS, words)
@@ -123,11 +137,18 @@ export class Tally {
       const heardS = Math.max(0, this.observedUntilS - goneS)
       const words = (): string => `${named()} was gone, and never forgotten in ${heardS.toFixed(3)} s`
       this.neverForgotten.add(goneS, words)
+      this.letGo.add(goneS, Math.max(0, this.observedUntilS - dropped.returned_s), words)
       this.forgetting.add(goneS, heardS, words)
       return
     }
     const forgotAfterS = forgotS - goneS
     this.forgetting.add(goneS, forgotAfterS, () => `${named()} was forgotten after ${forgotAfterS.toFixed(3)} s`)
+    const letGoAfterS = forgotS - dropped.returned_s
+    this.letGo.add(
+      goneS,
+      letGoAfterS,
+      () => `${named()} was forgotten ${letGoAfterS.toFixed(3)} s after it was let go of`,
+    )
   }
 
   #sockets(life: Life, made: Made, facts: KindFacts): void {

@@ -133,6 +133,15 @@ t.test('a run that was killed is judged up to where it came, without a pass', as
   t.equal(judged.value('netns_precision_ratio'), 1)
 })
 
+t.test('a namespace made on the way to a fault may be found, and need not', async t => {
+  const data = soakRun({ defects: { invented: ['77', '78'] } })
+  const passed = { is: 'passed' as const, op: 30, id: 30, t_s: 20.1, cookies: ['77', '79'] }
+  const judged = judgeSoak(t, { ...data, churn: [...data.churn, passed] })
+  t.equal(judged.value('netns_precision_ratio'), 172 / 173)
+  t.match(judged.why('netns_precision_ratio'), /1 on the way to a fault; at 20\.000 s namespace 78/)
+  t.equal(judged.value('netns_recall_ratio'), 1)
+})
+
 t.test('an observer that says nothing of what it sees is judged by its processes alone', async t => {
   const data = soakRun()
   const told = ['observer_started', 'observer_exited', 'log_match', 'scraped']
