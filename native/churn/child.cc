@@ -16,10 +16,16 @@
 #include "base/sys.h"
 #include "churn/clock.h"
 
+#ifdef __SANITIZE_THREAD__
+// The sanitizer's own clone() takes each child for a fork, and starts no more threads from then on.
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
+#define clone __clone
+#endif
+
 namespace nslab::churn {
 namespace {
 
-constexpr size_t kStackBytes = 16 * 1024;
+constexpr size_t kChildStackBytes = 16 * 1024;
 /** The leader ends right after the program has begun. */
 constexpr int64_t kLeaderNs = 5'000'000'000;
 constexpr useconds_t kLookUs = 200;
@@ -32,29 +38,29 @@ struct Start {
   int error;
 };
 
-/** Runs in the child, in our memory and with every signal blocked: system calls only. */
-int become(void* argument) {
+/**
+ * Runs in the child, in our memory and with every signal blocked: nothing but bare system calls, and no checks of a
+ * sanitizer, which would take its stack for the one of the thread that waits.
+ */
+[[gnu::no_sanitize("address", "thread", "undefined")]] int become(void* argument) {
   auto* start = static_cast<Start*>(argument);
-  char name[] = "nslab-hold";
-  char* arguments[] = {name, const_cast<char*>(start->mode), nullptr};
-  const auto failed = [&] {
-    start->error = errno;
-    ::_exit(1);
-  };
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) failed();
-  // Only now: a parent that ended before the call above sends nothing.
-  if (::getppid() != start->parent) ::_exit(1);
-  // A table of its own with nothing in it: the parent's, with thousands of sockets, is not copied for exec() either.
-  if (::syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) != 0) failed();
-  ::execve(start->program, arguments, environ);
-  failed();
+  const char* const arguments[] = {"nslab-hold", start->mode, nullptr};
+  if (::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0) {
+    // Only now: a parent that ended before the call above sends nothing.
+    if (::syscall(SYS_getppid) != start->parent) ::syscall(SYS_exit_group, 1);
+    // A table of its own with nothing in it: the parent's, with thousands of sockets, is not copied for exec() either.
+    if (::syscall(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0)
+      ::syscall(SYS_execve, start->program, arguments, environ);
+  }
+  start->error = errno;
+  ::syscall(SYS_exit_group, 1);
   return 1;
 }
 
 }  // namespace
 
 Result<Child> Child::start(const std::string& program, bool leader_dead) {
-  alignas(16) char stack[kStackBytes];
+  alignas(16) char stack[kChildStackBytes];
   Start start{program.c_str(), leader_dead ? "leader-dead" : "process", ::getpid(), 0};
   // The caller waits until the child runs its program, or has ended.
   constexpr int kFlags = CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD;

@@ -10,7 +10,7 @@ namespace nslab::churn {
 namespace {
 
 /** It calls nothing; the C library keeps some of it for itself. */
-constexpr size_t kStackBytes = 64 * 1024;
+constexpr size_t kParkedStackBytes = 64 * 1024;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ Result<std::unique_ptr<Parked>> Parked::start() {
   std::unique_ptr<Parked> parked(new Parked);
   pthread_attr_t attributes;
   (void)::pthread_attr_init(&attributes);
-  (void)::pthread_attr_setstacksize(&attributes, std::max<size_t>(kStackBytes, PTHREAD_STACK_MIN));
+  (void)::pthread_attr_setstacksize(&attributes, std::max<size_t>(kParkedStackBytes, PTHREAD_STACK_MIN));
   const int injected = sys::count_call();
   const int refused = injected != 0 ? injected : ::pthread_create(&parked->thread_, &attributes, stay, parked.get());
   (void)::pthread_attr_destroy(&attributes);

@@ -89,6 +89,7 @@ Counts Worker::counts() {
 }
 
 void Worker::run() {
+  const sys::Metered metered(options_.meter);
   {
     std::unique_lock lock(mutex_);
     while (step(lock)) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/sys.h"
 #include "base/thread.h"
 #include "churn/holder.h"
 #include "churn/operation.h"
@@ -24,6 +25,8 @@ struct Options {
   Places places;
   SocketsSpec sockets;
   uint32_t threads = 1;
+  /** For tests: what the threads' kernel calls go through. Outlives the churner. */
+  sys::CallMeter* meter = nullptr;
 };
 
 struct Counts {
