@@ -27,6 +27,10 @@ namespace {
 /** A process that takes longer is large: it is looked into at most a third of the time, and never twice in one tick. */
 constexpr int64_t kLargeNs = 4'000'000;
 constexpr int64_t kLargeRests = 2;
+/** The descriptors of a large process are listed anew so often; in between, they are asked for by their numbers … */
+constexpr unsigned kListAgain = 8;
+/** … up to this many free ones beyond the last: the kernel gives the lowest free number. */
+constexpr size_t kBeyond = 64;
 
 bool is_denied(int error) { return error == EACCES || error == EPERM; }
 
@@ -105,7 +109,7 @@ void Processes::inspect(pid_t pid, Process& process, bool every) {
 
 bool Processes::inspect_inside(int dir_fd, pid_t pid, Process& process, bool every) {
   if (!inspect_threads(dir_fd, pid, process, every)) return false;
-  return process.unreadable || inspect_descriptors(dir_fd, pid, process);
+  return process.unreadable || inspect_descriptors(dir_fd, pid, process, every);
 }
 
 bool Processes::inspect_threads(int dir_fd, pid_t pid, Process& process, bool every) {
@@ -146,37 +150,18 @@ bool Processes::inspect_threads(int dir_fd, pid_t pid, Process& process, bool ev
   return true;
 }
 
-bool Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process) {
+bool Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process, bool every) {
   const UniqueFd fds = open_at(dir_fd, "fd", O_RDONLY | O_DIRECTORY);
   if (!fds) {
     process.unreadable = is_denied(errno);
     return !is_shortage(errno);
   }
-  static const std::string mark = std::string("/memfd:") + kObserverMark;
   unknown_netns_.clear();
   unknown_sockets_.clear();
   process.observer = false;
-  descriptors_.over(fds.get(), [&](const char* name, uint8_t) {
-    ++work_.descriptors;
-    const std::string_view text = link_.read(fds.get(), name);
-    if (text.empty()) return !stop_;
-    if (text[0] == 's') {
-      const uint64_t inode = bracketed(text, "socket:[");
-      if (inode == 0) return true;
-      const uint64_t cookie = sockets_.find(inode);
-      if (Entry* entry = cookie == 0 ? nullptr : known_.by_cookie(cookie); entry != nullptr) known_.add(*entry);
-      else unknown_sockets_.push_back({decimal(name), inode});
-    } else if (text[0] == 'n') {
-      const uint64_t inode = bracketed(text, "net:[");
-      if (inode == 0) return true;
-      if (Entry* entry = known_.by_inode(inode); entry != nullptr) known_.add(*entry);
-      else unknown_netns_.push_back({decimal(name), inode});
-    } else if (text.starts_with(mark)) {
-      process.observer = true;
-      return false;
-    }
-    return !stop_;
-  });
+  const bool large = process.cost_ns > kLargeNs && !every;
+  if (!large || ++process.repeats % kListAgain == 0 || !repeat_descriptors(fds.get(), pid, process))
+    list_descriptors(fds.get(), process);
   if (process.observer) {
     // Its other threads enter namespaces to look at them.
     known_.truncate(of_leader_);
@@ -188,6 +173,83 @@ bool Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process) {
   return true;
 }
 
+void Processes::list_descriptors(int fds, Process& process) {
+  process.slots.clear();
+  unknown_netns_.clear();
+  unknown_sockets_.clear();
+  descriptors_.over(fds, [&](const char* name, uint8_t) {
+    const std::string_view text = link_.read(fds, name);
+    const auto descriptor = static_cast<size_t>(decimal(name));
+    if (process.slots.size() <= descriptor) process.slots.resize(descriptor + 1, Slot::none);
+    process.slots[descriptor] = note_descriptor(descriptor, text, process);
+    return !stop_ && !process.observer;
+  });
+}
+
+bool Processes::repeat_descriptors(int fds, pid_t pid, Process& process) {
+  const UniqueFd process_fd(static_cast<int>(sys::call([&] { return ::syscall(SYS_pidfd_open, pid, 0); })));
+  if (!process_fd) return false;
+  const size_t listed = process.slots.size();
+  Path path;
+  for (size_t descriptor = 0, missed = 0; missed < kBeyond && !stop_ && !process.observer; ++descriptor) {
+    const bool beyond = descriptor >= listed;
+    if (!beyond && process.slots[descriptor] == Slot::socket) {
+      ++work_.descriptors;
+      const UniqueFd file = duplicate(process_fd.get(), descriptor);
+      if (!file && errno != EBADF) return false;
+      if (!file) process.slots[descriptor] = Slot::none;
+      if (!file || show_socket(file.get(), process)) continue;
+    }
+    path.set({});
+    const std::string_view text = link_.read(fds, path.add(static_cast<int64_t>(descriptor)).get());
+    missed = beyond && text.empty() ? missed + 1 : 0;
+    if (beyond) process.slots.push_back(Slot::none);
+    process.slots[descriptor] = note_descriptor(descriptor, text, process);
+  }
+  return true;
+}
+
+Processes::Slot Processes::note_descriptor(size_t descriptor, std::string_view text, Process& process) {
+  static const std::string mark = std::string("/memfd:") + kObserverMark;
+  if (text.empty()) return Slot::none;
+  ++work_.descriptors;
+  const auto number = static_cast<int64_t>(descriptor);
+  if (const uint64_t inode = bracketed(text, "socket:["); inode != 0) {
+    const uint64_t cookie = sockets_.find(inode);
+    if (Entry* entry = cookie == 0 ? nullptr : known_.by_cookie(cookie); entry != nullptr) known_.add(*entry);
+    else unknown_sockets_.push_back({number, inode});
+    return Slot::socket;
+  }
+  if (const uint64_t inode = bracketed(text, "net:["); inode != 0) {
+    if (Entry* entry = known_.by_inode(inode); entry != nullptr) known_.add(*entry);
+    else unknown_netns_.push_back({number, inode});
+  } else if (text.starts_with(mark)) {
+    process.observer = true;
+  }
+  return Slot::other;
+}
+
+UniqueFd Processes::duplicate(int process_fd, size_t descriptor) {
+  return UniqueFd(static_cast<int>(sys::call([&] { return ::syscall(SYS_pidfd_getfd, process_fd, descriptor, 0); })));
+}
+
+uint64_t Processes::show_socket(int fd, Process& process) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (::getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
+    // Before Linux 5.14. Else it is no socket: another file has the number by now.
+    if (errno == ENOPROTOOPT) ++process.unresolved;
+    return 0;
+  }
+  if (Entry* entry = known_.by_cookie(cookie); entry != nullptr) {
+    known_.add(*entry);
+    return cookie;
+  }
+  UniqueFd netns(sys::call([&] { return ::ioctl(fd, SIOCGSKNS); }));
+  if (!netns || known_.show(std::move(netns), FoundBy::socket, {}) != Opened::found) ++process.unresolved;
+  return cookie;
+}
+
 void Processes::resolve_sockets(pid_t pid, Process& process) {
   const UniqueFd process_fd(static_cast<int>(sys::call([&] { return ::syscall(SYS_pidfd_open, pid, 0); })));
   if (!process_fd) {
@@ -196,34 +258,17 @@ void Processes::resolve_sockets(pid_t pid, Process& process) {
   }
   for (const auto& [descriptor, inode] : unknown_sockets_) {
     if (stop_) return;
-    const UniqueFd socket(
-        static_cast<int>(sys::call([&] { return ::syscall(SYS_pidfd_getfd, process_fd.get(), descriptor, 0); })));
+    const UniqueFd socket = duplicate(process_fd.get(), static_cast<size_t>(descriptor));
     if (!socket) {
       // Closed meanwhile (EBADF), or its process has ended.
       if (errno != EBADF && errno != ESRCH) ++process.unresolved;
       continue;
     }
     ++work_.sockets;
-    uint64_t cookie = 0;
-    socklen_t size = sizeof cookie;
+    // Another socket may have the number by now; the next pass sees that, since the process ran.
+    const uint64_t cookie = show_socket(socket.get(), process);
     struct stat info {};
-    // Another file may have the number by now; the next pass sees that, since the process ran.
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0 ||
-        ::fstat(socket.get(), &info) != 0) {
-      if (errno == ENOPROTOOPT) ++process.unresolved;
-      continue;
-    }
-    Entry* entry = known_.by_cookie(cookie);
-    if (entry != nullptr) {
-      known_.add(*entry);
-    } else {
-      UniqueFd netns(sys::call([&] { return ::ioctl(socket.get(), SIOCGSKNS); }));
-      if (!netns || known_.show(std::move(netns), FoundBy::socket, {}) != Opened::found) {
-        ++process.unresolved;
-        continue;
-      }
-    }
-    if (info.st_ino == inode) sockets_.insert(inode, cookie);
+    if (cookie != 0 && ::fstat(socket.get(), &info) == 0 && info.st_ino == inode) sockets_.insert(inode, cookie);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -56,8 +57,13 @@ class Processes {
   [[nodiscard]] const Work& work() const { return work_; }
 
  private:
+  /** What a number of a descriptor stood for. */
+  enum class Slot : uint8_t { none, socket, other };
   struct Process {
     Evidence evidence;
+    /** By number, as last seen. */
+    std::vector<Slot> slots;
+    unsigned repeats = 0;
     /** Mount namespaces of its threads. */
     std::vector<uint64_t> mounts;
     int64_t cpu_ns = -1;
@@ -80,7 +86,17 @@ class Processes {
   /** False where the look was cut short, for want of descriptors or memory. */
   bool inspect_inside(int dir_fd, pid_t pid, Process& process, bool every);
   bool inspect_threads(int dir_fd, pid_t pid, Process& process, bool every);
-  bool inspect_descriptors(int dir_fd, pid_t pid, Process& process);
+  bool inspect_descriptors(int dir_fd, pid_t pid, Process& process, bool every);
+  void list_descriptors(int fds, Process& process);
+  /**
+   * Looks at the numbers listed before: what was a socket is duplicated at once, which costs less than to read its
+   * link. False where that is not to be had.
+   */
+  bool repeat_descriptors(int fds, pid_t pid, Process& process);
+  Slot note_descriptor(size_t descriptor, std::string_view text, Process& process);
+  UniqueFd duplicate(int process_fd, size_t descriptor);
+  /** Adds the namespace of a socket, and returns its cookie; 0 where it has none to tell. */
+  uint64_t show_socket(int fd, Process& process);
   void resolve_sockets(pid_t pid, Process& process);
   void drop_ended();
 
