@@ -199,10 +199,11 @@ Napi::Value DiscoveryObject::stop(const Napi::CallbackInfo& info) {
   }
   state.stoppers.erase(stopper_);
   // Joined on another thread: a system call of the look in progress may take its time.
-  state.tasks.run([settler, discovery = std::exchange(discovery_, nullptr)] {
+  const auto end = [settler, discovery = std::exchange(discovery_, nullptr)] {
     discovery->stop();
     settler.resolve();
-  });
+  };
+  if (!state.tasks.run(end)) end();
   fail(env, Status::failed(ECANCELED, "reconcile", "discovery").error());
   mailbox_->release(env);
   Unref();

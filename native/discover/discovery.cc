@@ -2,7 +2,6 @@
 #include "discover/discovery.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +24,9 @@ constexpr int64_t kMountsRestNs = 2'000'000;
 Status Discovery::start(std::function<void(Status)> failed) {
   wake_ = UniqueFd(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
   if (!wake_) return Status::from_errno("eventfd", "discovery");
-  thread_ = std::thread([this, failed = std::move(failed)] { run(failed); });
+  auto thread = Thread::start("nslab-discover", "discovery", [this, failed = std::move(failed)] { run(failed); });
+  if (!thread) return thread.take_status();
+  thread_ = std::move(*thread);
   return {};
 }
 
@@ -43,7 +44,7 @@ uint64_t Discovery::reconcile() {
 void Discovery::stop() {
   stop_ = true;
   if (wake_) wake();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 Totals Discovery::totals() {
@@ -93,7 +94,6 @@ void Discovery::tick(Scanner& scanner, bool every, bool mounts_alone) {
 }
 
 void Discovery::run(const std::function<void(Status)>& failed) {
-  ::pthread_setname_np(::pthread_self(), "nslab-discover");
   const netns::RecordSwitches recorded(log_);
   Scanner scanner(options_.directories, stop_);
   if (Status started = scanner.start(); !started) return failed(std::move(started));

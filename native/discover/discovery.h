@@ -8,11 +8,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "discover/scanner.h"
 #include "netns/switch_log.h"
 
@@ -85,7 +85,7 @@ class Discovery {
   uint64_t done_ = 0;
   std::mutex mutex_;
   Totals totals_;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace nslab::discover

@@ -25,6 +25,12 @@ const script = `
     awaitNetnsCleanup: () => native.awaitNetnsCleanup(1000),
     build: () => fabric.build(),
     teardown: () => fabric.teardown(1000),
+    Discovery: async () => {
+      const options = { directories: [], intervalMs: 1000, reconcileMs: 1000 }
+      const discovery = new native.Discovery(options, () => {})
+      await discovery.reconcile()
+      await discovery.stop()
+    },
     Links: async () => new native.Links(Buffer.alloc(16), () => {}).close(),
   }
   require('node:readline').createInterface({ input: process.stdin }).on('line', async () => {
@@ -59,7 +65,7 @@ t.test('a thread that cannot be started is an error, and the process goes on', {
   await limit(1)
   child.stdin.write('\n')
   const refused = await answers()
-  t.equal(Object.keys(refused).length, 8)
+  t.equal(Object.keys(refused).length, 9)
   for (const [name, answer] of Object.entries(refused))
     t.match(
       answer,
@@ -70,7 +76,7 @@ t.test('a thread that cannot be started is an error, and the process goes on', {
   await limit(1000)
   child.stdin.write('\n')
   const allowed = await answers()
-  t.match(allowed, { openSocket: 'done', teardown: 'done', Links: 'done' })
+  t.match(allowed, { openSocket: 'done', teardown: 'done', Discovery: 'done', Links: 'done' })
   for (const [name, answer] of Object.entries(allowed))
     if (answer !== 'done') t.not(answer.operation, 'pthread_create', `${name}: ${answer.operation} ${answer.code}`)
   child.stdin.end()

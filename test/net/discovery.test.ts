@@ -128,6 +128,23 @@ function tests(): void {
     }
   })
 
+  t.test('in a process of thousands of sockets, others are found and gone as in any', async t => {
+    const holder = await startHolder(t)
+    await holder.crowd(5000)
+    const watched = await watch(t, { intervalMs: 20, reconcileMs: 60_000 })
+    // Numbers of descriptors stand for a socket, a namespace and nothing in turn.
+    for (let i = 0; i < 30; i++) {
+      const name = `${i % 3}`
+      const made = await holder.make(name, i % 2 === 0 ? 'socket' : 'descriptor')
+      t.match(await watched.found(made.cookie), { foundBy: i % 2 === 0 ? 'socket' : 'descriptor' })
+      if (i === 15) await holder.drop('crowd')
+      await holder.drop(name)
+      await watched.gone(made.cookie)
+      if (i % 10 === 0) await untilRemoved(made)
+    }
+    t.equal(watched.discovery.totals?.reconciles, 1, 'and not by looking at everything')
+  })
+
   t.test('one that changes hands is not told gone in between', async t => {
     const holder = await startHolder(t)
     const watched = await watch(t, { intervalMs: 5 })
