@@ -20,7 +20,8 @@ const REQUIRE_LIMIT = 'an operator (<=, <, >=, >, ==, !=) and a number, as in "<
 
 /**
  * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, `nodes`, and `<number> * nodes`, where
- * `nodes` is how many the topology has; metrics in _s take durations, those in _bytes and _bytes_per_h sizes.
+ * `nodes` is how many the topology has, and `namespaces`, its other name, how many a soak keeps alive; metrics in _s take
+ * durations, those in _bytes and _bytes_per_h sizes.
  */
 export function parseRequire(
   text: string,
@@ -39,7 +40,7 @@ export function parseRequire(
 }
 
 function parseTerm(term: string, metric: string, nodesCount: number): number | null {
-  const scaled = /^(?:(.*?)\s*\*\s*)?nodes$/.exec(term)
+  const scaled = /^(?:(.*?)\s*\*\s*)?(?:nodes|namespaces)$/.exec(term)
   if (scaled === null) return parseNumber(term, metric)
   const factor = scaled[1] === undefined ? 1 : parseNumber(scaled[1], metric)
   return factor === null ? null : factor * nodesCount

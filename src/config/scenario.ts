@@ -111,7 +111,7 @@ function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file:
   checkSoakShell(raw, shell, problems)
   const soak = readSoak(shell, problems)
   const faults = bad.has('fault') ? [] : readSoakFaults(shell.fault, hasDatabase(soak), ['fault'], problems)
-  const gates = bad.has('gate') ? [] : readGates(shell.gate, 0, ['gate'], problems)
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, soak.churn.namespaces, ['gate'], problems)
   const controller = readController({}, ['controller'], problems, 'fabric')
   const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
   problems.throwIfAny()

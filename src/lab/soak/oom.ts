@@ -11,7 +11,7 @@ const COMM_CHARS = 15
 
 export class OomWatch {
   #kills = killsCount()
-  readonly #fd = openLog()
+  #fd = openLog()
   readonly #record = Buffer.allocUnsafe(RECORD_BYTES)
 
   /** Whether a process called `comm`, which ended by SIGKILL that nobody here sent, was killed so. */
@@ -25,8 +25,10 @@ export class OomWatch {
     return victims.length === 0 || victims.includes(comm.slice(0, COMM_CHARS))
   }
 
+  /** Safe twice. */
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd)
+    this.#fd = null
   }
 
   #victims(): string[] {

@@ -444,11 +444,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-c72c286b90e4ae9f90a1129ae81a66895132f40b86b6e9833a7e2918bde6b86d
+31207398b4d5bdd7e4c46b824d594204c7507dff2b25e8e426c8d421afca1891
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-d6a71c7b9e9caea4a0c7a18238a140cf9198f6103e5533add9143f6f9ba09b18
+6b2f32be4ebec664997de3d60bccd9c4a4c58449af49b31726b74a0ceb978777
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -484,7 +484,7 @@ da5725df0c47808691963f28147638aebf9cf6867a8f2c389aa0cd2b705a57d7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-fec2b5b8370605eb109b9f20fd06ae9596885f3405089bf98aac1f208cdbf267
+4a758d1f0804a2f5c188aede4fdf9e3e4df4f929478d5478878c52aad68e6f47
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
@@ -496,7 +496,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-c7d3422b4a023616ad63f0b046d186bcf74a67ea466eb84d98e8970aa0b10b0b
+3a3aa1094a9b55701b0a89b8e58c08e4efbae0cbd0b813fefc71bf7f8b0a6d2f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `

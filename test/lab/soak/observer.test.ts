@@ -1,0 +1,165 @@
+// An observer as a process: what is told of its life, whoever ends it.
+
+import t, { type Test } from 'tap'
+import { readStat } from '../../../src/lab/proc.ts'
+import { Observer, type ObserverOptions } from '../../../src/lab/soak/observer.ts'
+import { victimOf } from '../../../src/lab/soak/oom.ts'
+import type { CollectedLine } from '../../../src/protocol/collected.ts'
+import type { ObservedLine } from '../../../src/protocol/observed.ts'
+
+interface Watched {
+  readonly observer: Observer
+  readonly said: ObservedLine[]
+  readonly lines: CollectedLine[]
+  /** Resolves when as many lines were said. */
+  until(wanted: (said: readonly ObservedLine[]) => boolean): Promise<void>
+}
+
+function watch(
+  t: Test,
+  script: string,
+  config: Partial<ObserverOptions['config']> = {},
+  command: readonly string[] = [process.execPath, '-e', script],
+): Watched {
+  const said: ObservedLine[] = []
+  const lines: CollectedLine[] = []
+  const waiting: (() => void)[] = []
+  const observer = new Observer({
+    name: 'sut',
+    command,
+    env: process.env,
+    config: {
+      output: 'none',
+      ready: null,
+      forbid: [],
+      restart: false,
+      metricsUrl: null,
+      metrics: [],
+      ...config,
+    },
+    nowS: () => performance.now() / 1000,
+    emit: line => {
+      said.push(line)
+      for (const look of waiting) look()
+    },
+    onLine: line => lines.push(line),
+    onLog: () => {},
+    onChange: () => {},
+  })
+  t.teardown(() => observer.stop(5))
+  const until = (wanted: (said: readonly ObservedLine[]) => boolean): Promise<void> =>
+    new Promise(resolve => {
+      const look = (): void => {
+        if (wanted(said)) resolve()
+      }
+      waiting.push(look)
+      look()
+    })
+  return { observer, said, lines, until }
+}
+
+const forever = 'setInterval(() => {}, 1000);'
+
+t.test('it is ready once it runs, and is told by pid and start', async t => {
+  const { observer, said } = watch(t, forever)
+  await observer.start()
+  const { pid } = observer
+  t.match(said, [{ is: 'observer_started', pid, start_ticks: readStat(pid)?.startTicks }])
+  await observer.stop(5)
+  t.match(said.slice(1), [{ is: 'observer_exited', pid, status: 'killed by SIGTERM', wanted: true, oom: false }])
+  t.equal(observer.endsCount, 0)
+  t.equal(observer.pid, 0)
+})
+
+t.test('one that says when it is ready is waited for', async t => {
+  const script = `setTimeout(() => console.error('all is up'), 200); ${forever}`
+  const { observer } = watch(t, script, { ready: 'is up$' })
+  const startedMs = performance.now()
+  await observer.start()
+  t.ok(performance.now() - startedMs > 190)
+})
+
+t.test('one that ends before it is ready is an error with its last words', async t => {
+  const { observer } = watch(t, "console.error('no such database'); process.exitCode = 3", { ready: 'up' })
+  const error = { code: 'PROCESS_ENDED', facts: { process: 'sut', status: 'exit 3', lastWords: 'no such database' } }
+  await t.rejects(observer.start(), error)
+})
+
+t.test('one that is not there is an error', async t => {
+  const { observer } = watch(t, '', {}, ['/nowhere/sut'])
+  await t.rejects(observer.start(), { code: 'PROCESS_ENDED', facts: { status: /ENOENT/ } })
+})
+
+t.test('an end that nobody wanted is told, and stays one where it is not to be restarted', async t => {
+  const { observer, said, until } = watch(t, forever)
+  await observer.start()
+  process.kill(observer.pid, 'SIGKILL')
+  await until(lines => lines.length === 2)
+  t.match(said[1], { is: 'observer_exited', status: 'killed by SIGKILL', wanted: false, oom: false })
+  t.equal(observer.endsCount, 1)
+  t.equal(observer.pid, 0)
+})
+
+t.test('where it is to be restarted it is, as another process', async t => {
+  const { observer, said, until } = watch(t, forever, { restart: true })
+  await observer.start()
+  const { pid } = observer
+  process.kill(pid, 'SIGKILL')
+  await until(lines => lines.length === 3)
+  t.match(said.slice(1), [{ is: 'observer_exited', pid, wanted: false }, { is: 'observer_started' }])
+  t.not(observer.pid, pid)
+})
+
+t.test('a fault that kills it is wanted, and another is started', async t => {
+  const { observer, said } = watch(t, forever)
+  await observer.start()
+  t.equal(await observer.killAndRevive(0.1), true)
+  t.match(said.slice(1), [{ is: 'observer_exited', wanted: true }, { is: 'observer_started' }])
+  t.equal(observer.endsCount, 0)
+})
+
+t.test('a fault that pauses it stops it and lets it go on', async t => {
+  const { observer } = watch(t, forever)
+  await observer.start()
+  const felt = observer.pause(0.5)
+  await new Promise(resolve => setTimeout(resolve, 150))
+  t.equal(readStat(observer.pid)?.state, 'T')
+  t.equal(await felt, true)
+  t.not(readStat(observer.pid)?.state, 'T')
+})
+
+t.test('a fault of one that is gone was not felt', async t => {
+  const { observer, until } = watch(t, forever)
+  await observer.start()
+  process.kill(observer.pid, 'SIGKILL')
+  await until(lines => lines.length === 2)
+  t.equal(await observer.pause(0), false)
+})
+
+t.test('lines of its log that are forbidden are told, those of a collector are taken', async t => {
+  const line = { is: 'netns_gone', at_s: 0, mono_s: 1, netns: '5' }
+  const script = `console.log(${JSON.stringify(JSON.stringify(line))}); console.log('fatal error: x'); ${forever}`
+  const { observer, said, lines, until } = watch(t, script, {
+    output: 'nslab.collect/1',
+    ready: 'fatal',
+    forbid: ['^fatal'],
+  })
+  await observer.start()
+  await until(all => all.some(({ is }) => is === 'log_match'))
+  t.same(lines, [line])
+  t.match(said.at(-1), { is: 'log_match', pattern: '^fatal', line: 'fatal error: x' })
+})
+
+t.test('one that does not end in order is killed', async t => {
+  const { observer, said } = watch(t, `process.on('SIGTERM', () => {}); console.log('up'); ${forever}`, { ready: 'up' })
+  await observer.start()
+  await observer.stop(0.2)
+  t.match(said.at(-1), { status: 'killed by SIGKILL', wanted: true, oom: false })
+})
+
+t.test("the kernel's word that it killed for want of memory", async t => {
+  const record = '6,1,2,-;Out of memory: Killed process 17 (node) total-vm:1kB'
+  t.equal(victimOf(record), 'node')
+  t.equal(victimOf('3,1,2,-;Memory cgroup out of memory: Killed process 9 (nslab collect) x'), 'nslab collect')
+  t.equal(victimOf('6,1,2,-;eth0: link up'), null)
+})

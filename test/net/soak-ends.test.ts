@@ -1,0 +1,78 @@
+// Soaks that do not come to their end, or whose observer does not: what is told, and what is left of them.
+
+import t from 'tap'
+import { processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
+import { churned, machine, observed, processOf, startSoak } from '../fixtures/soak-process.ts'
+
+t.test('SIGKILL of nslab run leaves no process, no mount and no name', async t => {
+  const before = machine()
+  const run = startSoak(t)
+  await run.inPhase('churn')
+  const runId = run.runId
+  run.kill('SIGKILL')
+  await run.ended
+  t.not(runId, null)
+  t.same(await untilEmpty(() => processesOf(run), 5000), [])
+  t.same(machine(), before)
+})
+
+t.test('SIGKILL of the soak program ends the run, with a report that says so', async t => {
+  const run = startSoak(t)
+  await run.inPhase('churn')
+  process.kill(await processOf(run, 'soak'), 'SIGKILL')
+  const ended = await run.ended
+  t.equal(ended.code, 6, ended.stderr)
+  t.match(run.report().error, { code: 'PROCESS_ENDED', message: /^soak ended early/, phase: 'churn' })
+  t.equal(run.outcome().residue.length, 0, run.outcome().residue.join(', '))
+  t.same(processesOf(run), [])
+})
+
+t.test('SIGKILL of churn ends the run, too: there is no truth any more', async t => {
+  const run = startSoak(t)
+  await run.inPhase('churn')
+  process.kill(await processOf(run, 'churn'), 'SIGKILL')
+  const ended = await run.ended
+  t.equal(ended.code, 6, ended.stderr)
+  t.match(run.report().error, { code: 'PROGRAM_FAILED', message: /^soak: churn ended early \(killed by SIGKILL\)/ })
+  t.same(processesOf(run), [])
+})
+
+t.test('an observer that dies is told, and the run goes on without', async t => {
+  const run = startSoak(t, '[[gate]]\nmetric = "observer_exits_count"\nrequire = "== 0"\n')
+  await run.inPhase('churn')
+  process.kill(await processOf(run, 'collect'), 'SIGKILL')
+  const ended = await run.ended
+  t.equal(ended.code, 1, ended.stderr)
+  const exits = observed(run).filter(line => line.is === 'observer_exited')
+  t.match(exits, [{ status: 'killed by SIGKILL', wanted: false, oom: false }])
+  t.match(
+    run.report().gates.find(gate => gate.name === 'observer_exits_count'),
+    { verdict: 'fail', observed: 1 },
+  )
+  t.equal(churned(run).at(-1)?.is, 'end', 'churn came to its end')
+})
+
+t.test('a program that can not be started fails the run before anything is made', async t => {
+  const run = startSoak(t, '[sut]\ncommand = ["/nowhere/sut"]\n')
+  const ended = await run.ended
+  t.equal(ended.code, 6, ended.stderr)
+  t.match(run.report().error, { phase: 'prepare', message: /\/nowhere\/sut ended early .*ENOENT/ })
+  t.same(churned(run), [])
+  t.same(processesOf(run), [])
+})
+
+t.test('an interrupted soak drops what it made, and reports what it has', async t => {
+  const run = startSoak(t, '', ['--duration', '10m'])
+  await run.inPhase('churn')
+  await new Promise(resolve => setTimeout(resolve, 2000))
+  run.kill('SIGINT')
+  const ended = await run.ended
+  t.equal(ended.code, 130, ended.stderr)
+  t.match(run.report(), { error: { code: 'INTERRUPTED', phase: 'churn' }, metrics: { residue_count: 0 } })
+  const truth = churned(run)
+  const made = truth.filter(line => line.is === 'made').length
+  t.ok(made >= 8)
+  t.equal(truth.filter(line => line.is === 'dropped').length, made)
+  t.match(observed(run).at(-1), { is: 'observer_exited', wanted: true })
+  t.same(processesOf(run), [])
+})

@@ -1,0 +1,102 @@
+// Soaks, whole: real namespaces with real sockets, a real observer and its faults.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { processesOf } from '../fixtures/nslab-process.ts'
+import { churned, linesOf, machine, observed, startSoak } from '../fixtures/soak-process.ts'
+
+t.test('a churn is filled, churned, drained and judged, and the machine is as it was throughout', async t => {
+  const before = machine()
+  const run = startSoak(t)
+  await run.inPhase('churn')
+  t.same(machine(), before, 'nothing is mounted where others could see it')
+  const ended = await run.ended
+  t.ok([0, 5].includes(ended.code ?? -1), `passes, or the machine was too noisy: ${ended.stderr}`)
+  t.same(machine(), before)
+  const report = run.report()
+  t.match(
+    report.phases.map(phase => phase.name),
+    ['preflight', 'census', 'prepare', 'fill', 'warm', 'churn', 'drain', 'teardown', 'verify'],
+  )
+  t.match(report.metrics, {
+    residue_count: 0,
+    churn_failed_count: 0,
+    netns_recall_ratio: 1,
+    netns_precision_ratio: 1,
+    socket_recall_ratio: 1,
+    sockets_misattributed_count: 0,
+    rows_lost_count: 0,
+    rows_doubled_count: 0,
+    observer_starts_count: 1,
+    observer_exits_count: 0,
+    kernel_namespaces_left_count: 0,
+  })
+  const truth = churned(run)
+  t.equal(truth.filter(line => line.is === 'made' && line.fill).length, 8)
+  t.equal(truth.filter(line => line.is === 'begin').length, 1)
+  t.equal(truth.at(-1)?.is, 'end')
+  const made = truth.filter(line => line.is === 'made').length
+  t.equal(truth.filter(line => line.is === 'dropped').length, made, 'all that was made was dropped')
+  const seen = observed(run)
+  t.equal(seen.filter(line => line.is === 'found').length, seen.filter(line => line.is === 'forgot').length)
+  t.ok(seen.filter(line => line.is === 'scraped').length > 0, "the collector's metrics were read")
+  t.match(seen.at(-1), { is: 'observer_exited', wanted: true })
+  const samples = linesOf<{ readonly processes: readonly { readonly name: string }[] }>(run, 'samples.ndjson')
+  const names = new Set(samples.flatMap(({ processes }) => processes.map(({ name }) => name)))
+  t.same([...names].sort(), ['churn', 'observer', 'run', 'soak'])
+  t.same(processesOf(run), [])
+  t.same(
+    readdirSync(run.folder).filter(name => ['db', 'churn.ndjson', 'observed.ndjson'].includes(name)),
+    ['churn.ndjson', 'observed.ndjson'],
+  )
+})
+
+t.test('faults of a scenario befall the observer, which comes back', async t => {
+  const fault = (at: string, what: string, lasts: string): string =>
+    `[[fault]]\nat = "${at}"\ndo = "${what}"\nfor = "${lasts}"\n`
+  const run = startSoak(t, fault('1s', 'pause_observer', '1s') + fault('4s', 'kill_observer', '500ms'))
+  const ended = await run.ended
+  t.ok([0, 5].includes(ended.code ?? -1), ended.stderr)
+  t.match(run.report().metrics, {
+    faults_count: 2,
+    faults_felt_count: 2,
+    observer_starts_count: 2,
+    observer_exits_count: 0,
+  })
+  const polls = observed(run).flatMap(line => (line.is === 'polled' && line.first_of === null ? line.t_s : []))
+  const gaps = polls.slice(1).map((tS, index) => tS - (polls[index] as number))
+  t.ok(Math.max(...gaps) >= 0.9, 'it stood still')
+})
+
+t.test("any program in the observer's place: its life, its log and its metrics are kept", async t => {
+  const script = [
+    "require('node:http').createServer((_, to) => to.end('jobs_total 4\\\\nother 1\\\\n')).listen(9090, '127.0.0.1');",
+    "console.log('serving');",
+    "setTimeout(() => console.log('panic: out of cheese'), 1000);",
+  ].join(' ')
+  const sut = `
+[sut]
+command = ["node", "-e", "${script}"]
+ready = "^serving"
+forbid = ["^panic"]
+metrics_url = "http://127.0.0.1:9090/metrics"
+metrics = ["jobs_total"]
+[[gate]]
+metric = "log_matches_count"
+require = "== 0"
+`
+  const run = startSoak(t, sut)
+  const ended = await run.ended
+  t.equal(ended.code, 1, ended.stderr)
+  const seen = observed(run)
+  t.match(
+    seen.filter(line => line.is === 'log_match'),
+    [{ pattern: '^panic', line: 'panic: out of cheese' }],
+  )
+  const scraped = seen.filter(line => line.is === 'scraped')
+  t.ok(scraped.length > 0)
+  t.ok(scraped.every(line => line.is === 'scraped' && line.values.jobs_total === 4 && !('other' in line.values)))
+  t.match(readFileSync(join(run.folder, 'console/soak.log'), 'utf8'), /^observer: serving$/m)
+  t.match(run.report().metrics, { log_matches_count: 1, residue_count: 0, observer_starts_count: 1 })
+})
