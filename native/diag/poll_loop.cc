@@ -71,7 +71,8 @@ void PollLoop::carry_out(Add&& command) {
   auto opened = Socket::open(command.netns->get(), added.identity);
   command.netns.reset();
   if (!opened) return command.answer(opened.take_status());
-  if (command.cookie != 0 && added.identity.cookie != command.cookie)
+  // Kernels before 5.14 have no cookies.
+  if (command.cookie != 0 && added.identity.cookie != 0 && added.identity.cookie != command.cookie)
     return command.answer(Status::failed(ESTALE, "add", "socket poller", "it is another network namespace by now"));
   added.slot = ++last_slot_;
   slots_.emplace(added.slot, Slot{std::move(*opened)});

@@ -266,6 +266,23 @@ t.test('namespaces that are removed in the middle of a poll hold it up no longer
   t.equal((await poller.poll(2)).length, 50)
 })
 
+t.test('a filter that is set in the middle of a poll counts from the next dump on', async t => {
+  const site = await populated(t, 1, { pairs: 2, listeners: 2 })
+  const { poller, poll, add } = polling(t)
+  const made = site.made[0] as Made
+  const slots: number[] = []
+  for (let i = 0; i < 50; i++) slots.push(await add(site, made))
+  const polled = poll(1)
+  poller.setFilter({ states: ['LISTEN'], ports: [] })
+  const counts = (await polled).map(({ rowsCount }) => rowsCount)
+  t.equal(counts.at(-1), 2)
+  t.ok(counts.every(count => count === 2 || count === 6))
+  t.same(
+    counts,
+    [...counts].sort((a, b) => b - a),
+  )
+})
+
 t.test('a first poll of one namespace does not wait for a poll of all', async t => {
   const { poller } = polling(t)
   const netns = await native.Netns.create()
@@ -346,6 +363,22 @@ t.test('a process may end in the middle of a poll', async t => {
     spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] }),
   )
   t.same([code, signal, err], [0, null, ''])
+})
+
+t.test('without a descriptor left, a namespace is refused and the others are polled', async t => {
+  const program = `
+    import { native } from ${JSON.stringify(new URL('../../src/native.ts', import.meta.url).href)}
+    const poller = new native.DiagPoller(() => {})
+    const netns = await native.Netns.create()
+    let slots = 0
+    let code = ''
+    for (; code === '' && slots < 200; slots++) await poller.add(netns.fd).catch(error => (code = error.code))
+    const { length } = await poller.poll(1)
+    await poller.close()
+    console.log(code, length / 8 === slots - 1)`
+  const node = `exec '${process.execPath}' --import tsx --input-type=module -e "$0"`
+  const child = spawn('sh', ['-c', `ulimit -n 100; ${node}`, program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.match(await ended(child), { code: 0, out: 'EMFILE true', err: '' })
 })
 
 t.test('what ss shows of a namespace is what the poller sees', async t => {
