@@ -35,13 +35,16 @@ export interface Matched {
 
 /**
  * Matches by the kernel's cookie. A socket in TIME_WAIT is another object than the one that was closed, with a cookie
- * that nobody could know before: it is told by family and ports, within its namespace.
+ * that nobody could know before: it is told by family and ports, within its namespace. So is what was there before it,
+ * the connection that both of its ends were, which a poll may meet while the namespace is being made.
  */
 export function matchSockets(truth: readonly TrueSocket[], seen: readonly SeenSocket[]): Matched {
   const byCookie = new Map<string, number>()
   const byPorts = new Map<string, number>()
+  const brief = new Set<string>()
   for (const [index, { cookie, family, port, peer_port: peer, population }] of truth.entries()) {
     if (cookie !== null) byCookie.set(cookie, index)
+    else for (const key of [portsKey(family, port, peer), portsKey(family, peer, port)]) brief.add(key)
     const key = portsKey(family, port, peer)
     if (population === 'time_wait' || !byPorts.has(key)) byPorts.set(key, index)
   }
@@ -49,10 +52,10 @@ export function matchSockets(truth: readonly TrueSocket[], seen: readonly SeenSo
   const strangers: SeenSocket[] = []
   for (const socket of seen) {
     const [cookie, family, port, peer, state] = socket
-    const aftermath = state === 'TIME_WAIT' ? byPorts.get(portsKey(family, port, peer)) : undefined
-    const index = byCookie.get(cookie) ?? aftermath
-    if (index === undefined) strangers.push(socket)
-    else isSeen[index] = true
+    const key = portsKey(family, port, peer)
+    const index = byCookie.get(cookie) ?? (state === 'TIME_WAIT' ? byPorts.get(key) : undefined)
+    if (index !== undefined) isSeen[index] = true
+    else if (!brief.has(key)) strangers.push(socket)
   }
   return { isSeen, strangers }
 }

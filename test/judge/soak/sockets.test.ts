@@ -1,0 +1,63 @@
+import t from 'tap'
+import { isWanted, matchSockets } from '../../../src/judge/soak/sockets.ts'
+import type { TrueSocket } from '../../../src/protocol/churn.ts'
+import type { SeenSocket } from '../../../src/protocol/observed.ts'
+
+const truth: readonly TrueSocket[] = [
+  { population: 'listener', cookie: '10', family: 4, port: 4000, peer_port: 0 },
+  { population: 'pair', cookie: '11', family: 4, port: 4000, peer_port: 50_000 },
+  { population: 'pair', cookie: '12', family: 4, port: 50_000, peer_port: 4000 },
+  { population: 'time_wait', cookie: null, family: 6, port: 50_001, peer_port: 4001 },
+]
+
+const seen = (cookie: string, family: 4 | 6, port: number, peer: number, state: string): SeenSocket => [
+  cookie,
+  family,
+  port,
+  peer,
+  state,
+  1,
+  2,
+  1,
+]
+
+t.test('sockets are told by their cookies, whatever their ports', async t => {
+  t.same(matchSockets(truth, [seen('11', 4, 1, 2, 'ESTABLISHED')]), {
+    isSeen: [false, true, false, false],
+    strangers: [],
+  })
+})
+
+t.test('a socket of another cookie is a stranger, though its ports are those of one that is there', async t => {
+  const stranger = seen('99', 4, 4000, 50_000, 'ESTABLISHED')
+  t.same(matchSockets(truth, [stranger]), { isSeen: [false, false, false, false], strangers: [stranger] })
+})
+
+t.test('TIME_WAIT is told by its ports, also that of a connection that was closed meanwhile', async t => {
+  const { isSeen, strangers } = matchSockets(truth, [
+    seen('77', 6, 50_001, 4001, 'TIME_WAIT'),
+    seen('78', 4, 50_000, 4000, 'TIME_WAIT'),
+    seen('79', 6, 50_001, 4002, 'TIME_WAIT'),
+  ])
+  t.same(isSeen, [false, false, true, true])
+  t.same(
+    strangers.map(([cookie]) => cookie),
+    ['79'],
+  )
+})
+
+t.test('what was a connection before it was TIME_WAIT is no stranger, and not yet TIME_WAIT seen', async t => {
+  const before = [seen('70', 6, 50_001, 4001, 'ESTABLISHED'), seen('71', 6, 4001, 50_001, 'LAST_ACK')]
+  t.same(matchSockets(truth, before), { isSeen: [false, false, false, false], strangers: [] })
+})
+
+t.test('an observer that was told to leave sockets out misses none of them', async t => {
+  const wanted = (states: string[], ports: number[] = []): boolean[] =>
+    truth.map(socket => isWanted(socket, { states, ports }))
+  t.same(wanted([]), [true, true, true, true])
+  t.same(wanted(['LISTEN', 'TIME_WAIT']), [true, false, false, true])
+  t.same(wanted([], [4000]), [true, true, false, false])
+  const half = { ...truth[1], population: 'half_closed' } as TrueSocket
+  t.equal(isWanted(half, { states: ['FIN_WAIT2'], ports: [] }), false)
+  t.equal(isWanted(half, { states: ['FIN_WAIT2', 'CLOSE_WAIT'], ports: [] }), true)
+})
