@@ -1,5 +1,6 @@
 // The metrics a run can report and a gate can ask for. Names end in their unit and are a contract: the list only grows.
 
+import { connectionMetrics } from './connection-metrics.ts'
 import { type Metric, metric } from './metric.ts'
 import { soakMetrics } from './soak-metrics.ts'
 
@@ -64,6 +65,7 @@ export const metrics: readonly Metric[] = [
   metric('warnings_count', 'count', 'warnings'),
   metric('errors_count', 'count', 'errors'),
   ...soakMetrics,
+  ...connectionMetrics,
 ]
 
 export const metricByName: ReadonlyMap<string, Metric> = new Map(metrics.map(each => [each.name, each]))

@@ -2,13 +2,15 @@
 // 0: as many as asked for, all proven; 1: fewer.
 
 import { type Command, InvalidArgumentError } from 'commander'
+import { systemClock } from '../base/clock.ts'
+import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import { parseConnections } from '../config/connections.ts'
 import { parseDuration } from '../config/units.ts'
 import type { ConnectionFigures, ConnectionsResult } from '../lab/connections/load.ts'
-import { hookSignals } from './steered-flags.ts'
+import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags } from './steered-flags.ts'
 
-interface Options {
+interface Options extends SteeredFlags {
   readonly count: number | 'max'
   readonly namespaces: number
   readonly layout: string
@@ -18,7 +20,7 @@ interface Options {
 }
 
 export function addConnectionsCommand(program: Command): void {
-  program
+  const command = program
     .command('connections')
     .summary('how many established connections this machine carries')
     .description(
@@ -30,11 +32,30 @@ export function addConnectionsCommand(program: Command): void {
     .option('--rate <n>', 'connections a second at most', parseNumber)
     .option('--hold <duration>', 'how long to hold them', parseHold, 2)
     .option('--json', 'as JSON')
-    .action(async (options: Options) => {
-      const result = await measured(options)
-      process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : describe(result))
-      process.exitCode = isWhole(result.figures) ? ExitCode.pass : ExitCode.gateFailed
-    })
+  addSteeredFlags(command)
+  command.action(async (options: Options) => {
+    if (options.plan !== undefined) return ofRun(options.plan, options)
+    const result = await measured(options)
+    process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : describe(result))
+    process.exitCode = isWhole(result.figures) ? ExitCode.pass : ExitCode.gateFailed
+  })
+}
+
+/** As a program of `nslab run`, which steers it. */
+async function ofRun(plan: string, flags: SteeredFlags): Promise<void> {
+  const stop = new AbortController()
+  const unhook = hookSignals(stop)
+  try {
+    const [{ runLoadProgram }, { steering }] = await Promise.all([
+      import('../lab/connections/program.ts'),
+      inherit(flags),
+    ])
+    if (steering === undefined) throw new NslabError('USAGE', { problem: '--plan is set by nslab run, with a channel' })
+    const originNs = BigInt(flags.originNs ?? 0)
+    await runLoadProgram({ plan: readPlan(plan), clock: systemClock, originNs, steering, signal: stop.signal })
+  } finally {
+    unhook()
+  }
 }
 
 const isWhole = (figures: ConnectionFigures): boolean =>

@@ -19,7 +19,10 @@ export const connectionsEntries = {
   rate_per_s: v.optional(positive),
 }
 
-const connectionsTable = v.object(connectionsEntries)
+export const connectionsTable = v.object(connectionsEntries)
+
+/** What else a scenario may be of. */
+const OTHER_SECTIONS = ['controller', 'dataplane', 'host', 'nodes', 'churn', 'collector', 'sut', 'fault'] as const
 
 export type ConnectionsTable = v.InferOutput<typeof connectionsTable>
 
@@ -29,6 +32,25 @@ export interface ConnectionsConfig {
   readonly layout: 'loopback' | 'pairs'
   /** Null: as fast as may be. */
   readonly ratePerS: number | null
+}
+
+/** What can't go together with [connections]. */
+export function checkConnectionsShell(
+  raw: TomlTable,
+  { hosts, run }: { readonly hosts: { readonly count: number }; readonly run: { readonly deterministic: boolean } },
+  problems: Problems,
+): void {
+  for (const section of OTHER_SECTIONS)
+    if (raw[section] !== undefined)
+      problems.add({ path: [section], problem: 'does not go with [connections], which has a host to itself' })
+  if (hosts.count > 1)
+    problems.add({ path: ['hosts', 'count'], value: hosts.count, problem: 'must be 1: [connections] has one host' })
+  if (run.deterministic)
+    problems.add({
+      path: ['run', 'deterministic'],
+      value: true,
+      problem: 'is not for [connections], whose processes race',
+    })
 }
 
 /** What the table that stands at `path` says. */

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot'
 import { churnSchema } from './churn.ts'
+import { connectionsTable } from './connections.ts'
 import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
 import { collectorEntries, sutEntries } from './soak-schema.ts'
@@ -82,6 +83,7 @@ export const shellSchema = v.object({
   churn: v.optional(churnSchema),
   collector: v.optional(v.object(collectorEntries), {}),
   sut: v.optional(v.object(sutEntries), {}),
+  connections: v.optional(connectionsTable),
 })
 
 const file = v.optional(text(4096))

@@ -1,7 +1,8 @@
 // A scenario: TOML text, files it names and overrides to one typed value.
 
 import { dirname, resolve } from 'node:path'
-import type * as v from 'valibot'
+import * as v from 'valibot'
+import { checkConnectionsShell, connectionsTable, readConnections } from './connections.ts'
 import { readController } from './controller.ts'
 import { readDataplane } from './dataplane.ts'
 import { readFaults, readSoakFaults } from './faults.ts'
@@ -38,6 +39,7 @@ export function parseScenario(
   const { value: shell, bad } = readTable(shellSchema, raw, [], problems)
   const sections = [sectionOf(raw, 'controller', problems), sectionOf(raw, 'dataplane', problems)] as const
   if (raw.name === undefined) problems.add({ path: ['name'], problem: 'is required' })
+  if (raw.connections !== undefined) return parseConnectionsScenario(shell, bad, raw, file, problems)
   if (isSoak(raw, problems)) return parseSoak(shell, bad, raw, file, problems)
   const hostFiles = bad.has('host') ? [] : shell.host.map(host => host.file)
   const dataplanes = readHostFiles(hostFiles, file, sections[1], ['host'], problems, readText)
@@ -103,6 +105,31 @@ function shellOf(
       keep: run.keep,
       deterministic: run.deterministic,
     },
+  }
+}
+
+/** A scenario with [connections]. It has no fleet: what describes one is that of none. */
+function parseConnectionsScenario(
+  shell: Shell,
+  bad: ReadonlySet<string>,
+  raw: TomlTable,
+  file: string,
+  problems: Problems,
+): Scenario {
+  checkConnectionsShell(raw, shell, problems)
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, 0, ['gate'], problems)
+  const connections = readConnections(shell.connections ?? v.parse(connectionsTable, {}), ['connections'], problems)
+  const controller = readController({}, ['controller'], problems, 'fabric')
+  const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
+  problems.throwIfAny()
+  return {
+    ...shellOf(raw, shell, file, 1, []),
+    controller,
+    dataplane: ownControllerFor(dataplane, controller),
+    connections,
+    faults: [],
+    gates,
+    warnings: [],
   }
 }
 

@@ -3,6 +3,7 @@
 import type { FlowSpec, LinkRate } from '../protocol/messages.ts'
 import type { SoakFault } from '../protocol/soaking.ts'
 import type { ChurnSpec } from './churn.ts'
+import type { ConnectionsConfig } from './connections.ts'
 
 /** A topology as configured; src/topology turns it into nodes and edges. */
 export interface TopologyConfig {
@@ -167,6 +168,8 @@ export interface Scenario {
   readonly controller: ControllerConfig
   readonly dataplane: DataplaneConfig
   readonly soak?: SoakConfig
+  /** In a fleet's place, too: connections that are opened, held and closed. */
+  readonly connections?: ConnectionsConfig
   readonly run: {
     readonly holdS: number
     readonly deadlineS: number

@@ -82,7 +82,7 @@ const sampled = new Set(['dataplane_rss_bytes', 'controller_rss_bytes', 'threads
 /** Names of the metrics that every run of a fleet has, known or not. */
 export const metricNames: readonly string[] = Object.keys(derivations)
 
-/** Those of them that a soak has, too. */
+/** Those of them that a soak and a run of connections have, too. */
 const soakHas: readonly string[] = [
   'memory_before_bytes',
   'database_rss_bytes',
@@ -109,8 +109,9 @@ export function computeMetrics(history: History): Metrics {
     for (const name of metricNames) metrics[name] = crashed(error)
     return metrics
   }
+  const hasNodes = !history.soak && facts.plan.scenario.connections === undefined
   for (const [name, derive] of Object.entries(derivations)) {
-    if (history.soak && !soakHas.includes(name)) continue
+    if (!hasNodes && !soakHas.includes(name)) continue
     try {
       metrics[name] = distrustDamage(history, name, agreeing(facts, name, derive(facts)))
     } catch (error) {

@@ -58,6 +58,9 @@ export interface LocalSiteOptions {
   readonly onDeed: (state: 'intent' | 'done', op: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
+/** Programs that get it: what they do needs no fabric. */
+const ENCLOSED: ReadonlySet<StartRequest['program']> = new Set(['soak', 'connections'])
+
 const UPLINK_MTU = 1500
 
 /**
@@ -138,9 +141,10 @@ export class LocalSite implements Site {
   async start(request: StartRequest): Promise<SiteProcess> {
     const { program, host, args } = request
     const { folder, originNs, planPath, runId } = this.#options
-    const isSoak = program === 'soak'
+    const isEnclosed = ENCLOSED.has(program)
     const root = this.#roots.get(host)
-    if (root === undefined && !isSoak) throw new Error(`${program}: host ${host} has no fabric root on ${this.name}`)
+    if (root === undefined && !isEnclosed)
+      throw new Error(`${program}: host ${host} has no fabric root on ${this.name}`)
     const name = this.#nameOf(request)
     const common = ['--plan', planPath, '--run-folder', folder, '--run-id', runId, '--origin-ns', String(originNs)]
     const console = this.#options.console(name.replace(':', '-'))
@@ -149,7 +153,7 @@ export class LocalSite implements Site {
         name,
         nodeFlags: NODE_FLAGS,
         args: [program, ...common, ...args],
-        ...(isSoak || root === undefined ? { enclosure: SOAK_ENCLOSURE } : { fabricFd: root.fd }),
+        ...(isEnclosed || root === undefined ? { enclosure: SOAK_ENCLOSURE } : { fabricFd: root.fd }),
         console,
         env: { NSLAB_RUN: runId },
       })
@@ -176,9 +180,9 @@ export class LocalSite implements Site {
       intervalMs: intervalS * 1000,
       processes: () => [
         ...alsoSampled,
-        // A soak's are numbered in a PID namespace of its own: it samples them itself.
+        // Theirs are numbered in a PID namespace of their own: they sample them themselves.
         ...this.#running
-          .filter(({ program }) => program !== 'soak')
+          .filter(({ program }) => !ENCLOSED.has(program))
           .map(running => ({ name: this.#nameOf(running), pid: running.process.pid })),
       ],
       onSample,

@@ -19,7 +19,7 @@ export interface HostPlan {
   readonly name: string
   /** The name of its VM, where hosts are VMs: "vm1", …, "controller". */
   readonly vm: string
-  readonly programs: readonly ('controller' | 'dataplane' | 'soak')[]
+  readonly programs: readonly ('controller' | 'dataplane' | 'soak' | 'connections')[]
   /** Index into `fleets`; null where there is no dataplane. */
   readonly fleet: number | null
   /** Null where there is one host only. */

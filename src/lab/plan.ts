@@ -11,6 +11,7 @@ import { makeTopology, neighboursOf } from '../topology/make.ts'
 import { firstUnreachable } from '../topology/routes.ts'
 import type { Topology } from '../topology/types.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { planConnections } from './connections/plan.ts'
 import { planSoak } from './plan-soak.ts'
 import type { FleetPlan, HostPlan, Plan } from './plan-types.ts'
 
@@ -32,6 +33,7 @@ const NODE_MEMORY_BYTES = 600_000
 /** Makes the plan. Throws CONFIG_INVALID for what only shows once topology and addresses are worked out. */
 export function makePlan(scenario: Scenario): Plan {
   if (scenario.soak !== undefined) return planSoak(scenario, scenario.soak)
+  if (scenario.connections !== undefined) return planConnections(scenario, scenario.connections)
   const topology = makeTopology(scenario.controller.topology)
   checkRouting(scenario, topology)
   const alone = planFleets(scenario, topology)

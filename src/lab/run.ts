@@ -12,6 +12,7 @@ import { LAB_SOCKET } from '../protocol/lab.ts'
 import { installQemu } from '../vm/install.ts'
 import { Attempts } from './attempts.ts'
 import type { CensusDifference, KeptObjects } from './census-diff.ts'
+import { connectionsCourse } from './connections/course.ts'
 import { RunContext } from './context.ts'
 import type { Course } from './course.ts'
 import { readEnvironment } from './environment.ts'
@@ -141,9 +142,11 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   return { folder: folder.path, diskError: folder.failure, bug, kept: holdings.kept }
 }
 
-/** What the scenario asks for: a fleet, or a soak. */
+/** What the scenario asks for: a fleet, a soak, or a load of connections. */
 function courseOf(context: RunContext, ground: Ground): Course {
-  if (context.plan.scenario.soak !== undefined) return soakCourse(context, ground)
+  const { connections, soak } = context.plan.scenario
+  if (soak !== undefined) return soakCourse(context, ground)
+  if (connections !== undefined) return connectionsCourse(context, ground)
   const admit = async (site: Site): Promise<void> => {
     await takeBaselines(context, [site])
     await sample(context, ground, site)

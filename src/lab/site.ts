@@ -16,7 +16,8 @@ export interface Site {
   /** Lets go of a root: the kernel removes what is in it. Does nothing where there is none. */
   closeRoot(host: string): Promise<void>
   /**
-   * Starts a program: a controller or dataplane in the fabric root of its host, a soak in namespaces of its own. It
+   * Starts a program: a controller or dataplane in the fabric root of its host, a soak or a load of connections in
+   * namespaces of its own. It
    * ends with this process, by whatever cause.
    */
   start(request: StartRequest): Promise<SiteProcess>
@@ -66,7 +67,7 @@ export interface RootFacts {
 }
 
 export interface StartRequest {
-  readonly program: 'controller' | 'dataplane' | 'soak'
+  readonly program: 'controller' | 'dataplane' | 'soak' | 'connections'
   /** Whose fabric root it gets, where it gets one. */
   readonly host: string
   /** Of its own: without plan, run folder, run id and origin, which the site adds. */

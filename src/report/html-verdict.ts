@@ -6,7 +6,7 @@ import type { RunEvent } from '../protocol/events.ts'
 import { formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
 import { type Markup, markup } from './markup.ts'
 import { proofLine } from './proof-line.ts'
-import { subject, topologyTitle } from './summary.ts'
+import { isOfConnections, subject, topologyTitle } from './summary.ts'
 
 /** Events shown of a run that did not come to its end. */
 const LAST_EVENTS = 12
@@ -22,10 +22,10 @@ export function headline(report: Report, history: History): Markup {
   ]
   return markup`<header>
 <span class="badge ${report.verdict}">${formatVerdict(report.verdict)}</span>
-<h1>${report.scenario} · ${history.soak ? '' : `${topologyTitle(topology.name)} of `}${subject(history)}</h1>
+<h1>${report.scenario} · ${history.soak || isOfConnections(history) ? '' : `${topologyTitle(topology.name)} of `}${subject(history)}</h1>
 ${scenario.summary ? markup`<p>${scenario.summary}</p>` : null}
 <p class="quiet small">${facts.join(' · ')}</p>
-${tiles(report, history.soak ? soakTiles : tileMetrics)}
+${tiles(report, history.soak ? soakTiles : isOfConnections(history) ? connectionTiles : tileMetrics)}
 ${proofParagraph(report, history)}
 </header>`
 }
@@ -48,6 +48,15 @@ const soakTiles: readonly Tile[] = [
   { name: 'discovery_p99_s', title: 'Found after, p99' },
   { name: 'rows_lost_count', title: 'Rows lost' },
   { name: 'observer_rss_max_bytes', title: 'Memory of the observer' },
+]
+
+const connectionTiles: readonly Tile[] = [
+  { name: 'connections_count', title: 'Connections held' },
+  { name: 'connections_per_s', title: 'Opened' },
+  { name: 'connection_bytes', title: 'Memory of each' },
+  { name: 'kernel_connection_bytes', title: "Of it the kernel's objects" },
+  { name: 'connections_lost_count', title: 'Lost' },
+  { name: 'time_wait_count', title: 'In TIME_WAIT once closed' },
 ]
 
 const tileMetrics: readonly Tile[] = [

@@ -28,9 +28,30 @@ function soakRow({ metrics }: Report): Column[] {
   ]
 }
 
+/** A row of connections: how many there were, how fast they came, what each costs. */
+function connectionsRow({ metrics }: Report): Column[] {
+  const shown = (title: string, name: string): Column => {
+    const value = metrics[name]
+    return { title, value: value === undefined ? '–' : formatMetric(name, value) }
+  }
+  return [
+    shown('Connections', 'connections_count'),
+    shown('Asked', 'connections_asked_count'),
+    shown('Opened', 'connections_per_s'),
+    shown('Memory Each', 'connection_bytes'),
+    shown("Kernel's", 'kernel_connection_bytes'),
+    shown('TIME_WAIT', 'time_wait_count'),
+    shown('Processes', 'connection_processes_count'),
+  ]
+}
+
+/** Whether the run was one of connections, and neither a fleet's nor a soak. */
+export const isOfConnections = (history: History): boolean => (history.plan as Plan).scenario.connections !== undefined
+
 /** Wiring Time is all_wired_s: theirs stops earlier, before the links are confirmed (nextmini_wiring_s). */
 export function summaryRow(report: Report, history: History): Column[] {
   if (history.soak) return soakRow(report)
+  if (isOfConnections(history)) return connectionsRow(report)
   const { metrics } = report
   const shown = (name: string, format: (value: number) => string): string => {
     const value = metrics[name]
@@ -61,6 +82,12 @@ export function plannedNodes(history: History): number {
 /** What the run was of: "100 nodes", "200 namespaces". */
 export function subject(history: History): string {
   const { scenario } = history.plan as Plan
+  const { connections } = scenario
+  if (connections !== undefined) {
+    const many =
+      connections.count === 'max' ? 'as many connections as fit' : `${formatCount(connections.count)} connections`
+    return `${many} over ${formatCount(connections.namespaces)} namespaces`
+  }
   const namespaces = scenario.soak?.churn.namespaces
   return namespaces === undefined
     ? `${formatCount(plannedNodes(history))} nodes`

@@ -23,7 +23,7 @@ export interface ConnectionLimits {
  */
 export const CONNECTION_BYTES = 10_000
 /** A namespace without links takes 0.2 MB; with a veth pair half as much again. */
-const NAMESPACE_BYTES = 330_000
+export const NAMESPACE_BYTES = 330_000
 /** A worker is a process of 1 MB, its page tables and descriptor table (20,000 of 8 bytes and more) included. */
 const WORKER_BYTES = 2_000_000
 /** Left for everything else on the host: what is not there is taken from whoever runs beside. */

@@ -1,13 +1,16 @@
 // What this kernel allows of connections, read before anything is made.
 
+import { execFile } from 'node:child_process'
 import { cpus } from 'node:os'
-import { run } from '../../base/exec.ts'
 import { cgroupHeadroom } from '../cgroup.ts'
 import { readTasksAvailable } from '../machine.ts'
 import { parseMeminfo, readOrNull } from '../proc.ts'
 import { isMachineRoot } from '../state-folder.ts'
 import type { ConnectionLimits } from './fit.ts'
 import { loaderPath, refusedBy } from './loader.ts'
+
+/** It takes a millisecond; an emulated guest under load, a second. */
+const PROBE_MS = 30_000
 
 /** The figure of a file under /proc; Infinity where it has none. */
 function figure(path: string): number {
@@ -22,11 +25,21 @@ function machineFilesLeft(): number {
   return open === undefined || most === undefined ? Number.POSITIVE_INFINITY : Math.max(0, most - open)
 }
 
+/**
+ * What the loader's --probe says. Not by base/exec.ts: within a guest it has neither exit status nor signal to tell.
+ */
+function probed(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(loaderPath, ['--probe'], { timeout: PROBE_MS }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout)
+      else reject(refusedBy(stdout, error.signal ?? `exit ${error.code}`, stderr || error.message))
+    })
+  })
+}
+
 /** Asks the loader how far a process may raise its limit on open files: Node has no call for it. */
 export async function readConnectionLimits(): Promise<ConnectionLimits> {
-  const probe = await run(loaderPath, ['--probe'], { timeoutMs: 10_000 })
-  if (probe.code !== 0) throw refusedBy(probe.stdout, probe.signal ?? `exit ${probe.code}`, probe.stderr)
-  const { open_files_max } = JSON.parse(probe.stdout) as { open_files_max: number }
+  const { open_files_max } = JSON.parse(await probed()) as { open_files_max: number }
   const memory = parseMeminfo(readOrNull('/proc/meminfo') ?? '').MemAvailable ?? 0
   return {
     open_files_max,

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { NslabError } from '../../base/errors.ts'
 import type { ConnectionsConfig } from '../../config/connections.ts'
+import type { LoadStage } from '../../protocol/loading.ts'
 import { notFit } from '../limits.ts'
 import { parseMeminfo, readOrNull } from '../proc.ts'
 import { type ConnectionLimits, type ConnectionsLayout, EPHEMERAL_PORTS, fitConnections } from './fit.ts'
@@ -21,6 +22,8 @@ export interface MemoryReading {
 export interface ConnectionFigures {
   readonly connections_asked_count: number
   readonly connections_count: number
+  readonly connections_missing_count: number
+  readonly connections_unproven_count: number
   readonly connections_per_s: number | null
   readonly connections_proven_count: number
   readonly connections_lost_count: number
@@ -28,6 +31,7 @@ export interface ConnectionFigures {
   readonly connection_bytes: number | null
   readonly kernel_connection_bytes: number | null
   readonly time_wait_count: number
+  readonly time_wait_missing_ratio: number | null
   readonly connection_processes_count: number
 }
 
@@ -51,14 +55,11 @@ export interface ConnectionsResult {
   readonly notes: readonly string[]
 }
 
-/** The stages of a load, in order, as whoever shows it names them. */
-export type Stage = 'prepare' | 'open' | 'hold' | 'prove' | 'close' | 'end'
-
 export interface LoadOptions {
   readonly config: ConnectionsConfig
   readonly limits: ConnectionLimits
   readonly holdS: number
-  readonly onStage?: (stage: Stage) => void
+  readonly onStage?: (stage: LoadStage) => void
   readonly onPulse?: (pulse: Pulse) => void
   /** Aborted: the load is given up, at once. */
   readonly signal: AbortSignal
@@ -164,6 +165,8 @@ export function figuresOf(
   return {
     connections_asked_count: layout.count,
     connections_count: atEnd.count,
+    connections_missing_count: Math.max(0, layout.count - atEnd.count),
+    connections_unproven_count: Math.max(0, layout.count - proven),
     connections_per_s: open.took_s > 0 ? atOpen.count / open.took_s : null,
     connections_proven_count: proven,
     connections_lost_count: counts.closed.lost,
@@ -171,6 +174,7 @@ export function figuresOf(
     connection_bytes: each('used_bytes'),
     kernel_connection_bytes: each('slab_bytes'),
     time_wait_count: counts.closed.time_wait_sockets,
+    time_wait_missing_ratio: atEnd.count === 0 ? null : Math.max(0, 1 - counts.closed.time_wait_sockets / atEnd.count),
     connection_processes_count: layout.workers + 1,
   }
 }

@@ -455,6 +455,10 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 21a0a68ec63319d39c4e42c0ccd24f7aa368c78556cacff28445cc51e0f84764
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
+7e43ad24a0a36e345f39395055ae008ad913b0dc8d8d1f843601951fdad80c48
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
 f526af513f4323a3c8908ed79be56a41f7a10d16d26945ac95c0de066e1ea4d1
 `
