@@ -26,6 +26,8 @@ namespace {
 struct Place {
   std::optional<Netns> base;
   Identity here;
+  /** The kernel lets the thread enter its base. */
+  bool may_come_back = false;
 };
 thread_local Place place;
 
@@ -64,6 +66,20 @@ Status remember_base() {
   if (!base) return base.take_status();
   place.here = base->identity();
   place.base = std::move(*base);
+  return {};
+}
+
+/**
+ * Makes sure that the thread can come back, before it goes: in a user namespace of its own, a process has rights over
+ * what was made there, and none over the namespace that it is in.
+ */
+Status find_way_back() {
+  if (Status known = remember_base(); !known) return known;
+  if (place.may_come_back) return {};
+  if (sys::call([] { return ::setns(place.base->fd(), CLONE_NEWNET); }) != 0)
+    return Status::from_errno("setns", "calling thread");
+  place.here = place.base->identity();
+  place.may_come_back = true;
   return {};
 }
 
@@ -114,8 +130,8 @@ Result<Identity> open_inside(int fd, UniqueFd& socket, const std::function<Resul
     return Status::failed(type < 0 && errno == EBADF ? EBADF : EINVAL, "adopt", "process",
                           "descriptor " + std::to_string(fd) + " is not a network namespace");
   const Visit visit;
-  if (Status known = remember_base(); !known) return known;
-  // Refused, the thread is where it was: an unprivileged process could not even come back to there.
+  if (Status known = find_way_back(); !known) return known;
+  // Refused, the thread is where it was.
   if (sys::call([&] { return ::setns(fd, CLONE_NEWNET); }) != 0) return Status::from_errno("setns", "calling thread");
   place.here = Identity{};
   auto made = make();

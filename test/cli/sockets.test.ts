@@ -5,7 +5,7 @@ import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { native } from '../../src/native.ts'
-import { asNobody, type Ended, ended, isRoot } from '../fixtures/launch.ts'
+import { asNobody, type Ended, ended, isRoot, launcher } from '../fixtures/launch.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -85,3 +85,15 @@ t.test(
     t.match(err, /needs CAP_SYS_ADMIN: Operation not permitted\n.*as root/)
   },
 )
+
+t.test('with rights over the namespaces of others and none over its own, it says so', async t => {
+  // Some namespace is owned by that user namespace; the command itself is in one that is not.
+  const program = [process.execPath, '--import', 'tsx', main, 'sockets']
+  const script =
+    'unshare --net sleep 60 & while [ "$(readlink /proc/$!/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done; "$@"; code=$?; kill $!; exit $code'
+  const { code, out, err } = await ended(
+    spawn(launcher, ['--user', '--', 'sh', '-c', script, 'sh', ...program], { stdio: ['ignore', 'pipe', 'pipe'] }),
+  )
+  t.same([code, out], [3, ''])
+  t.match(err, /needs CAP_SYS_ADMIN/)
+})
