@@ -27,7 +27,7 @@ class Folders {
  * One list of mounts a mount namespace, read again when the kernel says that it has changed (poll). Its descriptor
  * holds the mount namespace, so it is given up in the tick that sees no process there any more.
  *
- * Measured on Linux 6.18: 2 µs a line.
+ * Measured on Linux 6.18: 2.5 µs a line that is a namespace.
  */
 class Mounts {
  public:

@@ -18,7 +18,11 @@
 
 namespace nslab::discover {
 
-/** What can't be seen, counted at a reconcile. */
+/**
+ * What can't be seen, counted at a reconcile. Some holders show nowhere, and so can't be counted but by `unseen`:
+ * descriptors on their way through a Unix socket or kept by io_uring, mounts of a mount namespace that no process is
+ * in. A namespace that passes into such hands is told gone, and found again when it comes out.
+ */
 struct Blind {
   size_t unreadable_processes = 0;
   /** Namespaces whose number was seen, and that can't be opened or entered; the first one's errno. */

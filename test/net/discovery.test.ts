@@ -151,7 +151,7 @@ function tests(): void {
     const made = await holder.make('one', 'descriptor')
     await watched.found(made.cookie)
     const path = join(folder(t), 'kept')
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 200; i++) {
       await holder.move('one', 'named', path)
       await holder.move('one', 'process')
       await holder.move('one', 'socket')
