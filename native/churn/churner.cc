@@ -20,7 +20,7 @@ constexpr int64_t kPatienceNs = 50'000'000;
 
 Result<std::unique_ptr<Churner>> Churner::open(Options options, std::function<void()> ring) {
   std::unique_ptr<Churner> churner(new Churner(std::move(options), std::move(ring)));
-  auto witness = Witness::open(churner->outbox_);
+  auto witness = Witness::open(churner->outbox_, churner->options_.witness_bytes);
   if (!witness) return witness.take_status();
   churner->witness_ = std::move(*witness);
   for (uint32_t i = 0; i < churner->options_.threads; ++i) {
@@ -65,6 +65,7 @@ Churner::Figures Churner::figures() {
     figures.counts.late_max_ns = std::max(figures.counts.late_max_ns, counts.late_max_ns);
   }
   figures.dropping = witness_->dropping_count();
+  figures.askings = witness_->askings();
   return figures;
 }
 

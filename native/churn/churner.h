@@ -27,6 +27,8 @@ class Churner {
   struct Figures {
     Counts counts;
     uint64_t dropping = 0;
+    /** See Witness. */
+    uint64_t askings = 0;
   };
   [[nodiscard]] Figures figures();
 

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,31 +23,35 @@ constexpr size_t kGoneInodesMax = 4096;
 
 }  // namespace
 
-Result<std::unique_ptr<Witness>> Witness::open(Outbox& outbox) {
+Result<std::unique_ptr<Witness>> Witness::open(Outbox& outbox, int room_bytes) {
   const netns::Visit visit;
   UniqueFd netlink;
   auto netns = netns::Netns::create_and_stay(netlink);
   if (!netns) return netns.take_status();
-  auto lister = rtnl::Socket::adopt(std::move(netlink), kWhere);
-  if (!lister) return lister.take_status();
+  auto asker = rtnl::Socket::adopt(std::move(netlink), kWhere);
+  if (!asker) return asker.take_status();
   auto monitor = rtnl::Monitor::open(kWhere);
   if (!monitor) return monitor.take_status();
+  if (room_bytes > 0 && sys::call([&] {
+                          return ::setsockopt(monitor->fd(), SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof room_bytes);
+                        }) != 0)
+    return Status::from_errno("setsockopt SO_RCVBUF", kWhere);
   UniqueFd wake(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
   if (!wake) return Status::from_errno("eventfd", kWhere);
   std::unique_ptr<Witness> witness(
-      new Witness(outbox, std::move(*netns), std::move(*monitor), std::move(*lister), std::move(wake)));
+      new Witness(outbox, std::move(*netns), std::move(*monitor), std::move(*asker), std::move(wake)));
   auto thread = Thread::start("nslab-witness", kWhere, [self = witness.get()] { self->run(); });
   if (!thread) return thread.take_status();
   witness->thread_ = std::move(*thread);
   return witness;
 }
 
-Witness::Witness(Outbox& outbox, netns::Netns netns, rtnl::Monitor monitor, rtnl::Socket lister, UniqueFd wake)
+Witness::Witness(Outbox& outbox, netns::Netns netns, rtnl::Monitor monitor, rtnl::Socket asker, UniqueFd wake)
     : outbox_(outbox),
       netns_(std::move(netns)),
       wake_(std::move(wake)),
       monitor_(std::move(monitor)),
-      lister_(std::move(lister)) {}
+      asker_(std::move(asker)) {}
 
 Witness::~Witness() {
   {
@@ -141,29 +146,26 @@ void Witness::gone(uint64_t id, int64_t at_ns, int64_t since_ns) {
   if (entry.record) tell(id, entry);
 }
 
-/** Notifications were lost: those that have no id any more are gone. */
-void Witness::list_again(int64_t since_ns) {
-  std::unordered_set<uint64_t> missing;
+/**
+ * Notifications were lost: each that is being dropped is asked for by its id. A listing of all would not do: while ids
+ * are taken back it passes over others, and does not say so (rtnl_net_dumpid counts positions).
+ */
+void Witness::ask_again(int64_t since_ns) {
+  ++askings_;
+  std::vector<uint64_t> dropped;
   {
-    // Before the listing: one that gets its id meanwhile need not be in it.
     const std::lock_guard lock(mutex_);
     for (const auto& [id, entry] : entries_)
-      if (entry.gone_ns == 0) missing.insert(id);
+      if (entry.asked_ns != 0 && entry.gone_ns == 0) dropped.push_back(id);
   }
-  std::unordered_set<uint64_t> listed;
-  rtnl::Batch request;
-  rtnl::list_netns_ids(request);
-  const Status done = lister_.dump(
-      request,
-      [&](const rtnl::Message& message) {
-        if (const auto id = rtnl::read_netns_id(message)) listed.insert(static_cast<uint64_t>(*id));
-      },
-      [&] { listed.clear(); });
-  // Then they are told by the next listing, or not at all, and so as not gone.
-  if (!done) return;
-  const std::lock_guard lock(mutex_);
-  for (const uint64_t id : missing)
-    if (!listed.contains(id)) gone(id, now_ns(), since_ns);
+  for (const uint64_t id : dropped) {
+    rtnl::Batch request;
+    rtnl::ask_netns_id(request, static_cast<int32_t>(id));
+    const Status known = asker_.execute(request);
+    if (known.ok() || known.error().number != ENOENT) continue;
+    const std::lock_guard lock(mutex_);
+    gone(id, now_ns(), since_ns);
+  }
 }
 
 void Witness::look() {
@@ -179,7 +181,7 @@ void Witness::look() {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, at_ns] : removed) gone(id, at_ns, since_ns);
   }
-  if (lost && *lost) list_again(since_ns);
+  if (lost && *lost) ask_again(since_ns);
 }
 
 void Witness::run() {

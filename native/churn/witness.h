@@ -2,6 +2,7 @@
 // takes it back (RTM_DELNSID), which it does first of all when it takes a namespace apart: none can find it any more.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -27,8 +28,8 @@ namespace nslab::churn {
  */
 class Witness {
  public:
-  /** Makes the namespace, from a native thread, and starts the thread that listens. */
-  static Result<std::unique_ptr<Witness>> open(Outbox& outbox);
+  /** Makes the namespace, from a native thread, and starts the thread that listens. `room_bytes`: see Options. */
+  static Result<std::unique_ptr<Witness>> open(Outbox& outbox, int room_bytes);
   ~Witness();
   Witness(const Witness&) = delete;
   Witness& operator=(const Witness&) = delete;
@@ -50,6 +51,8 @@ class Witness {
 
   /** Dropped and not gone. */
   [[nodiscard]] size_t dropping_count();
+  /** How often notifications were lost, and the ids asked for in their place. */
+  [[nodiscard]] uint64_t askings() const { return askings_.load(); }
   /** Waits until nothing dropped is left, or for `wait_ns`. */
   bool await_none(int64_t wait_ns);
   /** Tells those dropped that are not gone as they are. Returns the numbers of all that are left. */
@@ -66,13 +69,13 @@ class Witness {
     std::optional<Dropped> record;
   };
 
-  Witness(Outbox& outbox, netns::Netns netns, rtnl::Monitor monitor, rtnl::Socket lister, UniqueFd wake);
+  Witness(Outbox& outbox, netns::Netns netns, rtnl::Monitor monitor, rtnl::Socket asker, UniqueFd wake);
   void run();
   void look();
   /** Under the lock. */
   void gone(uint64_t id, int64_t at_ns, int64_t since_ns);
   void tell(uint64_t id, Entry& entry);
-  void list_again(int64_t since_ns);
+  void ask_again(int64_t since_ns);
   void ring();
 
   Outbox& outbox_;
@@ -80,8 +83,9 @@ class Witness {
   const UniqueFd wake_;
   // Of the thread:
   rtnl::Monitor monitor_;
-  rtnl::Socket lister_;
+  rtnl::Socket asker_;
   int64_t looked_ns_ = 0;
+  std::atomic<uint64_t> askings_{0};
 
   std::mutex mutex_;
   std::condition_variable changed_;

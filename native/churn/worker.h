@@ -27,6 +27,8 @@ struct Options {
   uint32_t threads = 1;
   /** For tests: what the threads' kernel calls go through. Outlives the churner. */
   sys::CallMeter* meter = nullptr;
+  /** For tests: room for so many bytes of what the witness is told; 0: for as much as comes. */
+  int witness_bytes = 0;
 };
 
 struct Counts {

@@ -17,6 +17,12 @@ void list_netns_ids(Batch& batch) {
   request->put_struct(rtgenmsg{});
 }
 
+void ask_netns_id(Batch& batch, int32_t id) {
+  Batch::Request request(batch, RTM_GETNSID, 0);
+  request->put_struct(rtgenmsg{});
+  request->put<int32_t>(NETNSA_NSID, id);
+}
+
 static std::optional<int32_t> id_of(const Message& message, uint16_t type) {
   if (message.header.nlmsg_type != type) return std::nullopt;
   const auto id = find_attribute(message.attributes<rtgenmsg>(), NETNSA_NSID);
