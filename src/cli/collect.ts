@@ -113,17 +113,16 @@ function bufferOf(text: string): number {
 
 /** Throws FILE_UNREADABLE for what can't be read as a folder; one that is not there yet may come. */
 function watchable(path: string, log: Log): string {
-  const refuse = (reason: string): NslabError => new NslabError('FILE_UNREADABLE', { path, reason })
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) log.warning(`--directory ${path}: it is not there; it is looked at when it comes`)
-  else if (!stat.isDirectory()) throw refuse('it is not a folder')
-  else {
-    try {
-      accessSync(path, constants.R_OK | constants.X_OK)
-    } catch (error) {
-      throw refuse((error as NodeJS.ErrnoException).code ?? String(error))
-    }
+  let reason: string | undefined
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) log.warning(`--directory ${path}: it is not there; it is looked at when it comes`)
+    else if (!stat.isDirectory()) reason = 'it is not a folder'
+    else accessSync(path, constants.R_OK | constants.X_OK)
+  } catch (error) {
+    reason = (error as NodeJS.ErrnoException).code ?? String(error)
   }
+  if (reason !== undefined) throw new NslabError('FILE_UNREADABLE', { path, reason })
   return resolve(path)
 }
 

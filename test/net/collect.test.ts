@@ -5,10 +5,11 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { askCollector } from '../../src/dataplane/collector/control.ts'
+import { askCollector, type ControlAnswer } from '../../src/dataplane/collector/control.ts'
 import type { CollectedSocket } from '../../src/protocol/collected.ts'
 import { Collecting, type Populated, populate } from '../fixtures/collecting.ts'
 import { isApart, startHolder, untilRemoved } from '../fixtures/netns-holder.ts'
+import { cliPath } from '../fixtures/nslab-process.ts'
 
 /** No beat after the first in the time of a test. */
 const NEVER = ['--interval', '1h']
@@ -30,6 +31,11 @@ const expected = ({ port }: Populated, connections: number): Record<string, numb
   [`ESTABLISHED 4 to ${port}`]: connections,
   [`ESTABLISHED 4 from ${port}`]: connections,
 })
+
+function polledOf(answer: ControlAnswer): Extract<ControlAnswer, { is: 'polled' }>['poll'] {
+  if (answer.is !== 'polled') throw new Error(answer.is)
+  return answer.poll
+}
 
 /** Polls that say another number of rows than came. */
 function missing(collecting: Collecting): unknown[] {
@@ -102,9 +108,9 @@ function tests(): void {
     await askCollector(control, { do: 'set', states: ['ESTABLISHED'], ports: [2000] })
     t.match(await askCollector(control, { do: 'poll' }), { poll: { sockets_count: 6 } })
     await askCollector(control, { do: 'set', states: [], ports: [] })
-    const all = await askCollector(control, { do: 'poll' })
-    t.match(all, { poll: { sockets_count: 14 } })
-    const number = all.is === 'polled' ? all.poll.poll : 0
+    const all = polledOf(await askCollector(control, { do: 'poll' }))
+    t.match(all, { sockets_count: 14 })
+    const number = all.poll
     await collecting.line('poll', ({ poll }) => poll === number)
     const rows = collecting.all('socket').filter(row => row.poll === number && row.netns === netns.cookie)
     t.same(shapeOf(rows), expected(netns, 3))
@@ -114,10 +120,8 @@ function tests(): void {
     const control = controlled(t)
     const collecting = new Collecting(t, [...NEVER, '--control', control])
     await collecting.says(/collecting/)
-    const nslab = (...args: string[]) => {
-      const { collector } = { collector: [...collecting.child.spawnargs.slice(1, 3)] }
-      return spawnSync(process.execPath, [...collector, ...args, '--control', control], { encoding: 'utf8' })
-    }
+    const nslab = (...args: string[]) =>
+      spawnSync(process.execPath, [cliPath, 'collect', ...args, '--control', control], { encoding: 'utf8' })
     const polled = nslab('poll')
     t.equal(polled.status, 0, polled.stderr)
     t.match(JSON.parse(polled.stdout), { is: 'poll', namespaces_count: 1, first_of: null })
@@ -174,13 +178,19 @@ function tests(): void {
 
   t.test('told to drop, it polls on while nobody reads, and counts what is missing', async t => {
     await populate(t, 2000, 200)
-    const args = ['--interval', '10ms', '--buffer', '64KiB', '--when-full', 'drop']
+    const control = controlled(t)
+    const args = ['--interval', '10ms', '--buffer', '1MiB', '--when-full', 'drop', '--control', control]
     const collecting = new Collecting(t, args, { reads: false })
     await collecting.says(/collecting/)
-    await new Promise(resolve => setTimeout(resolve, 500))
+    const dropped = async (): Promise<number> => {
+      const answer = await askCollector(control, { do: 'status' })
+      return answer.is === 'status' ? answer.status.rows.dropped : 0
+    }
+    while ((await dropped()) === 0) await new Promise(resolve => setTimeout(resolve, 50))
+    const { poll: blocked } = await askCollector(control, { do: 'poll' }).then(polledOf)
     collecting.read()
     await collecting.line('poll', ({ dropped_count }) => dropped_count > 0)
-    await collecting.line('poll', ({ dropped_count, poll }) => poll > 20 && dropped_count === 0)
+    await collecting.line('poll', ({ dropped_count, poll }) => poll > blocked && dropped_count === 0)
     collecting.child.kill('SIGTERM')
     await collecting.ended
     t.same(missing(collecting), [])

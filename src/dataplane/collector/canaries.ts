@@ -20,7 +20,7 @@ const canaries: Readonly<
   /** Descriptors a second. */
   'leak-descriptor': { value: 1, make: perSecond => every(1000 / perSecond, () => void openSync('/dev/null', 'r')) },
   /** Seconds between two. */
-  'leak-thread': { value: 5, make: seconds => every(seconds * 1000, () => void new Worker(IDLE, { eval: true })) },
+  'leak-thread': { value: 5, make: seconds => every(seconds * 1000, () => new Worker(IDLE, { eval: true }).unref()) },
   /** Bytes an hour. */
   'leak-memory': { value: 2e6, make: leakMemory },
   /** Seconds after which no poll ends any more. */
@@ -73,8 +73,15 @@ function every(ms: number, action: () => void): Partial<CanaryHooks> {
 
 function leakMemory(bytesPerHour: number): Partial<CanaryHooks> {
   const kept: Buffer[] = []
-  // Written to, so that it is resident.
-  return every(1000, () => kept.push(Buffer.alloc(Math.ceil(bytesPerHour / 3600), kept.length)))
+  let owed = 0
+  return every(1000, () => {
+    owed += bytesPerHour / 3600
+    // Pages: a buffer's own record would count for more than a few bytes do.
+    if (owed < 4096) return
+    // Written to, so that it is resident.
+    kept.push(Buffer.alloc(owed, 1))
+    owed = 0
+  })
 }
 
 function stalled(polling: Polling, seconds: number): Polling {

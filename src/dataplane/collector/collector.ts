@@ -36,6 +36,9 @@ interface Running {
   dropped: number
 }
 
+/** How long polls that are under way may take at the end. */
+const STOP_DEADLINE_MS = 5_000
+
 export class Collector implements Controlled {
   readonly figures: Figures
   readonly #options: CollectorOptions
@@ -81,8 +84,13 @@ export class Collector implements Controlled {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#stop()
-    await Promise.all([this.#schedule.stop(), this.#discovery?.close()])
-    await Promise.all(this.#others)
+    const ended = Promise.all([this.#schedule.stop(), this.#discovery?.close(), ...this.#others])
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise(resolve => {
+      timer = setTimeout(resolve, STOP_DEADLINE_MS)
+    })
+    await Promise.race([ended, late])
+    clearTimeout(timer)
     await this.#poller.close()
     this.#options.sink.line({ is: 'stop', ...this.#now(), polls_count: this.figures.pollsCount })
   }
@@ -117,8 +125,13 @@ export class Collector implements Controlled {
 
   async #onBeat({ lateS }: Beat): Promise<void> {
     this.figures.began(lateS)
-    await this.#pollAll()
+    await this.#pollAll().catch(error => this.#onPollFailed(error))
     this.figures.skipped(this.#schedule.skippedCount)
+  }
+
+  /** A poll that stop() did not wait for any longer is rejected by the poller; nothing else is. */
+  #onPollFailed(error: unknown): void {
+    if (!this.#isStopped) throw error
   }
 
   #onFound(found: FoundNetns): void {
@@ -128,7 +141,7 @@ export class Collector implements Controlled {
     this.#netns.set(cookie, netns)
     this.figures.found()
     this.#options.sink.line({ is: 'netns', ...this.#now(), netns: cookie, inode, name, found_by: foundBy })
-    void this.#beside(this.#pollFirst(netns))
+    void this.#beside(this.#pollFirst(netns).catch(error => this.#onPollFailed(error)))
   }
 
   #onGone(cookie: string): void {

@@ -34,7 +34,7 @@ export interface SinkOptions extends Omit<OutboxOptions, 'loadBytes' | 'lingerMs
 }
 
 /** How long a database may be away at the start. */
-const CONNECT_DEADLINE_MS = 10_000
+const CONNECT_DEADLINE_MS = 3_000
 
 /** Opens a sink and begins it. Throws DISK_REFUSED, DATABASE_REFUSED, USAGE. */
 export async function openSink(options: SinkOptions): Promise<Sink> {

@@ -1,0 +1,127 @@
+// Faults put in on purpose do what they say, between the collector and its parts.
+
+import t from 'tap'
+import { startCanaries } from '../../../src/dataplane/collector/canaries.ts'
+import type { DiscoveryHandlers, FoundNetns, Polling } from '../../../src/dataplane/collector/parts.ts'
+import type { RowBatch, Sink } from '../../../src/dataplane/collector/types.ts'
+import { batchOf } from '../../fixtures/socket-rows.ts'
+
+/** What reached a sink behind these canaries: [namespace, cookies] a batch. */
+function through(canaries: readonly string[], batches: readonly RowBatch[], takes = 1000) {
+  const seen: [string, string[]][] = []
+  const sink: Sink = {
+    counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
+    linesDropped: 0,
+    pendingBytes: 0,
+    rows: ({ netns, rows }) => {
+      if (rows.length > 0) seen.push([netns, rows.map(({ cookie }) => cookie)])
+      return Math.min(takes, rows.length)
+    },
+    line: () => {},
+    room: () => null,
+    close: async () => {},
+  }
+  const spoiled = startCanaries(canaries).sink(sink)
+  return { seen, took: batches.map(batch => spoiled.rows(batch)) }
+}
+
+t.test('none changes nothing', async t => {
+  t.same(through([], [batchOf(3)]), { seen: [['4097', ['1', '2', '3']]], took: [3] })
+})
+
+t.test('lost rows were taken, as far as the collector hears', async t => {
+  const { seen, took } = through(['lose-rows=3'], [batchOf(4), batchOf(4, 5)])
+  t.same(
+    seen.flatMap(([, cookies]) => cookies),
+    ['1', '2', '4', '5', '7', '8'],
+  )
+  t.same(took, [4, 4])
+})
+
+t.test('doubled rows come twice', async t => {
+  const { seen, took } = through(['double-rows=3'], [batchOf(4)])
+  t.same(seen, [
+    ['4097', ['1', '2', '3', '4']],
+    ['4097', ['3']],
+  ])
+  t.same(took, [4])
+})
+
+t.test('misattributed rows are of the namespace before', async t => {
+  const batches = [batchOf(2, 1, { netns: 'a' }), batchOf(2, 3, { netns: 'b' }), batchOf(2, 5, { netns: 'b' })]
+  const { seen } = through(['misattribute-rows=2'], batches)
+  t.same(seen, [
+    ['a', ['1', '2']],
+    ['b', ['3']],
+    ['a', ['4']],
+    ['b', ['5']],
+    ['a', ['6']],
+  ])
+})
+
+t.test('what a sink drops is still counted', async t => {
+  t.same(through(['lose-rows=100'], [batchOf(4)], 1).took, [1])
+})
+
+const found = (cookie: string): FoundNetns => ({
+  cookie,
+  inode: 1,
+  name: null,
+  foundBy: 'process',
+  open: async () => 1,
+})
+
+/** What a collector behind these canaries hears. */
+function heard(canaries: readonly string[]) {
+  const said: string[] = []
+  const handlers: DiscoveryHandlers = {
+    onFound: ({ cookie }) => said.push(`found ${cookie}`),
+    onGone: cookie => said.push(`gone ${cookie}`),
+    onBlind: () => said.push('blind'),
+  }
+  return { said, handlers: startCanaries(canaries).discovery(handlers) }
+}
+
+t.test('a missed namespace is never heard of', async t => {
+  const { said, handlers } = heard(['miss-namespace=2'])
+  for (const cookie of ['1', '2', '3']) handlers.onFound(found(cookie))
+  for (const cookie of ['1', '2', '3']) handlers.onGone(cookie)
+  handlers.onBlind({ unreadableProcesses: 0, kinds: [] })
+  t.same(said, ['found 1', 'found 3', 'gone 1', 'gone 3', 'blind'])
+})
+
+t.test('late discovery tells later, and nothing of what has gone meanwhile', async t => {
+  const { said, handlers } = heard(['late-discovery=0.01'])
+  handlers.onFound(found('1'))
+  handlers.onFound(found('2'))
+  handlers.onGone('2')
+  t.same(said, [])
+  await new Promise(resolve => setTimeout(resolve, 50))
+  handlers.onGone('1')
+  t.same(said, ['found 1', 'gone 1'])
+})
+
+t.test('a stalled poll never ends; those before do', async t => {
+  const asked: number[] = []
+  const polling: Polling = {
+    setFilter: () => {},
+    poll: async number => {
+      asked.push(number)
+      return []
+    },
+    remove: () => {},
+    close: async () => {},
+  }
+  const stalled = startCanaries(['stall-poll=0.05']).polling(polling)
+  t.same(await stalled.poll(1), [])
+  await new Promise(resolve => setTimeout(resolve, 100))
+  const never = stalled.poll(2).then(() => 'ended')
+  t.equal(await Promise.race([never, new Promise(resolve => setTimeout(resolve, 20, 'stalled'))]), 'stalled')
+  t.same(asked, [1])
+})
+
+t.test('an unknown canary, or one of no strength, is a wrong use', async t => {
+  for (const wrong of ['fly', 'lose-rows=0', 'lose-rows=many', 'toString']) {
+    t.throws(() => startCanaries([wrong]), { code: 'USAGE' }, wrong)
+  }
+})
