@@ -37,6 +37,7 @@ export interface Settling {
 
 export class Join {
   readonly #settling: Settling
+  readonly #waitingMax: number
   readonly #lives = new Map<string, Life>()
   /** Number of a namespace that was not dropped yet → its cookie. */
   readonly #ids = new Map<number, string>()
@@ -52,8 +53,9 @@ export class Join {
   #truthS = Number.NEGATIVE_INFINITY
   #observedS = Number.NEGATIVE_INFINITY
 
-  constructor(settling: Settling) {
+  constructor(settling: Settling, waitingMax = WAITING_MAX) {
     this.#settling = settling
+    this.#waitingMax = waitingMax
   }
 
   /** Which of the files is to be read next. */
@@ -190,7 +192,7 @@ export class Join {
       return
     }
     this.#waiting.add(life.cookie)
-    if (this.#waiting.size <= WAITING_MAX) return
+    if (this.#waiting.size <= this.#waitingMax) return
     const [oldest] = this.#waiting
     this.#waiting.delete(oldest as string)
     this.#settle(this.#lives.get(oldest as string) as Life)

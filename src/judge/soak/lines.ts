@@ -15,7 +15,10 @@ const DAMAGES_MAX = 20
 export type Parsed<Line> = { readonly line: Line } | { readonly problem: string } | null
 
 /** Whole lines of a file; `isLast` is one without a newline at its end. Throws what the file system throws. */
-export function* rawLines(path: string): Generator<{ readonly text: string; readonly isLast: boolean }> {
+export function* rawLines(
+  path: string,
+  bytesMax = LINE_BYTES_MAX,
+): Generator<{ readonly text: string; readonly isLast: boolean }> {
   const fd = openSync(path, 'r')
   try {
     let rest: Buffer = Buffer.alloc(0)
@@ -30,7 +33,7 @@ export function* rawLines(path: string): Generator<{ readonly text: string; read
         start = end + 1
       }
       rest = bytes.subarray(start)
-      if (rest.length > LINE_BYTES_MAX) throw new Error(`a line is longer than ${LINE_BYTES_MAX} bytes`)
+      if (rest.length > bytesMax) throw new Error(`a line is longer than ${bytesMax} bytes`)
     }
     if (rest.length > 0) yield { text: rest.toString('utf8'), isLast: true }
   } finally {

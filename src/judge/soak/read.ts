@@ -1,12 +1,13 @@
 // Reads a soak's truth and sightings from its run folder, once, side by side, in bounded memory; the truth a second
 // time where sockets were seen that need their owner looked up.
 
+import type { ChurnLine } from '../../protocol/churn.ts'
 import type { RunEvent } from '../../protocol/events.ts'
 import { readPhases } from '../phases.ts'
 import type { Damage } from '../types.ts'
 import { Join } from './join.ts'
 import { parseChurnLine, parseObservedLine } from './line-shapes.ts'
-import { parsedLines } from './lines.ts'
+import { type Parsed, parsedLines } from './lines.ts'
 import { ObserverFacts } from './observer.ts'
 import { type SoakPlan, soakPlanOf } from './plan.ts'
 import { Polls } from './polls.ts'
@@ -93,7 +94,8 @@ class Reading {
     this.#readSideBySide()
     this.#join.finish()
     const { suspects } = this.#tally
-    if (!suspects.isEmpty) for (const line of this.#truthLines([])) suspects.ask(line)
+    const ofSuspects = (text: string): Parsed<ChurnLine> => (suspects.mayConcern(text) ? parseChurnLine(text) : null)
+    if (!suspects.isEmpty) for (const line of parsedLines(this.#folder, CHURN_FILE, ofSuspects, [])) suspects.ask(line)
     const { beginS } = this.#truth
     return {
       plan: this.#plan,
@@ -116,10 +118,8 @@ class Reading {
     return Math.min(this.#phaseEndS, beginS + holdS)
   }
 
-  #truthLines = (damage: Damage[]) => parsedLines(this.#folder, CHURN_FILE, parseChurnLine, damage)
-
   #readSideBySide(): void {
-    const truth = this.#truthLines(this.#damage)
+    const truth = parsedLines(this.#folder, CHURN_FILE, parseChurnLine, this.#damage)
     const observed = parsedLines(this.#folder, OBSERVED_FILE, parseObservedLine, this.#damage)
     let [moreTruth, moreObserved] = [true, true]
     while (moreTruth || moreObserved) {
