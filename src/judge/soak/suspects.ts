@@ -33,7 +33,9 @@ export class Suspects {
     else this.unasked++
   }
 
-  /** Whether a line of the truth may be about one of them: most are not, and reading them would take most of the time. */
+  /**
+   * Whether a line of the truth may be about one of them: most are not, and reading them would take most of the time.
+   */
   mayConcern(text: string): boolean {
     for (const [, cookie = ''] of text.matchAll(COOKIES)) if (this.#seen.has(cookie)) return true
     return false
