@@ -23,7 +23,7 @@ export interface FloorFigures {
 const withNative = ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc']
 
 /** Each in a folder of its name. */
-type BenchProgram = 'floor' | 'setns' | 'collect' | 'readers' | 'bare'
+type BenchProgram = 'floor' | 'setns' | 'collect' | 'bare'
 
 /** Compiles a native bench program where it is older than a source of its. Returns its path. */
 export async function compiled(name: BenchProgram): Promise<string> {

@@ -6,22 +6,23 @@ import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { fitConnections } from '../src/lab/connections/fit.ts'
 import { readConnectionLimits } from '../src/lab/connections/limits.ts'
 import { ConnectionLoader } from '../src/lab/connections/loader.ts'
 import { processCost } from '../src/lab/measure.ts'
 import { native } from '../src/native.ts'
 import { type Result, type Row, type Spread, spreadOf } from './figures.ts'
-import { compiled } from './floor.ts'
 import type { BenchOptions } from './main.ts'
 
 /** Of a namespace: with both ends of each that is a hundred sockets, and one listens. */
 const CONNECTIONS_PER_NAMESPACE = 50
 /** Blocking readers of a namespace: what such a collector comes with. */
 const READERS = 4
+const readersProgram = fileURLToPath(new URL('../native/build/Release/nslab-readers', import.meta.url))
 const CLEANUP_LIMIT_MS = 120_000
 
-/** nslab's poller alone in a Node process; the same lines as bench/readers/readers.cc. */
+/** nslab's poller alone in a Node process; the same lines as native/readers/main.cc. */
 const pollerScript = `
 import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -72,8 +73,8 @@ export class Polling {
   }
 
   /** `readers` blocking readers and a parked thread a namespace. */
-  static async threads(readers: number): Promise<Polling> {
-    return new Polling(await compiled('readers'), ['--readers', String(readers)])
+  static threads(readers: number): Polling {
+    return new Polling(readersProgram, ['--readers', String(readers)])
   }
 
   static ours(): Polling {
@@ -144,7 +145,7 @@ interface Measured {
 
 async function measure(namespaces: number, rounds: number): Promise<Measured> {
   const { paths, loader } = await makeNamespaces(namespaces, CONNECTIONS_PER_NAMESPACE)
-  const programs = { readers: await Polling.threads(READERS), ours: Polling.ours() }
+  const programs = { readers: Polling.threads(READERS), ours: Polling.ours() }
   const times = { readers: [] as number[], ours: [] as number[] }
   let sockets = 0
   let quarrelsCount = 0

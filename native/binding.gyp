@@ -142,6 +142,11 @@
       ],
     },
     {
+      'target_name': 'nslab-readers',
+      'type': 'executable',
+      'sources': ['readers/main.cc'],
+    },
+    {
       # Process 1 of a guest. Static: it starts in a machine that has nothing yet.
       'target_name': 'nslab-init',
       'type': 'executable',

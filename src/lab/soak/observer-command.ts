@@ -6,6 +6,9 @@ import { Observer, type ObserverOptions } from './observer.ts'
 
 const cliPath = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
 
+/** nslab's own programs beside `nslab`, which a scenario may name without their place. */
+const programsFolder = fileURLToPath(new URL('../../../native/build/Release', import.meta.url))
+
 /** Nobody else listens on the soak's own loopback before the observer does. */
 export const COLLECTOR_METRICS_PORT = 9700
 
@@ -27,7 +30,7 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
       ...rest,
       name: observer.command[0] as string,
       command: observer.command,
-      env,
+      env: { ...env, PATH: `${env.PATH ?? ''}:${programsFolder}` },
       config: observer,
     })
   return new Observer({

@@ -39,7 +39,7 @@ export async function bundled(role: ImageRole, facts: FileFacts, derived: Derive
 }
 
 /** What nslab's programs load and start. */
-const NATIVE_FILES = ['nslab.node', 'nslab-launch', 'nslab-connections', 'nslab-hold'] as const
+const NATIVE_FILES = ['nslab.node', 'nslab-launch', 'nslab-connections', 'nslab-hold', 'nslab-readers'] as const
 
 function requireBuilt(role: ImageRole, root: string): void {
   const needed = [PROGRAMS, ...[...NATIVE_FILES, 'nslab-init'].map(name => `${NATIVE}/${name}`)]

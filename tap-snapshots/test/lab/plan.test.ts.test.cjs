@@ -491,6 +491,10 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 4a758d1f0804a2f5c188aede4fdf9e3e4df4f929478d5478878c52aad68e6f47
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
+2b634c0acca3d500bbfdcfeafaafe445c0648c26891bcaee7a4e32c5a7170d6d
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
 9e3aa3ee33753d75017e0b4b5244d9a23cab4287e41ddcce2214ecf103437af5
 `
