@@ -65,6 +65,8 @@ bool Processes::list(bool every, bool large) {
       } else if (large && (every || process.rest_until_ns <= now)) {
         process.cpu_ns = cpu_ns;
         large_.push_back({pid, &process});
+      } else if (large) {
+        inspect_resting(pid, process);
       }
     }
     for (const uint64_t mount : process.mounts) mounts_.use(mount, pid);
@@ -105,6 +107,15 @@ void Processes::inspect(pid_t pid, Process& process, bool every) {
   // CPU time: on a busy machine, waiting for a core is no cost.
   process.cost_ns = thread_cpu_ns() - started;
   process.rest_until_ns = now_ns() + kLargeRests * process.cost_ns;
+}
+
+void Processes::inspect_resting(pid_t pid, Process& process) {
+  Path path;
+  const UniqueFd dir = open_at(proc_fd_, path.add(pid).get(), O_PATH | O_DIRECTORY);
+  if (!dir) return;
+  known_.look();
+  (void)inspect_threads(dir.get(), pid, process, false);
+  known_.commit_partial(process.evidence);
 }
 
 bool Processes::inspect_inside(int dir_fd, pid_t pid, Process& process, bool every) {
