@@ -20,6 +20,8 @@ const HOLDER_DESCRIPTORS = 1
 /** How long the kernel may take with what was dropped, on a machine that is busy with nothing else. */
 const CLEANUP_S = 2
 const FIXED_TASKS = 64
+/** Made at most, and held, until one has an inode number that was another's: see native/churn/worker.cc. */
+const REUSE_NAMESPACES = 64
 /**
  * A namespace with loopback, IPv4 and IPv6; a TCP socket with its place in the kernel's tables; a process of one page
  * of stack. Measured on Linux 6.18: 0.33 MB, 4 KB, 0.2 MB; with what is dropped and not yet freed, twice as much.
@@ -29,12 +31,13 @@ const MEMORY_BYTES = { fixed: 120_000_000, namespace: 660_000, socket: 8_000, pr
 const SHARE_MARGIN = 4
 
 /** Counts what `spec` needs at most. */
-export function churnNeeds({ namespaces, ratePerS, kinds, sockets }: ChurnSpec): ChurnNeeds {
+export function churnNeeds({ namespaces, ratePerS, kinds, sockets, faults }: ChurnSpec): ChurnNeeds {
   const perNamespace = 2 * (sockets.pairs + sockets.short + sockets.halfClosed) + sockets.listeners + HOLDER_DESCRIPTORS
   const weights = Object.values(kinds).reduce((sum, weight) => sum + weight, 0)
   const share = weights === 0 ? 0 : (kinds.process + kinds.thread) / weights
   const tasks = Math.min(namespaces, Math.ceil(namespaces * share + SHARE_MARGIN * Math.sqrt(namespaces * share)))
-  const dropping = Math.ceil((ratePerS / 2) * CLEANUP_S)
+  const reused = faults.includes('inode_reuse') ? REUSE_NAMESPACES : 0
+  const dropping = Math.ceil((ratePerS / 2) * CLEANUP_S) + reused
   return {
     descriptors_count: FIXED_DESCRIPTORS + perNamespace * namespaces,
     namespaces_count: namespaces + dropping,

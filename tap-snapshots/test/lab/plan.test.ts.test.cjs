@@ -10,7 +10,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
  "churn": { "digest": "8aca4d60b975dc1eaec5117281a5a75477428c4281316c815184be2669c5d042", "ops_count": 10 },
  "fleets": [],
  "hosts": [{ "fleet": null, "name": "host1", "programs": ["soak"], "uplink": null, "vm": "vm1" }],
- "needs": { "descriptors_count": 272, "memory_bytes": 347920000, "namespaces_count": 9, "neighbours_count": 0 },
+ "needs": { "descriptors_count": 272, "memory_bytes": 390160000, "namespaces_count": 73, "neighbours_count": 0 },
  "scenario": {
   "controller": {
    "baseAddr": "10.0.0.0",
@@ -444,11 +444,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-31207398b4d5bdd7e4c46b824d594204c7507dff2b25e8e426c8d421afca1891
+f51e3fd227f4df5cb051fd249fc6d44e86775bd1ba4f87913af7ca168e58bcbd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-6b2f32be4ebec664997de3d60bccd9c4a4c58449af49b31726b74a0ceb978777
+2536a71106a8c17e069f73aca6b2ba386dcd840f82b7e7a082e8b24ab1599cad
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -488,7 +488,7 @@ da5725df0c47808691963f28147638aebf9cf6867a8f2c389aa0cd2b705a57d7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-4a758d1f0804a2f5c188aede4fdf9e3e4df4f929478d5478878c52aad68e6f47
+fab4439df96c0758a269fe5f3c0d327a7e1743190907712f67970d0510196abe
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
@@ -504,7 +504,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-3a3aa1094a9b55701b0a89b8e58c08e4efbae0cbd0b813fefc71bf7f8b0a6d2f
+0f4272a28eee4e06c25349cde287319de7299a50f8c93c2430786086dbb91813
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
