@@ -5,11 +5,12 @@ import { type Breach, breachesOf } from '../judge/soak/breaches.ts'
 import type { SoakFacts } from '../judge/soak/read.ts'
 import type { History, Report } from '../judge/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
+import type { ChartOptions } from './chart.ts'
 import { formatLimit, formatObserved } from './format.ts'
 import { figure } from './html-charts.ts'
 import { kindRows } from './kind-rows.ts'
 import { type Markup, markup } from './markup.ts'
-import { soakPanels, soakTimeAxis } from './soak-panels.ts'
+import { type Panel, soakPanels, soakTimeAxis } from './soak-panels.ts'
 
 /** Where all plots begin, in pixels: the widest label of any ("100.5 ms") fits. */
 const LEFT_PX = 84
@@ -58,7 +59,9 @@ const timeOf = (timeS: number): string => `${timeS.toFixed(3)} s`
 function panelsSection(history: History, facts: SoakFacts, breaches: readonly Breach[]): Markup {
   const { fromS, toS, bands, breaches: moments } = soakTimeAxis(history, facts, breaches)
   const panels = soakPanels(history, facts)
-  const last = panels.at(-1)
+  const own = panels.filter(({ isScraped }) => !isScraped)
+  const scraped = panels.filter(({ isScraped }) => isScraped)
+  const lasts = [own.at(-1), scraped.at(-1)]
   const hours = toS >= 3 * 3600
   const format = (value: number): string => (hours ? `${Number((value / 3600).toFixed(2))} h` : String(value))
   const label = hours ? 'hours from the start of the run' : 'seconds from the start of the run'
@@ -66,25 +69,23 @@ function panelsSection(history: History, facts: SoakFacts, breaches: readonly Br
     ...(bands.length === 0 ? [] : ['Faults stand behind the curves.']),
     ...(moments.length === 0 ? [] : ['Lines from top to bottom are where gates were first broken.']),
   ]
+  const draw = (panel: Panel): Markup => {
+    const options: ChartOptions = {
+      title: panel.title,
+      x: { label: lasts.includes(panel) ? label : '', format, min: fromS, max: toS },
+      y: panel.y,
+      series: panel.series,
+      bands,
+      breaches: moments,
+      left: LEFT_PX,
+      height: PANEL_PX,
+    }
+    return markup`<h3>${panel.title}</h3>${figure(`soak-${panel.id}`, options, '')}\n`
+  }
   return markup`<section class="panels"><h2>Over time</h2>
 ${words.length === 0 ? null : markup`<p class="quiet small">${words.join(' ')}</p>`}
-${panels.map(
-  panel =>
-    markup`<h3>${panel.title}</h3>${figure(
-      `soak-${panel.id}`,
-      {
-        title: panel.title,
-        x: { label: panel === last ? label : '', format, min: fromS, max: toS },
-        y: panel.y,
-        series: panel.series,
-        bands,
-        breaches: moments,
-        left: LEFT_PX,
-        height: PANEL_PX,
-      },
-      '',
-    )}\n`,
-)}</section>`
+${own.map(draw)}
+${scraped.length === 0 ? null : markup`<details><summary>${scraped.length} metrics that the observer told of itself</summary>\n${scraped.map(draw)}</details>`}</section>`
 }
 
 function kindsSection(facts: SoakFacts): Markup | null {

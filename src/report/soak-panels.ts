@@ -14,6 +14,8 @@ export interface Panel {
   readonly title: string
   readonly y: Axis
   readonly series: readonly Series[]
+  /** What the observer told of itself: there may be many. */
+  readonly isScraped?: true
 }
 
 export interface TimeAxis {
@@ -91,6 +93,7 @@ export function soakPanels(history: History, facts: SoakFacts): Panel[] {
       title: name,
       y: count('value'),
       series: [curve(name, points)],
+      isScraped: true as const,
     })),
   ]
   return panels

@@ -76,11 +76,12 @@ t.test('all panels share one axis, with faults as bands', async t => {
     { t_s: 25, from: 'run', kind: 'fault_started', fault: 1, op: 'kill_observer', hosts: [] },
   ] as unknown as RunEvent[]
   const scraped = [3, 4, 5].map(t_s => ({ is: 'scraped' as const, t_s, values: { queue_length: t_s } }))
-  const { history } = judgeSoak(t, {
+  const judged = judgeSoak(t, {
     ...data,
     events: [...data.events, ...told],
     observed: [...data.observed, ...scraped],
   })
+  const { history } = judged
   const facts = history.soak as SoakFacts
   const axis = soakTimeAxis(history, facts, [])
   t.same(axis.bands, [
@@ -88,6 +89,8 @@ t.test('all panels share one axis, with faults as bands', async t => {
     { from: 25, to: axis.toS, label: 'fault: kill_observer' },
   ])
   const panels = soakPanels(history, facts)
+  const page = renderHtml(...pairOf(judged))
+  t.match(page, /<details><summary>1 metrics that the observer told of itself<\/summary>\n<h3>queue_length/)
   t.same(
     panels.map(({ id }) => id),
     ['rate', 'late', 'live', 'latency', 'poll', 'memory', 'handles', 'scraped0'],
