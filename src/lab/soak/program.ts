@@ -60,6 +60,8 @@ class Soak {
   #database: Database | null = null
   #sampler: Sampler | null = null
   #churning: ChurnFigures | null = null
+  /** Faults of one process that take longer than planned wait for each other: a start is not met by the next stop. */
+  readonly #faults = { observer: Promise.resolve(), database: Promise.resolve() }
   /** What the observer knew before anything was made: the soak's own namespace. */
   #knownBefore: ReadonlySet<string> = new Set()
 
@@ -109,8 +111,11 @@ class Soak {
       case 'drain':
         await this.#drain(command.deadline_s)
         return
-      case 'fault':
-        await this.#befall(command)
+      case 'fault': {
+        const whose = command.op === 'restart_database' ? 'database' : 'observer'
+        this.#faults[whose] = this.#faults[whose].then(() => this.#befall(command))
+        await this.#faults[whose]
+      }
     }
   }
 
