@@ -76,3 +76,35 @@ t.test('an interrupted soak drops what it made, and reports what it has', async 
   t.match(observed(run).at(-1), { is: 'observer_exited', wanted: true })
   t.same(processesOf(run), [])
 })
+
+const NEVER = '[sut]\ncommand = ["sleep", "1000"]\nready = "never"\n'
+
+t.test('an observer that does not get ready in time fails the run at its deadline', async t => {
+  const run = startSoak(t, NEVER, ['--set', 'run.deadline=1s'])
+  const ended = await run.ended
+  t.equal(ended.code, 4, ended.stderr)
+  t.match(run.report().error, { code: 'DEADLINE', phase: 'prepare', message: /^the observer ready did not happen/ })
+  t.same(processesOf(run), [])
+})
+
+t.test('a soak that is interrupted before its observer is ready ends at once', async t => {
+  const run = startSoak(t, NEVER)
+  await run.inPhase('prepare')
+  await processOf(run, 'churn')
+  run.kill('SIGTERM')
+  const ended = await run.ended
+  t.equal(ended.code, 130, ended.stderr)
+  t.match(run.report(), { error: { code: 'INTERRUPTED', phase: 'prepare' }, metrics: { residue_count: 0 } })
+  t.same(processesOf(run), [])
+})
+
+t.test('the second signal ends a soak that still drops what it made', async t => {
+  const run = startSoak(t)
+  await run.inPhase('churn')
+  run.kill('SIGINT')
+  await run.inPhase('teardown')
+  run.kill('SIGINT')
+  const ended = await run.ended
+  t.equal(ended.code, 130, ended.stderr)
+  t.same(await untilEmpty(() => processesOf(run), 5000), [])
+})

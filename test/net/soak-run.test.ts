@@ -100,3 +100,25 @@ require = "== 0"
   t.match(readFileSync(join(run.folder, 'console/soak.log'), 'utf8'), /^observer: serving$/m)
   t.match(run.report().metrics, { log_matches_count: 1, residue_count: 0, observer_starts_count: 1 })
 })
+
+t.test('rows are read back from the database that the collector wrote to, though it restarts', async t => {
+  const run = startSoak(t, '[[fault]]\nat = "2s"\ndo = "restart_database"\nfor = "1s"\n', [
+    '--set',
+    'collector.sink=postgres',
+  ])
+  const ended = await run.ended
+  t.ok([0, 5].includes(ended.code ?? -1), ended.stderr)
+  t.match(run.report().metrics, {
+    faults_felt_count: 1,
+    netns_recall_ratio: 1,
+    socket_recall_ratio: 1,
+    rows_lost_count: 0,
+    rows_doubled_count: 0,
+    residue_count: 0,
+  })
+  t.ok(observed(run).some(line => line.is === 'polled' && line.rows_stored_count > 0))
+  const samples = linesOf<{ readonly processes: readonly { readonly name: string }[] }>(run, 'samples.ndjson')
+  t.ok(samples.some(({ processes }) => processes.some(({ name }) => name === 'database')))
+  t.notOk(readdirSync(run.folder).includes('db'))
+  t.same(processesOf(run), [])
+})

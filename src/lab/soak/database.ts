@@ -27,6 +27,7 @@ export class Database {
   readonly #options: DatabaseOptions
   readonly #server: PrivatePostgres
   #client: pg.Client | null = null
+  #found = { launcher: 0, pid: 0 }
   #last: Batch = { run: 0, batch: -1 }
   #reading: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -68,14 +69,10 @@ export class Database {
   /** Of the server itself, below its launcher; 0 while there is none. */
   get pid(): number {
     const launcher = this.#server.pid
-    if (launcher === 0) return 0
-    const processes = readProcesses()
-    for (let pid = launcher; ; ) {
-      const child = [...processes.values()].find(({ parent_pid }) => parent_pid === pid)
-      if (child === undefined) return 0
-      if (child.comm === 'postgres') return child.pid
-      pid = child.pid
-    }
+    // All processes are read for it: once a server, not at every sample.
+    if (this.#found.launcher !== launcher || this.#found.pid === 0)
+      this.#found = { launcher, pid: launcher === 0 ? 0 : serverBelow(launcher) }
+    return this.#found.pid
   }
 
   /** Resolves when a collector has begun to store. */
@@ -136,6 +133,16 @@ export class Database {
     await client.connect()
     this.#client = client
     return client
+  }
+}
+
+function serverBelow(launcher: number): number {
+  const processes = [...readProcesses().values()]
+  for (let pid = launcher; ; ) {
+    const child = processes.find(({ parent_pid }) => parent_pid === pid)
+    if (child === undefined) return 0
+    if (child.comm === 'postgres') return child.pid
+    pid = child.pid
   }
 }
 

@@ -13,7 +13,7 @@ import { type ProgramEnd, Steered } from '../../protocol/steered.ts'
 import type { Plan } from '../plan-types.ts'
 import { type Sampler, startSampler } from '../sampler.ts'
 import { Churner } from './churner.ts'
-import type { Database } from './database.ts'
+import type { Database, DatabaseOptions } from './database.ts'
 import { Intake } from './intake.ts'
 import type { Observer } from './observer.ts'
 import { makeObserver } from './observer-command.ts'
@@ -58,7 +58,9 @@ class Soak {
   #observer: Observer | null = null
   #churner: Churner | null = null
   #database: Database | null = null
+  #starting: Promise<Database | null> = Promise.resolve(null)
   #sampler: Sampler | null = null
+  #isOver = false
   #churning: ChurnFigures | null = null
   /** Faults of one process that take longer than planned wait for each other: a start is not met by the next stop. */
   readonly #faults = { observer: Promise.resolve(), database: Promise.resolve() }
@@ -73,7 +75,7 @@ class Soak {
     this.#steered = new Steered<Own, SoakNotice>({
       stream: options.steering,
       signal: options.signal,
-      obey: command => void this.#obey(command).catch(error => this.#steered.fail(error)),
+      obey: command => void this.#obey(command).catch(error => this.#failed(error)),
     })
     this.#observed = new Outbox(lines => this.#steered.send({ is: 'observed', lines }))
     this.#intake = new Intake({
@@ -91,6 +93,11 @@ class Soak {
     })
   }
 
+  /** What fails once the program ends is the consequence of that. */
+  #failed(error: unknown): void {
+    if (!this.#isOver) this.#steered.fail(error)
+  }
+
   #nowS(): number {
     return secondsSince(this.#options.clock, this.#options.originNs)
   }
@@ -99,7 +106,7 @@ class Soak {
     switch (command.do) {
       case 'prepare':
         await this.#prepare()
-        this.#steered.send({ is: 'ready', pid: process.pid })
+        if (!this.#isOver) this.#steered.send({ is: 'ready', pid: process.pid })
         return
       case 'fill':
         this.#knownBefore = new Set(this.#intake.known)
@@ -124,10 +131,12 @@ class Soak {
     const { sampleIntervalS, keep } = plan.scenario.run
     const tell = (line: string): void => void process.stderr.write(`${line}\n`)
     if (hasDatabase(this.#soak)) {
-      const { Database } = await import('./database.ts')
-      this.#database = await Database.start({ folder: join(folder, 'db'), keep, intake: this.#intake, onLog: tell })
+      this.#starting = startDatabase({ folder: join(folder, 'db'), keep, intake: this.#intake, onLog: tell })
+      this.#database = await this.#starting
       this.#tellProcesses()
     }
+    // Whoever ends this program has waited for the database alone.
+    if (this.#isOver) return
     this.#sampler = startSampler({
       intervalMs: sampleIntervalS * 1000,
       processes: () => this.#processes().map(({ role, pid }) => ({ name: role, pid })),
@@ -252,7 +261,9 @@ class Soak {
 
   /** Ends churn first, that its last lines are the truth of all; then who observed it, then what that wrote to. */
   async #end(deadlineS: number): Promise<ProgramEnd> {
+    this.#isOver = true
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
+    this.#database = await this.#starting.catch(() => null)
     await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE))
     await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
     await this.#database?.readAll()
@@ -262,4 +273,10 @@ class Soak {
     await this.#database?.stop(deadlineS * 1000)
     return { facts: {}, remaining: [] }
   }
+}
+
+/** Loaded where one is wanted. */
+async function startDatabase(options: DatabaseOptions): Promise<Database> {
+  const { Database } = await import('./database.ts')
+  return Database.start(options)
 }
