@@ -32,6 +32,8 @@ export type SoakFault = 'pause_observer' | 'kill_observer' | 'restart_database'
 /** From the soak program, beside `event`, `ready`, `stopped` and `failed` of Notice. */
 export type SoakNotice =
   | { readonly is: 'filled'; readonly namespaces_count: number }
+  /** The network namespace that all of its processes are in. */
+  | { readonly is: 'netns'; readonly inode: number; readonly cookie: string }
   | { readonly is: 'drained'; readonly remaining: readonly string[] }
   | { readonly is: 'fault_done'; readonly number: number; readonly felt: boolean; readonly words: string }
   /** For the live view: what is there now. */

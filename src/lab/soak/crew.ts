@@ -19,8 +19,11 @@ export class SoakCrew implements Crew {
   readonly #context: RunContext
   readonly #ground: Ground
   readonly #remaining: string[] = []
-  /** Namespaces that the kernel has not been seen to remove, by their number: where they are, inode, cookie. */
-  readonly #living = new Map<number, readonly [inode: number, cookie: string]>()
+  /**
+   * Of the namespaces that were made, the latest with each inode number, by that number: there are no more of them than
+   * lived at a time, because the kernel gives the numbers out again; to others, too, whose cookies then differ.
+   */
+  readonly #cookies = new Map<number, string>()
   #processes: readonly { readonly role: SoakRole; readonly pid: number }[] = []
   #program: SoakProgram | null = null
 
@@ -63,10 +66,16 @@ export class SoakCrew implements Crew {
     switch (notice.is) {
       case 'churn':
         for (const line of notice.lines) {
-          this.#remember(line)
+          if (line.is === 'made') this.#cookies.set(line.inode, line.cookie)
           files.churn.append(churnLineAt(line, toRunS))
         }
         return
+      case 'netns': {
+        const { inode, cookie } = notice
+        this.#cookies.set(inode, cookie)
+        this.#context.folder.ledger.done('netns_create', { what: 'soak', inode: String(inode), cookie })
+        return
+      }
       case 'observed':
         for (const line of notice.lines) files.observed.append(observedLineAt(line, toRunS))
         return
@@ -83,11 +92,6 @@ export class SoakCrew implements Crew {
     }
   }
 
-  #remember(line: ChurnLine): void {
-    if (line.is === 'made') this.#living.set(line.id, [line.inode, line.cookie])
-    else if (line.is === 'dropped' && line.gone_s !== null) this.#living.delete(line.id)
-  }
-
   /** Processes of the soak that have come and gone, for the ledger. */
   #note(processes: readonly { readonly role: SoakRole; readonly pid: number }[]): void {
     const { ledger } = this.#context.folder
@@ -100,7 +104,7 @@ export class SoakCrew implements Crew {
   }
 
   cookiesOf(_site: Site): (readonly [number, string])[] {
-    return [...this.#living.values()]
+    return [...this.#cookies]
   }
 
   hurry(): void {

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { type Clock, secondsSince } from '../../base/clock.ts'
 import { hasDatabase } from '../../config/soak.ts'
 import type { SoakConfig } from '../../config/types.ts'
+import { native } from '../../native.ts'
 import type { ChurnFigures, ChurnNotice } from '../../protocol/churning.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import type { SoakCommand, SoakNotice } from '../../protocol/soaking.ts'
@@ -130,6 +131,10 @@ class Soak {
     const { folder, originNs, plan, runId } = this.#options
     const { sampleIntervalS, keep } = plan.scenario.run
     const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+    const here = native.Netns.current()
+    const { inode, cookie } = here.identity
+    here.close()
+    this.#steered.send({ is: 'netns', inode: Number(inode), cookie: String(cookie) })
     if (hasDatabase(this.#soak)) {
       this.#starting = startDatabase({ folder: join(folder, 'db'), keep, intake: this.#intake, onLog: tell })
       this.#database = await this.#starting
