@@ -37,6 +37,6 @@ export interface Sink {
   line(line: EventLine): void
   /** Null while there is room; else resolves when there is again, or the sink has been closed. */
   room(): Promise<void> | null
-  /** Writes what is pending, at most for `deadlineMs`; drops and counts the rest. Throws what kept it from being written. */
+  /** Writes what is pending, at most for `deadlineMs`; drops and counts the rest. Throws what kept it from that. */
   close(deadlineMs: number): Promise<void>
 }
