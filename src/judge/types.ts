@@ -52,6 +52,16 @@ export interface LedgerEntry {
   readonly [fact: string]: unknown
 }
 
+/** When a gate was last seen to turn on its canary. */
+export interface SeenRed {
+  /** ISO 8601, of the selfcheck. */
+  readonly at: string
+  /** Of nslab. */
+  readonly version: string
+  readonly commit: string | null
+  readonly canary: string
+}
+
 export interface Environment {
   readonly run_id: string
   readonly started_at: string
@@ -66,6 +76,8 @@ export interface Environment {
   readonly commit: string | null
   readonly rootless: boolean
   readonly limits: Readonly<Record<string, number>>
+  /** Of soaks: gate → when it was last seen to turn on this machine. A gate that is not there was never seen to. */
+  readonly gates_seen_red?: Readonly<Record<string, SeenRed>>
 }
 
 export interface GateVerdict {

@@ -1,0 +1,118 @@
+// nslab selfcheck: every gate of a soak shown to fail on its canary. Exit 0: all did, and nothing else turned.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Command, InvalidArgumentError } from 'commander'
+import { NslabError } from '../base/errors.ts'
+import { ExitCode } from '../base/exit-codes.ts'
+import { nearestOf } from '../config/nearest.ts'
+import type { Canary } from '../judge/canaries.ts'
+import { canaries } from '../lab/selfcheck/canaries.ts'
+import { writeCanaryBook } from '../lab/selfcheck/canary-book.ts'
+import { type SelfcheckResult, seenRed, selfcheck } from '../lab/selfcheck/selfcheck.ts'
+import { textTable } from '../report/table.ts'
+import { hookSignals } from './run.ts'
+
+const cliPath = fileURLToPath(new URL('main.js', import.meta.url))
+
+interface Options {
+  readonly jobs: number
+  readonly scenario: string
+  readonly set: readonly string[]
+  readonly out?: string
+  readonly list?: boolean
+}
+
+export function addSelfcheckCommand(program: Command): void {
+  program
+    .command('selfcheck')
+    .summary('show every gate of a soak to fail on its canary')
+    .description(
+      'Runs a small soak once as it is, which must pass, and once with each fault put into the running system, which ' +
+        'must turn its own gate and none that it is not known to turn. When each gate was last seen red is kept, and ' +
+        'told by the reports of soaks.',
+    )
+    .argument('[canary...]', 'only these; see --list')
+    .option('--list', 'name the canaries, their faults and their gates')
+    .option('--jobs <n>', 'how many runs at once', parseJobs, 1)
+    .option('--scenario <scenario>', 'what to run', 'selfcheck')
+    .option('--set <key=value>', 'any key of the scenario; may be repeated', collect, [])
+    .option('--out <dir>', 'where the run folders go; default: a new folder under runs/')
+    .action(async (names: readonly string[], options: Options) => {
+      const chosen = choose(names)
+      if (options.list === true) process.stdout.write(describeCanaries(chosen))
+      else process.exitCode = await check(chosen, options)
+    })
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+
+function parseJobs(text: string): number {
+  const jobs = Number(text)
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) throw new InvalidArgumentError('a whole number from 1 to 64')
+  return jobs
+}
+
+/** All, or those named. Throws USAGE. */
+function choose(names: readonly string[]): readonly Canary[] {
+  const known = canaries.map(({ name }) => name)
+  for (const name of names) {
+    if (known.includes(name)) continue
+    const nearest = nearestOf(name, known)
+    const problem = `there is no canary "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`
+    throw new NslabError('USAGE', { problem, hint: `Canaries: ${known.join(', ')}.` })
+  }
+  return names.length === 0 ? canaries : canaries.filter(({ name }) => names.includes(name))
+}
+
+const describeCanaries = (chosen: readonly Canary[]): string =>
+  `${textTable({ head: ['Canary', 'Gate', 'Fault'], rows: chosen.map(({ name, gate, fault }) => [name, gate, fault]) }).join('\n')}\n`
+
+async function check(chosen: readonly Canary[], options: Options): Promise<ExitCode> {
+  const startedAt = new Date().toISOString()
+  const folder = options.out ?? join('runs', `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-selfcheck`)
+  mkdirSync(folder, { recursive: true })
+  const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
+  const { interrupted, unhook } = hookSignals(signal => say(`${signal}: ending in order`))
+  try {
+    const result = await selfcheck({
+      canaries: chosen,
+      scenario: options.scenario,
+      set: options.set,
+      folder,
+      jobs: options.jobs,
+      program: [process.execPath, cliPath],
+      signal: interrupted,
+      onStart: name => say(`${name} …`),
+      onEnd: (name, problems) => say(`${name}: ${problems.length === 0 ? 'as it should' : problems.join('; ')}`),
+    })
+    writeCanaryBook(seenRed(result, startedAt))
+    process.stdout.write(describe(result, folder))
+    return isWhole(result) ? ExitCode.pass : ExitCode.gateFailed
+  } finally {
+    unhook()
+  }
+}
+
+const isWhole = ({ control, findings }: SelfcheckResult): boolean =>
+  control.length === 0 && findings.every(({ problems }) => problems.length === 0)
+
+function describe(result: SelfcheckResult, folder: string): string {
+  const { control, findings, unproven } = result
+  const rows = findings.map(({ canary, seen, problems }) => [
+    problems.length === 0 ? '✓' : '✗',
+    canary.name,
+    canary.gate,
+    seen === null ? '–' : `${seen.verdict} at ${seen.observed ?? 'no value'} (${seen.limit})`,
+    problems.join('; '),
+  ])
+  const whole = isWhole(result)
+  return [
+    ...control.map(problem => `✗ without a canary: ${problem}`),
+    ...textTable({ head: ['', 'Canary', 'Gate', 'Turned', 'Problem'], rows }),
+    ...(unproven.length === 0 ? [] : [`without a canary of their own: ${unproven.join(', ')}`]),
+    `${whole ? 'PASS' : 'FAIL'}  ${findings.length} canaries, ${folder}`,
+    '',
+  ].join('\n')
+}

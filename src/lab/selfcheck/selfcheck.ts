@@ -1,0 +1,94 @@
+// Every gate shown to turn on its canary: runs of the scenario selfcheck, each with one fault put into the running
+// system, and one without, which has to pass.
+
+import { join } from 'node:path'
+import { NslabError } from '../../base/errors.ts'
+import { run } from '../../base/exec.ts'
+import { type Canary, type CanaryFinding, judgeCanary, judgeControl, unprovenGates } from '../../judge/canaries.ts'
+import { readHistory } from '../../judge/history.ts'
+import { judge } from '../../judge/judge.ts'
+import type { Report, SeenRed } from '../../judge/types.ts'
+
+export interface SelfcheckOptions {
+  readonly canaries: readonly Canary[]
+  /** Name of a scenario, or its path. */
+  readonly scenario: string
+  /** Further keys of the scenario, for all runs alike. */
+  readonly set: readonly string[]
+  /** Run folders are made in here, one a canary and "control". */
+  readonly folder: string
+  /** How many runs at once. */
+  readonly jobs: number
+  /** nslab's own program and the words before its command. */
+  readonly program: readonly [string, ...string[]]
+  readonly signal: AbortSignal
+  readonly onStart: (name: string) => void
+  readonly onEnd: (name: string, problems: readonly string[]) => void
+}
+
+export interface SelfcheckResult {
+  /** What is wrong with the run without a canary; empty: it passed. */
+  readonly control: readonly string[]
+  readonly findings: readonly CanaryFinding[]
+  /** Gates that no canary turned. */
+  readonly unproven: readonly string[]
+  readonly report: Report
+}
+
+/** A run of some seconds; a machine that takes longer is not fit for it. */
+const RUN_LIMIT_MS = 300_000
+
+/** Runs all. Throws INTERRUPTED, and what a run that left no folder said. */
+export async function selfcheck(options: SelfcheckOptions): Promise<SelfcheckResult> {
+  const { canaries, onStart, onEnd } = options
+  onStart('control')
+  const report = await reportOf(options, 'control', [])
+  const control = judgeControl(report)
+  onEnd('control', control)
+  const findings = new Map<Canary, CanaryFinding>()
+  const waiting = [...canaries]
+  const work = async (): Promise<void> => {
+    for (let canary = waiting.shift(); canary !== undefined; canary = waiting.shift()) {
+      onStart(canary.name)
+      const finding = judgeCanary(canary, await reportOf(options, canary.name, canary.set))
+      findings.set(canary, finding)
+      onEnd(canary.name, finding.problems)
+    }
+  }
+  await Promise.all(Array.from({ length: options.jobs }, work))
+  const inOrder = canaries.flatMap(canary => findings.get(canary) ?? [])
+  return { control, findings: inOrder, unproven: unprovenGates(report, canaries), report }
+}
+
+/** What a run came to, judged from its folder. */
+async function reportOf(options: SelfcheckOptions, name: string, own: readonly string[]): Promise<Report> {
+  const { scenario, set, folder, program, signal } = options
+  const out = join(folder, name)
+  const [command, ...before] = program
+  const keys = [...set, ...own].flatMap(key => ['--set', key])
+  const { code, stderr } = await run(command, [...before, 'run', scenario, '--out', out, ...keys], {
+    timeoutMs: RUN_LIMIT_MS,
+    abort: signal,
+  })
+  if (signal.aborted) throw new NslabError('INTERRUPTED', { signal: signal.reason })
+  try {
+    return judge(readHistory(out))
+  } catch (cause) {
+    const status = `exit ${code}`
+    throw new NslabError(
+      'PROCESS_ENDED',
+      { process: `nslab run (${name})`, status, lastWords: stderr.trim() },
+      { cause },
+    )
+  }
+}
+
+/** What the canary book keeps of it: the gates that turned as they should. */
+export function seenRed({ findings, report }: SelfcheckResult, at: string): Record<string, SeenRed> {
+  const { versions, commit } = report.environment
+  return Object.fromEntries(
+    findings
+      .filter(({ problems }) => problems.length === 0)
+      .map(({ canary }) => [canary.gate, { at, version: versions.nslab ?? '', commit, canary: canary.name }]),
+  )
+}
