@@ -68,6 +68,7 @@ const SOAK_TARGETS: Readonly<Record<SoakFault, string>> = {
   pause_observer: 'the observer',
   kill_observer: 'the observer',
   restart_database: 'the database',
+  pause_churn: 'churn',
 }
 
 export const isSoakFault = (op: FaultConfig['op']): op is SoakFault => Object.hasOwn(SOAK_TARGETS, op)
@@ -86,7 +87,7 @@ export function readSoakFaults(
     if (!isSoakFault(table.do))
       wrong('do', table.do, `is done to hosts: a soak has ${Object.keys(SOAK_TARGETS).join(', ')}`)
     if (table.hosts !== undefined) wrong('hosts', table.hosts, 'is not for a soak, which has one host')
-    if (table.do === 'pause_observer' && secondsOf(table.for) === 0)
+    if ((table.do === 'pause_observer' || table.do === 'pause_churn') && secondsOf(table.for) === 0)
       problems.mustBe([...at, 'for'], table.for, 'longer than nothing')
     if (table.do === 'restart_database' && !hasDatabase)
       wrong('do', table.do, 'needs a database: collector.sink = "postgres", and no sut.command')

@@ -18,32 +18,35 @@ export interface GateTable {
 
 const REQUIRE_LIMIT = 'an operator (<=, <, >=, >, ==, !=) and a number, as in "<= 3" or "<= 1 + 0.005 * nodes"'
 
+/** Sizes of the run that limits may name: `nodes` of a topology, `namespaces` and `rate` (a second) of a churn. */
+export type Sizes = Readonly<Record<string, number>>
+
 /**
- * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, `nodes`, and `<number> * nodes`, where
- * `nodes` is how many the topology has, and `namespaces`, its other name, how many a soak keeps alive; metrics in _s take
- * durations, those in _bytes and _bytes_per_h sizes.
+ * `<operator> <limit>`: null for anything else. A limit is a sum of numbers, sizes of the run, and `<number> * <size>`;
+ * metrics in _s take durations, those in _bytes and _bytes_per_h sizes in bytes.
  */
 export function parseRequire(
   text: string,
   metric: string,
-  nodesCount: number,
+  sizes: Sizes,
 ): Pick<GateConfig, 'operator' | 'limit'> | null {
   const parts = /^\s*(<=|>=|==|!=|<|>)(.*)$/.exec(text)
   if (parts === null) return null
   let limit = 0
   for (const term of (parts[2] as string).split(/(?<![eE])\+/)) {
-    const value = parseTerm(term.trim(), metric, nodesCount)
+    const value = parseTerm(term.trim(), metric, sizes)
     if (value === null) return null
     limit += value
   }
   return { operator: parts[1] as GateConfig['operator'], limit }
 }
 
-function parseTerm(term: string, metric: string, nodesCount: number): number | null {
-  const scaled = /^(?:(.*?)\s*\*\s*)?(?:nodes|namespaces)$/.exec(term)
-  if (scaled === null) return parseNumber(term, metric)
+function parseTerm(term: string, metric: string, sizes: Sizes): number | null {
+  const scaled = /^(?:(.*?)\s*\*\s*)?([a-z]+)$/.exec(term)
+  const size = Object.hasOwn(sizes, scaled?.[2] ?? '') ? sizes[scaled?.[2] as string] : undefined
+  if (scaled === null || size === undefined) return parseNumber(term, metric)
   const factor = scaled[1] === undefined ? 1 : parseNumber(scaled[1], metric)
-  return factor === null ? null : factor * nodesCount
+  return factor === null ? null : factor * size
 }
 
 function parseNumber(text: string, metric: string): number | null {
@@ -57,12 +60,7 @@ function parseNumber(text: string, metric: string): number | null {
 }
 
 /** Reads the gates that stand at `path`. A gate's name is its metric's unless it has one; names are unique. */
-export function readGates(
-  tables: readonly GateTable[],
-  nodesCount: number,
-  path: Path,
-  problems: Problems,
-): GateConfig[] {
+export function readGates(tables: readonly GateTable[], sizes: Sizes, path: Path, problems: Problems): GateConfig[] {
   const names = new Map<string, number>()
   return tables.flatMap((table, index) => {
     const at = [...path, index]
@@ -83,7 +81,7 @@ export function readGates(
         nearest: nearestOf(table.metric, metricByName.keys()),
       })
     if (table.levels?.length === 0) problems.mustBe([...at, 'levels'], table.levels, 'at least one level')
-    const require = parseRequire(table.require, table.metric, nodesCount)
+    const require = parseRequire(table.require, table.metric, sizes)
     if (require === null) {
       problems.mustBe([...at, 'require'], table.require, REQUIRE_LIMIT)
       return []

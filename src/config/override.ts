@@ -45,7 +45,8 @@ export function applyOverride(root: TomlTable, schema: v.GenericSchema, override
     at = child
     if (index === path.length - 1) break
     const next: unknown = Reflect.get(table, part)
-    if (next === undefined && typeof part === 'string')
+    // What is not there yet is made: a table, a list, the next element of a list.
+    if (next === undefined && (typeof part === 'string' || part === (table as unknown[]).length))
       Reflect.set(table, part, typeof path[index + 1] === 'number' ? [] : {})
     const inner: unknown = Reflect.get(table, part)
     if (!isTable(inner) && !Array.isArray(inner)) {

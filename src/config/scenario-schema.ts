@@ -44,6 +44,8 @@ export const shellSchema = v.object({
       teardown_deadline: v.optional(duration, '30s'),
       /** 250ms; where instructions are counted, at most 240 samples of the hold. */
       sample_interval: v.optional(duration),
+      /** Of a soak: least steady churning over which growth is told; less says nothing about an hour. */
+      growth_least: v.optional(duration, '5m'),
       out: v.optional(text(4096)),
       keep: v.optional(flag, false),
       /** In one emulated VM that counts instructions: the same to the bit from run to run. */
@@ -55,7 +57,16 @@ export const shellSchema = v.object({
     v.array(
       v.object({
         at: duration,
-        do: oneOf('kill', 'reboot', 'cut', 'impair', 'pause_observer', 'kill_observer', 'restart_database'),
+        do: oneOf(
+          'kill',
+          'reboot',
+          'cut',
+          'impair',
+          'pause_observer',
+          'kill_observer',
+          'restart_database',
+          'pause_churn',
+        ),
         hosts: v.optional(v.array(text(100))),
         for: duration,
         loss: v.optional(ratio),

@@ -51,7 +51,7 @@ export function parseScenario(
   sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
   const faults = bad.has('fault') ? [] : readFaults(shell.fault, hostsCount, shell.hosts.network, ['fault'], problems)
-  const gates = bad.has('gate') ? [] : readGates(shell.gate, nodesCount, ['gate'], problems)
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, { nodes: nodesCount }, ['gate'], problems)
   // Counts are only compared where both are right: what is wrong already needs no second problem.
   if (problems.count === 0 && dataplanes.length === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)
   if (problems.count === 0 && dataplanes.length > 0) checkHostCounts(dataplanes, nodesCount, problems)
@@ -101,6 +101,7 @@ function shellOf(
       deadlineS: secondsOf(run.deadline),
       teardownDeadlineS: secondsOf(run.teardown_deadline),
       sampleIntervalS: sampleIntervalOf(run),
+      growthLeastS: secondsOf(run.growth_least),
       ...(run.out === undefined ? {} : { out: run.out }),
       keep: run.keep,
       deterministic: run.deterministic,
@@ -138,7 +139,8 @@ function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file:
   checkSoakShell(raw, shell, problems)
   const soak = readSoak(shell, problems)
   const faults = bad.has('fault') ? [] : readSoakFaults(shell.fault, hasDatabase(soak), ['fault'], problems)
-  const gates = bad.has('gate') ? [] : readGates(shell.gate, soak.churn.namespaces, ['gate'], problems)
+  const sizes = { namespaces: soak.churn.namespaces, rate: soak.churn.ratePerS }
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, sizes, ['gate'], problems)
   const controller = readController({}, ['controller'], problems, 'fabric')
   const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
   problems.throwIfAny()

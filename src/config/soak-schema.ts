@@ -27,6 +27,8 @@ export const collectorEntries = {
   /** Filters, applied in the kernel; empty: everything. */
   states: v.optional(v.array(oneOf(...tcpStates)), []),
   ports: v.optional(v.array(port), []),
+  /** Faults put into the running collector on purpose (nslab selfcheck): "lose-rows=50". */
+  canary: v.optional(v.array(text(200)), []),
 }
 
 export const sutEntries = {

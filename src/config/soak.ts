@@ -73,6 +73,7 @@ function readCollector(table: Table<typeof collectorEntries>, path: Path, proble
     sink: table.sink,
     states: [...new Set(table.states)],
     ports: [...new Set(table.ports)].sort((a, b) => a - b),
+    canaries: table.canary,
   }
 }
 

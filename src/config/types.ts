@@ -120,6 +120,8 @@ export interface CollectorConfig {
   /** Of the sockets to collect; empty: all. */
   readonly states: readonly string[]
   readonly ports: readonly number[]
+  /** Faults put in on purpose, as `nslab collect --canary` takes them. */
+  readonly canaries: readonly string[]
 }
 
 /** The observer of a soak: `nslab collect`, or a program of the user's. Patterns are regular expressions. */
@@ -175,6 +177,8 @@ export interface Scenario {
     readonly deadlineS: number
     readonly teardownDeadlineS: number
     readonly sampleIntervalS: number
+    /** Least steady churning over which the growth of an observer is told. */
+    readonly growthLeastS: number
     /** Run folder in place of a new one under runs/. */
     readonly out?: string
     /** Keep the private database's data, and VMs running after the run. */

@@ -34,6 +34,7 @@ import { diskName, fleetSocketName, keepsDisk, type Plan } from './plan-types.ts
 import type { Progress } from './progress.ts'
 import { createRunFolder } from './run-folder.ts'
 import { labOf } from './run-lab.ts'
+import { readCanaryBook } from './selfcheck/canary-book.ts'
 import type { Site } from './site.ts'
 import { soakCourse } from './soak/course.ts'
 import { VmGround } from './vm-ground.ts'
@@ -213,7 +214,10 @@ async function drive(
   folder.writeText('plan.json', planToJson(plan), 0o600)
   const { runId, level, clock } = context
   const { accelerator } = ground
-  const environment = await readEnvironment({ runId, level, accelerator, clock })
+  const environment = {
+    ...(await readEnvironment({ runId, level, accelerator, clock })),
+    ...(plan.scenario.soak === undefined ? {} : { gates_seen_red: readCanaryBook() }),
+  }
   folder.writeJson('environment.json', environment)
   for (const warning of [...notes, ...plan.scenario.warnings]) context.warn(warning)
 

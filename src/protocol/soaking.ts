@@ -24,10 +24,10 @@ export type SoakCommand =
   | { readonly do: 'stop'; readonly deadline_s: number }
 
 /**
- * pause: SIGSTOP and SIGCONT. kill: SIGKILL, and it is started again. restart: the database server ends in order and
+ * pause: SIGSTOP and SIGCONT, of the observer or of churn itself, whose operations are then late. kill: SIGKILL, and it is started again. restart: the database server ends in order and
  * comes back.
  */
-export type SoakFault = 'pause_observer' | 'kill_observer' | 'restart_database'
+export type SoakFault = 'pause_observer' | 'kill_observer' | 'restart_database' | 'pause_churn'
 
 /** From the soak program, beside `event`, `ready`, `stopped` and `failed` of Notice. */
 export type SoakNotice =

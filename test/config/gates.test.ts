@@ -5,14 +5,14 @@ import { keysOf } from '../fixtures/issues.ts'
 
 function read(...tables: GateTable[]) {
   const problems = new Problems('s.toml')
-  const gates = readGates(tables, 100, ['gate'], problems)
+  const gates = readGates(tables, { nodes: 100 }, ['gate'], problems)
   problems.throwIfAny()
   return gates
 }
 
 t.test('an operator and a number', t => {
   for (const operator of ['<=', '<', '>=', '>', '==', '!='] as const)
-    t.same(parseRequire(`${operator} 3`, 'total_s', 100), { operator, limit: 3 })
+    t.same(parseRequire(`${operator} 3`, 'total_s', { nodes: 100 }), { operator, limit: 3 })
   for (const [text, limit] of [
     ['==0', 0],
     ['<= -1.5', -1.5],
@@ -20,12 +20,12 @@ t.test('an operator and a number', t => {
     ['< 1e+3', 1000],
     [' <=  600_000 ', 600_000],
   ] as const)
-    t.equal(parseRequire(text, 'residue_count', 100)?.limit, limit, text)
+    t.equal(parseRequire(text, 'residue_count', { nodes: 100 })?.limit, limit, text)
   t.end()
 })
 
 t.test('limits may grow with the number of nodes', t => {
-  const limit = (text: string) => parseRequire(text, 'total_s', 100)?.limit
+  const limit = (text: string) => parseRequire(text, 'total_s', { nodes: 100 })?.limit
   t.equal(limit('== nodes'), 100)
   t.equal(limit('<= 3 * nodes'), 300)
   t.equal(limit('>= 0.9 * namespaces'), 90)
@@ -35,11 +35,11 @@ t.test('limits may grow with the number of nodes', t => {
 })
 
 t.test('units fit the metric', t => {
-  t.equal(parseRequire('<= 1m30s', 'total_s', 1)?.limit, 90)
-  t.equal(parseRequire('<= 600 kB', 'memory_per_node_bytes', 1)?.limit, 600_000)
-  t.equal(parseRequire('<= 1 MB', 'observer_rss_slope_upper_bytes_per_h', 1)?.limit, 1e6)
-  t.equal(parseRequire('<= 600 kB', 'total_s', 1), null)
-  t.equal(parseRequire('<= 2s', 'residue_count', 1), null)
+  t.equal(parseRequire('<= 1m30s', 'total_s', { nodes: 1 })?.limit, 90)
+  t.equal(parseRequire('<= 600 kB', 'memory_per_node_bytes', { nodes: 1 })?.limit, 600_000)
+  t.equal(parseRequire('<= 1 MB', 'observer_rss_slope_upper_bytes_per_h', { nodes: 1 })?.limit, 1e6)
+  t.equal(parseRequire('<= 600 kB', 'total_s', { nodes: 1 }), null)
+  t.equal(parseRequire('<= 2s', 'residue_count', { nodes: 1 }), null)
   t.end()
 })
 
@@ -57,7 +57,7 @@ t.test('what is no requirement is null', t => {
     '<= 1e999',
     '<= 3 s * 2',
   ])
-    t.equal(parseRequire(text, 'residue_count', 100), null, text)
+    t.equal(parseRequire(text, 'residue_count', { nodes: 100 }), null, text)
   t.end()
 })
 

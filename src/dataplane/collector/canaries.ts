@@ -33,6 +33,8 @@ const canaries: Readonly<
   'miss-namespace': { value: 10, make: of => ({ discovery: handlers => missing(handlers, of) }) },
   /** Seconds. */
   'late-discovery': { value: 1, make: seconds => ({ discovery: handlers => late(handlers, seconds) }) },
+  /** One namespace of so many: its netlink socket stays, and holds it. */
+  'leak-namespace': { value: 5, make: of => ({ polling: polling => holding(polling, of) }) },
   'exit-silently': {
     value: 10,
     make: seconds => {
@@ -90,6 +92,18 @@ function stalled(polling: Polling, seconds: number): Polling {
     setFilter: filter => polling.setFilter(filter),
     poll: (number, slots) => (performance.now() < fromMs ? polling.poll(number, slots) : new Promise(() => {})),
     remove: slot => polling.remove(slot),
+    close: () => polling.close(),
+  }
+}
+
+function holding(polling: Polling, of: number): Polling {
+  let count = 0
+  return {
+    setFilter: filter => polling.setFilter(filter),
+    poll: (number, slots) => polling.poll(number, slots),
+    remove: slot => {
+      if (++count % of !== 0) polling.remove(slot)
+    },
     close: () => polling.close(),
   }
 }

@@ -11,15 +11,20 @@ export interface SoakPlan {
   readonly ratePerS: number
   readonly minLifeS: number
   readonly holdS: number
+  /** Least steady churning over which growth is told. */
+  readonly growthLeastS: number
   readonly filter: SocketFilter
   /** Whether the observer says what it finds. */
   readonly observes: boolean
 }
 
+/** Of runs whose plan says nothing of it. */
+const GROWTH_LEAST_S = 300
+
 interface Given {
   readonly churn?: { readonly ops_count?: number; readonly operations?: readonly Operation[] } | null
   readonly scenario?: {
-    readonly run?: { readonly holdS?: number }
+    readonly run?: { readonly holdS?: number; readonly growthLeastS?: number }
     readonly soak?: {
       readonly churn?: { readonly ratePerS?: number; readonly minLifeS?: number }
       readonly collector?: Partial<SocketFilter>
@@ -40,6 +45,7 @@ export function soakPlanOf(plan: unknown): SoakPlan | null {
     ratePerS: spec?.ratePerS ?? 0,
     minLifeS: spec?.minLifeS ?? 1,
     holdS: scenario?.run?.holdS ?? 0,
+    growthLeastS: scenario?.run?.growthLeastS ?? GROWTH_LEAST_S,
     filter: isOurs ? { states: collector?.states ?? [], ports: collector?.ports ?? [] } : { states: [], ports: [] },
     observes: isOurs || observer?.output === 'nslab.collect/1',
   }

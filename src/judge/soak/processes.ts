@@ -8,8 +8,6 @@ import { type Slope, slopeOf } from './slope.ts'
 /** Of churning, which is left out before growth is measured: heaps and caches fill up first. */
 const WARM_RATIO = 0.1
 const WARM_S_MAX = 600
-/** Less says nothing about an hour. */
-const STEADY_S_MIN = 300
 
 export const OBSERVER = 'observer'
 
@@ -45,14 +43,14 @@ export interface Growth {
 }
 
 /** Growth during the steady part of churning, or why there is none to tell. */
-export function growthOf(moments: readonly Moment[], { churned }: SoakFacts): Growth | { readonly why: string } {
+export function growthOf(moments: readonly Moment[], { churned, plan }: SoakFacts): Growth | { readonly why: string } {
   if (churned === null) return { why: 'churning never began' }
   const { fromS, toS } = churned
   const warmS = fromS + Math.min(WARM_S_MAX, WARM_RATIO * (toS - fromS))
   const steadyS = toS - warmS
-  if (steadyS < STEADY_S_MIN)
+  if (steadyS < plan.growthLeastS)
     return {
-      why: `${steadyS.toFixed(0)} s of steady churning are too few to tell growth: ${STEADY_S_MIN} s are needed`,
+      why: `${steadyS.toFixed(0)} s of steady churning are too few to tell growth: ${plan.growthLeastS} s are needed (run.growth_least)`,
     }
   const steady = moments.filter(([t]) => t >= warmS && t <= toS).sort(([one], [other]) => one - other)
   const slope = slopeOf(steady)

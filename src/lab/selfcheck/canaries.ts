@@ -15,6 +15,7 @@ const ABSENCE = [
   'rows_lost_count',
   'netns_precision_ratio',
   'socket_precision_ratio',
+  'forgetting_p99_s',
 ]
 
 export const canaries: readonly Canary[] = [
@@ -56,8 +57,10 @@ export const canaries: readonly Canary[] = [
     mayTurn: [
       'observer_descriptors_slope_lower_count_per_h',
       'observer_descriptors_max_count',
+      'residue_count',
       'forgetting_p99_s',
       'netns_precision_ratio',
+      'socket_precision_ratio',
     ],
   },
   {
@@ -98,7 +101,7 @@ export const canaries: readonly Canary[] = [
     set: collector('late-discovery=2'),
     gate: 'discovery_p99_s',
     verdict: 'fail',
-    mayTurn: ['netns_recall_ratio', 'socket_recall_ratio'],
+    mayTurn: ['netns_recall_ratio', 'socket_recall_ratio', 'netns_precision_ratio'],
   },
   {
     name: 'silent-restart',
@@ -118,10 +121,10 @@ export const canaries: readonly Canary[] = [
   },
   {
     name: 'idle-churn',
-    fault: 'the churn program stands still',
-    set: ['churn.canary="idle"'],
-    gate: 'churn_ops_per_s',
-    verdict: 'unknown',
-    mayTurn: [],
+    fault: 'the churn program stands still for six seconds',
+    set: ['fault[0].at=2s', 'fault[0].do=pause_churn', 'fault[0].for=6s'],
+    gate: 'churn_late_p99_s',
+    verdict: 'fail',
+    mayTurn: ['netns_judged_count', 'sockets_judged_count'],
   },
 ]

@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ChurnCommand, ChurnNotice, ChurnTask } from '../../protocol/churning.ts'
 import { startLocalProcess } from '../local-process.ts'
 import type { Plan } from '../plan-types.ts'
@@ -69,6 +70,18 @@ export class Churner {
   /** The schedule's time begins. */
   churn(): void {
     this.#program.send({ do: 'churn' })
+  }
+
+  /** Stops the process and lets it go on. False where it has ended. */
+  async pause(forS: number): Promise<boolean> {
+    try {
+      process.kill(this.pid, 'SIGSTOP')
+      await pause(forS * 1000)
+      return process.kill(this.pid, 'SIGCONT')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+      throw error
+    }
   }
 
   /** Drops everything. Names what the kernel had not removed by the deadline, and all of it where it has ended. */

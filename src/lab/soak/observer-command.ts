@@ -48,7 +48,7 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
 }
 
 function collectArguments(
-  { intervalS, discoveryIntervalS, states, ports }: CollectorConfig,
+  { intervalS, discoveryIntervalS, states, ports, canaries }: CollectorConfig,
   runId: string,
   database: string | null,
 ): string[] {
@@ -65,5 +65,6 @@ function collectArguments(
     database ?? 'stdout',
     ...states.flatMap(state => ['--state', state]),
     ...ports.flatMap(port => ['--port', String(port)]),
+    ...canaries.flatMap(canary => ['--canary', canary]),
   ]
 }

@@ -221,6 +221,8 @@ class Soak {
         await this.#database?.restart(for_s)
         this.#tellProcesses()
         done(this.#database !== null, 'the server was away and is back')
+      } else if (op === 'pause_churn') {
+        done((await this.#churner?.pause(for_s)) === true, 'churn was stopped and went on')
       } else if (op === 'pause_observer') {
         done((await this.#observer?.pause(for_s)) === true, 'the observer was stopped and went on')
       } else {
