@@ -58,8 +58,9 @@ t.test('a scenario has a fleet or is a soak', t => {
     ['nodes', 'controller', 'dataplane'],
   )
   t.same(
-    keysOf(() => loadScenario('ring', [override('churn.namespaces', '50')])),
-    ['controller'],
+    keysOf(() => loadScenario('ring', [override('churn.namespaces', '50')])).slice(0, 2),
+    ['controller', 'gate[0].require'],
+    'whose gates know no nodes',
   )
   t.same(
     issuesOf(() => parse('[collector]\n[sut]')).map(({ key, problem }) => [key, problem]),
