@@ -118,7 +118,7 @@ function parseConnectionsScenario(
   problems: Problems,
 ): Scenario {
   checkConnectionsShell(raw, shell, problems)
-  const gates = bad.has('gate') ? [] : readGates(shell.gate, 0, ['gate'], problems)
+  const gates = bad.has('gate') ? [] : readGates(shell.gate, {}, ['gate'], problems)
   const connections = readConnections(shell.connections ?? v.parse(connectionsTable, {}), ['connections'], problems)
   const controller = readController({}, ['controller'], problems, 'fabric')
   const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
