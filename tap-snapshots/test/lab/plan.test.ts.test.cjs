@@ -65,6 +65,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
   "run": {
    "deadlineS": 60,
    "deterministic": false,
+   "growthLeastS": 300,
    "holdS": 2,
    "keep": false,
    "sampleIntervalS": 0.25,
@@ -82,7 +83,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
     "shortLifeRatio": 0.05,
     "sockets": { "families": [4, 6], "halfClosed": 1, "listeners": 1, "pairs": 5, "short": 1, "timeWait": 1 }
    },
-   "collector": { "discoveryIntervalS": 0.1, "intervalS": 2, "ports": [], "sink": "stdout", "states": [] },
+   "collector": { "canaries": [], "discoveryIntervalS": 0.1, "intervalS": 2, "ports": [], "sink": "stdout", "states": [] },
    "observer": {
     "command": null,
     "forbid": [],
@@ -221,6 +222,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
   "run": {
    "deadlineS": 60,
    "deterministic": false,
+   "growthLeastS": 300,
    "holdS": 2,
    "keep": false,
    "sampleIntervalS": 0.25,
@@ -428,6 +430,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
   "run": {
    "deadlineS": 60,
    "deterministic": false,
+   "growthLeastS": 300,
    "holdS": 2,
    "keep": false,
    "sampleIntervalS": 0.25,
@@ -444,69 +447,73 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-f51e3fd227f4df5cb051fd249fc6d44e86775bd1ba4f87913af7ca168e58bcbd
+7450a6d121cb33225d78e32b8b51afedd712cfe21286c8ee7a182e6baf2a39cd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-2536a71106a8c17e069f73aca6b2ba386dcd840f82b7e7a082e8b24ab1599cad
+2bde478a39834f9d5f2d2b99e59cad82f664d133e4286c697e6717c29be0d34d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-21a0a68ec63319d39c4e42c0ccd24f7aa368c78556cacff28445cc51e0f84764
+78761bfa8424d3e15ccef7914e93db9f1afcbbfef5d7a81b589a08276c355796
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-7e43ad24a0a36e345f39395055ae008ad913b0dc8d8d1f843601951fdad80c48
+612120e7f82499a8d17c6a7f4d58a72a4a00820b44889fb0a06669d718978b33
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-f526af513f4323a3c8908ed79be56a41f7a10d16d26945ac95c0de066e1ea4d1
+68ccdc19ba1c4e877e76a7b6f56add89d8e2844bf8535bcee729ccbd42b5bbaf
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-af0cdfb2eb309f1654c80680744b258bcdf5ab65875ea5c23f382f130b7a9a2e
+5e8653255c20a5355a4766b201ab3f110bafafda1aa135d6a935c594d62a592f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-858e77b0fdeb4158d471e114a5520c8fdd2eb0edf1b7c4b176c5cd2079ec13c1
+adbb4d821537e7a713478b6ef636c7912ada90006be46d25077f887fa6986c1e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-960b44223729a017de070536ff118b696755809f470a1fa35641d63e4eaca244
+bbdafec9300435a7ea52d1e2479df66e205aede8fefce7650aefa1a8f4a52097
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-66c836bb844e0ab764b43c61d084dddfa93cd76264543ac6bf75bdc375cbef59
+92db7d40cca5b14447cfdeb11f0ff9eb43547fb8b16cc83be8104e13f56d65e2
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-12b99f0c256698425c877dcc2faa1fdade00a71e23689251877378b7ec7dc361
+0933d4b445481c531579b45bd9b733ea176641d3ecb558a4ddbb4bdf3a489f03
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-da5725df0c47808691963f28147638aebf9cf6867a8f2c389aa0cd2b705a57d7
+d38476a90c08c70751748e420a500a6b406c2be08f81959355b0e1debfaf3e20
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-fab4439df96c0758a269fe5f3c0d327a7e1743190907712f67970d0510196abe
+346d09132071866501d24b2f0092134d78367df964952856f324e3350ee2029b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-2b634c0acca3d500bbfdcfeafaafe445c0648c26891bcaee7a4e32c5a7170d6d
+35beab16422cba4f2b7359404a22a866e7e67185ff4888b766debcb26b81f9af
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-9e3aa3ee33753d75017e0b4b5244d9a23cab4287e41ddcce2214ecf103437af5
+52af7427be4cc7cc85f6ec2ccea2dee49e781cd6c3ec1e4a974f9358aee1da36
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-8726d0332b293a418670d6bb530fde9fcaddf2246e7b0a271f22cc08e4675099
+309043ffec3b94a7e5cb576c6e2389da022781a82f2c0589b7b65397278edc56
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
+66342a962b7b1ea765e45680e001e42cc5260cc285e6edb9aec5ae418a98f875
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-0f4272a28eee4e06c25349cde287319de7299a50f8c93c2430786086dbb91813
+ba83ee484f44b3c1224da0bce3b40fe9b85c81b659b569c4d247eaf74b4c7db9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-5b3bd63f86e878081feeca176687d10c635eb369fa0dfbeb0d350f6f2dce69ff
+14f37f5bbd0759c0dda6ef93f047fe87056d9b22152c4b1bbfa80707c2606cd1
 `
