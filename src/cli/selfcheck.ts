@@ -8,10 +8,10 @@ import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import { nearestOf } from '../config/nearest.ts'
 import type { Canary } from '../judge/canaries.ts'
-import { canaries } from '../lab/selfcheck/canaries.ts'
-import { writeCanaryBook } from '../lab/selfcheck/canary-book.ts'
-import { type SelfcheckResult, seenRed, selfcheck } from '../lab/selfcheck/selfcheck.ts'
+import { canaries } from '../lab/canaries.ts'
+import { writeCanaryBook } from '../lab/canary-book.ts'
 import { textTable } from '../report/table.ts'
+import { type SelfcheckResult, seenRed, selfcheck } from './canary-runs.ts'
 import { hookSignals } from './run.ts'
 
 const cliPath = fileURLToPath(new URL('main.js', import.meta.url))

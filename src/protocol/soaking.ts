@@ -24,8 +24,8 @@ export type SoakCommand =
   | { readonly do: 'stop'; readonly deadline_s: number }
 
 /**
- * pause: SIGSTOP and SIGCONT, of the observer or of churn itself, whose operations are then late. kill: SIGKILL, and it is started again. restart: the database server ends in order and
- * comes back.
+ * pause: SIGSTOP and SIGCONT, of the observer or of churn itself, whose operations are then late. kill: SIGKILL, and it
+ * is started again. restart: the database server ends in order and comes back.
  */
 export type SoakFault = 'pause_observer' | 'kill_observer' | 'restart_database' | 'pause_churn'
 

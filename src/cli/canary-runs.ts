@@ -2,12 +2,12 @@
 // system, and one without, which has to pass.
 
 import { join } from 'node:path'
-import { NslabError } from '../../base/errors.ts'
-import { run } from '../../base/exec.ts'
-import { type Canary, type CanaryFinding, judgeCanary, judgeControl, unprovenGates } from '../../judge/canaries.ts'
-import { readHistory } from '../../judge/history.ts'
-import { judge } from '../../judge/judge.ts'
-import type { Report, SeenRed } from '../../judge/types.ts'
+import { NslabError } from '../base/errors.ts'
+import { run } from '../base/exec.ts'
+import { type Canary, type CanaryFinding, judgeCanary, judgeControl, unprovenGates } from '../judge/canaries.ts'
+import { readHistory } from '../judge/history.ts'
+import { judge } from '../judge/judge.ts'
+import type { Report, SeenRed } from '../judge/types.ts'
 
 export interface SelfcheckOptions {
   readonly canaries: readonly Canary[]

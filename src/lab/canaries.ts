@@ -1,6 +1,6 @@
 // The canaries of `nslab selfcheck`, one for each gate of the scenario selfcheck that a fault can turn.
 
-import type { Canary } from '../../judge/canaries.ts'
+import type { Canary } from '../judge/canaries.ts'
 
 const collector = (canary: string): readonly string[] => [`collector.canary=["${canary}"]`]
 

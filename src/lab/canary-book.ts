@@ -4,9 +4,9 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import type { SeenRed } from '../../judge/types.ts'
-import { cacheFolder } from '../../vm/image/cache.ts'
-import { toJson, writeFileAtomic } from '../disk.ts'
+import type { SeenRed } from '../judge/types.ts'
+import { cacheFolder } from '../vm/image/cache.ts'
+import { toJson, writeFileAtomic } from './disk.ts'
 
 const entry = v.object({ at: v.string(), version: v.string(), commit: v.nullable(v.string()), canary: v.string() })
 const bookSchema = v.record(v.string(), entry)
