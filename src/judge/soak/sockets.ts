@@ -36,7 +36,8 @@ export interface Matched {
 /**
  * Matches by the kernel's cookie. A socket in TIME_WAIT is another object than the one that was closed, with a cookie
  * that nobody could know before: it is told by family and ports, within its namespace. So is what was there before it,
- * the connection that both of its ends were, which a poll may meet while the namespace is being made.
+ * the connection that both of its ends were, which a poll may meet while the namespace is being made. What a poll meets
+ * in SYN_RECV is a request, no socket yet: where it is dumped just as its socket is made, the two have a cookie each.
  */
 export function matchSockets(truth: readonly TrueSocket[], seen: readonly SeenSocket[]): Matched {
   const byCookie = new Map<string, number>()
@@ -55,7 +56,7 @@ export function matchSockets(truth: readonly TrueSocket[], seen: readonly SeenSo
     const key = portsKey(family, port, peer)
     const index = byCookie.get(cookie) ?? (state === 'TIME_WAIT' ? byPorts.get(key) : undefined)
     if (index !== undefined) isSeen[index] = true
-    else if (!brief.has(key)) strangers.push(socket)
+    else if (!brief.has(key) && !(state === 'SYN_RECV' && byPorts.has(key))) strangers.push(socket)
   }
   return { isSeen, strangers }
 }

@@ -51,6 +51,11 @@ t.test('what was a connection before it was TIME_WAIT is no stranger, and not ye
   t.same(matchSockets(truth, before), { isSeen: [false, false, false, false], strangers: [] })
 })
 
+t.test('the request of a connection that is there is no stranger, and not the connection seen', async t => {
+  const requests = [seen('60', 4, 4000, 50_000, 'SYN_RECV'), seen('61', 4, 4000, 50_009, 'SYN_RECV')]
+  t.same(matchSockets(truth, requests), { isSeen: [false, false, false, false], strangers: requests.slice(1) })
+})
+
 t.test('an observer that was told to leave sockets out misses none of them', async t => {
   const wanted = (states: string[], ports: number[] = []): boolean[] =>
     truth.map(socket => isWanted(socket, { states, ports }))
