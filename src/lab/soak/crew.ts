@@ -26,6 +26,11 @@ export class SoakCrew implements Crew {
   readonly #cookies = new Map<number, string>()
   #processes: readonly { readonly role: SoakRole; readonly pid: number }[] = []
   #program: SoakProgram | null = null
+  /**
+   * Of the run's time from the site's. What is known of a guest's clock gets better while it runs; truth and observation
+   * are held against each other to the millisecond, and so keep what was known at first.
+   */
+  #offsetS = 0
 
   constructor(context: RunContext, ground: Ground) {
     this.#context = context
@@ -39,6 +44,7 @@ export class SoakCrew implements Crew {
     const host = plan.hosts[0] as HostPlan
     const site = this.#ground.siteOf(host)
     if (site === null) throw new Error(`host ${host.name} is not there`)
+    this.#offsetS = site.toRunS(0)
     const files = {
       churn: folder.addLines<ChurnLine>('churn.ndjson'),
       observed: folder.addLines<ObservedLine>('observed.ndjson'),
@@ -62,7 +68,7 @@ export class SoakCrew implements Crew {
     site: Site,
     files: { readonly churn: LineWriter<ChurnLine>; readonly observed: LineWriter<ObservedLine> },
   ): void {
-    const toRunS = (tS: number): number => site.toRunS(tS)
+    const toRunS = (tS: number): number => tS + this.#offsetS
     switch (notice.is) {
       case 'churn':
         for (const line of notice.lines) {
@@ -80,7 +86,7 @@ export class SoakCrew implements Crew {
         for (const line of notice.lines) files.observed.append(observedLineAt(line, toRunS))
         return
       case 'sample': {
-        const sample = { ...notice.sample, t_s: toRunS(notice.sample.t_s) }
+        const sample = { ...notice.sample, t_s: site.toRunS(notice.sample.t_s) }
         this.#context.folder.samples.append(this.#ground.isHere ? sample : { site: site.name, ...sample })
         return
       }
