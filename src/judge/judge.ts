@@ -1,5 +1,6 @@
 // From a history to its report: a pure function, so the same run folder gives the same report at any time and place.
 
+import type { GateConfig } from '../config/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import { digestOf } from './digest.ts'
 import { judgeGate } from './gates.ts'
@@ -8,7 +9,7 @@ import { computeMetrics } from './metrics.ts'
 import { notesOf } from './notes.ts'
 import { readPhases } from './phases.ts'
 import { readTimeline } from './timeline.ts'
-import type { History, Report } from './types.ts'
+import type { Environment, GateVerdict, History, Report } from './types.ts'
 import { errorOf, verdictOf } from './verdict.ts'
 
 /** Judges a run. `history.plan` is a Plan: readHistory has checked it. */
@@ -18,9 +19,11 @@ export function judge(history: History): Report {
   const { phases, open } = readPhases(history.events)
   const metrics = computeMetrics(history)
   const level = environment.run_id === '' ? null : environment.level
-  const gates = plan.scenario.gates.map(gate =>
-    judgeGate(gate, metrics, { level, holdS: plan.scenario.run?.holdS ?? 0 }),
-  )
+  const holdS = plan.scenario.run?.holdS ?? 0
+  const gates = plan.scenario.gates.map(gate => ({
+    ...judgeGate(gate, metrics, { level, holdS }),
+    ...seenRed(environment, gate),
+  }))
   const error = errorOf(history, open.at(-1))
   const body: Omit<Report, 'digest'> = {
     schema: 'nslab.report/1',
@@ -42,6 +45,11 @@ export function judge(history: History): Report {
     notes: notesOf(history, readTimeline(history.events), open),
   }
   return { ...body, digest: digestOf(body) }
+}
+
+/** Of a soak, which keeps what the machine knew of its gates. */
+function seenRed({ gates_seen_red: seen }: Environment, { metric }: GateConfig): Pick<GateVerdict, 'seen_red'> {
+  return seen === undefined ? {} : { seen_red: seen[metric] ?? null }
 }
 
 function knownValues(metrics: Metrics): Record<string, number> {

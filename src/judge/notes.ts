@@ -21,7 +21,22 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
       // There others have no part in a guest's time; what it shows is its own boot.
       ...(plan.scenario.run?.deterministic ? [] : busyNotes(history, time)),
       ...foreignNotes(history),
+      ...canaryNotes(history),
     ]),
+  ]
+}
+
+/** Which gates nobody has ever seen to fail on the machine of the soak. */
+function canaryNotes({ plan, environment }: History): string[] {
+  const { gates_seen_red: seen } = environment
+  if (seen === undefined) return []
+  const { gates } = (plan as Plan).scenario
+  const never = [...new Set(gates.map(({ metric }) => metric))].filter(metric => seen[metric] === undefined)
+  if (never.length === gates.length)
+    return ['no gate was ever seen to fail on this machine: nslab selfcheck shows that they do']
+  const last = Object.values(seen).reduce((one, other) => (one.at > other.at ? one : other))
+  return [
+    `seen to fail on its canary, the last on ${last.at.slice(0, 10)} with nslab ${last.version}: ${gates.length - never.length} of ${gates.length} gates; never: ${never.join(', ') || 'none'}`,
   ]
 }
 

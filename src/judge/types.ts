@@ -87,6 +87,8 @@ export interface GateVerdict {
   readonly limit: string
   readonly unit: string
   readonly evidence: string
+  /** Of soaks: when it was last seen to turn on its canary; null: never, on that machine. */
+  readonly seen_red?: SeenRed | null
 }
 
 export interface Report {

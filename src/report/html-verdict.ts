@@ -109,8 +109,15 @@ ${report.gates.map(gateRow)}</table></section>`
 
 function gateRow(gate: GateVerdict): Markup {
   return markup`<tbody><tr class="gate"><th scope="row">${gate.name}</th><td class="num">${formatObserved(gate)}</td><td class="num">${formatLimit(gate)}</td><td class="verdict ${gate.verdict}">${formatVerdict(gate.verdict)}</td></tr>
-<tr class="evidence"><td colspan="4">${gate.evidence}</td></tr></tbody>
+<tr class="evidence"><td colspan="4">${gate.evidence}${seenRed(gate)}</td></tr></tbody>
 `
+}
+
+/** A gate that was never seen to fail may not be able to. */
+function seenRed({ seen_red: seen }: GateVerdict): string {
+  if (seen === undefined) return ''
+  if (seen === null) return ' · never seen red on this machine'
+  return ` · last seen red on ${seen.at.slice(0, 10)} (canary ${seen.canary}, nslab ${seen.version})`
 }
 
 export function notesSection(report: Report): Markup | null {

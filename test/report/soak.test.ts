@@ -22,6 +22,25 @@ t.test('a terminal shows what came and went, recall by kind, gates and the verdi
   t.match(text, /FAIL {2}churn, 20 namespaces, level host/)
 })
 
+t.test('when each gate was last seen red, from the environment of the run', async t => {
+  const data = soakRun()
+  const seen = { at: '2026-11-20T10:00:00.000Z', version: '0.1.0', commit: null, canary: 'miss-namespace' }
+  const { report, history } = judgeSoak(t, {
+    ...data,
+    environment: { ...data.environment, gates_seen_red: { netns_recall_ratio: seen } },
+  })
+  const of = (metric: string) => report.gates.find(({ name }) => name === metric || name === 'recall')?.seen_red
+  t.same(of('netns_recall_ratio'), seen)
+  t.equal(report.gates.filter(gate => gate.seen_red === null).length, report.gates.length - 1)
+  t.match(report.notes, [/^seen to fail .* 2026-11-20 with nslab 0.1.0: 1 of \d+ gates; never: /])
+  const page = renderHtml(report, history)
+  t.match(page, 'last seen red on 2026-11-20 (canary miss-namespace, nslab 0.1.0)')
+  t.match(page, 'never seen red on this machine')
+  const unknown = judgeSoak(t, { ...data, environment: { ...data.environment, gates_seen_red: {} } })
+  t.match(unknown.report.notes, [/^no gate was ever seen to fail on this machine/])
+  t.notMatch(judgeSoak(t, data).report.notes, [/seen to fail/], 'a run of before says nothing of it')
+})
+
 t.test('recall below one never reads as one', async t => {
   const data = soakRun({ holdS: 400, ratePerS: 100, namespaces: 110, pairs: 0, pollS: 2, defects: { missed: [777] } })
   const { report, history, folder, value } = judgeSoak(t, data)

@@ -1,0 +1,45 @@
+// nslab selfcheck as people run it: every canary in a real soak on this machine turns its gate, and none other than it
+// may; without one all gates pass.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { canaries } from '../../src/lab/canaries.ts'
+import { readCanaryBook } from '../../src/lab/canary-book.ts'
+import { NslabProcess } from '../fixtures/nslab-process.ts'
+
+t.test('all canaries are caught, and the book says when', async t => {
+  const folder = t.testdir()
+  const startedAt = new Date().toISOString()
+  const args = ['selfcheck', '--jobs', '2', '--set', 'hosts.on=host', '--out', folder]
+  const { code, stdout, stderr } = await new NslabProcess(args).ended
+  t.equal(code, 0, `${stdout}\n${stderr}`)
+  t.match(stdout, new RegExp(`PASS  ${canaries.length} canaries`))
+  for (const { name, gate } of canaries) {
+    t.match(stdout, new RegExp(`✓ +${name} +${gate} +fail`))
+    t.match(readFileSync(join(folder, name, 'report.json'), 'utf8'), `"${gate}"`)
+  }
+  const book = readCanaryBook()
+  for (const { gate, name } of canaries) {
+    t.match(book[gate], { canary: name })
+    t.ok((book[gate]?.at ?? '') >= startedAt, gate)
+  }
+})
+
+t.test('a canary that nothing catches fails the selfcheck', async t => {
+  // With this limit the gate can't turn.
+  const set = ['--set', 'gate[13].require=<= 1e9', '--set', 'hosts.on=host', '--set', 'run.hold=4s']
+  const args = ['selfcheck', 'lose-rows', '--out', t.testdir(), ...set]
+  const { code, stdout } = await new NslabProcess(args).ended
+  t.equal(code, 1)
+  t.match(stdout, /✗ +lose-rows +rows_lost_count .*rows_lost_count is pass, and must be fail/)
+})
+
+t.test('canaries are listed, and a name that is none is told', async t => {
+  const listed = await new NslabProcess(['selfcheck', '--list']).ended
+  t.equal(listed.code, 0)
+  for (const { name, gate } of canaries) t.match(listed.stdout, new RegExp(`${name} +${gate} `))
+  const wrong = await new NslabProcess(['selfcheck', 'lose-row']).ended
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, 'did you mean "lose-rows"')
+})
