@@ -23,7 +23,12 @@ t.test('every scenario that ships is valid, named as its file, and says what it 
       scenario.gates.some(gate => gate.metric === 'residue_count' && gate.limit === 0),
       'leaves nothing',
     )
-    t.ok(scenario.soak !== undefined || scenario.gates.some(gate => gate.metric === 'nodes_count'), 'counts its nodes')
+    const hasFleet = scenario.soak === undefined && scenario.connections === undefined
+    t.equal(
+      scenario.gates.some(gate => gate.metric === 'nodes_count'),
+      hasFleet,
+      'a fleet counts its nodes',
+    )
   }
   t.end()
 })
