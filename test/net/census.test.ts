@@ -40,12 +40,10 @@ async function startFleet(t: Test, runId: string, count: number): Promise<{ chil
 
 /**
  * How many of these network namespaces are residue, and how many foreign, where nothing else has changed: the machine
- * lives on meanwhile, and others may fill the lines that foreign findings get.
+ * lives on meanwhile, others may fill the lines that foreign findings get, and numbers of theirs are used again.
  */
-function ofNamespaces(before: Census, after: Census, ours: Ours, inodes: readonly number[]): [number, number] {
-  const unknown = ({ inode }: { readonly inode: number }): boolean =>
-    inodes.includes(inode) && !before.namespaces.some(holder => holder.inode === inode)
-  const allElse = { ...after, namespaces: after.namespaces.filter(holder => !unknown(holder)) }
+function ofNamespaces(after: Census, ours: Ours, inodes: readonly number[]): [number, number] {
+  const allElse = { ...after, namespaces: after.namespaces.filter(({ inode }) => !inodes.includes(inode)) }
   const difference = diffCensus(allElse, after, ours)
   const about = (lines: readonly string[]): number =>
     lines.filter(line => inodes.some(inode => line.startsWith(`network namespace ${inode},`))).length
@@ -63,7 +61,7 @@ t.test('a fleet that still lives after its run is residue; once it is gone, noth
   )
   const census = takeCensus()
   const during = diffCensus(before, census, ours)
-  t.same(ofNamespaces(before, census, ours, fleet.inodes), [20, 0])
+  t.same(ofNamespaces(census, ours, fleet.inodes), [20, 0])
   t.ok(during.residue.some(line => line.startsWith(`process ${fleet.child.pid} `)))
   fleet.child.process.stdin?.end()
   t.equal(await fleet.child.ended, 0)
@@ -76,18 +74,16 @@ t.test('a fleet that still lives after its run is residue; once it is gone, noth
 })
 
 t.test('two runs at once are no residue of each other', async t => {
-  const before = takeCensus()
   const mine = await startFleet(t, RUN, 3)
   const theirs = await startFleet(t, OTHER, 3)
   const census = takeCensus()
-  t.same(ofNamespaces(before, census, ours, [...mine.inodes, ...theirs.inodes]), [3, 3])
-  t.same(ofNamespaces(before, census, { ...ours, run_id: OTHER }, theirs.inodes), [3, 0])
+  t.same(ofNamespaces(census, ours, [...mine.inodes, ...theirs.inodes]), [3, 3])
+  t.same(ofNamespaces(census, { ...ours, run_id: OTHER }, theirs.inodes), [3, 0])
   const reused = { ...ours, namespaces: theirs.inodes }
-  t.same(ofNamespaces(before, census, reused, theirs.inodes), [0, 3], 'numbers of ours that they have now')
+  t.same(ofNamespaces(census, reused, theirs.inodes), [0, 3], 'numbers of ours that they have now')
 })
 
 t.test('a namespace of a program outside any run is foreign', async t => {
-  const before = takeCensus()
   const child = spawn('unshare', [...asRoot, '--net', 'sh', '-c', 'echo; exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -96,7 +92,7 @@ t.test('a namespace of a program outside any run is foreign', async t => {
   const after = takeCensus()
   const inode = after.namespaces.find(holder => holder.pid === child.pid)?.inode as number
   // Its parent is this process, which stands for `nslab run`: so say that it is somebody else's.
-  t.same(ofNamespaces(before, after, { ...ours, pid: 0 }, [inode]), [0, 1])
+  t.same(ofNamespaces(after, { ...ours, pid: 0 }, [inode]), [0, 1])
 })
 
 t.test(
@@ -104,7 +100,6 @@ t.test(
   async t => {
     const run = join(t.testdir(), 'run')
     mkdirSync(run)
-    const before = takeCensus()
     const script = 'mount -t tmpfs tmpfs /run && ip netns add nslab-test && echo && exec cat'
     const child = spawn('unshare', [...asRoot, '--mount', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] })
     t.teardown(() => child.kill('SIGKILL'))
@@ -114,16 +109,16 @@ t.test(
     t.match(holder, { where: '/run/netns/nslab-test' })
     const inode = holder?.inode as number
     const asOurs = { ...ours, pid: 0, namespaces: [inode] }
-    t.same(ofNamespaces(before, after, { ...ours, pid: 0 }, [inode]), [0, 1])
-    t.same(ofNamespaces(before, after, asOurs, [inode]), [1, 0])
+    t.same(ofNamespaces(after, { ...ours, pid: 0 }, [inode]), [0, 1])
+    t.same(ofNamespaces(after, asOurs, [inode]), [1, 0])
     const proven = { ...after, cookies: { [inode]: '1' } }
-    t.same(ofNamespaces(before, proven, { ...asOurs, cookies: { [inode]: '2' } }, [inode]), [0, 1])
+    t.same(ofNamespaces(proven, { ...asOurs, cookies: { [inode]: '2' } }, [inode]), [0, 1])
 
     t.comment("somebody else's, with a number that one of ours had before")
     const known = new Map([[inode, '1']])
     const again = takeCensus({ known, cookieOf: cookieAt })
     t.match(again.cookies[inode], /^\d+$/)
-    t.same(ofNamespaces(before, again, { ...asOurs, cookies: { [inode]: '1' } }, [inode]), [0, 1])
+    t.same(ofNamespaces(again, { ...asOurs, cookies: { [inode]: '1' } }, [inode]), [0, 1])
   },
 )
 
