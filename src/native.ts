@@ -152,6 +152,8 @@ export interface FabricOptions {
   readonly onReady?: (indexes: readonly number[]) => void
   /** Called when a complete node's link goes down or vanishes, or its namespace can't be used any more. */
   readonly onLost?: (index: number, reason: string) => void
+  /** Room for so many bytes of the kernel's news: beyond, it is lost, and the kernel is asked. For tests. */
+  readonly watchBytes?: number
   /** Fault injection: the k-th kernel call (from 1) of build() is not made and fails with this errno. For tests. */
   readonly failAt?: { readonly call: number; readonly errno: number }
 }

@@ -136,6 +136,11 @@ fabric::Options FabricObject::read_options(Napi::Env env, Napi::Value value) {
     if (!wait_ms) return bad("options.carrierWaitMs");
     options.carrier_wait_ns = static_cast<int64_t>(*wait_ms) * 1'000'000;
   }
+  if (object.Has("watchBytes") && !object.Get("watchBytes").IsUndefined()) {
+    const auto bytes = whole_number(object.Get("watchBytes"), 1, INT32_MAX);
+    if (!bytes) return bad("options.watchBytes");
+    options.watch_bytes = static_cast<int>(*bytes);
+  }
   const Napi::Value fail = object.Get("failAt");
   if (fail.IsObject()) {
     const auto call = whole_number(fail.As<Napi::Object>().Get("call"), 1, INT32_MAX);

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,12 +29,8 @@ Result<std::unique_ptr<Witness>> Witness::open(Outbox& outbox, int room_bytes) {
   if (!netns) return netns.take_status();
   auto asker = rtnl::Socket::adopt(std::move(netlink), kWhere);
   if (!asker) return asker.take_status();
-  auto monitor = rtnl::Monitor::open(kWhere);
+  auto monitor = rtnl::Monitor::open(kWhere, room_bytes);
   if (!monitor) return monitor.take_status();
-  if (room_bytes > 0 && sys::call([&] {
-                          return ::setsockopt(monitor->fd(), SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof room_bytes);
-                        }) != 0)
-    return Status::from_errno("setsockopt SO_RCVBUF", kWhere);
   UniqueFd wake(sys::call([] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }));
   if (!wake) return Status::from_errno("eventfd", kWhere);
   std::unique_ptr<Witness> witness(
@@ -146,10 +141,7 @@ void Witness::gone(uint64_t id, int64_t at_ns, int64_t since_ns) {
   if (entry.record) tell(id, entry);
 }
 
-/**
- * Notifications were lost: each that is being dropped is asked for by its id. A listing of all would not do: while ids
- * are taken back it passes over others, and does not say so (rtnl_net_dumpid counts positions).
- */
+/** Notifications were lost: each that is being dropped is asked for by its id. */
 void Witness::ask_again(int64_t since_ns) {
   ++askings_;
   std::vector<uint64_t> dropped;
@@ -159,10 +151,9 @@ void Witness::ask_again(int64_t since_ns) {
       if (entry.asked_ns != 0 && entry.gone_ns == 0) dropped.push_back(id);
   }
   for (const uint64_t id : dropped) {
-    rtnl::Batch request;
-    rtnl::ask_netns_id(request, static_cast<int32_t>(id));
-    const Status known = asker_.execute(request);
-    if (known.ok() || known.error().number != ENOENT) continue;
+    const auto known = rtnl::has_netns_id(asker_, static_cast<int32_t>(id));
+    // One that can't be asked for is told by the next asking, or not at all, and so as not gone.
+    if (!known || *known) continue;
     const std::lock_guard lock(mutex_);
     gone(id, now_ns(), since_ns);
   }

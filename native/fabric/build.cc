@@ -75,7 +75,7 @@ Status Fabric::prepare_root() {
   const auto root = root_.lock();
   if (!root) return Status::failed(EBADF, "build", "fabric", "its root namespace was closed");
   if (Status entered = netns::enter(*root); !entered) return entered;
-  auto watch = Watch::open(spec_.bridges.size(), spec_.nodes.size());
+  auto watch = Watch::open(spec_.bridges.size(), spec_.nodes.size(), options_.watch_bytes);
   if (!watch) return watch.take_status();
   watch_ = std::move(*watch);
   auto socket = rtnl::Socket::open("fabric root");

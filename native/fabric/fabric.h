@@ -28,6 +28,8 @@ struct Options {
   /** Called on the fabric's thread. */
   std::function<void(std::vector<uint32_t>)> on_ready;
   std::function<void(uint32_t, const char*)> on_lost;
+  /** For tests: room for so many bytes of the kernel's news; 0: for as much as comes. */
+  int watch_bytes = 0;
   uint64_t fail_call = 0;
   int fail_errno = 0;
 };

@@ -16,8 +16,8 @@
 
 namespace nslab::fabric {
 
-Result<Watch> Watch::open(size_t bridges, size_t nodes) {
-  auto monitor = rtnl::Monitor::open("fabric root");
+Result<Watch> Watch::open(size_t bridges, size_t nodes, int room_bytes) {
+  auto monitor = rtnl::Monitor::open("fabric root", room_bytes);
   if (!monitor) return monitor.take_status();
   auto socket = rtnl::Socket::open("fabric root");
   if (!socket) return socket.take_status();
@@ -79,7 +79,6 @@ void Watch::settle(uint32_t node, const char* reason) {
 
 Status Watch::read_again() {
   std::unordered_set<int> links;
-  std::unordered_set<int32_t> ids;
   rtnl::Batch request;
   rtnl::list_links(request);
   Status listed = socket_.dump(
@@ -92,15 +91,6 @@ Status Watch::read_again() {
       },
       [&] { links.clear(); });
   if (!listed) return listed;
-  request.clear();
-  rtnl::list_netns_ids(request);
-  Status listed_ids = socket_.dump(
-      request,
-      [&](const rtnl::Message& message) {
-        if (const auto id = rtnl::read_netns_id(message)) ids.insert(*id);
-      },
-      [&] { ids.clear(); });
-  if (!listed_ids) return listed_ids;
   const auto remove_absent = [&](int index, bool present) {
     if (!present || links.contains(index)) return;
     rtnl::LinkNews news;
@@ -111,7 +101,10 @@ Status Watch::read_again() {
   for (uint32_t bridge = 0; bridge < bridges_.size(); ++bridge) remove_absent(bridge_index(bridge), bridges_[bridge]);
   for (uint32_t node = 0; node < nodes_.size(); ++node) {
     remove_absent(host_index(node), nodes_[node].present);
-    if (nodes_[node].netns_id && !ids.contains(*nodes_[node].netns_id)) forget_netns(*nodes_[node].netns_id);
+    if (!nodes_[node].netns_id) continue;
+    auto known = rtnl::has_netns_id(socket_, *nodes_[node].netns_id);
+    if (!known) return known.take_status();
+    if (!*known) forget_netns(*nodes_[node].netns_id);
   }
   return {};
 }

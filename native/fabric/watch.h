@@ -27,8 +27,8 @@ namespace nslab::fabric {
  */
 class Watch {
  public:
-  /** Opens its sockets in the calling thread's namespace, which must be the root. */
-  static Result<Watch> open(size_t bridges, size_t nodes);
+  /** Opens its sockets in the calling thread's namespace, which must be the root. `room_bytes`: see Options. */
+  static Result<Watch> open(size_t bridges, size_t nodes, int room_bytes);
 
   /** Takes in all news. Read again from the start where some were lost. */
   Status drain();

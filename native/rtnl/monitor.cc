@@ -13,18 +13,19 @@ namespace {
  * filled. */
 constexpr int kReceiveBytes = 32 * 1024 * 1024;
 
+bool set_room(int fd, int option, int bytes) {
+  return sys::call([&] { return ::setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes); }) == 0;
+}
+
 }  // namespace
 
-Result<Monitor> Monitor::open(std::string where) {
+Result<Monitor> Monitor::open(std::string where, int room_bytes) {
   UniqueFd fd(sys::call([] { return ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }));
   if (!fd) return Status::from_errno("socket NETLINK_ROUTE", where);
   // Beyond the machine's limit with CAP_NET_ADMIN in the first user namespace only; what fits otherwise will do
   // (ENOBUFS is answered by reading again).
-  if (sys::call([&] {
-        return ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBytes, sizeof kReceiveBytes);
-      }) != 0 &&
-      sys::call([&] { return ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBytes, sizeof kReceiveBytes); }) !=
-          0)
+  const int bytes = room_bytes > 0 ? room_bytes : kReceiveBytes;
+  if ((room_bytes > 0 || !set_room(fd.get(), SO_RCVBUFFORCE, bytes)) && !set_room(fd.get(), SO_RCVBUF, bytes))
     return Status::from_errno("setsockopt SO_RCVBUF", where);
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;

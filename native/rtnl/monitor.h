@@ -13,8 +13,8 @@ namespace nslab::rtnl {
 /** Notifications of one namespace (RTNLGRP_LINK, RTNLGRP_NSID), from its opening on. For one thread. */
 class Monitor {
  public:
-  /** Opens it in the calling thread's namespace. */
-  static Result<Monitor> open(std::string where);
+  /** Opens it in the calling thread's namespace. `room_bytes`, for tests: for so much; 0: for as much as comes. */
+  static Result<Monitor> open(std::string where, int room_bytes = 0);
 
   /** Hands over all that has come, without waiting. True: some were lost (ENOBUFS), so everything must be read again.
    */

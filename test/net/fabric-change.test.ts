@@ -1,8 +1,9 @@
 // One node of a fabric removed, made again, lost; and a build that is cancelled before, while and after it runs.
 
+import { execFileSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import t from 'tap'
-import { native } from '../../src/native.ts'
+import { type Netns, native } from '../../src/native.ts'
 import {
   addresses,
   builtFabric,
@@ -13,13 +14,21 @@ import {
   ringSpec,
 } from '../fixtures/fabric.ts'
 
-/** Collects what a callback says, and lets a test wait for the next. */
+const LOSS_MS = 60_000
+
+/** Collects what a callback says, and lets a test wait for the first. */
 function losses() {
   const seen: (readonly [number, string])[] = []
   let wake = (): void => {}
-  const first = new Promise<void>(resolve => {
+  const said = new Promise<void>(resolve => {
     wake = resolve
   })
+  /** A fabric does not keep a process from its end, so this does. */
+  const first = async (): Promise<void> => {
+    const awake = setTimeout(() => {}, LOSS_MS)
+    await said
+    clearTimeout(awake)
+  }
   const onLost = (index: number, reason: string): void => {
     seen.push([index, reason])
     wake()
@@ -79,6 +88,35 @@ t.test('many nodes are removed and made again at the same time', async t => {
   t.strictSame(linkNames(root), ['isobr0', 'lo', ...even.map(index => `veth${index}a`)].sort())
 })
 
+/** Gives each an id in `root`, from 0 on. `ip` takes nothing but names: those are in a mount namespace of its own. */
+function giveIds(root: Netns, netns: readonly Netns[]): void {
+  const script = 'mount -t tmpfs none /run && mkdir /run/netns && ln -s "$@" /run/netns && ip -batch -'
+  const paths = netns.map(({ fd }) => `/proc/${process.pid}/fd/${fd}`)
+  const input = netns.map(({ fd }, id) => `netns set ${fd} ${id}\n`).join('')
+  const inside = [`--net=/proc/${process.pid}/fd/${root.fd}`, 'unshare', '--mount', 'sh', '-c', script, 'sh']
+  execFileSync('nsenter', [...inside, ...paths], { input, stdio: 'pipe' })
+}
+
+t.test('where the kernel’s news are lost, what lives is not taken for gone, and what is gone is', async t => {
+  const root = await fabricRoot(t)
+  // More ids than a listing of the kernel's has: the nodes' come after them.
+  const others = await Promise.all(Array.from({ length: 2000 }, () => native.Netns.create()))
+  giveIds(root, others)
+  // Room for a few words of the kernel's.
+  const fabric = await builtFabric(t, root, ringSpec(20), { watchBytes: 1 })
+  const held = Array.from({ length: 10 }, (_, index) => 2 * index + 1)
+  const listen = { address: '127.0.0.1', port: 7011, backlog: 1 }
+  const fds = await Promise.all(held.map(index => fabric.netns(index).openSocket({ listen })))
+  // From here on nothing but its id tells of each that is held.
+  for (const index of held) ipDo(root, 'link', 'delete', `veth${index}a`)
+  for (const other of others) other.close()
+  await native.awaitNetnsCleanup(60_000)
+  const { remaining } = await fabric.teardown(1000)
+  t.strictSame([...remaining].sort(), held.map(index => `veth${index}a`).sort())
+  for (const fd of fds) closeSync(fd)
+  t.strictSame((await fabric.teardown(20_000)).remaining, [])
+})
+
 for (const [end, name] of [
   ['node', 'veth1b'],
   ['host', 'veth1a'],
@@ -89,7 +127,7 @@ for (const [end, name] of [
     const fabric = await builtFabric(t, root, ringSpec(2), { onLost })
     if (end === 'node') ipDo(fabric.netns(1), 'link', 'set', name, 'down')
     else ipDo(root, 'link', 'delete', name)
-    await first
+    await first()
     // One that is deleted goes down first.
     t.strictSame(seen, [[1, 'link down']])
     t.throws(() => fabric.netns(1), { code: 'ENONET' })
@@ -141,7 +179,7 @@ t.test('a carrier that does not come is waited for as long as is asked', async t
   const { seen, first, onLost } = losses()
   const built = await builtFabric(t, root, ringSpec(2), { carrierWaitMs, onLost })
   stop()
-  await first
+  await first()
   t.ok(seen.length > 0)
   const lateNode = { code: 'ETIMEDOUT', operation: 'carrier', where: 'node 1', reason: 'none in 300 ms' }
   await t.rejects(built.rebuildNode(0), lateNode)
