@@ -65,6 +65,7 @@ function specOf(alive: number, ratePerS: number): ChurnSpec {
     ratePerS,
     kinds: { named: 4, mounted: 2, process: 1, thread: 1, descriptor: 1, socket: 1 },
     sockets: { pairs: 1, short: 0, halfClosed: 0, timeWait: 0, listeners: 1, families: [4, 6] },
+    connectionTable: 'shared',
     shortLifeRatio: 0,
     minLifeS: alive / ratePerS,
     faults: [],

@@ -13,6 +13,12 @@ export interface ChurnerOptions {
   /** Native threads that make and drop, 1 to 64. */
   readonly threads: number
   readonly sockets: ChurnSockets
+  /**
+   * Places of the table of TCP connections that each namespace gets for itself, rounded up to a power of two by the
+   * kernel, at most 2^24 (net.ipv4.tcp_child_ehash_entries, Linux 6.1: ENOENT on kernels before). 0: the table of the
+   * namespace that the process is in.
+   */
+  readonly tableEntries: number
   /** CLOCK_MONOTONIC ns that the lines' times count from. */
   readonly originNs: bigint
 }

@@ -18,6 +18,8 @@ constexpr const char* kPopulations[] = {"pair", "short", "half_closed", "time_wa
 
 constexpr double kDueMax = 1e9;
 constexpr uint64_t kCountMax = 1'000'000;
+/** The kernel takes no more (tcp_ehash_entries_max). */
+constexpr uint64_t kTableEntriesMax = 1 << 24;
 /** Ids of namespaces are 32 bits with a sign. */
 constexpr uint64_t kIdMax = INT32_MAX;
 constexpr uint64_t kOpMax = (1ULL << 53) - 1;
@@ -185,9 +187,12 @@ const char* read_churn_options(Napi::Value value, churn::Options& options) {
   const auto program = text(fields.Get("holdProgram"));
   const auto threads = whole_number(fields.Get("threads"), 1, 64);
   if (!directory || !mounted || !program) return "options.directory, .mountedDirectory, .holdProgram: string";
+  const auto entries = whole_number(fields.Get("tableEntries"), 0, kTableEntriesMax);
   if (!threads) return "options.threads: 1 to 64";
+  if (!entries) return "options.tableEntries: 0 to 2^24";
   options.places = {*directory, *mounted, *program};
   options.threads = static_cast<uint32_t>(*threads);
+  options.table_entries = static_cast<uint32_t>(*entries);
   if (!fields.Get("sockets").IsObject()) return "options.sockets is no object";
   const auto sockets = fields.Get("sockets").As<Napi::Object>();
   churn::SocketsSpec& spec = options.sockets;

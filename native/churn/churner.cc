@@ -20,7 +20,7 @@ constexpr int64_t kPatienceNs = 50'000'000;
 
 Result<std::unique_ptr<Churner>> Churner::open(Options options, std::function<void()> ring) {
   std::unique_ptr<Churner> churner(new Churner(std::move(options), std::move(ring)));
-  auto witness = Witness::open(churner->outbox_, churner->options_.witness_bytes);
+  auto witness = Witness::open(churner->outbox_, churner->options_.table_entries, churner->options_.witness_bytes);
   if (!witness) return witness.take_status();
   churner->witness_ = std::move(*witness);
   for (uint32_t i = 0; i < churner->options_.threads; ++i) {

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string>
 
 #include "base/sys.h"
 #include "churn/clock.h"
+#include "netns/setting.h"
 #include "rtnl/nsid.h"
 
 namespace nslab::churn {
@@ -22,11 +24,16 @@ constexpr size_t kGoneInodesMax = 4096;
 
 }  // namespace
 
-Result<std::unique_ptr<Witness>> Witness::open(Outbox& outbox, int room_bytes) {
+Result<std::unique_ptr<Witness>> Witness::open(Outbox& outbox, uint32_t table_entries, int room_bytes) {
   const netns::Visit visit;
   UniqueFd netlink;
   auto netns = netns::Netns::create_and_stay(netlink);
   if (!netns) return netns.take_status();
+  if (table_entries > 0) {
+    const std::string entries = std::to_string(table_entries);
+    constexpr auto path = "/proc/sys/net/ipv4/tcp_child_ehash_entries";
+    if (Status set = netns::write_setting(path, entries.c_str(), false, kWhere); !set) return set;
+  }
   auto asker = rtnl::Socket::adopt(std::move(netlink), kWhere);
   if (!asker) return asker.take_status();
   auto monitor = rtnl::Monitor::open(kWhere, room_bytes);
@@ -59,7 +66,7 @@ Witness::~Witness() {
 
 Result<rtnl::Socket> Witness::requests() const {
   const netns::Visit visit;
-  if (Status entered = netns::enter(netns_); !entered) return entered;
+  if (Status entered = enter(); !entered) return entered;
   return rtnl::Socket::open(kWhere);
 }
 

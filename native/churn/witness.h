@@ -28,14 +28,19 @@ namespace nslab::churn {
  */
 class Witness {
  public:
-  /** Makes the namespace, from a native thread, and starts the thread that listens. `room_bytes`: see Options. */
-  static Result<std::unique_ptr<Witness>> open(Outbox& outbox, int room_bytes);
+  /**
+   * Makes the namespace, from a native thread, and starts the thread that listens. `table_entries` and `room_bytes`:
+   * see Options. ENOENT where the kernel knows no tables of a namespace's own.
+   */
+  static Result<std::unique_ptr<Witness>> open(Outbox& outbox, uint32_t table_entries, int room_bytes);
   ~Witness();
   Witness(const Witness&) = delete;
   Witness& operator=(const Witness&) = delete;
 
   /** A socket to give ids with, for one native thread. */
   Result<rtnl::Socket> requests() const;
+  /** Moves the calling native thread into it: namespaces made there have tables of their own, where that was asked. */
+  [[nodiscard]] Status enter() const { return netns::enter(netns_); }
 
   /** A namespace has its id, and something holds it still. */
   void watch(uint64_t id, uint64_t inode);

@@ -166,12 +166,19 @@ void Worker::make(const Operation& operation) {
   outbox_.put(std::move(made));
 }
 
+Result<netns::Netns> Worker::create_netns(UniqueFd& netlink) {
+  // A new namespace has the table that the setting of the one it is made from says, and not the setting itself.
+  if (options_.table_entries > 0)
+    if (Status entered = witness_.enter(); !entered) return entered;
+  return netns::Netns::create_and_stay(netlink);
+}
+
 Result<netns::Netns> Worker::make_netns(Operation& operation, UniqueFd& netlink) {
-  if (operation.fault != Fault::inode_reuse) return netns::Netns::create_and_stay(netlink);
+  if (operation.fault != Fault::inode_reuse) return create_netns(netlink);
   // They keep their numbers until one is met that was another's. An observer may see them meanwhile.
   std::vector<netns::Netns> others;
   Passed passed{operation.op, operation.id, 0, {}};
-  auto netns = netns::Netns::create_and_stay(netlink);
+  auto netns = create_netns(netlink);
   for (int attempt = 1; netns && !witness_.was_gone(netns->identity().inode); ++attempt) {
     if (attempt == kReuseAttempts) {
       // Other programs took the numbers that were free: a namespace without the fault, and the line says so.
@@ -180,7 +187,7 @@ Result<netns::Netns> Worker::make_netns(Operation& operation, UniqueFd& netlink)
     }
     passed.cookies.push_back(netns->identity().cookie);
     others.push_back(std::move(*netns));
-    netns = netns::Netns::create_and_stay(netlink);
+    netns = create_netns(netlink);
   }
   passed.at_ns = now_ns();
   if (!passed.cookies.empty()) outbox_.put(std::move(passed));

@@ -25,6 +25,8 @@ struct Options {
   Places places;
   SocketsSpec sockets;
   uint32_t threads = 1;
+  /** Places of the table of TCP connections that each namespace gets for itself (Linux 6.1); 0: that of its maker. */
+  uint32_t table_entries = 0;
   /** For tests: what the threads' kernel calls go through. Outlives the churner. */
   sys::CallMeter* meter = nullptr;
   /** For tests: room for so many bytes of what the witness is told; 0: for as much as comes. */
@@ -77,6 +79,7 @@ class Worker {
   void make(const Operation& operation);
   Status build(const Operation& operation, Made& made, Live& live);
   Result<netns::Netns> make_netns(Operation& operation, UniqueFd& netlink);
+  Result<netns::Netns> create_netns(UniqueFd& netlink);
   void drop(uint64_t op, uint64_t id, int64_t due_ns);
   void close_brief(uint64_t id);
   void fail(uint64_t op, uint64_t id, const Error& error);

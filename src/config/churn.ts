@@ -10,6 +10,8 @@ import { duration, int, leaf, oneOf, ratio, secondsOf } from './values.ts'
 export const NETNS_KINDS = ['named', 'mounted', 'process', 'thread', 'descriptor', 'socket'] as const
 export const CHURN_FAULTS = ['same_name', 'inode_reuse', 'remove_while_entered', 'leader_dead'] as const
 
+export type ConnectionTable = 'shared' | 'own'
+
 /** Sockets of one namespace, by population. All but listeners are counted in connections. */
 export interface ChurnSockets {
   readonly pairs: number
@@ -29,6 +31,8 @@ export interface ChurnSpec {
   /** Weights; those left out of the section are 0. */
   readonly kinds: Readonly<Record<NetnsKind, number>>
   readonly sockets: ChurnSockets
+  /** Where the kernel looks up its TCP connections: in the machine's one table, or in one of the namespace's own. */
+  readonly connectionTable: ConnectionTable
   /** Of namespaces, which live less than `minLifeS`. */
   readonly shortLifeRatio: number
   /** Namespaces that lived at least so long are judged. */
@@ -75,6 +79,7 @@ export const churnSchema = v.object({
   time_wait: v.optional(sockets, 1),
   listeners: v.optional(sockets, 1),
   families: v.optional(v.array(oneOf('ipv4', 'ipv6')), () => ['ipv4' as const, 'ipv6' as const]),
+  connection_table: v.optional(oneOf('shared', 'own'), 'shared'),
   short_life_ratio: v.optional(ratio, 0.05),
   min_life: v.optional(duration, '1s'),
   faults: v.optional(v.array(oneOf(...CHURN_FAULTS)), () => [...CHURN_FAULTS]),
@@ -98,6 +103,7 @@ export function checkChurn(table: ChurnTable, path: Path, problems: Problems): C
       listeners: table.listeners,
       families: [...new Set(families)].map(family => (family === 'ipv4' ? 4 : 6)),
     },
+    connectionTable: table.connection_table,
     shortLifeRatio: table.short_life_ratio,
     minLifeS: secondsOf(table.min_life),
     faults: [...new Set(faults)],

@@ -27,6 +27,8 @@ export type ChurnCommand =
 
 /** From the churn program, beside `ready`, `stopped`, `failed` and `event` of Notice. */
 export type ChurnNotice =
+  /** What is not as it was asked for; it goes on all the same. Before `ready`. */
+  | { readonly is: 'warning'; readonly text: string }
   /** All of the first fill is made, or has failed. */
   | { readonly is: 'filled'; readonly namespaces_count: number; readonly failed_count: number }
   | { readonly is: 'churn'; readonly lines: readonly ChurnLine[] }

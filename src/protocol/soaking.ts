@@ -32,6 +32,8 @@ export type SoakFault = 'pause_observer' | 'kill_observer' | 'restart_database' 
 /** From the soak program, beside `event`, `ready`, `stopped` and `failed` of Notice. */
 export type SoakNotice =
   | { readonly is: 'filled'; readonly namespaces_count: number }
+  /** What is not as the scenario has it; the soak goes on all the same. */
+  | { readonly is: 'warning'; readonly text: string }
   /** The network namespace that all of its processes are in. */
   | { readonly is: 'netns'; readonly inode: number; readonly cookie: string }
   | { readonly is: 'drained'; readonly remaining: readonly string[] }

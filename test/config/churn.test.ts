@@ -16,6 +16,7 @@ t.test('what is left out has its usual value', t => {
     ratePerS: 20,
     kinds: { named: 4, mounted: 2, process: 1, thread: 1, descriptor: 1, socket: 1 },
     sockets: { pairs: 5, short: 1, halfClosed: 1, timeWait: 1, listeners: 1, families: [4, 6] },
+    connectionTable: 'shared',
     shortLifeRatio: 0.05,
     minLifeS: 1,
     faults: ['same_name', 'inode_reuse', 'remove_while_entered', 'leader_dead'],
@@ -30,6 +31,7 @@ namespaces = 1000
 rate_per_s = 100
 kinds = { named = 1 }
 families = ["ipv6", "ipv6"]
+connection_table = "own"
 short_life_ratio = 0
 min_life = "500ms"
 faults = ["leader_dead", "leader_dead"]
@@ -38,6 +40,7 @@ fault_interval = "1m"`)
     namespaces: 1000,
     ratePerS: 100,
     kinds: { named: 1, mounted: 0, process: 0, thread: 0, descriptor: 0, socket: 0 },
+    connectionTable: 'own',
     shortLifeRatio: 0,
     minLifeS: 0.5,
     faultIntervalS: 60,
@@ -57,6 +60,7 @@ for (const [what, text, key, problem] of [
   ['a share above one', 'short_life_ratio = 1.5', 'churn.short_life_ratio', /from 0 to 1/],
   ['no family', 'families = []', 'churn.families', /at least one family/],
   ['a family that is none', 'families = ["ipx"]', 'churn.families[0]', /one of "ipv4", "ipv6"/],
+  ['a table that is none', 'connection_table = "none"', 'churn.connection_table', /one of "shared", "own"/],
   ['a life of nothing', 'min_life = "0s"', 'churn.min_life', /longer than nothing/],
   ['a life longer than any', 'namespaces = 10\nmin_life = "2s"', 'churn.min_life', /at most 1\.000 s/],
   ['a fault that is none', 'faults = ["fire"]', 'churn.faults[0]', /one of "same_name"/],

@@ -1,7 +1,7 @@
 // What a churn takes of the machine it runs on, counted before anything is made. Pure.
 
 import { NslabError } from '../../base/errors.ts'
-import type { ChurnSpec } from '../../config/churn.ts'
+import type { ChurnSockets, ChurnSpec } from '../../config/churn.ts'
 
 export interface ChurnNeeds {
   /** Open descriptors of the churn program. */
@@ -30,9 +30,14 @@ const MEMORY_BYTES = { fixed: 120_000_000, namespace: 660_000, socket: 8_000, pr
 /** Kinds are drawn: some more than their share may be of one kind. */
 const SHARE_MARGIN = 4
 
+/** Places of a namespace's own table of connections, at least. 8 bytes each. */
+const TABLE_ENTRIES = 1024
+/** What the kernel takes at most. */
+const TABLE_ENTRIES_MAX = 2 ** 24
+
 /** Counts what `spec` needs at most. */
 export function churnNeeds({ namespaces, ratePerS, kinds, sockets, faults }: ChurnSpec): ChurnNeeds {
-  const perNamespace = 2 * (sockets.pairs + sockets.short + sockets.halfClosed) + sockets.listeners + HOLDER_DESCRIPTORS
+  const perNamespace = heldSockets(sockets) + HOLDER_DESCRIPTORS
   const weights = Object.values(kinds).reduce((sum, weight) => sum + weight, 0)
   const share = weights === 0 ? 0 : (kinds.process + kinds.thread) / weights
   const tasks = Math.min(namespaces, Math.ceil(namespaces * share + SHARE_MARGIN * Math.sqrt(namespaces * share)))
@@ -48,6 +53,20 @@ export function churnNeeds({ namespaces, ratePerS, kinds, sockets, faults }: Chu
       MEMORY_BYTES.socket * perNamespace * namespaces +
       MEMORY_BYTES.process * tasks,
   }
+}
+
+/** Open descriptors of one namespace's sockets. */
+const heldSockets = ({ pairs, short, halfClosed, listeners }: ChurnSockets): number =>
+  2 * (pairs + short + halfClosed) + listeners
+
+/**
+ * Places of the table of connections that each namespace gets for itself; 0: none. The kernel keeps TIME_WAIT for at
+ * most half as many sockets as the table has places.
+ */
+export function tableEntriesOf({ connectionTable, sockets }: ChurnSpec): number {
+  if (connectionTable === 'shared') return 0
+  const wanted = Math.max(TABLE_ENTRIES, 2 * (heldSockets(sockets) + sockets.timeWait))
+  return Math.min(TABLE_ENTRIES_MAX, wanted)
 }
 
 /** Throws NOT_FIT {problems} where the program's limit on open files is too low for `spec`. */

@@ -1,6 +1,6 @@
 // `nslab churn`: steered over a channel by a soak, or on its own: then it fills, churns for its time, drains and ends.
 
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ import { parseLimit } from '../machine.ts'
 import { readOrNull } from '../proc.ts'
 import { Churning, type Filled } from './churning.ts'
 import { LineBatch } from './line-batch.ts'
-import { requireDescriptors } from './needs.ts'
+import { requireDescriptors, tableEntriesOf } from './needs.ts'
 import { scheduleOf } from './schedule.ts'
 
 export interface ChurnProgramOptions {
@@ -39,6 +39,8 @@ export interface ChurnProgramOptions {
 /** Most that help: beyond, threads wait for each other in the kernel. */
 const THREADS_MAX = 4
 const FIGURES_MS = 1000
+/** Of the namespace that others are made from: places of the tables that those get. */
+const TABLE_SETTING = '/proc/sys/net/ipv4/tcp_child_ehash_entries'
 /** How long a churn on its own waits for the kernel at its end. */
 const DRAIN_S = 60
 
@@ -97,6 +99,7 @@ class ChurnProgram {
       holdProgram,
       threads: threads ?? Math.min(THREADS_MAX, availableParallelism()),
       sockets: task.spec.sockets,
+      tableEntries: this.#tableEntries(task),
       originNs,
     }
     const churner = await native.Churner.open(options, lines => this.#churning.take(lines)).catch((error: unknown) => {
@@ -116,6 +119,17 @@ class ChurnProgram {
     this.#steered.send({ is: 'ready', pid: process.pid })
     this.#telling = setInterval(() => this.#tell(), FIGURES_MS)
     if (!this.#steered.isSteered) this.#alone().catch(error => this.#steered.fail(error))
+  }
+
+  #tableEntries({ spec }: ChurnTask): number {
+    const entries = tableEntriesOf(spec)
+    if (entries === 0 || existsSync(TABLE_SETTING)) return entries
+    const text =
+      'churn.connection_table = "own": this kernel has no net.ipv4.tcp_child_ehash_entries (Linux 6.1); all ' +
+      "namespaces share the machine's one table, which each poll of any walks whole"
+    this.#steered.send({ is: 'warning', text })
+    if (!this.#steered.isSteered) process.stderr.write(`warning: ${text}\n`)
+    return 0
   }
 
   #obey(command: ChurnCommand): void {

@@ -82,6 +82,9 @@ export class SoakCrew implements Crew {
         this.#context.folder.ledger.done('netns_create', { what: 'soak', inode: String(inode), cookie })
         return
       }
+      case 'warning':
+        this.#context.warn(notice.text)
+        return
       case 'observed':
         for (const line of notice.lines) files.observed.append(observedLineAt(line, toRunS))
         return

@@ -188,6 +188,7 @@ class Soak {
   #hear(notice: ChurnNotice): void {
     switch (notice.is) {
       case 'churn':
+      case 'warning':
         this.#steered.send(notice)
         return
       case 'churning':

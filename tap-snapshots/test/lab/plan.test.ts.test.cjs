@@ -74,6 +74,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
   "seed": 1,
   "soak": {
    "churn": {
+    "connectionTable": "shared",
     "faultIntervalS": 10,
     "faults": ["same_name", "inode_reuse", "remove_while_entered", "leader_dead"],
     "kinds": { "descriptor": 1, "mounted": 2, "named": 4, "process": 1, "socket": 1, "thread": 1 },
@@ -447,11 +448,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-7450a6d121cb33225d78e32b8b51afedd712cfe21286c8ee7a182e6baf2a39cd
+ce5b53693abbc2da45aeac6925d2cf3908e5d1644c7d230bfd0b85b7d620295e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-2bde478a39834f9d5f2d2b99e59cad82f664d133e4286c697e6717c29be0d34d
+298940dbb6b3f29a9cfdf5fa42af0b6a810eb955b0cb561fb1759f00609a767d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -491,11 +492,11 @@ d38476a90c08c70751748e420a500a6b406c2be08f81959355b0e1debfaf3e20
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-346d09132071866501d24b2f0092134d78367df964952856f324e3350ee2029b
+807a52904c8e3770a31863c579c30f9be1187b5aa6c3f76653134f0a4ec10674
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-35beab16422cba4f2b7359404a22a866e7e67185ff4888b766debcb26b81f9af
+aa73301ec9cc4e652afc6d1a303032a6bafb0b81289f789a4886bd863550fe81
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
@@ -507,11 +508,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-66342a962b7b1ea765e45680e001e42cc5260cc285e6edb9aec5ae418a98f875
+20c8fca9e59456ac64613dadb2c94aae24c45a3861a95fb90a72dc2bb125f368
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-ba83ee484f44b3c1224da0bce3b40fe9b85c81b659b569c4d247eaf74b4c7db9
+783bcc708d1aa52496498b683d305b714af3e96f589522fe93ef965a5686d60b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { churnNeeds, requireDescriptors } from '../../../src/lab/churn/needs.ts'
+import { churnNeeds, requireDescriptors, tableEntriesOf } from '../../../src/lab/churn/needs.ts'
 import { churnSpec, fewSockets } from '../../fixtures/churn.ts'
 
 t.test('descriptors are two a connection, one a listener, and one that holds', t => {
@@ -41,5 +41,15 @@ t.test('a limit is refused with the numbers, and the one that suffices is not', 
     code: 'NOT_FIT',
     facts: { problems: [new RegExp(`${needed} are needed for 1000 .*${needed - 1} are allowed`)] },
   })
+  t.end()
+})
+
+t.test('a table of its own has two places a socket, a thousand at least; a shared one needs none', t => {
+  const of = (sockets: Partial<typeof fewSockets>) =>
+    tableEntriesOf(churnSpec({ connectionTable: 'own', sockets: { ...fewSockets, ...sockets } }))
+  t.equal(tableEntriesOf(churnSpec({ connectionTable: 'shared' })), 0)
+  t.equal(of({}), 1024)
+  t.equal(of({ pairs: 1000 }), 2 * (2 * 1000 + 2 + 2 + 1 + 1))
+  t.equal(of({ timeWait: 20_000 }) - of({ timeWait: 10_000 }), 20_000)
   t.end()
 })
