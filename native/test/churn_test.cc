@@ -203,7 +203,7 @@ void test_end_in_the_midst(std::mt19937& random) {
 }
 
 /** The k-th kernel call of a namespace's life fails, for every k. */
-void test_fail_at(Kind kind, Fault fault, const std::string& name) {
+void test_fail_at(Kind kind, Fault fault, const std::string& name, uint32_t table_entries = 0) {
   const Held before;
   uint64_t calls = 0;
   std::string wrong;
@@ -212,7 +212,9 @@ void test_fail_at(Kind kind, Fault fault, const std::string& name) {
     sys::CallMeter meter(k, ENOMEM);
     Told told;
     {
-      auto churner = open(options_with(1, &meter));
+      Options options = options_with(1, &meter);
+      options.table_entries = table_entries;
+      auto churner = open(std::move(options));
       churner->add({make(1, 1, kind, fault, 0), drop(2, 1, 0)});
       while (churner->figures().counts.ops < 2) ::usleep(200);
       told.take(*churner);
@@ -250,5 +252,6 @@ int main(int argc, char** argv) {
   for (size_t i = 0; i < std::size(kKinds); ++i) test_fail_at(kKinds[i], Fault::none, names[i]);
   test_fail_at(Kind::named, Fault::remove_while_entered, "remove_while_entered");
   test_fail_at(Kind::thread, Fault::leader_dead, "leader_dead");
+  test_fail_at(Kind::descriptor, Fault::none, "a table of its own", 1024);
   return all_well ? 0 : 1;
 }

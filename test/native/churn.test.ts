@@ -13,7 +13,7 @@ const native = fileURLToPath(new URL('../../native', import.meta.url))
 const launcher = join(native, 'build/Release/nslab-launch')
 const parts = [
   ...['status', 'sys', 'thread'].map(name => `base/${name}`),
-  ...['netns', 'switch_log'].map(name => `netns/${name}`),
+  ...['netns', 'setting', 'switch_log'].map(name => `netns/${name}`),
   ...['batch', 'socket', 'monitor', 'link', 'nsid'].map(name => `rtnl/${name}`),
   ...['child', 'churner', 'holder', 'parked', 'sockets', 'witness', 'worker'].map(name => `churn/${name}`),
 ]
@@ -46,7 +46,7 @@ for (const sanitizers of ['address,undefined', 'thread']) {
       ...folders,
     ])
     const lines = stdout.split('\n').filter(line => /^(not )?ok /.test(line))
-    t.equal(lines.length, 16)
+    t.equal(lines.length, 17)
     for (const line of lines) t.match(line, /^ok /, line)
   })
 }
