@@ -8,7 +8,7 @@ import type { Scenario } from '../config/types.ts'
 export function addListCommand(program: Command): void {
   program
     .command('list')
-    .description('print the scenarios that ship, one line each: name, nodes, what it does')
+    .description('print the scenarios that ship, one line each: name, size, what it does')
     .action(() => {
       process.stdout.write(listText(scenarioNames().map(name => loadScenario(name).scenario)))
     })
@@ -16,14 +16,20 @@ export function addListCommand(program: Command): void {
 
 /** A line a scenario, in columns. */
 export function listText(scenarios: readonly Scenario[]): string {
-  const rows = scenarios.map(({ name, controller, summary }) => [
-    name,
-    String(nodesCountOf(controller.topology)),
-    summary,
-  ])
-  const widest = (column: number): number => Math.max(0, ...rows.map(row => (row[column] as string).length))
-  const [names, nodes] = [widest(0), widest(1)]
+  const rows = scenarios.map(scenario => [scenario.name, ...sizeOf(scenario), scenario.summary] as const)
+  const widest = (column: 0 | 1 | 2): number => Math.max(0, ...rows.map(row => row[column].length))
+  const [names, counts, whats] = [widest(0), widest(1), widest(2)]
   return rows
-    .map(([name = '', count = '', summary = '']) => `${name.padEnd(names)}  ${count.padStart(nodes)}  ${summary}\n`)
+    .map(
+      ([name, count, what, summary]) =>
+        `${name.padEnd(names)}  ${count.padStart(counts)} ${what.padEnd(whats)}  ${summary}\n`,
+    )
     .join('')
+}
+
+/** How many of what. */
+function sizeOf({ soak, connections, controller }: Scenario): readonly [count: string, what: string] {
+  if (soak !== undefined) return [String(soak.churn.namespaces), 'namespaces']
+  if (connections !== undefined) return [String(connections.count), 'connections']
+  return [String(nodesCountOf(controller.topology)), 'nodes']
 }

@@ -35,7 +35,16 @@ t.test('--set may be repeated, and a flag wins over it', t => {
 
 t.test('the list has a line a scenario, in columns', t => {
   const text = listText([loadScenario('ring').scenario, loadScenario('torus-1000').scenario])
-  t.match(text, /^ring {9}100 {2}\S.*\ntorus-1000 {2}1000 {2}\S.*\n$/)
+  t.match(text, /^ring {9}100 nodes {2}\S.*\ntorus-1000 {2}1000 nodes {2}\S.*\n$/)
   t.equal(listText([]), '')
+  const soak = loadScenario('churn').scenario
+  const connections = loadScenario('connections').scenario
+  t.match(
+    listText([soak, connections]),
+    /^churn {10}200 namespaces {3}\S.*\nconnections {2}50000 connections {2}\S.*\n$/,
+    'of each what it has',
+  )
+  const most = loadScenario('connections', [{ key: 'connections.count', value: 'max', from: 'a test' }]).scenario
+  t.match(listText([most]), /^connections {2}max connections {2}\S/)
   t.end()
 })
