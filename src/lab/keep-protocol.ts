@@ -4,6 +4,7 @@
 import type { Scenario } from '../config/types.ts'
 import type { SentError } from '../protocol/guest.ts'
 import type { Progress } from './progress.ts'
+import type { RepeatedPlan } from './run.ts'
 
 /** Argument of nslab by which it is a keeper. */
 export const KEEPER_COMMAND = 'keep-run'
@@ -11,7 +12,13 @@ export const KEEPER_COMMAND = 'keep-run'
 export const KEEPER_FD = 3
 
 export type ToKeeper =
-  | { readonly do: 'run'; readonly scenario: Scenario; readonly scenario_text: string; readonly base: string }
+  | {
+      readonly do: 'run'
+      readonly scenario: Scenario
+      readonly scenario_text: string
+      readonly base: string
+      readonly repeated?: RepeatedPlan
+    }
   /** End the run in order: the signal that was to do so. */
   | { readonly do: 'interrupt'; readonly signal: string }
   | { readonly do: 'hurry'; readonly signal: string }

@@ -59,7 +59,7 @@ class Keeper {
   #stays = false
 
   constructor(options: KeeperOptions) {
-    const { base, interrupted, hurried, scenario, scenarioText } = options
+    const { base, interrupted, hurried, scenario, scenarioText, repeated } = options
     this.#options = options
     this.over = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -79,7 +79,8 @@ class Keeper {
       message => this.#receive(message),
       () => {},
     )
-    this.#channel.send({ do: 'run', scenario, scenario_text: scenarioText, base })
+    const asked = { scenario, scenario_text: scenarioText, base, ...(repeated === undefined ? {} : { repeated }) }
+    this.#channel.send({ do: 'run', ...asked })
     const onInterrupt = (): void => this.#channel.send({ do: 'interrupt', signal: String(interrupted.reason) })
     const onHurry = (): void => this.#channel.send({ do: 'hurry', signal: String(hurried.reason) })
     interrupted.addEventListener('abort', onInterrupt)

@@ -52,11 +52,12 @@ class KeeperSide {
     await this.#kept?.ended
   }
 
-  #run({ scenario, scenario_text, base }: Extract<ToKeeper, { do: 'run' }>): Promise<RunResult> {
+  #run({ scenario, scenario_text, base, repeated }: Extract<ToKeeper, { do: 'run' }>): Promise<RunResult> {
     return runScenario({
       scenario,
       scenarioText: scenario_text,
       base,
+      ...(repeated === undefined ? {} : { repeated }),
       interrupted: this.#interrupt.signal,
       hurried: this.#hurry.signal,
       onProgress: progress => this.#channel.post({ is: 'progress', progress }),

@@ -53,8 +53,16 @@ export interface RunOptions {
   readonly onFolder: (path: string) => void
   readonly onWarning: (message: string) => void
   readonly clock?: Clock
+  /** A plan that is there already, in place of the one that the scenario gives; it names no folder. */
+  readonly repeated?: RepeatedPlan
   /** What this machine itself is, where that is known: a run inside a guest has the guest's level. */
   readonly here?: Here & { readonly notes: readonly string[] }
+}
+
+export interface RepeatedPlan {
+  readonly plan: Plan
+  /** Run folder in place of a new one. */
+  readonly out: string | undefined
 }
 
 export interface RunResult {
@@ -89,17 +97,17 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const clock = options.clock ?? systemClock
   const originNs = clock.nowNs()
   const { scenario } = options
-  const plan = makePlan(scenario)
+  const { plan, out } = options.repeated ?? { plan: makePlan(scenario), out: scenario.run.out }
   const { here } = options
   const choice: LevelChoice =
     here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: here.notes }
   requireFeasible(scenario.faults, choice.vms === null)
-  const limits = await requireFitness(needsOf(plan, choice), scenario.run.out ?? options.base)
+  const limits = await requireFitness(needsOf(plan, choice), out ?? options.base)
   const folder = createRunFolder({
     base: options.base,
     scenario: scenario.name,
     seed: scenario.seed,
-    out: scenario.run.out,
+    out,
     clock,
     originNs,
   })

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import type { Scenario } from '../../src/config/types.ts'
 import type { Outcome } from '../../src/judge/types.ts'
 import { mayKeepVms } from '../../src/lab/keep-run.ts'
+import type { Plan } from '../../src/lab/plan-types.ts'
 import { readProcess } from '../../src/lab/process-table.ts'
 import { type Child, startChild } from '../fixtures/lab/child.ts'
 import { childrenOf, commandLine, untilEmpty } from '../fixtures/nslab-process.ts'
@@ -21,9 +22,9 @@ interface Caller {
   until(key: string, value?: string): Promise<Readonly<Record<string, unknown>>>
 }
 
-function startCaller(t: Test, hold: string, folder = join(t.testdir(), 'run')): Caller {
+function startCaller(t: Test, hold: string, folder = join(t.testdir(), 'run'), again: readonly string[] = []): Caller {
   const state = join(folder, '..', 'state')
-  const child = startChild(t, 'keep-caller', [folder, hold], { env: { NSLAB_STATE_DIR: state } })
+  const child = startChild(t, 'keep-caller', [folder, hold, ...again], { env: { NSLAB_STATE_DIR: state } })
   const until = async (key: string, value?: string): Promise<Readonly<Record<string, unknown>>> => {
     for (;;) {
       const line = (await child.next()) as Readonly<Record<string, unknown>>
@@ -52,6 +53,16 @@ t.test('only a run that may have VMs, and is to keep them, needs a keeper', asyn
   t.notOk(mayKeepVms(scenario(true, 'host')))
   t.notOk(mayKeepVms(scenario(false, 'vm')))
   t.notOk(mayKeepVms(scenario(true, 'vm', true)))
+})
+
+t.test('a keeper repeats a plan as it is, in a folder of its own', async t => {
+  const base = t.testdir()
+  const again = join(base, 'again')
+  const caller = startCaller(t, '0s', join(base, 'run'), [again])
+  t.match(await caller.until('kept'), { folder: again, kept: [] })
+  const { scenario } = JSON.parse(readFileSync(join(again, 'plan.json'), 'utf8')) as Plan
+  t.equal(scenario.run.out, join(base, 'run'), 'what the plan says of its folder stays')
+  t.notOk(existsSync(join(base, 'run')), 'and is not used')
 })
 
 t.test('a run by a keeper is as any other, and where nothing stays the keeper goes', async t => {
