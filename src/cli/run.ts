@@ -5,8 +5,9 @@ import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Scenario } from '../config/types.ts'
 import type { KeptResult } from '../lab/keep-run.ts'
-import type { RunOptions, RunResult } from '../lab/run.ts'
-import { addScenarioOptions, loadWithOptions, type ScenarioOptions } from './scenario-options.ts'
+import type { RepeatedPlan, RunOptions, RunResult } from '../lab/run.ts'
+import { addScenarioOptions, isPlanPath, loadWithOptions, type ScenarioOptions } from './scenario-options.ts'
+import { addShrinkOptions, refuseShrinking, type ShrinkFlags } from './shrink-options.ts'
 
 export function addRunCommand(program: Command): void {
   const command = program
@@ -16,18 +17,28 @@ export function addRunCommand(program: Command): void {
       'Runs a scenario and judges it. With --keep its VMs stay on after the verdict: torn down and measured as always, ' +
         'so without fleets, for nslab shell and nslab exec --vm; nslab vms lists them, nslab stop ends them. To look at ' +
         'a fleet that is wired, hold it: --duration 1h, and nslab shell or nslab exec meanwhile. A run that is ' +
-        'interrupted keeps nothing.',
+        'interrupted keeps nothing. A run is repeated from its plan.json, with --out, --on and --accel alone: the same ' +
+        'scenario, seed, ids and schedule. Of a soak that failed a gate, --shrink looks for a shorter schedule that ' +
+        'still fails it.',
     )
-    .argument('<scenario>', 'name under soak/scenarios, or a path')
-  addScenarioOptions(command).action(async (name: string, options: ScenarioOptions) => {
+    .argument('<scenario>', "name under soak/scenarios, a path, or a run's plan.json")
+  addScenarioOptions(command)
+  addShrinkOptions(command).action(async (name: string, options: ScenarioOptions & ShrinkFlags) => {
     process.exitCode = await runCommand(name, options)
   })
 }
 
-async function runCommand(name: string, options: ScenarioOptions): Promise<ExitCode> {
+async function runCommand(name: string, options: ScenarioOptions & ShrinkFlags): Promise<ExitCode> {
+  if (isPlanPath(name)) return (await import('./repeat.ts')).repeatCommand(name, options)
+  refuseShrinking(options)
   const loaded = loadWithOptions(name, options)
   const { scenario, text } = loaded
   if (scenario.run.deterministic) return (await import('./deterministic.ts')).runDeterministicCommand(loaded)
+  return runAndTell(scenario, text)
+}
+
+/** Runs, judges and prints; `repeated`: the plan, where there is one already. */
+export async function runAndTell(scenario: Scenario, text: string, repeated?: RepeatedPlan): Promise<ExitCode> {
   // Loaded late: a wrong flag is answered without the addon.
   const [run, { openProgressView }] = await Promise.all([loadRunner(scenario), import('./progress.ts')])
   const view = openProgressView()
@@ -39,6 +50,7 @@ async function runCommand(name: string, options: ScenarioOptions): Promise<ExitC
       scenario,
       scenarioText: text,
       base: 'runs',
+      ...(repeated === undefined ? {} : { repeated }),
       interrupted,
       hurried,
       onProgress: progress => view.update(progress),

@@ -52,6 +52,9 @@ export function overridesOf(options: ScenarioOptions): Override[] {
   return overrides
 }
 
+/** Whether SCENARIO is meant as a plan. */
+export const isPlanPath = (nameOrPath: string): boolean => nameOrPath.endsWith('.json')
+
 /** Loads SCENARIO with the options applied. Throws USAGE, FILE_UNREADABLE or CONFIG_INVALID. */
 export function loadWithOptions(nameOrPath: string, options: ScenarioOptions): LoadedScenario {
   return loadScenario(nameOrPath, overridesOf(options))

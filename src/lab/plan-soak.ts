@@ -4,6 +4,7 @@ import { hasDatabase } from '../config/soak.ts'
 import type { Scenario, SoakConfig } from '../config/types.ts'
 import { churnNeeds } from './churn/needs.ts'
 import { digestOf, scheduleOf } from './churn/schedule.ts'
+import type { Schedule } from './churn/shrink.ts'
 import type { Plan } from './plan-types.ts'
 
 /** Node.js, the addon's netlink sockets, channels and console files. */
@@ -34,5 +35,15 @@ export function planSoak(scenario: Scenario, soak: SoakConfig): Plan {
       namespaces_count: needs.namespaces_count + 1,
       memory_bytes: needs.memory_bytes + PROGRAMS_COUNT * PROGRAM_BYTES + (hasDatabase(soak) ? DATABASE_BYTES : 0),
     },
+  }
+}
+
+/** The plan of a soak with a schedule in place of its seed's; its VMs end with it. */
+export function planWithSchedule(plan: Plan, { operations, durationS }: Schedule): Plan {
+  const { out: _, ...run } = plan.scenario.run
+  return {
+    ...plan,
+    scenario: { ...plan.scenario, run: { ...run, holdS: durationS, keep: false } },
+    churn: { ...digestOf(operations), operations },
   }
 }
