@@ -64,7 +64,8 @@ const heldSockets = ({ pairs, short, halfClosed, listeners }: ChurnSockets): num
  * most half as many sockets as the table has places.
  */
 export function tableEntriesOf({ connectionTable, sockets }: ChurnSpec): number {
-  if (connectionTable === 'shared') return 0
+  // Plans of before have no such key.
+  if (connectionTable !== 'own') return 0
   const wanted = Math.max(TABLE_ENTRIES, 2 * (heldSockets(sockets) + sockets.timeWait))
   return Math.min(TABLE_ENTRIES_MAX, wanted)
 }

@@ -48,6 +48,8 @@ t.test('a table of its own has two places a socket, a thousand at least; a share
   const of = (sockets: Partial<typeof fewSockets>) =>
     tableEntriesOf(churnSpec({ connectionTable: 'own', sockets: { ...fewSockets, ...sockets } }))
   t.equal(tableEntriesOf(churnSpec({ connectionTable: 'shared' })), 0)
+  const { connectionTable: _none, ...before } = churnSpec({ connectionTable: 'shared' })
+  t.equal(tableEntriesOf(before as ReturnType<typeof churnSpec>), 0, 'as before there was a choice')
   t.equal(of({}), 1024)
   t.equal(of({ pairs: 1000 }), 2 * (2 * 1000 + 2 + 2 + 1 + 1))
   t.equal(of({ timeWait: 20_000 }) - of({ timeWait: 10_000 }), 20_000)
