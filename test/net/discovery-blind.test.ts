@@ -70,7 +70,7 @@ function tests(): void {
   })
 
   t.test('a namespace that may be seen and not entered is counted', asRoot, async t => {
-    const inner = spawn('setpriv', [...asNobody.slice(1), 'unshare', '--user', '--net', 'sh', '-c', 'echo; exec cat'])
+    const inner = spawn(asNobody[0], [...asNobody.slice(1), 'unshare', '--user', '--net', 'sh', '-c', 'echo; exec cat'])
     t.teardown(() => inner.stdin.end())
     await new Promise(resolve => inner.stdout.once('data', resolve))
     const blind = await blindOf(startProgram(t, asNobody))
