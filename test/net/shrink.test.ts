@@ -79,7 +79,11 @@ t.test('a search that is interrupted ends its attempt in order', async t => {
   const attempt = new NslabProcess(['--version'], { folder: join(search.folder, 'attempt-1') })
   await attempt.ended
   await search.says(/looks for a shorter schedule that fails netns_recall_ratio, for 600 s/)
-  while (attempt.runId === null) await new Promise(resolve => setTimeout(resolve, 20))
+  let isOver = false
+  void search.ended.then(() => {
+    isOver = true
+  })
+  while (attempt.runId === null && !isOver) await new Promise(resolve => setTimeout(resolve, 20))
   search.kill('SIGINT')
   const { code, stdout, stderr } = await search.ended
   t.equal(code, 130, stderr)
