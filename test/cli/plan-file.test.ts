@@ -52,6 +52,11 @@ t.test('a plan with a schedule of its own is read back to the byte', async t => 
   t.equal(planToJson(readPlan(written(t, planToJson(plan)))), planToJson(plan))
 })
 
+t.test('a plan from before there was a choice of tables is read', async t => {
+  const text = changed(planOf('selfcheck'), 'scenario.soak.churn.connectionTable', undefined)
+  t.equal(planToJson(readPlan(written(t, text))), planToJson(JSON.parse(text) as Plan))
+})
+
 t.test('what is no plan is refused', async t => {
   for (const text of [
     '',
