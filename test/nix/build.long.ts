@@ -1,19 +1,23 @@
 // The flake builds nslab and runs it: with Debian's Nix, sandboxed, and this machine's programs in the place of nixpkgs.
 // Only npm's packages are downloaded, each a derivation of its own that the lock file's digest checks.
 
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type ExecResult, run } from '../../src/base/exec.ts'
 import type { Report } from '../../src/judge/types.ts'
 import { copyFlake, root } from '../fixtures/nix.ts'
+
+/** Where the running Node.js is installed. */
+const nodePrefix = dirname(dirname(process.execPath))
 
 const NIX_CONFIG = [
   'experimental-features = nix-command flakes',
   'substitute = false',
   'build-users-group =',
   'sandbox = true',
-  'sandbox-paths = /bin /usr /lib /lib64 /etc/ssl /etc/npmrc',
+  // A question mark: where there is one.
+  `sandbox-paths = /bin /usr /lib /lib64 /etc/ssl? /etc/npmrc? ${nodePrefix}`,
   'max-jobs = 2',
 ].join('\n')
 
@@ -23,6 +27,7 @@ const STAND_IN = ['--offline', '--no-write-lock-file', '--override-input', 'nixp
 /** Runs nix on a copy of the flake, with what is built besides. */
 async function nix(t: Test, words: readonly string[], after: readonly string[] = []): Promise<ExecResult> {
   const flake = copyFlake(join(t.testdirName, 'flake'), ['src', 'native', 'microvms', 'test'])
+  writeFileSync(join(flake, 'nix/ci/stub/node-prefix'), nodePrefix)
   const [command = '', output, ...rest] = words
   const args = [command, `path:${flake}${output}`, ...rest, ...STAND_IN, `path:${flake}/nix/ci/stub`]
   const result = await run('nix', [...args, ...after], {

@@ -3,6 +3,9 @@
 let
   system = "x86_64-linux";
 
+  # Where this machine's Node.js is, said by who evaluates; it need not be Debian's place.
+  nodePrefix = if builtins.pathExists ./node-prefix then builtins.readFile ./node-prefix else "/usr";
+
   # A package whose files are links to this machine's.
   host =
     name: links: extra:
@@ -94,10 +97,10 @@ let
     inherit lib stdenv;
     stdenvNoCC = stdenv;
     nodejs_24 = host "nodejs" {
-      "bin/node" = "/usr/bin/node";
-      "bin/npm" = "/usr/bin/npm";
-      "include/node" = "/usr/include/node";
-      "lib/node_modules/npm" = "/usr/lib/node_modules/npm";
+      "bin/node" = "${nodePrefix}/bin/node";
+      "bin/npm" = "${nodePrefix}/bin/npm";
+      "include/node" = "${nodePrefix}/include/node";
+      "lib/node_modules/npm" = "${nodePrefix}/lib/node_modules/npm";
     } { };
     python3 = programs "python3" [ "python3" ];
     makeWrapper = programs "make-wrapper" [ "env" ];
