@@ -4,8 +4,13 @@ import type { Canary } from '../judge/canaries.ts'
 
 const collector = (canary: string): readonly string[] => [`collector.canary=["${canary}"]`]
 
-/** A process of the observer that ends shows in all that is counted by process. */
-const RESTARTS = ['observer_starts_count', 'observer_exits_count']
+/** A process of the observer that ends shows in all that is counted by process, and in what grows: the next is new. */
+const RESTARTS = [
+  'observer_starts_count',
+  'observer_exits_count',
+  'observer_rss_slope_lower_bytes_per_h',
+  'observer_descriptors_slope_lower_count_per_h',
+]
 /** And while it was away, and since nothing of before is known to the new one: */
 const ABSENCE = [
   'poll_silence_max_s',

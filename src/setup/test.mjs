@@ -26,7 +26,7 @@ const LONG = /\.long\.ts$/
 /** A file of them, on two busy processors. */
 const LONG_S = 1800
 /** More than so many files don't fail because somebody else was busy. */
-const RETRIED_MAX = 5
+const RETRIED_MAX = 10
 
 /** @param {readonly string[]} args of tap's runner @returns {Promise<import('./tally.mjs').Tally>} */
 const runTap = async args => {
