@@ -43,7 +43,7 @@ export interface CensusOptions {
   /** Namespaces (inode → cookie) whose identity is to be proven when they show up: inode numbers are reused. */
   readonly known?: ReadonlyMap<number, string>
   /** Reads a namespace's cookie from a path of it; null where it can't. */
-  readonly cookieOf?: (path: string) => string | null
+  readonly cookieOf?: ((path: string) => string | null) | undefined
 }
 
 /** Reads the machine's state. About 15 µs a descriptor of any process: 40 ms beside a fleet of 800. */
@@ -113,14 +113,16 @@ function readIpc(): IpcObject[] {
 export interface RunObjects {
   readonly processes: readonly Pick<ProcessEntry, 'pid' | 'start_ticks'>[]
   readonly namespaces: readonly number[]
+  /** Of those whose identity could be read: inode → cookie. */
+  readonly cookies?: Readonly<Record<number, string>>
   readonly shared_memory: readonly string[]
 }
 
 /**
  * Looks at the run's processes (`pids` and their descendants) while they live: the namespaces they hold besides the
- * machine's own, and the shared memory they map.
+ * machine's own, and the shared memory they map. `cookieOf` reads a namespace's cookie from a path of it.
  */
-export function observeRun(pids: readonly number[]): RunObjects {
+export function observeRun(pids: readonly number[], cookieOf?: CensusOptions['cookieOf']): RunObjects {
   const processes = readProcesses()
   const own = readNamespaceHolders([process.pid]).find(holder => holder.how === 'task')?.inode
   const family = [...descendants(processes, pids)].flatMap(pid => processes.get(pid) ?? [])
@@ -129,9 +131,11 @@ export function observeRun(pids: readonly number[]): RunObjects {
     const maps = readOrNull(`/proc/${pid}/maps`) ?? ''
     return [...maps.matchAll(/ \/dev\/shm\/(\S+)/g)].map(match => match[1] as string)
   })
+  const namespaces = [...new Set(holders.map(holder => holder.inode))].filter(inode => inode !== own)
   return {
     processes: family.map(({ pid, start_ticks }) => ({ pid, start_ticks })),
-    namespaces: [...new Set(holders.map(holder => holder.inode))].filter(inode => inode !== own),
+    namespaces,
+    cookies: proveCookies(holders, { cookieOf, known: new Map(namespaces.map(inode => [inode, ''])) }),
     shared_memory: [...new Set(shared)],
   }
 }

@@ -214,7 +214,7 @@ export class LocalSite implements Site {
   async observe(): Promise<void> {
     // A program that could not be started has no pid.
     const pids = this.#running.flatMap(({ process: { pid } }) => (pid > 0 ? pid : []))
-    if (pids.length > 0) this.#objects.push(observeRun(pids))
+    if (pids.length > 0) this.#objects.push(observeRun(pids, cookieAt))
   }
 
   async verify({ cookies }: VerifyRequest): Promise<SiteDifference> {
@@ -234,7 +234,9 @@ export class LocalSite implements Site {
     }
     const { census: before, request } = this.#before
     markTeardown(request.nodes_count)
-    const known = new Map(cookies)
+    // What was seen in the hands of programs, and then what they said that they made.
+    const seen = this.#objects.flatMap(one => Object.entries(one.cookies ?? {}))
+    const known = new Map([...seen.map(([inode, cookie]) => [Number(inode), cookie] as const), ...cookies])
     const after = takeCensus({ known, cookieOf: cookieAt })
     const { residue, foreign } = diffCensus(before, after, {
       processes: this.#objects.flatMap(one => one.processes),

@@ -59,6 +59,12 @@ t.test('a fleet that still lives after its run is residue; once it is gone, noth
     [],
     'every namespace was observed',
   )
+  const { cookies = {} } = observeRun([fleet.child.pid], cookieAt)
+  t.same(
+    fleet.inodes.map(inode => cookies[inode]),
+    fleet.cookies,
+    'and its identity read',
+  )
   const census = takeCensus()
   const during = diffCensus(before, census, ours)
   t.same(ofNamespaces(census, ours, fleet.inodes), [20, 0])
