@@ -30,13 +30,13 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
 function canaryNotes({ plan, environment }: History): string[] {
   const { gates_seen_red: seen } = environment
   if (seen === undefined) return []
-  const { gates } = (plan as Plan).scenario
-  const never = [...new Set(gates.map(({ metric }) => metric))].filter(metric => seen[metric] === undefined)
-  if (never.length === gates.length)
+  const metrics = [...new Set((plan as Plan).scenario.gates.map(({ metric }) => metric))]
+  const never = metrics.filter(metric => seen[metric] === undefined)
+  if (never.length === metrics.length)
     return ['no gate was ever seen to fail on this machine: nslab selfcheck shows that they do']
   const last = Object.values(seen).reduce((one, other) => (one.at > other.at ? one : other))
   return [
-    `seen to fail on its canary, the last on ${last.at.slice(0, 10)} with nslab ${last.version}: ${gates.length - never.length} of ${gates.length} gates; never: ${never.join(', ') || 'none'}`,
+    `seen to fail on its canary, the last on ${last.at.slice(0, 10)} with nslab ${last.version}: ${metrics.length - never.length} of ${metrics.length} metrics with a gate; never: ${never.join(', ') || 'none'}`,
   ]
 }
 

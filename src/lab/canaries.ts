@@ -47,8 +47,8 @@ export const canaries: readonly Canary[] = [
   },
   {
     name: 'leak-memory',
-    fault: 'the collector keeps 20 MB more each second',
-    set: collector('leak-memory=72e9'),
+    fault: 'the collector keeps 80 MB more each second',
+    set: collector('leak-memory=288e9'),
     gate: 'observer_rss_slope_lower_bytes_per_h',
     verdict: 'fail',
     mayTurn: [],

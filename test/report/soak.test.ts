@@ -10,7 +10,7 @@ import { soakPanels, soakTimeAxis } from '../../src/report/soak-panels.ts'
 import { renderTap } from '../../src/report/tap.ts'
 import { renderTerminal } from '../../src/report/terminal.ts'
 import { judgeSoak, judgeSoakFolder } from '../fixtures/soak-judge.ts'
-import { soakRun } from '../fixtures/soak-run.ts'
+import { soakGates, soakRun } from '../fixtures/soak-run.ts'
 
 t.test('a terminal shows what came and went, recall by kind, gates and the verdict', async t => {
   const { report, history, folder } = judgeSoak(t, soakRun({ defects: { missed: [60], blind: ['socket'] } }))
@@ -32,13 +32,16 @@ t.test('when each gate was last seen red, from the environment of the run', asyn
   const of = (metric: string) => report.gates.find(({ name }) => name === metric || name === 'recall')?.seen_red
   t.same(of('netns_recall_ratio'), seen)
   t.equal(report.gates.filter(gate => gate.seen_red === null).length, report.gates.length - 1)
-  t.match(report.notes, [/^seen to fail .* 2026-11-20 with nslab 0.1.0: 1 of \d+ gates; never: /])
+  t.match(report.notes, [/^seen to fail .* 2026-11-20 with nslab 0.1.0: 1 of \d+ metrics with a gate; never: /])
   const page = renderHtml(report, history)
   t.match(page, 'last seen red on 2026-11-20 (canary miss-namespace, nslab 0.1.0)')
   t.match(page, 'never seen red on this machine')
   const unknown = judgeSoak(t, { ...data, environment: { ...data.environment, gates_seen_red: {} } })
   t.match(unknown.report.notes, [/^no gate was ever seen to fail on this machine/])
   t.notMatch(judgeSoak(t, data).report.notes, [/seen to fail/], 'a run of before says nothing of it')
+  const ofTwo = soakRun({ gates: [...soakGates, ...soakGates.map(gate => ({ ...gate, name: `${gate.name} again` }))] })
+  const doubled = judgeSoak(t, { ...ofTwo, environment: { ...ofTwo.environment, gates_seen_red: {} } })
+  t.match(doubled.report.notes, [/^no gate was ever seen to fail on this machine/], 'two gates on one metric')
 })
 
 t.test('recall below one never reads as one', async t => {
