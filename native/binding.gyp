@@ -52,6 +52,7 @@
         'churn/holder.cc',
         'churn/parked.cc',
         'churn/sockets.cc',
+        'churn/time_wait.cc',
         'churn/witness.cc',
         'churn/worker.cc',
         'engine/accept.cc',

@@ -3,6 +3,9 @@
 // of TAP a check. (test/native/churn.test.ts)
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,12 +13,14 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <random>
 #include <thread>
 
 #include "churn/churner.h"
 #include "churn/clock.h"
+#include "churn/sockets.h"
 
 using namespace nslab;
 using namespace nslab::churn;
@@ -232,6 +237,28 @@ void test_fail_at(Kind kind, Fault fault, const std::string& name, uint32_t tabl
         name + ": each of " + std::to_string(calls) + " calls fails and is undone" + wrong);
 }
 
+/** In a namespace of its own, whose kernel keeps so many in TIME_WAIT: are they told to be there? */
+void test_time_wait(const char* buckets, bool kept) {
+  SocketSet made;
+  Status done = Status::failed(ECANCELED, "test", "thread");
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNET) != 0) return;
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback{};
+    std::strcpy(loopback.ifr_name, "lo");
+    loopback.ifr_flags = IFF_UP | IFF_RUNNING;
+    const UniqueFd limit(::open("/proc/sys/net/ipv4/tcp_max_tw_buckets", O_WRONLY | O_CLOEXEC));
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &loopback) != 0 || ::write(limit.get(), buckets, strlen(buckets)) < 0) return;
+    done = make_sockets({0, 0, 0, 2, 0, {4, 6}}, 0, made);
+  }).join();
+  size_t lived = 0;
+  for (const SocketTruth& truth : made.truths)
+    if (truth.population == Population::time_wait && truth.until_ns > truth.from_ns) ++lived;
+  const bool refused = !done && done.error().number == ETIMEDOUT;
+  check(kept ? done.ok() && lived == 2 : refused && lived == 0,
+        std::string("TIME_WAIT is told where the kernel keeps it: ") + buckets + ", " + std::to_string(lived));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -247,6 +274,8 @@ int main(int argc, char** argv) {
   std::thread([] {}).join();
   test_random(random);
   test_lost_notifications();
+  test_time_wait("1000", true);
+  test_time_wait("0", false);
   test_end_in_the_midst(random);
   const char* const names[] = {"named", "mounted", "process", "thread", "descriptor", "socket"};
   for (size_t i = 0; i < std::size(kKinds); ++i) test_fail_at(kKinds[i], Fault::none, names[i]);

@@ -109,7 +109,15 @@ function shellOf(
   }
 }
 
-/** A scenario with [connections]. It has no fleet: what describes one is that of none. */
+/** Where there is no fleet, what describes one is that of none. */
+function noFleet(): Pick<Scenario, 'controller' | 'dataplane'> {
+  const problems = new Problems('')
+  const controller = readController({}, ['controller'], problems, 'fabric')
+  const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
+  return { controller, dataplane: ownControllerFor(dataplane, controller) }
+}
+
+/** A scenario with [connections]. */
 function parseConnectionsScenario(
   shell: Shell,
   bad: ReadonlySet<string>,
@@ -120,13 +128,10 @@ function parseConnectionsScenario(
   checkConnectionsShell(raw, shell, problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, {}, ['gate'], problems)
   const connections = readConnections(shell.connections ?? v.parse(connectionsTable, {}), ['connections'], problems)
-  const controller = readController({}, ['controller'], problems, 'fabric')
-  const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
   problems.throwIfAny()
   return {
     ...shellOf(raw, shell, file, 1, []),
-    controller,
-    dataplane: ownControllerFor(dataplane, controller),
+    ...noFleet(),
     connections,
     faults: [],
     gates,
@@ -134,20 +139,17 @@ function parseConnectionsScenario(
   }
 }
 
-/** A scenario with [churn]. It has no fleet: what describes one is that of none. */
+/** A scenario with [churn]. */
 function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file: string, problems: Problems): Scenario {
   checkSoakShell(raw, shell, problems)
   const soak = readSoak(shell, problems)
   const faults = bad.has('fault') ? [] : readSoakFaults(shell.fault, hasDatabase(soak), ['fault'], problems)
   const sizes = { namespaces: soak.churn.namespaces, rate: soak.churn.ratePerS }
   const gates = bad.has('gate') ? [] : readGates(shell.gate, sizes, ['gate'], problems)
-  const controller = readController({}, ['controller'], problems, 'fabric')
-  const dataplane = readDataplane({ n_nodes: 1 }, ['dataplane'], problems)
   problems.throwIfAny()
   return {
     ...shellOf(raw, shell, file, 1, []),
-    controller,
-    dataplane: ownControllerFor(dataplane, controller),
+    ...noFleet(),
     soak,
     faults: faults.filter(({ atS }) => atS < secondsOf(shell.run.hold)),
     gates,

@@ -1,22 +1,8 @@
 // The keys of a soak beside [churn]: the collector in the observer's place, or the user's own program.
 
 import * as v from 'valibot'
+import { tcpStates } from '../base/tcp-states.ts'
 import { duration, flag, oneOf, port, text } from './values.ts'
-
-/** States of a TCP socket, as the kernel and ss have them. */
-export const tcpStates = [
-  'ESTABLISHED',
-  'SYN_SENT',
-  'SYN_RECV',
-  'FIN_WAIT1',
-  'FIN_WAIT2',
-  'TIME_WAIT',
-  'CLOSE',
-  'CLOSE_WAIT',
-  'LAST_ACK',
-  'LISTEN',
-  'CLOSING',
-] as const
 
 export const collectorEntries = {
   /** Between polls of all namespaces. */

@@ -1,29 +1,16 @@
 // A socket as the native poller writes it: a record of 384 bytes, laid out in native/diag/row.h. Nothing is made of a
 // record before somebody asks: twenty thousand come a second.
 
+import { tcpStates } from '../base/tcp-states.ts'
 import type { CollectedSocket } from './collected.ts'
 
 export const ROW_BYTES = 384
 
-/** Names of states as the kernel has them, by number. NEW_SYN_RECV is what becomes SYN_RECV when it is told of. */
-export const tcpStates = [
-  '',
-  'ESTABLISHED',
-  'SYN_SENT',
-  'SYN_RECV',
-  'FIN_WAIT1',
-  'FIN_WAIT2',
-  'TIME_WAIT',
-  'CLOSE',
-  'CLOSE_WAIT',
-  'LAST_ACK',
-  'LISTEN',
-  'CLOSING',
-  'NEW_SYN_RECV',
-] as const
+/** By the kernel's numbers. NEW_SYN_RECV is what becomes SYN_RECV when it is told of. */
+const stateNames: readonly string[] = ['', ...tcpStates, 'NEW_SYN_RECV']
 
 /** States that a user can name. */
-export const namedStates: readonly string[] = tcpStates.slice(1, -1)
+export const namedStates: readonly string[] = tcpStates
 
 /** Words that ss has for the kernel's. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -134,7 +121,7 @@ export class SocketRows {
   }
   state(row: number): string {
     const state = this.#view.getUint8(row * ROW_BYTES + AT.state)
-    return tcpStates[state] ?? String(state)
+    return stateNames[state] ?? String(state)
   }
   source(row: number): string {
     return this.#address(row, AT.source)

@@ -2,8 +2,6 @@ import t from 'tap'
 import { loadScenario } from '../../src/config/load.ts'
 import type { Override } from '../../src/config/override.ts'
 import { parseScenario } from '../../src/config/scenario.ts'
-import { tcpStates } from '../../src/config/soak-schema.ts'
-import { namedStates } from '../../src/protocol/socket-row.ts'
 import { issuesOf, keysOf } from '../fixtures/issues.ts'
 
 const noFiles = (path: string): string => {
@@ -137,10 +135,5 @@ t.test('what has no effect is warned of, and a fault after the end is not done',
   const { faults, warnings } = parse(`${text}[[fault]]\nat = "6s"\ndo = "kill_observer"\nfor = "0s"\n`)
   t.same(faults, [])
   t.match(warnings, [/^collector: has no effect/, /^fault: kill_observer at 6 s is not done/])
-  t.end()
-})
-
-t.test('states are those that a collector can filter by', t => {
-  t.same([...tcpStates].sort(), [...namedStates].sort())
   t.end()
 })

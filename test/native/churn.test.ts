@@ -15,7 +15,7 @@ const parts = [
   ...['status', 'sys', 'thread'].map(name => `base/${name}`),
   ...['netns', 'setting', 'switch_log'].map(name => `netns/${name}`),
   ...['batch', 'socket', 'monitor', 'link', 'nsid'].map(name => `rtnl/${name}`),
-  ...['child', 'churner', 'holder', 'parked', 'sockets', 'witness', 'worker'].map(name => `churn/${name}`),
+  ...['child', 'churner', 'holder', 'parked', 'sockets', 'time_wait', 'witness', 'worker'].map(name => `churn/${name}`),
 ]
 
 // Compiling takes most of it.
@@ -46,7 +46,7 @@ for (const sanitizers of ['address,undefined', 'thread']) {
       ...folders,
     ])
     const lines = stdout.split('\n').filter(line => /^(not )?ok /.test(line))
-    t.equal(lines.length, 17)
+    t.equal(lines.length, 19)
     for (const line of lines) t.match(line, /^ok /, line)
   })
 }

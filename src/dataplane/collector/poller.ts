@@ -39,7 +39,7 @@ export interface SlotResult {
 }
 
 export interface SocketFilter {
-  /** Names of tcpStates; none: all. */
+  /** Names of namedStates; none: all. */
   readonly states: readonly string[]
   /** Ports at either end, at most 64; none: all. */
   readonly ports: readonly number[]
