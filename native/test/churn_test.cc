@@ -177,7 +177,8 @@ void test_random(std::mt19937& random) {
 }
 
 /** The witness has room for a few words of the kernel's, which takes hundreds of ids back at once. */
-void test_lost_notifications() {
+/** Whether all were told as gone; adds to how often the witness had to ask. */
+bool drain_with_little_room(uint64_t& askings) {
   constexpr uint64_t kCount = 300;
   Options options = options_with(2);
   options.sockets = {0, 0, 0, 0, 0, {4}};
@@ -192,8 +193,18 @@ void test_lost_notifications() {
   told.take(*churner);
   bool gone = left.ok() && left->empty() && told.dropped.size() == kCount;
   for (const auto& [id, one] : told.dropped) gone = gone && one.gone_ns - one.gone_error_ns >= one.asked_ns;
+  askings += churner->figures().askings;
+  return gone;
+}
+
+/** On a busy machine the kernel's words come singly, and a witness with little room hears them all. */
+void test_lost_notifications() {
+  constexpr int kRoundsMax = 30;
+  uint64_t askings = 0;
+  bool gone = true;
+  for (int round = 0; gone && askings == 0 && round < kRoundsMax; ++round) gone = drain_with_little_room(askings);
   check(gone, "what the witness was told and did not hear is asked for");
-  check(churner->figures().askings > 0, std::to_string(churner->figures().askings) + " times asked");
+  check(askings > 0, std::to_string(askings) + " times asked");
 }
 
 void test_end_in_the_midst(std::mt19937& random) {

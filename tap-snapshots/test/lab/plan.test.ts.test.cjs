@@ -508,7 +508,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-20c8fca9e59456ac64613dadb2c94aae24c45a3861a95fb90a72dc2bb125f368
+af3ff1a5338fc818e612733c46c72e22467e9cd8ebc9550ba3981b326f60a097
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
