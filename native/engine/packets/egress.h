@@ -1,0 +1,83 @@
+// One direction of a link, before its socket: queue, scheduler, token bucket, impairments. Time is given, never asked
+// for, and chance comes from a seed: the same offers at the same times leave at the same times.
+//
+//   offer ─▶ queue (tail drop or RED; FIFO or deficit round robin by flow) ─▶ token bucket ─▶ loss, duplication,
+//   corruption ─▶ delay, jitter, reordering ─▶ take
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+
+#include "engine/packets/drop.h"
+#include "engine/packets/pool.h"
+
+namespace nslab::engine {
+
+enum class Discipline : uint8_t { fifo, wrr };
+enum class DropStrategy : uint8_t { tail, red };
+
+/** Random early detection. Source: Floyd and Jacobson 1993. Queue lengths as shares of the capacity. */
+struct RedSetting {
+  double low_ratio = 0.7;
+  double high_ratio = 0.9;
+  /** Of being dropped when the average is at `high_ratio`; beyond it all are. */
+  double chance = 0.8;
+  /** Of a new length in the moving average: 2^-9. */
+  double weight = 1.0 / 512;
+};
+
+struct LinkSetting {
+  Discipline discipline = Discipline::fifo;
+  DropStrategy drop = DropStrategy::tail;
+  RedSetting red;
+  uint32_t queue_packets = 1000;
+  /** Bytes a second of packets (without header); 0: as fast as the socket takes them. Bucket: bytes, starts full. */
+  uint64_t rate_bytes_per_s = 0;
+  uint64_t bucket_bytes = 0;
+  int64_t delay_ns = 0;
+  /** Uniform in delay ± jitter; order is kept unless `reorder_ratio` says so. */
+  int64_t jitter_ns = 0;
+  double loss_ratio = 0;
+  double duplicate_ratio = 0;
+  /** One bit of the packet turned, past the header. */
+  double corrupt_ratio = 0;
+  /** Sent at once, in front of those that are delayed. */
+  double reorder_ratio = 0;
+};
+
+inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+class Egress {
+ public:
+  /** `spare`: where copies go (duplicates, corrupted ones, and what waits too long in a block of many). */
+  Egress(const LinkSetting& setting, uint64_t seed, Pool& spare);
+  ~Egress();
+
+  /** Takes effect on what is not yet past its stage; nothing that waits is lost by it. */
+  void configure(const LinkSetting& setting);
+  /** A flow's weight in round robin; 1 unless set. */
+  void set_weight(uint32_t flow, uint32_t weight);
+
+  /** Nothing to wait for, and nothing set that could hold or drop a packet: it may go past this to the socket. */
+  [[nodiscard]] bool transparent() const;
+  /** None where it was taken. `flow` and packet bytes are those of its header. Counted in account(). */
+  Drop offer(PacketRef packet, uint32_t flow, int64_t now_ns);
+  /** Fills `out` with up to `room` packets that may leave now, in their order. */
+  size_t take(PacketRef* out, size_t room, int64_t now_ns);
+  /** When take() can give something; kNever where nothing waits. */
+  [[nodiscard]] int64_t next_ns() const;
+  /** Of those that wait in the queue (not those past the bucket), for which `is_stale` says so: dropped, withdrawn. */
+  void withdraw(const std::function<bool(const uint8_t* frame)>& is_stale);
+  /** Drops all that waits; `ended`. */
+  void clear();
+  [[nodiscard]] const Account& account() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nslab::engine
