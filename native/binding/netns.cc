@@ -111,8 +111,9 @@ Napi::Value NetnsObject::create(const Napi::CallbackInfo& info) {
   Status posted = state.opener.post([settler] {
     auto made = make_with_loopback();
     if (!made) return settler.reject(made.take_status().take_error());
-    auto shared = std::make_shared<const netns::Netns>(std::move(*made));
-    settler.resolve([shared](Napi::Env env) { return make(env, {shared, {}}); });
+    // JavaScript takes it out of the closure, whose copies may outlive its close().
+    auto owner = std::make_shared<SharedNetns>(std::make_shared<const netns::Netns>(std::move(*made)));
+    settler.resolve([owner](Napi::Env env) { return make(env, {std::exchange(*owner, nullptr), {}}); });
   });
   if (!posted) settler.reject(posted.take_error());
   return settler.promise();
