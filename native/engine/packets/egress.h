@@ -63,6 +63,8 @@ class Egress {
 
   /** Nothing to wait for, and nothing set that could hold or drop a packet: it may go past this to the socket. */
   [[nodiscard]] bool transparent() const;
+  /** The queue takes no more, as set: what is offered now is dropped. Who lets packets wait asks before it offers. */
+  [[nodiscard]] bool full() const;
   /** None where it was taken. `flow` and packet bytes are those of its header. Counted in account(). */
   Drop offer(PacketRef packet, uint32_t flow, int64_t now_ns);
   /** Fills `out` with up to `room` packets that may leave now, in their order. */
