@@ -220,8 +220,8 @@ class Maker {
   }
 
   /**
-   * The end that is closed first stays behind, as another object of the kernel's. Once in some hundred thousand times it
-   * does not, and is a socket that was there for no time; then another is made.
+   * The end that is closed first stays behind, as another object of the kernel's. Once in some hundred thousand times
+   * it does not, and is a socket that was there for no time; then another is made.
    */
   Status leave_in_time_wait(const Listener& listener, uint8_t family) {
     if (!proof_) {

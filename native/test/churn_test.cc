@@ -259,7 +259,8 @@ void test_time_wait(const char* buckets, bool kept) {
     std::strcpy(loopback.ifr_name, "lo");
     loopback.ifr_flags = IFF_UP | IFF_RUNNING;
     const UniqueFd limit(::open("/proc/sys/net/ipv4/tcp_max_tw_buckets", O_WRONLY | O_CLOEXEC));
-    if (::ioctl(socket.get(), SIOCSIFFLAGS, &loopback) != 0 || ::write(limit.get(), buckets, strlen(buckets)) < 0) return;
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &loopback) != 0) return;
+    if (::write(limit.get(), buckets, std::strlen(buckets)) < 0) return;
     done = make_sockets({0, 0, 0, 2, 0, {4, 6}}, 0, made);
   }).join();
   size_t lived = 0;
