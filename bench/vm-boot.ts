@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { openGuest } from '../src/vm/guest.ts'
+import { bootOf } from '../src/vm/image/boot.ts'
 import { imageFor } from '../src/vm/image/build.ts'
 import { cpio } from '../src/vm/image/cpio.ts'
 import { Tree } from '../src/vm/image/tree.ts'
@@ -76,9 +77,7 @@ function specOf(image: Image): Omit<VmSpec, 'consoleFile'> {
     accelerator: 'tcg',
     vcpus: 1,
     memoryMib: MEMORY_MIB,
-    kernel: image.kernelPath,
-    initrd: image.initrdPath,
-    commandLine: image.command_line,
+    ...bootOf(image),
     reboots: 'fault',
   }
 }

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Guest, openGuest } from '../src/vm/guest.ts'
 import { execInGuest } from '../src/vm/guest-files.ts'
+import { bootOf } from '../src/vm/image/boot.ts'
 import { imageFor } from '../src/vm/image/build.ts'
 import { MicroVm } from '../src/vm/microvm.ts'
 import { findQemu, QEMU_REMEDY, type QemuProgram } from '../src/vm/qemu-program.ts'
@@ -57,9 +58,7 @@ export async function bootOn(
         accelerator: 'tcg',
         vcpus: 1,
         memoryMib: MEMORY_MIB,
-        kernel: image.kernelPath,
-        initrd: image.initrdPath,
-        commandLine: image.command_line,
+        ...bootOf(image),
         consoleFile: join(folder, `${name}.log`),
         reboots: 'fault',
         nics: [{ mac, to: plug.to }],

@@ -24,6 +24,7 @@ export function addImageCommand(program: Command): void {
         kernelPath: _,
         initrdPath: __,
         rootPath: ___,
+        wholeInitrdPath: ____,
         ...image
       } = await interruptible(signal => imageFor(role, { ...cache, onStep, signal }))
       process.stdout.write(options.json ? `${JSON.stringify(image, null, 2)}\n` : `${folder}/image.json\n`)

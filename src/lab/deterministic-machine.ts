@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import type { Scenario } from '../config/types.ts'
+import { wholeInitrdOf } from '../vm/image/boot.ts'
 import { imageFor } from '../vm/image/build.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
@@ -170,6 +171,7 @@ async function findOrInstallQemu(scenario: Scenario): Promise<QemuProgram> {
 }
 
 async function requireRoom({ record, image }: Preparation, folder: string): Promise<void> {
+  wholeInitrdOf(image)
   const { scenario } = record.input
   const nodes = scenario.dataplane.nNodes
   const hasDatabase = image.versions.postgres !== undefined && image.role === 'controller'

@@ -4,6 +4,7 @@
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, secondsSince } from '../base/clock.ts'
+import { wholeInitrdOf } from '../vm/image/boot.ts'
 import { GUEST_ROOT } from '../vm/image/nslab-files.ts'
 import { MicroVm } from '../vm/microvm.ts'
 import type { VmEnd, VmSpec } from '../vm/spec.ts'
@@ -97,7 +98,7 @@ function prepare({ preparation, consoleFile, scratch }: GuestRequest): { spec: V
     vcpus: 1,
     memoryMib: machine.memory_mib,
     kernel: image.kernelPath,
-    initrd: image.initrdPath,
+    initrd: wholeInitrdOf(image),
     commandLine: machine.command_line,
     consoleFile,
     reboots: 'fault',

@@ -4,8 +4,9 @@ import { closeSync, rmSync } from 'node:fs'
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { AcceleratorChoice } from '../vm/accelerator.ts'
-import { makeDisk, mountDisk } from '../vm/disk.ts'
+import { DISK_SERIAL, makeDisk, mountDisk } from '../vm/disk.ts'
 import { type Guest, makeGuestReady, openGuest, rebootGuest } from '../vm/guest.ts'
+import { bootOf } from '../vm/image/boot.ts'
 import { imageFor } from '../vm/image/build.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
@@ -163,7 +164,7 @@ export class VmGround implements Ground {
       this.#ready.add(vm)
       return guest
     }
-    for (const { path } of spec.disks ?? []) await makeDisk(path)
+    for (const { path, readOnly } of spec.disks ?? []) if (!readOnly) await makeDisk(path)
     context.folder.ledger.intent('vm_start', { vm: host.vm })
     if (context.plan.scenario.hosts.cold) {
       const vm = await MicroVm.start(spec, { qemu, clock: context.clock })
@@ -335,12 +336,9 @@ export class VmGround implements Ground {
       accelerator: this.#choice.accelerator,
       vcpus,
       memoryMib,
-      kernel: image.kernelPath,
-      initrd: image.initrdPath,
-      commandLine: image.command_line,
+      ...bootOf(image, disk === null ? [] : [{ path: disk, readOnly: false, serial: DISK_SERIAL }]),
       consoleFile: folder.file(`console/${host.vm}.log`),
       reboots: disk === null ? 'fault' : 'allowed',
-      ...(disk === null ? {} : { disks: [{ path: disk, readOnly: false }] }),
       ...(host.uplink === null || plug === null ? {} : { nics: [{ mac: host.uplink.mac, to: plug.to }] }),
     }
   }

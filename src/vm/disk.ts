@@ -32,16 +32,21 @@ export async function makeDisk(path: string): Promise<void> {
   if (code !== 0) throw refused(`mkfs.ext4 ended with ${code}: ${stderr.trim() || 'is e2fsprogs installed?'}`)
 }
 
+/** Its serial number: where it stands among the guest's disks depends on the image. */
+export const DISK_SERIAL = 'nslab-own'
+
 /** Loads the driver, waits for the disk, mounts it; fsck is the journal's business. */
 const MOUNT = `modprobe virtio_blk
 i=0
-until [ -b /dev/vda ]; do i=$((i + 1)); [ $i -gt 100 ] && exit 9; sleep 0.1; done
-mkdir -p "$0" && mount -t ext4 /dev/vda "$0"`
+until serial=$(grep -lx ${DISK_SERIAL} /sys/block/vd*/serial 2>/dev/null)
+do i=$((i + 1)); [ $i -gt 100 ] && exit 9; sleep 0.1; done
+disk=/dev/$(basename "$(dirname "$serial")")
+mkdir -p "$0" && mount -t ext4 "$disk" "$0"`
 
-/** Mounts the guest's first disk at `folder`. Throws GUEST_LOST with what the guest said where it can't be. */
+/** Mounts the guest's own disk at `folder`. Throws GUEST_LOST with what the guest said where it can't be. */
 export async function mountDisk(channel: GuestChannel, folder: string): Promise<void> {
   const { code, stderr } = await execInGuest(channel, ['sh', '-c', MOUNT, folder])
   if (code === 0) return
-  const reason = code === 9 ? 'has no /dev/vda' : `can't mount its disk: ${stderr.toString('utf8').trim()}`
+  const reason = code === 9 ? `has no disk ${DISK_SERIAL}` : `can't mount its disk: ${stderr.toString('utf8').trim()}`
   throw new NslabError('GUEST_LOST', { vm: channel.vm, reason })
 }

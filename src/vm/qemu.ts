@@ -1,7 +1,7 @@
 // The command line of one microVM's QEMU: a pure function of its spec. Why each word is there was measured; without
 // some of them a guest hangs at boot or loses its clock.
 
-import type { DeterministicSpec, NicSpec, VmSpec } from './spec.ts'
+import type { DeterministicSpec, DiskSpec, NicSpec, VmSpec } from './spec.ts'
 
 /** What is decided where QEMU is started, beside the spec. */
 export interface QemuFacts {
@@ -67,12 +67,7 @@ export function deviceArguments(spec: VmSpec): string[] {
     ...(deterministic === undefined ? livePorts : resultsPort(deterministic)),
     ...balloonArguments(spec),
     ...nics.flatMap(nicArguments),
-    ...disks.flatMap(({ path, readOnly }, index) => [
-      '-drive',
-      `id=disk${index},if=none,format=raw,file=${escaped(path)},readonly=${readOnly ? 'on' : 'off'}`,
-      '-device',
-      `virtio-blk-device,drive=disk${index}`,
-    ]),
+    ...disks.flatMap(diskArguments),
   ]
 }
 
@@ -133,6 +128,12 @@ function nicArguments({ mac, to }: NicSpec, index: number): string[] {
   const backend =
     to === 'stream' ? `stream,id=nic${index},server=off,addr.type=fd,addr.str=${fd}` : `tap,id=nic${index},fd=${fd}`
   return ['-netdev', backend, '-device', `virtio-net-device,netdev=nic${index},mac=${mac}`]
+}
+
+function diskArguments({ path, readOnly, serial }: DiskSpec, index: number): string[] {
+  const drive = `id=disk${index},if=none,format=raw,file=${escaped(path)},readonly=${readOnly ? 'on' : 'off'}`
+  const name = serial === undefined ? '' : `,serial=${serial}`
+  return ['-drive', drive, '-device', `virtio-blk-device,drive=disk${index}${name}`]
 }
 
 /** A value among QEMU's comma-separated options. */

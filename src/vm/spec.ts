@@ -22,6 +22,8 @@ export interface DiskSpec {
   /** Absolute. */
   readonly path: string
   readonly readOnly: boolean
+  /** The guest's /sys/block/vdX/serial: at most 20 bytes. */
+  readonly serial?: string
 }
 
 /** A blob of the guest's /sys/firmware/qemu_fw_cfg/by_name. */

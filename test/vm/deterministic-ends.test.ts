@@ -10,6 +10,7 @@ import { type DeterministicResult, runDeterministic, seal } from '../../src/lab/
 import { prepareDeterministic } from '../../src/lab/deterministic-machine.ts'
 import { readRecord } from '../../src/lab/deterministic-record.ts'
 import { judgeFolder, writeReports } from '../../src/report/render.ts'
+import { wholeInitrdOf } from '../../src/vm/image/boot.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
 import { cpio } from '../../src/vm/image/cpio.ts'
 import { Tree } from '../../src/vm/image/tree.ts'
@@ -24,10 +25,10 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 async function imageRunning(t: Test, program: string): Promise<Image> {
   const tree = new Tree()
   tree.text('nslab/dist/cli/main.js', program)
-  const initrdPath = join(t.testdir(), 'root.cpio')
-  copyFileSync(image.initrdPath, initrdPath)
-  for await (const piece of cpio(tree.entries())) appendFileSync(initrdPath, piece)
-  return { ...image, initrdPath }
+  const wholeInitrdPath = join(t.testdir(), 'root.cpio')
+  copyFileSync(wholeInitrdOf(image), wholeInitrdPath)
+  for await (const piece of cpio(tree.entries())) appendFileSync(wholeInitrdPath, piece)
+  return { ...image, wholeInitrdPath }
 }
 
 const prepared = (...sets: string[]): ReturnType<typeof prepareDeterministic> => {

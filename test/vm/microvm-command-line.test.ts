@@ -36,7 +36,10 @@ t.test('one with KVM, several processors, cards and disks, that may reboot', asy
       { mac: '52:54:00:00:00:01', to: 'stream' },
       { mac: '52:54:00:00:00:02', to: { tapFd: 33 } },
     ],
-    disks: [{ path: '/run/data,1.raw', readOnly: false }],
+    disks: [
+      { path: '/image/root.erofs', readOnly: true, serial: 'nslab-root' },
+      { path: '/run/data,1.raw', readOnly: false },
+    ],
   }
   t.matchSnapshot(shown(changes))
 })

@@ -18,6 +18,7 @@ const descriptionSchema = v.looseObject({
   kernel: fileName,
   initrd: fileName,
   root: v.nullable(fileName),
+  whole_initrd: v.optional(fileName),
   command_line: v.string(),
   versions: v.record(v.string(), v.string()),
   digests: v.record(v.string(), sha256),
@@ -62,14 +63,16 @@ export async function loadImage(path: string, digestOf: DigestOf = sha256Of): Pr
   if (digest !== description.digest) {
     throw damaged(file, `the digest of ${basename(file)} is ${digest}, and it says ${description.digest}`)
   }
-  const names = [description.kernel, description.initrd, ...(description.root === null ? [] : [description.root])]
-  await Promise.all(names.map(name => verify(file, description, name, digestOf)))
+  const { kernel, initrd, root, whole_initrd = root === null ? initrd : null } = description
+  const names = [kernel, initrd, root, whole_initrd].filter(name => name !== null)
+  await Promise.all([...new Set(names)].map(name => verify(file, description, name, digestOf)))
   return {
     ...description,
     folder,
-    kernelPath: join(folder, description.kernel),
-    initrdPath: join(folder, description.initrd),
-    rootPath: description.root === null ? null : join(folder, description.root),
+    kernelPath: join(folder, kernel),
+    initrdPath: join(folder, initrd),
+    rootPath: root === null ? null : join(folder, root),
+    wholeInitrdPath: whole_initrd === null ? null : join(folder, whole_initrd),
   }
 }
 

@@ -147,8 +147,10 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > one with KVM, several proc
 -device virtio-net-device,netdev=nic0,mac=52:54:00:00:00:01
 -netdev tap,id=nic1,fd=7
 -device virtio-net-device,netdev=nic1,mac=52:54:00:00:00:02
--drive id=disk0,if=none,format=raw,file=/run/data,,1.raw,readonly=off
--device virtio-blk-device,drive=disk0
+-drive id=disk0,if=none,format=raw,file=/image/root.erofs,readonly=on
+-device virtio-blk-device,drive=disk0,serial=nslab-root
+-drive id=disk1,if=none,format=raw,file=/run/data,,1.raw,readonly=off
+-device virtio-blk-device,drive=disk1
 -kernel /image/vmlinux
 -initrd /image/root.cpio
 -append console=ttyS0 quiet panic=-1
