@@ -34,8 +34,10 @@ enum class Drop : uint8_t {
   local_full,
   /** Arrived where nobody takes it: no TUN interface, no flow of that number. */
   nobody,
+  /** It had to be copied, to be changed or to wait, and no memory for that was left (spares.h). */
+  no_spare,
 };
-inline constexpr size_t kDropReasons = 14;
+inline constexpr size_t kDropReasons = 15;
 
 /** "no_route", …: as in reports. */
 [[nodiscard]] const char* drop_name(Drop reason);

@@ -13,6 +13,7 @@
 
 #include "engine/packets/drop.h"
 #include "engine/packets/pool.h"
+#include "engine/packets/spares.h"
 
 namespace nslab::engine {
 
@@ -52,8 +53,8 @@ inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 class Egress {
  public:
-  /** `spare`: where copies go (duplicates, corrupted ones, and what waits too long in a block of many). */
-  Egress(const LinkSetting& setting, uint64_t seed, Pool& spare);
+  /** `spares`: where copies go, of packets that are corrupted and of those that wait. Outlives this. */
+  Egress(const LinkSetting& setting, uint64_t seed, Spares& spares);
   ~Egress();
 
   /** Takes effect on what is not yet past its stage; nothing that waits is lost by it. */
@@ -65,6 +66,8 @@ class Egress {
   [[nodiscard]] bool transparent() const;
   /** The queue takes no more, as set: what is offered now is dropped. Who lets packets wait asks before it offers. */
   [[nodiscard]] bool full() const;
+  /** Counts what went past: come in and gone out. */
+  void passed(uint64_t packets, uint64_t packet_bytes);
   /** None where it was taken. `flow` and packet bytes are those of its header. Counted in account(). */
   Drop offer(PacketRef packet, uint32_t flow, int64_t now_ns);
   /** Fills `out` with up to `room` packets that may leave now, in their order. */

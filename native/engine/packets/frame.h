@@ -30,6 +30,8 @@ inline constexpr size_t kPacketBytesMin = 20;
 /** What IPv4 can say of itself; a TUN interface with segmentation offload hands over so much at once. */
 inline constexpr size_t kPacketBytesMax = 65'535;
 inline constexpr uint8_t kHopsMax = 255;
+/** Where a relay writes. */
+inline constexpr size_t kHopsOffset = 20;
 
 inline constexpr uint8_t kFlagGroup = 1;
 inline constexpr uint8_t kFlagTree = 2;

@@ -23,7 +23,7 @@ struct Block {
 
 /**
  * One frame (header and packet) within a block. Copying shares it. A frame that has more than one holder is not
- * written to: make it one's own first (Pool::own).
+ * written to: make it one's own first (Spares::copy).
  */
 class PacketRef {
  public:
