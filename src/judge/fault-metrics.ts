@@ -5,7 +5,7 @@ import type { RunEvent } from '../protocol/events.ts'
 import { isImpairmentFelt } from '../protocol/impairment.ts'
 
 /** Faults that no token may get round during. */
-const FELT_BY_TOKENS: ReadonlySet<string> = new Set(['kill', 'cut'])
+export const FELT_BY_TOKENS: ReadonlySet<string> = new Set(['kill', 'cut'])
 
 type FaultEvent = Extract<RunEvent, { kind: 'fault_started' | 'fault_ended' }>
 

@@ -3,6 +3,7 @@
 import type { GateVerdict, History, Report } from '../judge/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import type { RunEvent } from '../protocol/events.ts'
+import { faultLines } from './fault-lines.ts'
 import { formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
 import { type Markup, markup } from './markup.ts'
 import { proofLine } from './proof-line.ts'
@@ -118,6 +119,14 @@ function seenRed({ seen_red: seen }: GateVerdict): string {
   if (seen === undefined) return ''
   if (seen === null) return ' · never seen red on this machine'
   return ` · last seen red on ${seen.at.slice(0, 10)} (canary ${seen.canary}, nslab ${seen.version})`
+}
+
+/** What was done to hosts, and how that went. */
+export function faultsSection(history: History): Markup | null {
+  const lines = faultLines(history)
+  if (lines.length === 0) return null
+  const items = lines.map(({ isOvercome, text }) => markup`<li class="${isOvercome ? 'pass' : 'fail'}">${text}</li>`)
+  return markup`<section><h2>Faults</h2><ul class="notes">${items}</ul></section>`
 }
 
 export function notesSection(report: Report): Markup | null {

@@ -9,7 +9,7 @@ import { memorySection, phasesSection, publishedSection, wiringSection } from '.
 import { environmentSection, metricsSection } from './html-facts.ts'
 import { soakSections } from './html-soak.ts'
 import { pageCss } from './html-style.ts'
-import { failureSection, gatesSection, headline, notesSection } from './html-verdict.ts'
+import { failureSection, faultsSection, gatesSection, headline, notesSection } from './html-verdict.ts'
 import { Markup, markup } from './markup.ts'
 import { subject } from './summary.ts'
 
@@ -56,7 +56,8 @@ ${environmentSection(report, history)}
 }
 
 function fleetBody(report: Report, history: History): Markup {
-  return markup`${gatesSection(report)}
+  return markup`${faultsSection(history)}
+${gatesSection(report)}
 ${notesSection(report)}
 ${wiringSection(report, history)}
 ${phasesSection(report)}

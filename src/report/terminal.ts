@@ -2,6 +2,7 @@
 
 import type { SoakFacts } from '../judge/soak/read.ts'
 import type { GateVerdict, History, Report } from '../judge/types.ts'
+import { faultLines } from './fault-lines.ts'
 import { formatLimit, formatObserved, formatSeconds, formatVerdict, printable } from './format.ts'
 import { kindRows } from './kind-rows.ts'
 import { proofLine } from './proof-line.ts'
@@ -38,6 +39,7 @@ export function renderTerminal(report: Report, history: History, options: Termin
   const blocks = [
     summary(report, history, paint),
     history.soak ? kinds(history.soak, paint) : [],
+    faults(history, paint),
     gates(report, paint),
     failure(report, history, paint),
     report.notes.length > 0 ? [paint('bold', 'Notes'), ...report.notes.map(note => `· ${printable(note)}`)] : [],
@@ -61,6 +63,14 @@ function summary(report: Report, history: History, paint: Paint): string[] {
   const proof = proofLine(report, history)
   if (proof === null) return [paint('bold', head), row]
   return [paint('bold', head), row, '', proof.isProven ? proof.text : paint('fail', proof.text)]
+}
+
+function faults(history: History, paint: Paint): string[] {
+  const lines = faultLines(history).map(({ isOvercome, text }) => {
+    const sign = isOvercome ? paint('pass', signs.pass) : paint('fail', signs.fail)
+    return `${sign}  ${printable(text)}`
+  })
+  return lines.length === 0 ? [] : [paint('bold', 'Faults'), ...lines]
 }
 
 /** Recall of each kind of namespace that churn made. */

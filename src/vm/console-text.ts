@@ -45,3 +45,14 @@ export function memoryShortage(text: string): string | null {
   const words = /Out of memory: [^\n\r]*|System is deadlocked on memory/.exec(text)
   return words === null ? null : words[0].trim()
 }
+
+/** Of a panic's text: registers, the code at hand and brackets around a stack, which tell nobody what happened. */
+const REGISTERS =
+  /^(\[ *\d+\.\d+\] +)?(Code: |RIP: 0033:|RSP: |R(AX|DX|BP|10|13): |FS: |CS: |CR\d|DR\d|Kernel Offset: |<\/?TASK>)/
+
+/** What a message shows of a console's lines: the start of a panic, which says why, or else the last. */
+export function tellingLines(lines: readonly string[], linesMax: number): string[] {
+  const telling = lines.filter(line => !REGISTERS.test(line))
+  const panic = telling.findIndex(line => panicReason(line) !== null)
+  return panic < 0 ? telling.slice(-linesMax) : telling.slice(panic, panic + linesMax)
+}

@@ -1,7 +1,7 @@
 // How a VM ended, from what was seen: pure. QEMU's exit status alone does not tell a panic from a reboot.
 
 import { NslabError } from '../base/errors.ts'
-import { consoleLines, memoryShortage, panicReason } from './console-text.ts'
+import { consoleLines, memoryShortage, panicReason, tellingLines } from './console-text.ts'
 import { errorsOf } from './qemu-program.ts'
 import type { Diagnosis, VmEnd, VmEndKind } from './spec.ts'
 
@@ -65,6 +65,6 @@ export function endError(vm: string, end: VmEnd): NslabError {
     words: diagnosis === null ? words : `${words}; ${diagnosis.words}`,
     status,
     qemuWords,
-    consoleLines: end.consoleLines.slice(-LINES_SHOWN),
+    consoleLines: tellingLines(end.consoleLines, LINES_SHOWN),
   })
 }
