@@ -1,5 +1,7 @@
 // One direction of a link, before its socket: queue, scheduler, token bucket, impairments. Time is given, never asked
-// for, and chance comes from a seed: the same offers at the same times leave at the same times.
+// for, and chance comes from a seed (mix.h): the same offers at the same times leave at the same times, however often
+// and late take() is called. Only a link without rate and delay is served when the socket asks, and one whose socket
+// does not ask stops when as many are under way as may be.
 //
 //   offer ─▶ queue (tail drop or RED; FIFO or deficit round robin by flow) ─▶ token bucket ─▶ loss, duplication,
 //   corruption ─▶ delay, jitter, reordering ─▶ take
@@ -35,17 +37,25 @@ struct LinkSetting {
   DropStrategy drop = DropStrategy::tail;
   RedSetting red;
   uint32_t queue_packets = 1000;
-  /** Bytes a second of packets (without header); 0: as fast as the socket takes them. Bucket: bytes, starts full. */
+  /**
+   * Bytes a second of packets (without header); 0: as fast as the socket takes them. Bucket: bytes, starts full; 0:
+   * what comes in within 5 ms, and no less than the largest packet has.
+   */
   uint64_t rate_bytes_per_s = 0;
   uint64_t bucket_bytes = 0;
   int64_t delay_ns = 0;
-  /** Uniform in delay ± jitter; order is kept unless `reorder_ratio` says so. */
+  /**
+   * Uniform in delay ± jitter. Order is kept unless `reorder_ratio` says so: a packet waits for a slower one in front
+   * of it, so that many close together are all nearly as late as the latest.
+   */
   int64_t jitter_ns = 0;
+  /** How many may be under way by delay and jitter. Those beyond wait in the queue. */
+  uint32_t flight_packets = 10'000;
   double loss_ratio = 0;
   double duplicate_ratio = 0;
   /** One bit of the packet turned, past the header. */
   double corrupt_ratio = 0;
-  /** Sent at once, in front of those that are delayed. */
+  /** Not delayed: in front of those that are. */
   double reorder_ratio = 0;
 };
 
@@ -76,7 +86,7 @@ class Egress {
   [[nodiscard]] int64_t next_ns() const;
   /** Of those that wait in the queue (not those past the bucket), for which `is_stale` says so: dropped, withdrawn. */
   void withdraw(const std::function<bool(const uint8_t* frame)>& is_stale);
-  /** Drops all that waits; `ended`. */
+  /** Drops all that waits or is under way; `ended`. */
   void clear();
   [[nodiscard]] const Account& account() const;
 

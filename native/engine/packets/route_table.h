@@ -46,6 +46,8 @@ class DerivedRoutes {
   DerivedRoutes() = default;
   explicit DerivedRoutes(std::span<const uint32_t> runs);
   [[nodiscard]] uint32_t next_hop(uint32_t destination) const;
+  /** The same, where it is written; null where there is no way. */
+  [[nodiscard]] const uint32_t* find(uint32_t destination) const;
 
  private:
   struct Run {
@@ -64,14 +66,15 @@ class RouteTable {
   void derive(DerivedRoutes routes);
   /** Authoritative for the pair: replaces all its routes, none: withdraws them. Forgets flows of the pair alone. */
   void install(uint32_t source, uint32_t destination, std::vector<Route> routes);
-  /** Authoritative for (source, group). */
+  /** Authoritative for (source, group). A leaf has the tree, too, with the node itself as its only hop. */
   void install_trees(uint32_t source, uint32_t group, std::vector<Tree> trees);
-  /** Whether packets to the group are delivered here. */
+  /** Whether packets to the group are delivered here, by any tree that is installed. Not by the tree's hops. */
   void set_member(uint32_t group, bool member);
   /** The flow takes this route from now on, until its pair is installed anew; false where there is no such route. */
   bool pin(uint32_t source, uint32_t destination, uint32_t flow, uint32_t route_id);
 
-  /** none, or no_route. */
+  /** none; no_route; or nobody, at a leaf of a tree that is no member. What goes to the node itself is local without
+   * any route. */
   [[nodiscard]] Drop resolve(const PacketHeader& header, Hops& hops);
   /** The same, and of several next hops the one that the flow has: for streams, which can't be split. 0: deliver. */
   [[nodiscard]] Drop resolve_one(const PacketHeader& header, uint32_t& next_hop);
