@@ -117,6 +117,13 @@ export const errorTable = {
     message: f => `no guest image can be built for the role ${text(f.role)}: ${text(f.reason)}`,
     hint: f => text(f.remedy ?? ''),
   },
+  KERNEL_UNKNOWN: {
+    exit: ExitCode.usage,
+    message: f => `no kernel for a guest: ${text(f.reason)}`,
+    hint: () =>
+      "Name a package of Debian's (linux-image-amd64), its release (6.1.0-56-cloud-amd64), or the path of a vmlinuz whose " +
+      "modules are in ../lib/modules. lts and latest are the flake's: nix run .#kernels -- run SCENARIO --kernel lts,latest",
+  },
   // Guests.
   /** `reason` is a clause whose subject is the VM: "rebooted". */
   GUEST_LOST: { exit: ExitCode.refused, message: f => `${text(f.vm)} ${text(f.reason)}` },

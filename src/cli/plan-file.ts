@@ -84,7 +84,12 @@ const REFERENCES = { soak: 'selfcheck', connections: 'connections', fleet: 'ring
 /** Tables of a scenario in which this nslab has to know every key. */
 const TABLES = ['', 'run', 'hosts', 'soak', 'soak.churn', 'soak.collector', 'soak.observer', 'connections'] as const
 /** The last: plans of before have none, which means what it did then. */
-const OPTIONAL_KEYS: ReadonlySet<string> = new Set(['run.out', 'hosts.image', 'soak.churn.connectionTable'])
+const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
+  'run.out',
+  'hosts.image',
+  'hosts.kernel',
+  'soak.churn.connectionTable',
+])
 
 /** Keys that a plan of this nslab has not, or that it lacks: as clauses. */
 function strangeKeys(scenario: Scenario): string[] {

@@ -28,9 +28,11 @@ export function addRunCommand(program: Command): void {
   })
 }
 
-async function runCommand(name: string, options: ScenarioOptions & ShrinkFlags): Promise<ExitCode> {
+async function runCommand(name: string, options: ScenarioOptions & ShrinkFlags): Promise<number> {
   if (isPlanPath(name)) return (await import('./repeat.ts')).repeatCommand(name, options)
   refuseShrinking(options)
+  if (typeof options.kernel === 'string' && options.kernel.includes(','))
+    return (await import('./kernel-matrix.ts')).matrixCommand(name, options)
   const loaded = loadWithOptions(name, options)
   const { scenario, text } = loaded
   if (scenario.run.deterministic) return (await import('./deterministic.ts')).runDeterministicCommand(loaded)

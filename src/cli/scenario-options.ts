@@ -1,11 +1,12 @@
 // The options that every command about a scenario has. Each stands for a key of the scenario.
 
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type LoadedScenario, loadScenario } from '../config/load.ts'
 import { type Override, parseSet } from '../config/override.ts'
 
 /** Flag → key. Flags are applied after every --set, in this order. */
-const FLAG_KEYS = {
+export const FLAG_KEYS = {
   nodes: 'nodes',
   on: 'hosts.on',
   hosts: 'hosts.count',
@@ -17,6 +18,7 @@ const FLAG_KEYS = {
   cold: 'hosts.cold',
   deterministic: 'run.deterministic',
   image: 'hosts.image',
+  kernel: 'hosts.kernel',
 } as const
 
 type Flag = keyof typeof FLAG_KEYS
@@ -39,6 +41,7 @@ export function addScenarioOptions(command: Command): Command {
     .option('--cold', 'boot every VM in place of restoring its saved state (key: hosts.cold)')
     .option('--deterministic', 'in one emulated VM, the same to the bit from run to run (key: run.deterministic)')
     .option('--image <file>', 'image.json of the VMs in place of the one built here (key: hosts.image)')
+    .option('--kernel <which>', 'of VMs: a package, release or path; nslab run takes several, a,b (key: hosts.kernel)')
 }
 
 /** The overrides that the options stand for. */
@@ -47,10 +50,17 @@ export function overridesOf(options: ScenarioOptions): Override[] {
   for (const [flag, key] of Object.entries(FLAG_KEYS)) {
     const value = options[flag as Flag]
     if (value === undefined) continue
-    overrides.push({ key, value: String(value), from: value === true ? `--${flag}` : `--${flag} ${String(value)}` })
+    overrides.push({
+      key,
+      value: flag === 'kernel' ? kernelHere(String(value)) : String(value),
+      from: value === true ? `--${flag}` : `--${flag} ${String(value)}`,
+    })
   }
   return overrides
 }
+
+/** A path on the command line is relative to where that is, and one in a scenario to its file. */
+const kernelHere = (kernel: string): string => (kernel.includes('/') ? resolve(kernel) : kernel)
 
 /** Whether SCENARIO is meant as a plan. */
 export const isPlanPath = (nameOrPath: string): boolean => nameOrPath.endsWith('.json')

@@ -7,7 +7,7 @@ import { connectionsTable } from './connections.ts'
 import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
 import { collectorEntries, sutEntries } from './soak-schema.ts'
-import { duration, flag, int, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
+import { duration, flag, int, kernelName, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
 
 const SEED_MAX = 0xffff_ffff
 
@@ -33,6 +33,8 @@ export const shellSchema = v.object({
       cold: v.optional(flag, false),
       /** An image in place of the one that is built: the path of its image.json. */
       image: v.optional(text(4096)),
+      /** Another kernel for VMs: a package of Debian's, its release, a vmlinuz's path, or a name of the flake's. */
+      kernel: v.optional(kernelName),
     }),
     {},
   ),

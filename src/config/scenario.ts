@@ -39,6 +39,12 @@ export function parseScenario(
   const { value: shell, bad } = readTable(shellSchema, raw, [], problems)
   const sections = [sectionOf(raw, 'controller', problems), sectionOf(raw, 'dataplane', problems)] as const
   if (raw.name === undefined) problems.add({ path: ['name'], problem: 'is required' })
+  if (shell.hosts.image !== undefined && shell.hosts.kernel !== undefined)
+    problems.add({
+      path: ['hosts', 'kernel'],
+      value: shell.hosts.kernel,
+      problem: 'has its own in hosts.image already',
+    })
   if (raw.connections !== undefined) return parseConnectionsScenario(shell, bad, raw, file, problems)
   if (isSoak(raw, problems)) return parseSoak(shell, bad, raw, file, problems)
   const hostFiles = bad.has('host') ? [] : shell.host.map(host => host.file)
@@ -93,6 +99,7 @@ function shellOf(
       network: hosts.network,
       cold: hosts.cold,
       ...(hosts.image === undefined ? {} : { image: resolve(dirname(file), hosts.image) }),
+      ...(hosts.kernel === undefined ? {} : { kernel: kernelOf(hosts.kernel, file) }),
       given: isTable(raw.hosts) ? Object.keys(raw.hosts).sort() : [],
       dataplanes,
     },
@@ -108,6 +115,10 @@ function shellOf(
     },
   }
 }
+
+/** A path is the file's own; a name is none. */
+const kernelOf = (kernel: string, file: string): string =>
+  kernel.includes('/') ? resolve(dirname(file), kernel) : kernel
 
 /** Where there is no fleet, what describes one is that of none. */
 function noFleet(): Pick<Scenario, 'controller' | 'dataplane'> {

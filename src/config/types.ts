@@ -161,6 +161,8 @@ export interface Scenario {
     readonly cold: boolean
     /** Path of an image.json. */
     readonly image?: string
+    /** What its VMs' kernel is called; absent: the usual one. Never together with `image`. */
+    readonly kernel?: string
     /** The keys of [hosts] that somebody wrote, in the file or as a flag; the others have their defaults. */
     readonly given: readonly string[]
     /** Dataplanes that have files of their own, one a host; empty: all are alike. */

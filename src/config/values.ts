@@ -83,6 +83,12 @@ export const portText = leaf<string | number>('a port from 1 to 65535', value =>
   return isInt(number) && number >= 1 && number <= 65_535
 })
 
+/** One kernel: several are a run each, which is the command line's. */
+export const kernelName = leaf<string>(
+  'a name, a release or a path of one kernel, without commas and spaces',
+  value => typeof value === 'string' && /^[\w.+~:/@-]{1,4096}$/.test(value),
+)
+
 export const nodeId = int(1, NODE_ID_MAX)
 
 /** A name the kernel takes for an interface. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import type { Scenario } from '../config/types.ts'
 import { wholeInitrdOf } from '../vm/image/boot.ts'
-import { imageFor } from '../vm/image/build.ts'
+import { findImage } from '../vm/image/find.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
 import { installQemu } from '../vm/install.ts'
@@ -55,8 +55,8 @@ export async function prepareDeterministic(
   const qemu = await findOrInstallQemu(asked)
   // A server of the run's own where it is asked for; else memory, which takes half of the time.
   const role: ImageRole = asked.controller.db === null ? 'fleet' : 'controller'
-  const given = asked.hosts.image
-  const image = given === undefined ? await imageFor(role, { onStep, signal }) : await loadImage(given)
+  const { image: given, kernel } = asked.hosts
+  const image = given === undefined ? await findImage(role, { kernel, onStep, signal }) : await loadImage(given)
   const machine: Machine = {
     image: { role: image.role, digest: image.digest, versions: image.versions },
     qemu_version: qemu.version,
@@ -121,11 +121,12 @@ interface ImageChoice {
 
 /** The one that was named, the run's own where it is still there, else what is built here now. */
 async function imageAgain(
-  { machine: { image }, image_file }: DeterministicRecord,
+  { machine: { image }, image_file, input }: DeterministicRecord,
   { image: named, onStep, signal }: ImageChoice,
 ): Promise<Image> {
   if (named !== undefined) return loadImage(named)
-  return isImage(image_file, image.digest) ? loadImage(image_file) : imageFor(image.role, { onStep, signal })
+  if (isImage(image_file, image.digest)) return loadImage(image_file)
+  return findImage(image.role, { kernel: input.scenario.hosts.kernel, onStep, signal })
 }
 
 function isImage(file: string, digest: string): boolean {

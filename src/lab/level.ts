@@ -23,11 +23,28 @@ export type InstallQemu = () => Promise<void>
 /** Throws NOT_FIT where microVMs were asked for and can't be had. */
 export async function chooseLevel(scenario: Scenario, installQemu: InstallQemu): Promise<LevelChoice> {
   const choice = await choose(scenario, installQemu)
+  if (choice.level === 'host') refuseKernel(scenario, choice.notes)
   return { ...choice, notes: [...choice.notes, ...sizeNotes(scenario, choice.level, availableParallelism())] }
 }
 
+/** A run that was to be on a certain kernel says nothing of it on this machine's. */
+function refuseKernel({ hosts: { kernel, on } }: Scenario, notes: readonly string[]): void {
+  if (kernel === undefined) return
+  if (on === 'host')
+    throw new NslabError('USAGE', {
+      problem: `hosts.kernel = "${kernel}" is a VM's, and the run is to be on this machine itself (hosts.on = "host")`,
+      hint: 'Leave --kernel out, or run in microVMs: --on vm.',
+    })
+  throw new NslabError('NOT_FIT', {
+    problems: [
+      `a kernel was asked for (hosts.kernel = "${kernel}"), and ${notes.join('; ')}`,
+      'emulated it works: --on vm',
+    ],
+  })
+}
+
 /** Keys of [hosts] that are about microVMs. */
-const VM_KEYS: ReadonlySet<string> = new Set(['accel', 'memory_mib', 'vcpus', 'network', 'cold', 'image'])
+const VM_KEYS: ReadonlySet<string> = new Set(['accel', 'memory_mib', 'vcpus', 'network', 'cold', 'image', 'kernel'])
 
 /** What somebody wrote of microVMs that this run has no use for, or that this machine has no processors for. */
 export function sizeNotes({ hosts }: Pick<Scenario, 'hosts'>, level: Level, cpus: number): string[] {

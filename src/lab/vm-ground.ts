@@ -7,7 +7,7 @@ import type { AcceleratorChoice } from '../vm/accelerator.ts'
 import { DISK_SERIAL, makeDisk, mountDisk } from '../vm/disk.ts'
 import { type Guest, makeGuestReady, openGuest, rebootGuest } from '../vm/guest.ts'
 import { bootOf } from '../vm/image/boot.ts'
-import { imageFor } from '../vm/image/build.ts'
+import { findImage } from '../vm/image/find.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
 import { requireMemory } from '../vm/memory.ts'
@@ -285,7 +285,7 @@ export class VmGround implements Ground {
   }
 
   async #findImages(hosts: readonly HostPlan[]): Promise<ReadonlyMap<ImageRole, Image>> {
-    const { image } = this.#context.plan.scenario.hosts
+    const { image, kernel } = this.#context.plan.scenario.hosts
     const given = image === undefined ? null : await loadImage(image)
     const images = new Map<ImageRole, Image>()
     for (const role of new Set(hosts.map(host => roleOf(this.#context.plan, host)))) {
@@ -294,7 +294,7 @@ export class VmGround implements Ground {
       // A controller's has all that a fleet's has; a controller without PostgreSQL keeps nothing.
       if (given !== null && role === 'controller' && given.role !== role)
         this.#context.warn(`--image ${image} is of the role ${given.role}: its controller has no PostgreSQL`)
-      images.set(role, given ?? (await imageFor(role, { onStep, signal: this.#context.aborted })))
+      images.set(role, given ?? (await findImage(role, { kernel, onStep, signal: this.#context.aborted })))
       this.#context.requireGoingOn()
     }
     return images

@@ -16,6 +16,12 @@ t.test('what is only of microVMs is named where there are none', async t => {
   t.match(choice, { level: 'host', notes: [/^hosts\.cold has/] })
 })
 
+t.test("a kernel is a VM's: without VMs it is refused", async t => {
+  const asked = { ...hosts(['kernel']).hosts, kernel: 'lts' }
+  const choose = (on: string) => chooseLevel({ hosts: { ...asked, on }, run: {} } as Scenario, async () => {})
+  await t.rejects(choose('host'), { code: 'USAGE', exitCode: 2, message: /hosts\.kernel = "lts"/ })
+})
+
 t.test('a teardown may take as much longer as an emulated processor does', async t => {
   const plan = { scenario: { run: { teardownDeadlineS: 30 } } as Scenario }
   t.same(

@@ -43,7 +43,7 @@ t.test('packages are fetched and unpacked once, and found again without apt', as
   t.match(steps, [/fetching tool, other-tool .*nothing is installed/])
   t.equal(readFileSync(join(tool?.folder ?? '', 'usr/bin/tool'), 'utf8'), 'unpacked\n')
   t.same(await packages.present('tool'), tool)
-  t.match(await packages.present('other-*'), { name: 'other-tool' })
+  t.match(await packages.present(/^other-/), { name: 'other-tool' })
   t.equal(await packages.present('too'), null, 'a name is a whole one')
   t.equal(readFileSync(log, 'utf8').trim().split('\n').length, 1)
   t.same(
@@ -80,7 +80,7 @@ t.test('of several versions the newest by number is taken', async t => {
     'linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64': {},
     '.part-x': {},
   })
-  const found = await new Packages(folder, () => {}).present('linux-image-*')
+  const found = await new Packages(folder, () => {}).present(/^linux-image-/)
   t.equal(found?.version, '6.1.192-2')
 })
 

@@ -36,8 +36,8 @@ export interface ImageOptions {
   readonly onStep: OnStep
   /** The cache's folder; the clone's where absent. */
   readonly cache?: string
-  /** Another kernel than this machine's or Debian's. */
-  readonly kernel?: Kernel
+  /** Another kernel than this machine's or Debian's: itself, or what a user calls it (kernels.ts). */
+  readonly kernel?: Kernel | string | undefined
   /** Gives up: what is under way ends, and leaves nothing in the cache that is not whole. */
   readonly signal?: AbortSignal | undefined
 }
@@ -69,8 +69,9 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const facts = await FileFacts.open(join(cache.folder, 'file-facts.json'))
   const derived = new Derived(join(cache.folder, 'derived'), signal)
   const packages = new Packages(join(cache.folder, 'packages'), onStep, signal)
-  const found = await findBase(packages, derived)
-  const base = options.kernel === undefined ? found : withKernel(found, options.kernel)
+  const { kernel: named } = options
+  const found = await findBase(packages, derived, typeof named === 'string' ? named : undefined)
+  const base = typeof named === 'object' ? withKernel(found, named) : found
   const recipe = await readRole(role)
   refuseMissing(role, base.kernel, recipe)
   const kernelFile = await bootable(base.kernel, facts, derived, packages, onStep)
@@ -82,7 +83,9 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const contents = await contentsOf({ role, recipe, kernel, modules, busybox, node, bundle }, facts)
   const entries = contents.tree.entries()
   const key = await keyOf(role, recipe, kernelFile, await facts.digest(base.kernel.image), entries, facts)
-  const place = cache.place(role, key)
+  // Those of a kernel that was named are kept apart: a matrix of them leaves the usual ones alone.
+  const kind = named === undefined ? role : `${role}.${kernel.release}`
+  const place = cache.place(kind, key)
   const image = (await present(place, facts, onStep)) ?? (await build())
   await facts.save()
   await cache.use(place)
@@ -99,7 +102,7 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
     } finally {
       await rm(scratch, { recursive: true, force: true })
     }
-    await cache.prune(role)
+    await cache.prune(kind)
     onStep(`the guest image is ${place}, built in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
     return loadImage(place, path => facts.digest(path))
   }

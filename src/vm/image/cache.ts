@@ -5,9 +5,8 @@ import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { nslabRoot } from './nslab-files.ts'
-import type { ImageRole } from './types.ts'
 
-/** Images of one role that stay when a new one is made. */
+/** Images of one kind that stay when a new one is made. */
 const KEPT = 2
 
 /** The clone's own folder, or the user's where the clone can't be written. Nothing is made. */
@@ -38,9 +37,9 @@ export class ImageCache {
     return join(this.folder, 'images')
   }
 
-  /** Where the image of this key is, or will be. */
-  place(role: ImageRole, key: string): string {
-    return join(this.images, `${role}-${key}`)
+  /** Where the image of this key is, or will be. `kind`: its role, and what else its likes are kept by. */
+  place(kind: string, key: string): string {
+    return join(this.images, `${kind}-${key}`)
   }
 
   /** A folder for what is being made; `publish` gives it its name. */
@@ -68,11 +67,11 @@ export class ImageCache {
     await writeFile(join(place, '.users', mark()), '')
   }
 
-  /** Removes older images of the role that no live process uses, and what killed builds left. */
-  async prune(role: ImageRole): Promise<void> {
+  /** Removes older images of the kind that no live process uses, and what killed builds left. */
+  async prune(kind: string): Promise<void> {
     const names = await readdir(this.images)
     const ages = names
-      .filter(name => name.startsWith(`${role}-`))
+      .filter(name => name.startsWith(`${kind}-`))
       .map(async name => ({ name, ms: await this.#usedMs(name) }))
     const old = (await Promise.all(ages)).sort((a, b) => b.ms - a.ms).slice(KEPT)
     const parts = names.filter(name => name.startsWith('.part-') && !isAlive(name.split('-')[1] ?? ''))

@@ -9,14 +9,11 @@ import { run } from '../../base/exec.ts'
 import { findProgram, type Kernel } from './contents.ts'
 import type { FileFacts } from './file-facts.ts'
 import { closure, indexModules, type ModuleIndex, withoutSignature } from './kernel-modules.ts'
+import { cachedCloudKernel, cloudKernelPackage, type KernelFiles, kernelOf, namedKernel } from './kernels.ts'
 import { librariesOf } from './libraries.ts'
 import type { OnStep, Packages, UnpackedPackage } from './packages.ts'
 import type { Role } from './role.ts'
 import { payloadOf, toolFor, unpack } from './vmlinux.ts'
-
-/** The metapackage that follows Debian's kernel for virtual machines, and the form of what it stands for. */
-const KERNEL = 'linux-image-cloud-amd64'
-const KERNEL_FORM = /^linux-image-.*-cloud-amd64(-unsigned)?$/
 
 export interface Base {
   readonly kernel: Kernel
@@ -25,16 +22,19 @@ export interface Base {
   readonly versions: Readonly<Record<string, string>>
 }
 
-/** Finds kernel and busybox, fetching in one go what this machine lacks. Throws NOT_FIT. */
-export async function findBase(packages: Packages, derived: Derived): Promise<Base> {
+/**
+ * Finds kernel and busybox, fetching in one go what this machine lacks; `kernel`: another than the usual one.
+ * Throws NOT_FIT, KERNEL_UNKNOWN.
+ */
+export async function findBase(packages: Packages, derived: Derived, kernel?: string): Promise<Base> {
   const [installed, own, busyboxHere, busyboxOwn] = [
-    await installedKernel(),
-    await packages.present('linux-image-*'),
+    kernel === undefined ? await installedKernel() : await namedKernel(kernel, packages),
+    await cachedCloudKernel(packages),
     await installedBusybox(),
     await packages.present('busybox-static'),
   ]
   const wanted: string[] = []
-  if (installed === null && own === null) wanted.push(await packages.resolve(KERNEL, KERNEL_FORM))
+  if (installed === null && own === null) wanted.push(await cloudKernelPackage(packages))
   if (busyboxHere === null && busyboxOwn === null) wanted.push('busybox-static')
   const fetched = wanted.length === 0 ? [] : await packages.fetch(wanted)
   const fresh = (start: string): UnpackedPackage | null => fetched.find(({ name }) => name.startsWith(start)) ?? null
@@ -46,8 +46,6 @@ export async function findBase(packages: Packages, derived: Derived): Promise<Ba
     versions: { linux: files.version, kernel_release: files.release, busybox: busybox?.version ?? 'installed' },
   }
 }
-
-type KernelFiles = Omit<Kernel, 'index'>
 
 /** The newest cloud kernel that is installed and readable, with its modules. */
 async function installedKernel(): Promise<KernelFiles | null> {
@@ -66,13 +64,6 @@ async function installedKernel(): Promise<KernelFiles | null> {
     }
   }
   return null
-}
-
-async function kernelOf({ folder, version }: UnpackedPackage): Promise<KernelFiles> {
-  const image = (await readdir(join(folder, 'boot'))).find(name => name.startsWith('vmlinuz-')) ?? ''
-  const release = image.replace(/^vmlinuz-/, '')
-  const modules = ['lib/modules', 'usr/lib/modules'].map(name => join(folder, name, release)).find(existsSync) ?? ''
-  return { release, version, image: join(folder, 'boot', image), modulesFolder: modules }
 }
 
 async function installedBusybox(): Promise<string | null> {

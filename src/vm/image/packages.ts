@@ -33,14 +33,11 @@ export class Packages {
     this.#signal = signal
   }
 
-  /**
-   * The unpacked package of this name that is here already, newest first; null: none. A name that ends in a * stands
-   * for any that starts like it.
-   */
-  async present(pattern: string): Promise<UnpackedPackage | null> {
+  /** The unpacked package of this name, or form of name, that is here already: the newest; null: none. */
+  async present(wanted: string | RegExp): Promise<UnpackedPackage | null> {
     const names = await readdir(this.#folder).catch(() => [])
-    const start = pattern.endsWith('*') ? pattern.slice(0, -1) : `${pattern}_`
-    const found = names.filter(name => name.startsWith(start) && !name.includes('.part')).sort(byVersion)
+    const isIt = (name: string): boolean => (typeof wanted === 'string' ? name === wanted : wanted.test(name))
+    const found = names.filter(name => isIt(name.split('_')[0] ?? '') && !name.includes('.part')).sort(byVersion)
     const newest = found.at(-1)
     return newest === undefined ? null : this.#unpacked(newest)
   }

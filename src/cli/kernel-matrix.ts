@@ -1,0 +1,159 @@
+// nslab run SCENARIO --kernel a,b: the same run on one kernel after the other, each in a process of its own, and a
+// table of what they came to. The exit code is the worst of theirs.
+
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { NslabError } from '../base/errors.ts'
+import { ExitCode } from '../base/exit-codes.ts'
+import type { Report } from '../judge/types.ts'
+import { formatMetric, printable } from '../report/format.ts'
+import { textTable } from '../report/table.ts'
+import { hookSignals } from './run.ts'
+import { FLAG_KEYS, type ScenarioOptions } from './scenario-options.ts'
+
+const cliPath = fileURLToPath(new URL('main.js', import.meta.url))
+
+/** From best to worst. A gate that failed says more than one nothing is known of, and less than a run that was none. */
+const SEVERITY: readonly number[] = [
+  ExitCode.pass,
+  ExitCode.unknown,
+  ExitCode.gateFailed,
+  ExitCode.deadline,
+  ExitCode.notFit,
+  ExitCode.refused,
+  ExitCode.usage,
+  ExitCode.bug,
+  ExitCode.interrupted,
+]
+
+/** The worst of several exit codes; one that is not nslab's is worse than all that are. */
+export const worstOf = (codes: readonly number[]): number =>
+  codes.reduce((worst, code) => (severityOf(code) > severityOf(worst) ? code : worst), ExitCode.pass as number)
+
+const severityOf = (code: number): number => (SEVERITY.indexOf(code) < 0 ? SEVERITY.length : SEVERITY.indexOf(code))
+
+/** The kernels that --kernel names. Throws USAGE for one that is named twice, or that is no name. */
+export function kernelsOf(text: string): readonly string[] {
+  const kernels = text.split(',').map(name => name.trim())
+  const twice = kernels.find((name, index) => kernels.indexOf(name) !== index)
+  const problem = kernels.includes('')
+    ? `--kernel ${text} has an empty name in it`
+    : twice !== undefined && `--kernel ${text} has ${twice} twice`
+  if (problem) throw new NslabError('USAGE', { problem, hint: 'One run a kernel: --kernel lts,latest.' })
+  return kernels
+}
+
+/** The words of a run's command line that stand for these options, but for kernel and folder. */
+export function wordsOf(options: ScenarioOptions): string[] {
+  const flags = (Object.keys(FLAG_KEYS) as (keyof typeof FLAG_KEYS)[])
+    .filter(flag => flag !== 'kernel' && flag !== 'out')
+    .flatMap(flag => {
+      const value = options[flag]
+      return value === undefined || value === false ? [] : value === true ? [`--${flag}`] : [`--${flag}`, String(value)]
+    })
+  return [...(options.set ?? []).flatMap(key => ['--set', key]), ...flags]
+}
+
+export interface KernelRun {
+  readonly kernel: string
+  readonly folder: string
+  readonly exitCode: number
+  /** Null: it left none. */
+  readonly report: Report | null
+}
+
+export async function matrixCommand(scenario: string, options: ScenarioOptions): Promise<number> {
+  const kernels = kernelsOf(String(options.kernel))
+  const folder = folderFor(scenario, options.out)
+  const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
+  const { interrupted, hurried, unhook } = hookSignals(signal => {
+    say(`${signal}: ending in order, and no further kernel; once more ends at once`)
+  })
+  const runs: KernelRun[] = []
+  try {
+    for (const kernel of kernels) {
+      if (interrupted.aborted) break
+      const out = join(folder, folderName(kernel))
+      say(`kernel ${kernel} (${runs.length + 1} of ${kernels.length})`)
+      const args = ['run', scenario, ...wordsOf(options), '--kernel', kernel, '--out', out]
+      const exitCode = await runChild(args, [interrupted, hurried])
+      runs.push({ kernel, folder: out, exitCode, report: readReport(out) })
+    }
+  } finally {
+    unhook()
+  }
+  process.stdout.write(describeMatrix(runs))
+  return interrupted.aborted ? ExitCode.interrupted : worstOf(runs.map(({ exitCode }) => exitCode))
+}
+
+/** Made here: where it can't be, nothing runs. */
+function folderFor(scenario: string, out: string | boolean | undefined): string {
+  const at = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const folder = typeof out === 'string' ? out : join('runs', `${at}-${basename(scenario, '.toml')}-kernels`)
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException
+    throw new NslabError('DISK_REFUSED', { path: folder, reason: code, errno: code }, { cause: error })
+  }
+  return folder
+}
+
+/** A path's last two parts tell kernels apart that are called vmlinuz. */
+const folderName = (kernel: string): string => kernel.split('/').filter(Boolean).slice(-2).join('-')
+
+/** Runs to the end; each signal of ours is passed on to it. */
+function runChild(args: readonly string[], signals: readonly AbortSignal[]): Promise<number> {
+  // A session of its own: a terminal's signal would reach it twice, which ends it at once.
+  const child = spawn(process.execPath, [cliPath, ...args], { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  const pass = ({ target }: Event): void => void child.kill((target as AbortSignal).reason as NodeJS.Signals)
+  for (const signal of signals) signal.addEventListener('abort', pass, { once: true })
+  return new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', code => resolve(code ?? ExitCode.bug))
+  }).finally(() => {
+    for (const signal of signals) signal.removeEventListener('abort', pass)
+  })
+}
+
+function readReport(folder: string): Report | null {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report
+  } catch {
+    return null
+  }
+}
+
+/** Figures that kernels are told apart by, of each column the first that the runs have. */
+const COLUMNS: readonly (readonly string[])[] = [
+  ['vm_ready_s'],
+  ['fabric_to_wired_s', 'discovery_p99_s', 'connections_per_s'],
+  ['memory_per_node_bytes', 'observer_rss_max_bytes', 'connection_bytes'],
+]
+
+export function describeMatrix(runs: readonly KernelRun[]): string {
+  const metrics = COLUMNS.flatMap(names => names.find(name => runs.some(run => figureOf(run, name) !== null)) ?? [])
+  const rows = runs.map(run => [
+    printable(run.kernel),
+    [...new Set(Object.values(guestsOf(run.report)).map(guest => printable(guest.kernel)))].join(' ') || '–',
+    run.report?.verdict ?? 'no report',
+    String(run.exitCode),
+    ...metrics.map(name => {
+      const value = figureOf(run, name)
+      return value === null ? '–' : formatMetric(name, value)
+    }),
+    printable(run.folder),
+  ])
+  const head = ['Kernel', 'Release', 'Verdict', 'Exit', ...metrics, 'Run folder']
+  return ['', ...textTable({ head, rows, right: [3, ...metrics.map((_, index) => 4 + index)] }), ''].join('\n')
+}
+
+const figureOf = ({ report }: KernelRun, metric: string): number | null => report?.metrics[metric] ?? null
+
+/** What a report says of the guests of its run. */
+function guestsOf(report: Report | null): Readonly<Record<string, { readonly kernel: string }>> {
+  const environment = (report?.environment ?? {}) as { readonly guests?: Record<string, { readonly kernel: string }> }
+  return environment.guests ?? {}
+}
