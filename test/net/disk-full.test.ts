@@ -40,25 +40,33 @@ const runAndFill = `
   wait $run; code=$?
   cat run/report.json; exit $code`
 
-t.test(
-  'a run whose disk fills up ends in order, and writes its report',
-  { skip: process.getuid?.() !== 0 },
-  async t => {
-    const disk = join(t.testdir(), 'disk')
-    mkdirSync(disk)
-    const args = ['run', 'ring', '--nodes', '3', '--set', 'run.hold=120s', '--out', 'run']
-    const child = spawn('unshare', ['--mount', 'sh', '-c', runAndFill, disk, process.execPath, cliPath, ...args])
-    let said = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text
-      if (/^nslab: hold$/m.test(said) && child.stdin.writable) child.stdin.end('fill\n')
-    })
-    const { code, out } = await ended(child)
-    t.equal(code, 6, said)
-    const { exit_code, error, metrics } = JSON.parse(out.slice(out.indexOf('{\n'))) as Report
-    t.match(
-      { exit_code, error, metrics },
-      { exit_code: 6, error: { code: 'DISK_REFUSED' }, metrics: { residue_count: 0 } },
-    )
-  },
-)
+const SMALL_CHURN = ['churn.namespaces=8', 'churn.rate_per_s=8'].flatMap(each => ['--set', each])
+/** What runs, and the phase in which its disk is filled. */
+const runs = [
+  { args: ['ring', '--nodes', '3', '--set', 'run.hold=120s'], phase: 'hold' },
+  { args: ['churn', '--on', 'host', '--duration', '120s', ...SMALL_CHURN], phase: 'churn' },
+]
+
+for (const { args, phase } of runs)
+  t.test(
+    `${args[0]}: a run whose disk fills up ends in order, and writes its report`,
+    { skip: process.getuid?.() !== 0 },
+    async t => {
+      const disk = join(t.testdir(), 'disk')
+      mkdirSync(disk)
+      const command = [process.execPath, cliPath, 'run', ...args, '--out', 'run']
+      const child = spawn('unshare', ['--mount', 'sh', '-c', runAndFill, disk, ...command])
+      let said = ''
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said += text
+        if (new RegExp(`^nslab: (${phase}$|error)`, 'm').test(said) && child.stdin.writable) child.stdin.end('fill\n')
+      })
+      const { code, out } = await ended(child)
+      t.equal(code, 6, said)
+      const { exit_code, error, metrics } = JSON.parse(out.slice(out.indexOf('{\n'))) as Report
+      t.match(
+        { exit_code, error, metrics },
+        { exit_code: 6, error: { code: 'DISK_REFUSED' }, metrics: { residue_count: 0 } },
+      )
+    },
+  )
