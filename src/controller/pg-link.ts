@@ -42,6 +42,7 @@ export class PgLink {
   #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #retry: NodeJS.Timeout | undefined
+  #refusedWith: string | null = null
   #pauseMs: number = PAUSE_MS.first
 
   constructor(options: PgLinkOptions) {
@@ -81,6 +82,11 @@ export class PgLink {
     const result = this.#last.then(run, run)
     this.#last = result
     return result
+  }
+
+  /** What the server said to the last attempt to come back to it; null while it is there, or was not asked yet. */
+  get refusedWith(): string | null {
+    return this.#refusedWith
   }
 
   refusal(error: unknown): NslabError {
@@ -157,9 +163,13 @@ export class PgLink {
         client => {
           if (this.#isClosed) return void client.end().catch(() => {})
           this.#client = client
+          this.#refusedWith = null
           this.#options.onBack()
         },
-        () => this.#comeBack(),
+        error => {
+          this.#refusedWith = reasonOf(error)
+          this.#comeBack()
+        },
       )
     }, this.#nextPauseMs())
   }

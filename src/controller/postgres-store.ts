@@ -82,8 +82,11 @@ export class PostgresStore implements Store {
     let timer: NodeJS.Timeout | undefined
     const written = new Promise<void>(resolve => this.#flushed.push(resolve))
     const late = new Promise<never>((_, reject) => {
-      const reason = (): Error =>
-        new Error(`${this.unwrittenCount} rows could not be written within ${deadlineMs / 1000} s`)
+      const reason = (): Error => {
+        const why = this.#link.refusedWith
+        const words = `${this.unwrittenCount} rows could not be written within ${deadlineMs / 1000} s`
+        return new Error(why === null ? words : `${words}, because the server refused connections: ${why}`)
+      }
       timer = setTimeout(() => reject(this.#link.refusal(reason())), deadlineMs)
     })
     try {

@@ -1,7 +1,7 @@
 // Doubt and advice beside the verdict: what a reader should know before believing the figures.
 
 import type { Plan } from '../lab/plan-types.ts'
-import type { Timeline } from './timeline.ts'
+import { inOrder, type Timeline } from './timeline.ts'
 import type { History } from './types.ts'
 
 /** Share of time, in percent, that something waited for a processor before the run had begun to work. */
@@ -18,6 +18,7 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
       ...(history.damage ?? []).map(d => `${d.file}${d.line ? ` line ${d.line}` : ''} is ${d.kind}: ${d.problem}`),
       ...openPhases.map(phase => `phase ${phase} did not end; its time counts up to the last event`),
       ...storeNotes(history),
+      ...errorNotes(history),
       // There others have no part in a guest's time; what it shows is its own boot.
       ...(plan.scenario.run?.deterministic ? [] : busyNotes(history, time)),
       ...foreignNotes(history),
@@ -49,6 +50,24 @@ function storeNotes(history: History): string[] {
   if (!store || store.persisted) return []
   return [`nothing was persisted: the store is in memory${store.reason ? ` (${store.reason})` : ''}`]
 }
+
+/** What programs told as an error and lived on with: no gate may be about it, and the reader is to know. */
+function errorNotes({ events, outcome, soak }: History): string[] {
+  // A soak opens with what broke.
+  if (soak) return []
+  const ended = outcome?.error?.message
+  const errors = inOrder(events).flatMap(event => {
+    if (event.kind === 'error' && event.message !== ended) return [`${event.from}: error: ${event.message}`]
+    if (event.kind !== 'database_lost') return []
+    const back = events.find(({ kind, t_s }) => kind === 'database_back' && t_s >= event.t_s)
+    const until = back === undefined ? 'and did not get it back' : `until ${formatS(back.t_s)}`
+    return [`${event.from}: lost its database at ${formatS(event.t_s)} (${event.reason ?? 'no reason'}) ${until}`]
+  })
+  const more = errors.length > NAMES_MAX ? [`${errors.length - NAMES_MAX} more errors are in events.ndjson`] : []
+  return [...errors.slice(0, NAMES_MAX), ...more]
+}
+
+const formatS = (seconds: number): string => `${seconds.toFixed(1)} s`
 
 /** The first sample is taken before anything is built: whatever it shows is others' work. */
 function busyNotes(history: History, time: Timeline): string[] {

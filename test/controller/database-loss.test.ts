@@ -89,6 +89,13 @@ t.test('rows that can not be written before the deadline are counted, not droppe
   store.putNode(state(1))
   await t.rejects(store.flush(20), { code: 'DATABASE_REFUSED' })
   t.equal(store.unwrittenCount, 1)
+  // Once the server was asked again, its answer is why.
+  let said = ''
+  while (!said.includes('because'))
+    await store.flush(20).catch((error: Error) => {
+      said = error.message
+    })
+  t.match(said, /1 rows could not be written within 0\.02 s, because the server refused connections: .*ENOENT/)
 })
 
 t.test('an external database that is down at the start is refused after a bounded wait, by name', async t => {

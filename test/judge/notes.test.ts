@@ -36,6 +36,34 @@ t.test('a plan of fewer words has no warnings', async t => {
   )
 })
 
+t.test('what a program told as an error, and lived on with, is told; so is a database that went away', async t => {
+  const lost = (t_s: number, reason?: string) =>
+    ({ t_s, from: 'controller', kind: 'database_lost', ...(reason === undefined ? {} : { reason }) }) as const
+  const found = notes(data => {
+    data.events.push(
+      { t_s: 900, from: 'controller', kind: 'error', message: '3 rows could not be written' },
+      lost(700, 'no room'),
+      { t_s: 701.5, from: 'controller', kind: 'database_back' },
+      lost(800),
+    )
+  })
+  t.same(found, [
+    'controller: lost its database at 700.0 s (no room) until 701.5 s',
+    'controller: lost its database at 800.0 s (no reason) and did not get it back',
+    'controller: error: 3 rows could not be written',
+  ])
+  const many = notes(data => {
+    for (let n = 0; n < 8; n++) data.events.push({ t_s: 900 + n, from: 'x', kind: 'error', message: `${n}` })
+  })
+  t.same([many.length, many.at(-1)], [6, '3 more errors are in events.ndjson'])
+  const ended = notes(data => {
+    data.events.push({ t_s: 900, from: 'x', kind: 'error', message: 'why it ended' })
+    const error = { code: 'X', message: 'why it ended', exit_code: 6 }
+    return { outcome: data.outcome && { ...data.outcome, error } }
+  })
+  t.same(ended, [], 'what ended the run is its error already')
+})
+
 t.test('damage and open phases are told', async t => {
   const damage = [
     { file: 'events.ndjson', kind: 'corrupt', line: 3, problem: 'p' },
