@@ -16,7 +16,9 @@ export interface Identity {
 /** The connected nodes. `T` is what a caller keeps for each (its session). */
 export class Directory<T extends { readonly identity: Identity }> {
   readonly #byId = new Map<number, T>()
-  readonly #idByAddress = new Map<string, number>()
+  /** Public addresses are one space; private ones are a space per network name. */
+  readonly #idByPublicAddress = new Map<string, number>()
+  readonly #idByPrivateAddress = new Map<string, Map<string, number>>()
 
   get size(): number {
     return this.#byId.size
@@ -32,26 +34,32 @@ export class Directory<T extends { readonly identity: Identity }> {
 
   /** Another connected id that owns one of these addresses, and the address; null when they are free. */
   conflict(identity: Identity): { readonly nodeId: number; readonly address: string } | null {
-    for (const key of keysOf(identity)) {
-      const owner = this.#idByAddress.get(key)
-      if (owner === undefined || owner === identity.nodeId) continue
-      return { nodeId: owner, address: key.slice(key.lastIndexOf('\0') + 1) }
-    }
-    return null
+    const { nodeId, privateNetworkName, privateNetworkAddr, publicNetworkAddr } = identity
+    const publicOwner = this.#idByPublicAddress.get(publicNetworkAddr) ?? nodeId
+    if (publicOwner !== nodeId) return { nodeId: publicOwner, address: publicNetworkAddr }
+    const privateOwner = this.#idByPrivateAddress.get(privateNetworkName)?.get(privateNetworkAddr) ?? nodeId
+    return privateOwner === nodeId ? null : { nodeId: privateOwner, address: privateNetworkAddr }
   }
 
   add(entry: T): void {
     const { identity } = entry
     if (this.#byId.has(identity.nodeId)) throw new Error(`node ${identity.nodeId} is in the directory already`)
     this.#byId.set(identity.nodeId, entry)
-    for (const key of keysOf(identity)) this.#idByAddress.set(key, identity.nodeId)
+    this.#idByPublicAddress.set(identity.publicNetworkAddr, identity.nodeId)
+    const { privateNetworkName, privateNetworkAddr } = identity
+    const network = this.#idByPrivateAddress.get(privateNetworkName)
+    if (network !== undefined) network.set(privateNetworkAddr, identity.nodeId)
+    else this.#idByPrivateAddress.set(privateNetworkName, new Map([[privateNetworkAddr, identity.nodeId]]))
   }
 
   remove(entry: T): void {
     const { identity } = entry
     if (this.#byId.get(identity.nodeId) !== entry) throw new Error(`node ${identity.nodeId} is not in the directory`)
     this.#byId.delete(identity.nodeId)
-    for (const key of keysOf(identity)) this.#idByAddress.delete(key)
+    this.#idByPublicAddress.delete(identity.publicNetworkAddr)
+    const network = this.#idByPrivateAddress.get(identity.privateNetworkName)
+    network?.delete(identity.privateNetworkAddr)
+    if (network?.size === 0) this.#idByPrivateAddress.delete(identity.privateNetworkName)
   }
 }
 
@@ -61,11 +69,6 @@ export class Directory<T extends { readonly identity: Identity }> {
  */
 export function addressBetween(from: Identity, to: Identity): string {
   return from.privateNetworkName === to.privateNetworkName ? to.privateNetworkAddr : to.publicNetworkAddr
-}
-
-/** Public addresses are one space; private ones are a space per network name. The address starts after the NUL. */
-function keysOf(identity: Identity): readonly [string, string] {
-  return [`public\0${identity.publicNetworkAddr}`, `in ${identity.privateNetworkName}\0${identity.privateNetworkAddr}`]
 }
 
 /** What the message of a node that joins says of it. */

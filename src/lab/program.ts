@@ -58,7 +58,7 @@ export class Program<C extends { readonly do: string } = Command, N extends { re
       process.stream,
       told => {
         const notice = told as CommonNotice
-        if (notice.is === 'event') onEvent(notice.event)
+        if (notice.is === 'events') for (const event of notice.events) onEvent(event)
         else if (notice.is === 'ready') ready()
         else if (notice.is === 'failed') this.#failure = notice
         else if (notice.is === 'stopped') this.#stopped = notice

@@ -11,6 +11,14 @@ import type { Command, Notice } from './steering.ts'
 /** How long a program that nobody can tell a deadline may take to end. */
 const STOP_DEADLINE_S = 10
 
+/**
+ * How long an event may wait for company: a write, and a wake-up of the other side, cost more than many events. What
+ * every node of a fleet says, once each, is counted and shown, and nobody acts on one of it: it may wait for longer.
+ */
+const LINGER_MS = 20
+const COUNTED_LINGER_MS = 200
+const counted: ReadonlySet<RunEvent['kind']> = new Set(['node_up', 'node_connected', 'node_ready'] as const)
+
 /** How a program ended: numbers for the outcome, and names of what it could not remove. */
 export interface ProgramEnd {
   readonly facts: Readonly<Record<string, number>>
@@ -47,6 +55,10 @@ export class Steered<
   readonly #channel: Channel<Notice | Said, Asked | Stop> | null
   /** Settles once: with a deadline in s when the program shall stop, with an error when it can't go on. */
   readonly #done: Promise<number>
+  /** Waiting for company. */
+  #events: RunEvent[] = []
+  #flushTimer: NodeJS.Timeout | null = null
+  #flushDueMs = Number.POSITIVE_INFINITY
   #stop: (deadlineS: number) => void = () => {}
   #fail: (error: unknown) => void = () => {}
 
@@ -78,12 +90,29 @@ export class Steered<
   }
 
   send(notice: Notice | Said): void {
+    this.#flush()
     this.#channel?.send(notice)
   }
 
   /** An event: it says itself when it was, so it may wait for company. */
   post(event: RunEvent): void {
-    this.#channel?.post({ is: 'event', event })
+    if (this.#channel === null) return
+    this.#events.push(event)
+    const dueMs = performance.now() + (counted.has(event.kind) ? COUNTED_LINGER_MS : LINGER_MS)
+    if (dueMs >= this.#flushDueMs) return
+    this.#flushDueMs = dueMs
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    this.#flushTimer = setTimeout(() => this.#flush(), dueMs - performance.now())
+  }
+
+  /** Hands on the events that wait. */
+  #flush(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    this.#flushTimer = null
+    this.#flushDueMs = Number.POSITIVE_INFINITY
+    if (this.#events.length === 0) return
+    this.#channel?.send({ is: 'events', events: this.#events })
+    this.#events = []
   }
 
   /**
@@ -102,6 +131,7 @@ export class Steered<
       this.send(failureOf(error))
       throw error
     } finally {
+      this.#flush()
       await this.#channel?.close()
       this.#stream?.destroy()
     }

@@ -43,7 +43,8 @@ export type LinkEnd = readonly [nodeId: number, peerId: number, local: string, r
 
 /** From a controller or dataplane. */
 export type Notice =
-  | { readonly is: 'event'; readonly event: RunEvent }
+  /** What it saw since the last of these, in order. They come together: a line each costs more than what it says. */
+  | { readonly is: 'events'; readonly events: readonly RunEvent[] }
   /** The program has done all it can before being told more (listening, database ready or given up; addon loaded). */
   | { readonly is: 'ready'; readonly pid: number }
   /** `fd` -1: it has none now. `cookie`: what tells it from others that may get this number. */
@@ -71,4 +72,4 @@ export type Notice =
     }
 
 /** What every program may say. */
-export type CommonNotice = Extract<Notice, { is: 'event' | 'ready' | 'stopped' | 'failed' }>
+export type CommonNotice = Extract<Notice, { is: 'events' | 'ready' | 'stopped' | 'failed' }>

@@ -80,7 +80,7 @@ async function start(t: Teardown, changes: Partial<ControllerConfig> = {}, deadl
       find(
         () =>
           notices.flatMap(notice =>
-            notice.is === 'event' && notice.event.kind === kind ? [notice.event] : [],
+            notice.is === 'events' ? notice.events.filter(event => event.kind === kind) : [],
           )[0] as never,
       ),
     notice: is => find(() => notices.find(notice => notice.is === is) as never),
@@ -92,7 +92,7 @@ t.test('a run: ready, nodes join and are counted, a row changes, the end', { ski
   const { port } = await bench.event('listening')
   t.equal((await bench.notice('ready')).pid, process.pid)
   t.same(
-    bench.notices.map(notice => (notice.is === 'event' ? notice.event.kind : notice.is)),
+    bench.notices.flatMap(notice => (notice.is === 'events' ? notice.events.map(event => event.kind) : notice.is)),
     ['database_ready', 'listening', 'ready'],
   )
   const database = await bench.event('database_ready')

@@ -58,6 +58,33 @@ t.test('the end of the channel and a signal end it in order', async t => {
   t.same(await other.end, none)
 })
 
+t.test('events wait for company, those of every node for longer, and never behind what is sent', async t => {
+  const { steered, notices, channel, closed, end } = await bench(t)
+  const up = { t_s: 1, from: 'd', kind: 'node_up', node_id: 1, netns_inode: 2, netns_cookie: '3' } as const
+  const wired = { t_s: 2, from: 'd', kind: 'all_wired' } as const
+  steered.post(up)
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.same(notices, [], 'one of many waits')
+  steered.post(wired)
+  while (notices.length === 0) await new Promise(resolve => setTimeout(resolve, 1))
+  t.same(notices, [{ is: 'events', events: [up, wired] }], 'what is waited for takes it along')
+  steered.post(up)
+  while (notices.length === 1) await new Promise(resolve => setTimeout(resolve, 1))
+  t.same(notices[1], { is: 'events', events: [up] }, 'without company it leaves by itself')
+  steered.post(up)
+  steered.send({ is: 'ready', pid: 1 })
+  steered.post(wired)
+  channel.send({ do: 'stop', deadline_s: 3 })
+  await end
+  await closed
+  t.same(notices.slice(2), [
+    { is: 'events', events: [up] },
+    { is: 'ready', pid: 1 },
+    { is: 'events', events: [wired] },
+    { is: 'stopped', ...none },
+  ])
+})
+
 t.test('an expected error is told with its own exit code, after everything has ended', async t => {
   const { steered, notices, ended, closed, end } = await bench(t)
   const error = new NslabError('NODE_LOST', { nodeId: 3, reason: 'r' })

@@ -26,6 +26,8 @@ t.test('unknown fields are dropped, because the protocol only grows', async t =>
     ok: true,
     message: { type: 'Leave', node_id: 1, reason: '' },
   })
+  for (const message of [startUp(1), { ...startUp(1), fleet: 'f' }, { ...startUp(1), token: 't' }])
+    t.strictSame(parse({ ...message, mood: 'sad' }), { ok: true, message })
 })
 
 t.test('what is no JSON object with a known type is refused', async t => {
@@ -47,11 +49,19 @@ t.test('the first wrong field is named with what it must be', async t => {
     ['incarnation', 2 ** 53, /^StartUp\.incarnation: /],
     ['private_network_name', null, /^StartUp\.private_network_name: must be string/],
     ['private_network_name', 'x'.repeat(256), /^StartUp\.private_network_name: /],
+    ['fleet', null, /^StartUp\.fleet: must be string/],
+    ['fleet', 'x'.repeat(256), /^StartUp\.fleet: /],
+    ['incarnation', 0.5, /^StartUp\.incarnation: /],
+    ['private_network_addr', 'host', /^StartUp\.private_network_addr: must be host:port/],
+    ['private_network_addr', `${'h'.repeat(255)}:1`, /^StartUp\.private_network_addr: /],
+    ['public_network_addr', 7, /^StartUp\.public_network_addr: /],
     ['token', 5, /^StartUp\.token: must be string/],
     ...['', ':1', 'host', 'host:', 'host:0', 'host:65536', 'host:01', 'a b:1', 'a:1:1', '[::1:1', 'h:1 '].map(
       address => ['public_network_addr', address, /^StartUp\.public_network_addr: must be host:port/] as const,
     ),
   ]
   for (const [field, value, expected] of cases) t.match(reasonOf({ ...startUp(1), [field]: value }), expected)
+  t.match(reasonOf({ ...startUp(1), fleet: 'f', token: 5 }), /^StartUp\.token: must be string/)
+  t.match(reasonOf({ type: 'NodeTopologyReady', node_id: 0 }), /^NodeTopologyReady\.node_id: must be >=1/)
   t.match(reasonOf({ type: 'LinksChanged', node_id: 1, links_up: -1, links_expected: 2 }), /^LinksChanged\.links_up: /)
 })
