@@ -92,6 +92,10 @@ Status Fabric::write_root_settings() {
   // Before any link exists: later, each of these walks all links.
   for (const char* path : {"/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/default/disable_ipv6"})
     if (Status written = netns::write_setting(path, "1", true, "fabric root"); !written) return written;
+  // Where a machine's firewall has br_netfilter loaded, each frame between two ports would go through the root's
+  // (empty) iptables as well. The file is there only then.
+  const char* filter = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+  if (Status written = netns::write_setting(filter, "0", true, "fabric root"); !written) return written;
   return netns::forward_ipv4("fabric root");
 }
 

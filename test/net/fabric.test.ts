@@ -1,6 +1,7 @@
 // A fabric as the kernel sees it: made, read back by `ip`, used, removed.
 
-import { closeSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, existsSync } from 'node:fs'
 import { createConnection, createServer, Socket } from 'node:net'
 import t from 'tap'
 import { bridgeMacOf, macOf } from '../../src/addressing/mac.ts'
@@ -67,6 +68,15 @@ t.test('a node holds its address, its route, permanent neighbours, and nothing o
       .map(other => `${other?.address} ${other?.mac}`)
     t.strictSame(permanentNeighbours(netns), [`172.16.8.1 ${spec.bridges[0]?.mac}`, ...expected].sort())
   }
+})
+
+t.test('frames between ports pass no firewall of the machine', async t => {
+  const path = '/proc/sys/net/bridge/bridge-nf-call-iptables'
+  const root = await fabricRoot(t)
+  await builtFabric(t, root, ringSpec(1))
+  const inside = [`--net=/proc/${process.pid}/fd/${root.fd}`, 'sh', '-c', `test ! -e ${path} || cat ${path}`]
+  const said = execFileSync('nsenter', inside, { encoding: 'utf8' }).trim()
+  t.equal(said, existsSync(path) ? '0' : '', 'br_netfilter is not asked about them, where it is loaded at all')
 })
 
 t.test('MAC addresses follow from addresses by the same rule in C++ and in TypeScript', async t => {
