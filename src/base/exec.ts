@@ -50,6 +50,8 @@ export async function run(command: string, args: readonly string[], options: Exe
     spawn: ((_line: string, _words: readonly string[], spawnOptions: object) => {
       const started = spawn(command, args, { ...spawnOptions, shell: false })
       pid = started.pid ?? 0
+      // A tool may end without having read what it is given: how it ended says enough.
+      started.stdin?.on('error', () => {})
       started.once('exit', () => {
         pid = 0
       })

@@ -25,6 +25,10 @@ t.test('input, environment and folder are passed on', async t => {
   t.same(JSON.parse(result.stdout), { args: [], input: 'line\nlast', env: 'yes', cwd })
 })
 
+t.test('a program that ends without reading its input has ended, and that is all', async t => {
+  t.match(await run(process.execPath, ['-e', 'process.exit(3)'], { input: 'x'.repeat(1 << 20) }), { code: 3 })
+})
+
 t.test('without input a program reads the end of it at once', async t => {
   t.match(await run('cat', []), { stdout: '', code: 0 })
 })
