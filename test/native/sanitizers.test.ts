@@ -42,9 +42,9 @@ for (const sanitizers of ['address,undefined', 'thread']) {
   t.test(`a ring through random changes is clean under ${sanitizers}`, async t => {
     t.comment(`seed ${seed}`)
     const program = await build(sanitizers)
-    // Under nslab-launch a user without privileges can make the namespace too.
+    // Under nslab-launch a user without privileges can make the namespace too, and come back to one that is its own.
     const launcher = join(native, 'build', 'Release', 'nslab-launch')
-    const options = process.getuid?.() === 0 ? [] : ['--user']
+    const options = process.getuid?.() === 0 ? [] : ['--user', '--net']
     const { stdout } = await run(launcher, [...options, '--', program, '30', '1500', seed])
     t.comment(stdout.trim())
     const facts = JSON.parse(stdout) as Record<'up' | 'down' | 'dial_failed' | 'tokens' | 'tokens_unsent', number>
