@@ -160,6 +160,16 @@ export const errorTable = {
     message: f => `${text(f.folder)} can't be repeated: ${text(f.reason)}`,
     hint: f => replayRemedies[text(f.kind)] ?? '',
   },
+  // Another machine, of nslab remote.
+  REMOTE_UNFIT: {
+    exit: ExitCode.notFit,
+    message: f => `${text(f.host)} is not fit for the run:\n${(f.problems as readonly string[]).join('\n')}`,
+  },
+  REMOTE_REFUSED: {
+    exit: ExitCode.refused,
+    message: f => `${text(f.host)}: ${text(f.operation)}: ${text(f.reason)}`,
+    hint: f => text(f.remedy ?? ''),
+  },
   INTERRUPTED: { exit: ExitCode.interrupted, message: f => `interrupted by ${text(f.signal)}` },
 } as const satisfies Record<string, ErrorKind>
 

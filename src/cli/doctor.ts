@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { ExitCode } from '../base/exit-codes.ts'
 import { type Diagnosis, diagnose } from '../lab/doctor.ts'
+import { gateProblems, readNixFacts } from '../lab/gate-fitness.ts'
 import { describeProblem } from '../lab/limits.ts'
 import { type LiveRun, listRuns } from '../lab/live-runs.ts'
 import { readMachine } from '../lab/machine.ts'
@@ -16,15 +17,21 @@ export function addDoctorCommand(program: Command): void {
     .summary('is this machine fit, for how many nodes, and what to do about it')
     .description('Reads every limit that a run meets, and tries the kernel in a scratch namespace. Nothing is changed.')
     .option('--nodes <n>', 'fit for this many nodes?', parseCount, NODES_DEFAULT)
+    .option('--gate', 'fit for the checks of the flake, too: KVM that works, and Nix that builds with it?')
     .option('--json', 'as JSON')
-    .action(async (options: { nodes: number; json?: boolean }) => {
+    .action(async (options: { nodes: number; gate?: boolean; json?: boolean }) => {
       const found = diagnose(options.nodes, await readMachine({ folder: 'runs' }))
       const diagnosis = { ...found, notes: [...found.notes, ...keptNotes(listRuns().live)] }
       const vms = await readVmFacts()
+      const gate = options.gate ? gateProblems(await readNixFacts(), vms) : []
       process.stdout.write(
-        options.json ? `${JSON.stringify({ ...diagnosis, vms }, null, 2)}\n` : describe(diagnosis) + describeVms(vms),
+        options.json
+          ? `${JSON.stringify({ ...diagnosis, vms, ...(options.gate ? { gate_problems: gate } : {}) }, null, 2)}\n`
+          : describe(diagnosis) +
+              describeVms(vms) +
+              gate.map(problem => `\nnot fit for the gate: ${problem}\n`).join(''),
       )
-      process.exitCode = diagnosis.fit ? ExitCode.pass : ExitCode.notFit
+      process.exitCode = diagnosis.fit && gate.length === 0 ? ExitCode.pass : ExitCode.notFit
     })
 }
 

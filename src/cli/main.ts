@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   reap: async () => (await import('./reap.ts')).addReapCommand,
   soak: async () => (await import('./soak.ts')).addSoakCommand,
   connections: async () => (await import('./connections.ts')).addConnectionsCommand,
+  remote: async () => (await import('./remote.ts')).addRemoteCommand,
   selfcheck: async () => (await import('./selfcheck.ts')).addSelfcheckCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
 }

@@ -62,6 +62,14 @@ export function overridesOf(options: ScenarioOptions): Override[] {
 /** A path on the command line is relative to where that is, and one in a scenario to its file. */
 const kernelHere = (kernel: string): string => (kernel.includes('/') ? resolve(kernel) : kernel)
 
+/** The options as the words that they were given by, `out` left out: for a run elsewhere. */
+export function wordsOf({ set = [], out: _, ...flags }: ScenarioOptions): string[] {
+  const given = Object.entries(flags).map(([flag, value]) =>
+    value === true ? [`--${flag}`] : [`--${flag}`, String(value)],
+  )
+  return [...given.sort().flat(), ...set.flatMap(pair => ['--set', pair])]
+}
+
 /** Whether SCENARIO is meant as a plan. */
 export const isPlanPath = (nameOrPath: string): boolean => nameOrPath.endsWith('.json')
 

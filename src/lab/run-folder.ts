@@ -47,11 +47,26 @@ export interface RunFolderRequest {
 
 /** Makes the run folder and its append-only files. Throws USAGE (taken) or DISK_REFUSED. */
 export function createRunFolder(request: RunFolderRequest): RunFolder {
-  const path = request.out === undefined ? makeNamed(request) : makeOut(resolve(request.out))
+  const path = placeOf(request)
   const folder = open(path, request)
   pointLatest(resolve(request.base), path, request.out === undefined)
   return folder
 }
+
+/** Gives a run folder that came from elsewhere the place it would have had here. Throws USAGE or DISK_REFUSED. */
+export function adoptRunFolder(from: string, request: RunFolderRequest): string {
+  const path = placeOf(request)
+  try {
+    renameSync(from, path)
+  } catch (error) {
+    throw diskRefused(path, error)
+  }
+  pointLatest(resolve(request.base), path, request.out === undefined)
+  return path
+}
+
+const placeOf = (request: RunFolderRequest): string =>
+  request.out === undefined ? makeNamed(request) : makeOut(resolve(request.out))
 
 /** Opening ledger.ndjson is exclusive: of two runs that were given the same empty folder one gets it. */
 function open(path: string, request: RunFolderRequest): RunFolder {

@@ -1,0 +1,143 @@
+// nslab remote: a long soak on another machine, by ssh and Nix. `nix run .#remote -- HOST churn --duration 12h` starts
+// it, finds it again, and ends with its verdict.
+
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
+import { systemClock } from '../base/clock.ts'
+import { NslabError } from '../base/errors.ts'
+import { ExitCode } from '../base/exit-codes.ts'
+import { type LoadedScenario, scenarioNames } from '../config/load.ts'
+import { parseDuration } from '../config/units.ts'
+import { RemoteSoak } from '../lab/remote/soak.ts'
+import { adoptRunFolder } from '../lab/run-folder.ts'
+import { hookSignals } from './run.ts'
+import { addScenarioOptions, loadWithOptions, type ScenarioOptions, wordsOf } from './scenario-options.ts'
+
+/** How long a lost connection is tried again: a laptop's lid, a router's restart. */
+const PATIENCE = '10m'
+
+interface RemoteOptions extends ScenarioOptions {
+  readonly closure?: string
+  readonly patience: number
+  readonly stop?: boolean
+}
+
+export function addRemoteCommand(program: Command): void {
+  const command = program
+    .command('remote')
+    .summary('a long soak on another machine, by ssh and Nix')
+    .description(
+      'Copies this nslab to another machine (nix copy), starts a run there under systemd-run, shows what it says, and ' +
+        'fetches its run folder when it ends; exits as the run does. The run needs neither this machine nor the ' +
+        'connection: Ctrl-C leaves it running, and the same words find it again. --out names the folder here.',
+    )
+    .usage('<host> <scenario> [options]')
+    .argument('[host]', 'as ssh knows it: name, user@name, or a Host of ~/.ssh/config')
+    .argument('[scenario]', 'name under soak/scenarios, or a path here')
+    .option('--closure <path>', 'nslab in the Nix store; the app `remote` of the flake says it')
+    .option('--patience <time>', 'how long a lost connection is tried again', parsePatience, parsePatience(PATIENCE))
+    .option('--stop', 'end the running soak in order, and fetch it')
+  addScenarioOptions(command).action(async (host: string | undefined, name: string | undefined, o: RemoteOptions) => {
+    process.exitCode = await remoteCommand(host, name, o)
+  })
+}
+
+function parsePatience(text: string): number {
+  const seconds = parseDuration(text)
+  if (seconds === null) throw new InvalidArgumentError('a time such as 90s or 10m')
+  return seconds * 1000
+}
+
+async function remoteCommand(
+  host: string | undefined,
+  name: string | undefined,
+  given: RemoteOptions,
+): Promise<number> {
+  const { closure, patience, stop = false, ...options } = given
+  const [where, what] = requireWords(host, name)
+  if (closure === undefined)
+    throw usage('nslab remote copies a build by Nix', 'Start it so: nix run .#remote -- HOST SCENARIO.')
+  // What the run would refuse there after minutes of copying is refused here.
+  const loaded = loadWithOptions(what, options)
+  requireFree(options.out)
+  const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
+  const interrupt = hookSignals(signal => say(`${signal}: leaving`))
+  const words = wordsOf(options)
+  const soak = new RemoteSoak({
+    host: where,
+    closure,
+    scenarioName: loaded.scenario.name,
+    scenario: what === loaded.scenario.name ? { name: what } : { text: loaded.text },
+    words,
+    patienceMs: patience,
+    signal: interrupt.interrupted,
+    say,
+    onLog: bytes => void process.stderr.write(bytes),
+  })
+  try {
+    if (stop) await soak.stop()
+    await soak.run()
+    return await take(soak, loaded, String(options.out ?? '') || undefined, say)
+  } catch (error) {
+    const isOurs = interrupt.interrupted.aborted
+    if (soak.mayRun) comeBack(say, where, soak.unit, [what, ...words])
+    else if (isOurs) say('nothing was started there')
+    if (isOurs) return ExitCode.interrupted
+    throw error
+  } finally {
+    interrupt.unhook()
+  }
+}
+
+/** Fetches, gives the folder its place, and prints what the run printed. */
+async function take(
+  soak: RemoteSoak,
+  { scenario }: LoadedScenario,
+  out: string | undefined,
+  say: (line: string) => void,
+): Promise<number> {
+  const base = 'runs'
+  // Where the folder will be: a rename does not leave its file system.
+  const { exitCode, runPath, folder } = await soak.fetch(out === undefined ? resolve(base) : dirname(resolve(out)))
+  try {
+    let printed = readFileSync(join(folder, 'out'), 'utf8')
+    if (existsSync(join(folder, 'run'))) {
+      const request = { base, scenario: scenario.name, seed: scenario.seed, out, clock: systemClock }
+      const place = adoptRunFolder(join(folder, 'run'), request)
+      say(`run folder ${place}`)
+      printed = printed.replaceAll(runPath, place)
+    } else {
+      // It refused before it made a folder; why may have been said while nobody was attached.
+      process.stderr.write(readFileSync(join(folder, 'log')))
+    }
+    await soak.forget()
+    process.stdout.write(printed)
+    return exitCode
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function comeBack(say: (line: string) => void, host: string, unit: string, words: readonly string[]): void {
+  const line = [host, ...words].join(' ')
+  say(`on ${host} the soak is ${unit}, and needs nobody:`)
+  say(`  nix run .#remote -- ${line}         attaches to it, and fetches it when it is over`)
+  say(`  nix run .#remote -- ${line} --stop  ends it in order`)
+}
+
+function requireWords(host: string | undefined, name: string | undefined): [string, string] {
+  if (host !== undefined && name !== undefined) return [host, name]
+  const hint = 'nix run .#remote -- HOST SCENARIO, for example: build-7 churn --duration 12h.'
+  if (host === undefined) throw usage('which machine? A host that ssh knows comes first', hint)
+  if (scenarioNames().includes(host)) throw usage(`"${host}" is a scenario, and the host comes first`, hint)
+  throw usage(`which scenario shall run on ${host}?`, `${hint} Scenarios: ${scenarioNames().join(', ')}.`)
+}
+
+/** The folder is taken in twelve hours; that it can't be is told now. */
+function requireFree(out: string | boolean | undefined): void {
+  if (typeof out !== 'string' || !existsSync(out) || readdirSync(out).length === 0) return
+  throw usage(`--out ${out} is not an empty folder`, 'Name a folder that does not exist yet, or an empty one.')
+}
+
+const usage = (problem: string, hint: string): NslabError => new NslabError('USAGE', { problem, hint })
