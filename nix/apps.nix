@@ -1,4 +1,5 @@
-# One app a scenario (nix run .#ring -- --nodes 800), and nslab itself (nix run .#nslab -- doctor).
+# One app a scenario (nix run .#ring -- --nodes 800), nslab itself (nix run .#nslab -- doctor), and runs on another
+# machine (nix run .#remote -- HOST churn --duration 12h).
 { lib, pkgs, scenarios }:
 let
   nslab = lib.getExe pkgs.nslab;
@@ -10,4 +11,7 @@ in
 lib.genAttrs scenarios run // {
   nslab = app nslab;
   default = run "ring";
+  remote = app (toString (pkgs.writeShellScript "nslab-remote" ''
+    exec ${nslab} remote --closure ${pkgs.nslab} "$@"
+  ''));
 }

@@ -7,23 +7,54 @@ let
   pkgs = nixpkgs.legacyPackages.${system}.extend self.overlays.default;
   inherit (nixpkgs) lib;
   scenarios = import ./scenarios.nix { inherit lib; };
-  sweeps = import ./sweeps.nix { inherit lib pkgs; };
+  image = self.packages.${system}.image-controller or null;
+  checks = import ./checks {
+    inherit
+      lib
+      pkgs
+      scenarios
+      image
+      ;
+  };
+  vmChecks = lib.filterAttrs (_name: check: check ? run) checks;
+  sweeps = import ./sweeps.nix {
+    inherit
+      lib
+      pkgs
+      scenarios
+      image
+      ;
+  };
+  # nix run, nix build and nix flake check elsewhere say what is wrong, in place of a missing attribute or of nothing.
+  elsewhere = import ./elsewhere.nix { inherit lib nixpkgs scenarios; };
 in
 {
   overlays.default = import ./overlay.nix;
   nixosModules.default = import ./module.nix self;
 
-  packages.${system} = {
-    inherit (pkgs) nslab;
-    default = pkgs.nslab;
+  packages = elsewhere.packages // {
+    ${system} = {
+      inherit (pkgs) nslab;
+      default = pkgs.nslab;
+      # The run folders of the checks in microVMs, whatever their verdicts: what a CI publishes.
+      gate-runs = pkgs.linkFarm "nslab-gate-runs" (lib.mapAttrs (_name: check: check.run) vmChecks);
+    };
   };
-  apps.${system} = import ./apps.nix { inherit lib pkgs scenarios; };
-  checks.${system} = import ./checks { inherit lib pkgs scenarios; };
+  apps = elsewhere.apps // {
+    ${system} = import ./apps.nix { inherit lib pkgs scenarios; };
+  };
+  checks = elsewhere.checks // {
+    ${system} = checks;
+  };
   devShells.${system}.default = import ./dev-shell.nix { inherit pkgs; };
+
+  # The same checks emulated, for machines without KVM: only by name (nix build .#emulated.ring-smoke), never a gate.
+  legacyPackages.${system}.emulated = lib.mapAttrs (_name: check: check.override { accel = "tcg"; }) vmChecks;
 
   inherit sweeps;
   hydraJobs = {
-    inherit (self) checks packages;
+    checks.${system} = checks;
+    packages.${system} = self.packages.${system};
     sweeps = lib.mapAttrs (_name: sweep: sweep.runs) sweeps;
   };
 }

@@ -1,7 +1,10 @@
 # nix develop: what building and testing nslab from a clone need.
 { pkgs }:
 pkgs.mkShell {
-  inputsFrom = [ pkgs.nslab ];
+  inputsFrom = [
+    pkgs.nslab
+    pkgs.nslab.native
+  ];
   packages = [
     pkgs.nslab.nodejs
     pkgs.chromium

@@ -1,11 +1,10 @@
-# nslab: its programs compiled, the addon and the native programs built by the same binding.gyp as without Nix.
+# nslab: its programs compiled, with the addon and the native programs.
 {
   lib,
   stdenv,
   callPackage,
   makeWrapper,
   nodejs_24,
-  python3,
   iproute2,
   postgresql,
   qemu_kvm,
@@ -17,20 +16,30 @@ let
     inherit nodejs;
     production = true;
   };
+  native = callPackage ./native.nix { inherit nodejs modules; };
   manifest = lib.importJSON ../package.json;
 in
 stdenv.mkDerivation {
   pname = manifest.name;
   inherit (manifest) version;
-  src = import ./source.nix { inherit lib; };
+  src = import ./source.nix {
+    inherit lib;
+    parts = [
+      "src"
+      "soak"
+      "microvms"
+      "package.json"
+      "package-lock.json"
+      "flake.lock"
+      "tsconfig.json"
+      "LICENSE"
+    ];
+  };
 
   nativeBuildInputs = [
     makeWrapper
     nodejs
-    python3
   ];
-  # nslab-init, the first process of a guest, is static.
-  buildInputs = [ stdenv.cc.libc.static ];
 
   configurePhase = ''
     runHook preConfigure
@@ -42,8 +51,6 @@ stdenv.mkDerivation {
   buildPhase = ''
     runHook preBuild
     node node_modules/typescript/bin/tsc -p .
-    node ${nodejs}/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js \
-      configure build --directory=native --nodedir=${nodejs} --jobs="''${NIX_BUILD_CORES:-2}"
     runHook postBuild
   '';
 
@@ -56,8 +63,7 @@ stdenv.mkDerivation {
     rm -f "$root/dist/.tsbuildinfo"
     mkdir "$root/src"
     cp -r src/setup "$root/src/setup"
-    cp native/build/Release/nslab.node "$root/native/build/Release"
-    find native/build/Release -maxdepth 1 -type f -name 'nslab-*' -exec cp {} "$root/native/build/Release" \;
+    cp ${native}/* "$root/native/build/Release"
     ln -s ${productionModules}/node_modules "$root/node_modules"
     makeWrapper ${nodejs}/bin/node "$out/bin/nslab" \
       --add-flags "$root/src/setup/nslab.mjs" \
@@ -66,7 +72,7 @@ stdenv.mkDerivation {
     runHook postInstall
   '';
 
-  passthru = { inherit modules nodejs; };
+  passthru = { inherit modules native nodejs; };
 
   meta = {
     inherit (manifest) description;

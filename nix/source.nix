@@ -1,24 +1,11 @@
-# What the package is built from: any change of a document, a test or a Nix file builds nothing again.
-{ lib }:
+# The parts of the tree that something is built from: a change of anything else builds it not again.
+{ lib, parts }:
 let
-  folders = [
-    "src"
-    "native"
-    "soak"
-    "microvms"
-  ];
-  files = [
-    "package.json"
-    "package-lock.json"
-    "flake.lock"
-    "tsconfig.json"
-    "LICENSE"
-  ];
   root = toString ../.;
   topOf = path: lib.head (lib.splitString "/" (lib.removePrefix "${root}/" (toString path)));
 in
 builtins.path {
   path = ../.;
   name = "nslab-source";
-  filter = path: _type: lib.elem (topOf path) (folders ++ files) && !lib.hasPrefix "${root}/native/build" (toString path);
+  filter = path: _type: lib.elem (topOf path) parts && !lib.hasPrefix "${root}/native/build" (toString path);
 }

@@ -22,9 +22,22 @@ in
 {
   packages = builtins.mapAttrs (_name: attributesOf) outputs.packages.${system};
   modules = attributesOf nslab.modules;
+  native = attributesOf nslab.native;
   tarball = attributesOf (builtins.head nslab.modules.tarballs);
   inherit (nslab) meta;
   checks = builtins.mapAttrs (_name: attributesOf) outputs.checks.${system};
+  # What the checks in microVMs are red or green about, and the same emulated.
+  runs = builtins.mapAttrs (_name: check: attributesOf check.run) (
+    nixpkgs.lib.filterAttrs (_name: check: check ? run) outputs.checks.${system}
+  );
+  emulated = builtins.mapAttrs (_name: check: attributesOf check.run) outputs.legacyPackages.${system}.emulated;
+  elsewhere = {
+    packages = builtins.mapAttrs (_name: attributesOf) outputs.packages.aarch64-linux;
+    checks = builtins.mapAttrs (_name: builtins.mapAttrs (_name: attributesOf)) (
+      builtins.removeAttrs outputs.checks [ system ]
+    );
+    apps = builtins.mapAttrs (_name: builtins.attrNames) outputs.apps;
+  };
   shells = builtins.mapAttrs (_name: attributesOf) outputs.devShells.${system};
   sweeps = builtins.mapAttrs (_name: sweep: {
     runs = builtins.attrNames sweep.runs;

@@ -15,8 +15,24 @@ interface Outputs {
   readonly apps: Readonly<Record<string, { readonly type: string; readonly program: string }>>
   readonly services: Readonly<Record<string, unknown>>
   readonly nothing: readonly string[]
-  readonly sweeps: Readonly<Record<string, { readonly runs: readonly string[] }>>
+  readonly sweeps: Readonly<Record<string, { readonly runs: readonly string[]; readonly first: Built }>>
+  readonly checks: Readonly<Record<string, Built>>
+  readonly runs: Readonly<Record<string, Built>>
+  readonly emulated: Readonly<Record<string, Built>>
+  readonly elsewhere: {
+    readonly packages: Readonly<Record<string, Built>>
+    readonly checks: Readonly<Record<string, Readonly<Record<string, Built>>>>
+    readonly apps: Readonly<Record<string, readonly string[]>>
+  }
 }
+
+/** What a derivation's builder is told. */
+interface Built {
+  readonly buildPhase: string
+  readonly requiredSystemFeatures?: readonly string[]
+}
+
+const outputsOf = async (flake: string): Promise<Outputs> => JSON.parse((await evaluate(flake)).text) as Outputs
 
 t.test('every file parses', async t => {
   for (const file of nixFiles(root)) t.equal(await parseProblem(join(root, file)), null, file)
@@ -37,7 +53,7 @@ t.test('every output evaluates, to what it did', async t => {
 
 t.test('one app a scenario, and nothing on a machine that enables nothing', async t => {
   const { apps, nothing } = JSON.parse((await evaluate(root)).text) as Outputs
-  t.same(Object.keys(apps).sort(), [...scenarioNames(), 'default', 'nslab'].sort(), 'one app a scenario')
+  t.same(Object.keys(apps).sort(), [...scenarioNames(), 'default', 'nslab', 'remote'].sort(), 'one app a scenario')
   t.same(nothing, [], 'a machine that enables nothing gets nothing')
 })
 
@@ -52,8 +68,78 @@ t.test('a sweep is a run for every size and seed of its file', async t => {
   const { sweeps } = JSON.parse((await evaluate(root)).text) as Outputs
   const text = readFileSync(join(root, 'soak/sweeps/ring-scale.toml'), 'utf8')
   const { nodes, seeds } = parse(text) as unknown as { nodes: number[]; seeds: number[] }
-  const cells = nodes.flatMap(count => seeds.map(seed => `${count}-${seed}`))
+  const cells = nodes.flatMap(count => seeds.map(seed => `ring-${count}-${seed}`))
   t.same([...(sweeps['ring-scale']?.runs ?? [])].sort(), cells.sort())
+})
+
+t.test('a sweep varies scenario and kernel, too; one that is not there is refused by name', async t => {
+  const flake = copyFlake(t.testdir())
+  const sweep = join(flake, 'soak/sweeps/two.toml')
+  const text = 'scenarios = ["ring", "churn"]\nkernels = ["lts", "latest"]\nnodes = [20]\nseeds = [1]\n'
+  writeFileSync(sweep, text)
+  const { two } = (await outputsOf(flake)).sweeps
+  t.same([...(two?.runs ?? [])].sort(), ['churn-latest-20-1', 'churn-lts-20-1', 'ring-latest-20-1', 'ring-lts-20-1'])
+  t.match(two?.first.buildPhase, "'--kernel' 'latest'")
+  writeFileSync(sweep, text.replace('churn', 'chrun'))
+  t.match(
+    (await evaluate(flake)).problem,
+    /two\.toml: there is no scenario chrun: write soak\/scenarios\/chrun\.toml, or/,
+  )
+})
+
+t.test('the checks of the gate: those in microVMs need KVM, and their runs keep the folder', async t => {
+  const { checks, runs, emulated } = await outputsOf(root)
+  const inVms = ['churn-minute', 'multihost', 'ring-smoke', 'selfcheck']
+  const alone = ['format', 'lock', 'native', 'plans', 'types', 'unit']
+  for (const name of [...inVms, ...alone]) t.ok(checks[name], name)
+  for (const name of inVms) {
+    t.same(runs[name]?.requiredSystemFeatures, ['kvm'], `${name} needs KVM`)
+    t.match(runs[name]?.buildPhase, "'hosts.on=vm' '--set' 'hosts.accel=kvm'")
+    t.notOk(checks[name]?.requiredSystemFeatures?.length, `${name} is judged anywhere`)
+    t.same(emulated[name]?.requiredSystemFeatures, [], `${name} emulated needs none`)
+    t.match(emulated[name]?.buildPhase, "'hosts.accel=tcg'")
+  }
+})
+
+t.test('elsewhere every app, package and check says what to do', async t => {
+  const { elsewhere, apps } = await outputsOf(root)
+  const sentence = /need x86_64-linux, and this is aarch64-linux: run it on such a machine/
+  for (const built of Object.values(elsewhere.packages)) t.match(built.buildPhase, sentence)
+  t.same(Object.keys(elsewhere.checks).sort(), ['aarch64-darwin', 'aarch64-linux', 'x86_64-darwin'])
+  t.match(elsewhere.checks['aarch64-linux']?.system?.buildPhase, /this is aarch64-linux[\s\S]*exit 3/)
+  t.same([...(elsewhere.apps['aarch64-darwin'] ?? [])].sort(), Object.keys(apps).sort())
+})
+
+t.test('a lock that is not that of what it locks is told, with what to do', async t => {
+  const flake = copyFlake(t.testdir())
+  const words = async (): Promise<string> => (await outputsOf(flake)).checks.lock?.buildPhase ?? ''
+  t.match(await words(), "problems=''", 'all is well')
+  const edit = (file: string, from: string, to: string): void => {
+    const path = join(flake, file)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(from, to))
+  }
+  edit('package.json', '"ws": "', '"ws": "1')
+  t.match(await words(), 'package-lock.json has other dependencies than package.json: run `npm install`')
+  edit('flake.nix', 'inputs.nixpkgs.url', 'inputs.more.url = "github:NixOS/more";\n  inputs.nixpkgs.url')
+  edit('flake.nix', '{ self, nixpkgs }', '{ self, nixpkgs, ... }')
+  t.match(await words(), 'flake.lock does not lock the input more of flake.nix: run `nix flake lock`')
+  edit('flake.nix', 'inputs.nixpkgs.url', 'inputs.others.url')
+  t.match(await words(), 'flake.lock locks nixpkgs, which flake.nix does not name')
+})
+
+t.test('the CI files ask for KVM before the gate, and never for emulation', async t => {
+  for (const file of ['github-actions.yml', 'gitlab-ci.yml']) {
+    const text = readFileSync(join(root, 'nix/ci', file), 'utf8').replaceAll(/^ *#.*$/gm, '')
+    const at = ['/dev/kvm', 'doctor --gate', 'nix flake check --no-update-lock-file', '.#gate-runs'].map(word =>
+      text.indexOf(word),
+    )
+    t.same(
+      at,
+      [...at].filter(place => place >= 0).sort((a, b) => a - b),
+      file,
+    )
+    t.notMatch(text, /tcg|emulated\./, file)
+  }
 })
 
 t.test('packages of the lock file, as npm would place them', async t => {

@@ -5,6 +5,11 @@
     { self }:
     {
       lib = import ./lib.nix // import ./module-lib.nix { lib = import ./lib.nix; };
-      legacyPackages.x86_64-linux = import ./pkgs.nix { inherit (self) lib; };
+      legacyPackages = self.lib.genAttrs [
+        "x86_64-linux"
+        "aarch64-linux"
+        "aarch64-darwin"
+        "x86_64-darwin"
+      ] (system: import ./pkgs.nix { inherit (self) lib; inherit system; });
     };
 }

@@ -23,6 +23,7 @@ rec {
   all = builtins.all;
   last = list: elemAt list (length list - 1);
   optional = condition: value: if condition then [ value ] else [ ];
+  optionals = condition: list: if condition then list else [ ];
   optionalString = condition: text: if condition then text else "";
   hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
   hasSuffix =
@@ -63,6 +64,14 @@ rec {
   escapeShellArg = value: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
   escapeShellArgs = concatMapStringsSep " " escapeShellArg;
   makeBinPath = packages: concatStringsSep ":" (map (package: "${package}/bin") packages);
+  makeLibraryPath = packages: concatStringsSep ":" (map (package: "${package}/lib") packages);
+  # The function's result with a way to call it again with other arguments.
+  makeOverridable =
+    f: given:
+    let
+      result = f given;
+    in
+    result // { override = more: makeOverridable f (given // more); };
   getExe = package: "${package}/bin/${package.meta.mainProgram or (throw "getExe: ${package.name} has no meta.mainProgram")}";
   licenses.mit.spdxId = "MIT";
   fetchers.proxyImpureEnvVars = [

@@ -1,8 +1,6 @@
 # The packages of nixpkgs that nslab's Nix code uses, and no others, each made of what this machine has installed.
-{ lib }:
+{ lib, system }:
 let
-  system = "x86_64-linux";
-
   # Where this machine's Node.js is, said by who evaluates; it need not be Debian's place.
   nodePrefix = if builtins.pathExists ./node-prefix then builtins.readFile ./node-prefix else "/usr";
 
@@ -64,6 +62,7 @@ let
           inherit name system;
           builder = "/bin/bash";
           PATH = "${lib.makeBinPath inputs}:/usr/bin:/bin";
+          CXX = "g++";
           args = [
             "-e"
             "-c"
@@ -90,7 +89,25 @@ let
       isAarch64 = false;
     };
     # gcc and the static C library are where this machine has them.
-    cc.libc.static = host "libc-static" { "lib/libc.a" = "/usr/lib/x86_64-linux-gnu/libc.a"; } { };
+    cc.cc.lib = host "gcc-lib" { "lib/libgcc_s.so.1" = "/lib/x86_64-linux-gnu/libgcc_s.so.1"; } { };
+    cc.libc = host "libc" {
+      "lib/libc.so.6" = "/lib/x86_64-linux-gnu/libc.so.6";
+      "lib/libdl.so.2" = "/lib/x86_64-linux-gnu/libdl.so.2";
+      "lib/libm.so.6" = "/lib/x86_64-linux-gnu/libm.so.6";
+      "lib/libpthread.so.0" = "/lib/x86_64-linux-gnu/libpthread.so.0";
+    } { static = libcStatic; };
+  };
+  libcStatic = host "libc-static" { "lib/libc.a" = "/usr/lib/x86_64-linux-gnu/libc.a"; } { };
+  # Where nixpkgs says which linker programs are started by.
+  linker = derivation {
+    name = "linker";
+    inherit system;
+    builder = "/bin/sh";
+    PATH = "/usr/bin:/bin";
+    args = [
+      "-c"
+      ''mkdir -p "$out/nix-support" && echo /lib64/ld-linux-x86-64.so.2 > "$out/nix-support/dynamic-linker"''
+    ];
   };
 
   base = final: {
@@ -107,6 +124,7 @@ let
     cacert = host "cacert" { "etc/ssl/certs/ca-bundle.crt" = "/etc/ssl/certs/ca-certificates.crt"; } { };
     iproute2 = programs "iproute2" [ "env" ];
     postgresql = programs "postgresql" [ "env" ];
+    util-linux = programs "util-linux" [ "unshare" ];
     qemu_kvm = programs "qemu" [ "env" ];
     chromium = programs "chromium" [ "env" ];
     clang-tools = programs "clang-tools" [ "env" ];
@@ -128,6 +146,8 @@ let
       dontUnpack = true;
       buildPhase = script;
     });
+    # With a compiler's environment.
+    runCommandCC = name: attributes: final.runCommand name (attributes // { NIX_CC = toString linker; });
     linkFarm = name: entries: mkDerivation {
       inherit name;
       dontUnpack = true;

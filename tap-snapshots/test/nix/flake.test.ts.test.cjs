@@ -16,13 +16,108 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "program": "/nix/store/…-nslab-0.1.0/bin/nslab",
    "type": "app"
   },
+  "remote": {
+   "program": "/nix/store/…-nslab-remote",
+   "type": "app"
+  },
   "ring": {
    "program": "/nix/store/…-nslab-run-ring",
    "type": "app"
   }
  },
  "checks": {
+  "churn-minute": {
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "cat /nix/store/…-nslab-churn-minute-run/terminal.txt\\nstatus=$(cat /nix/store/…-nslab-churn-minute-run/exit-code)\\nif [ \\"$status\\" != 0 ]; then\\n  echo \\"nslab: churn-minute ended with $status; its run folder is kept: /nix/store/…-nslab-churn-minute-run\\" >&2\\n  exit \\"$status\\"\\nfi\\nln -s /nix/store/…-nslab-churn-minute-run \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-churn-minute",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "format": {
+   "CXX": "g++",
+   "NIX_CC": "/nix/store/…-linker",
+   "PATH": ":/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "cp -r /nix/store/…-nslab-tree tree\\nchmod -R u+w tree\\ncd tree\\nlinker=$(cat \\"$NIX_CC/nix-support/dynamic-linker\\")\\n\\"$linker\\" --library-path /nix/store/…-gcc-lib/lib:/nix/store/…-libc/lib \\\\\\n  /nix/store/…-nslab-node-modules/node_modules/@biomejs/cli-linux-x64/biome ci --colors=off .\\ntouch \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-format",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "lock": {
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "problems=''\\nif [ -n \\"$problems\\" ]; then echo \\"$problems\\" >&2; exit 1; fi\\ntouch \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-lock",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "multihost": {
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "cat /nix/store/…-nslab-multihost-run/terminal.txt\\nstatus=$(cat /nix/store/…-nslab-multihost-run/exit-code)\\nif [ \\"$status\\" != 0 ]; then\\n  echo \\"nslab: multihost ended with $status; its run folder is kept: /nix/store/…-nslab-multihost-run\\" >&2\\n  exit \\"$status\\"\\nfi\\nln -s /nix/store/…-nslab-multihost-run \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-multihost",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "native": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nodejs/bin:/nix/store/…-util-linux/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR CI=1\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nmkdir -p native/build\\nln -s /nix/store/…-nslab-0.1.0/lib/nslab/native/build/Release native/build/Release\\nln -s /nix/store/…-nslab-0.1.0/lib/nslab/dist dist\\nfailed=\\nfor file in test/native/churn.test.ts test/native/diag.test.ts test/native/discover.test.ts test/native/rtnl.test.ts test/native/sanitizers.test.ts; do\\n  if node --import=tsx \\"$file\\" > said 2>&1; then\\n    echo \\"ok $file\\"\\n  else\\n    cat said\\n    echo \\"not ok $file\\"\\n    failed=\\"$failed $file\\"\\n  fi\\ndone\\nif [ -n \\"$failed\\" ]; then echo \\"failed:$failed\\" >&2; exit 1; fi\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontConfigure": true,
+   "hardeningDisable": [
+    "all"
+   ],
+   "installPhase": "touch \\"$out\\"\\n",
+   "name": "nslab-native",
+   "src": "/nix/store/…-nslab-tree",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
   "plans": {
+   "CXX": "g++",
    "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
    "args": [
     "-e",
@@ -35,41 +130,276 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-plans",
+   "snapshots": "/nix/store/…-nslab-plan-snapshots",
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
   "ring-smoke": {
-   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
    "args": [
     "-e",
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nnslab run ring --on vm --accel kvm --nodes 20 --out \\"$out\\"\\n",
+   "buildPhase": "cat /nix/store/…-nslab-ring-smoke-run/terminal.txt\\nstatus=$(cat /nix/store/…-nslab-ring-smoke-run/exit-code)\\nif [ \\"$status\\" != 0 ]; then\\n  echo \\"nslab: ring-smoke ended with $status; its run folder is kept: /nix/store/…-nslab-ring-smoke-run\\" >&2\\n  exit \\"$status\\"\\nfi\\nln -s /nix/store/…-nslab-ring-smoke-run \\"$out\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-ring-smoke",
-   "requiredSystemFeatures": [
-    "kvm"
-   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
-  "unit": {
+  "selfcheck": {
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "cat /nix/store/…-nslab-selfcheck-run/terminal.txt\\nstatus=$(cat /nix/store/…-nslab-selfcheck-run/exit-code)\\nif [ \\"$status\\" != 0 ]; then\\n  echo \\"nslab: selfcheck ended with $status; its run folder is kept: /nix/store/…-nslab-selfcheck-run\\" >&2\\n  exit \\"$status\\"\\nfi\\nln -s /nix/store/…-nslab-selfcheck-run \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-selfcheck",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "types": {
+   "CXX": "g++",
    "PATH": "/nix/store/…-nodejs/bin:/usr/bin:/bin",
    "args": [
     "-e",
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nln -s /nix/store/…-nslab-0.1.0/lib/nslab/native/build native/build\\nfor file in test/addressing/*.test.ts test/base/*.test.ts test/config/*.test.ts test/judge/*.test.ts test/protocol/*.test.ts test/topology/*.test.ts; do\\n  node --import=tsx \\"$file\\" > said || { cat said; exit 1; }\\ndone\\n",
+   "buildPhase": "cp -r /nix/store/…-nslab-tree tree\\nchmod -R u+w tree\\ncd tree\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nfor project in tsconfig.json tsconfig.test.json tsconfig.setup.json; do\\n  node node_modules/typescript/bin/tsc --noEmit -p \\"$project\\"\\ndone\\ntouch \\"$out\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
-   "installPhase": "touch \\"$out\\"",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-types",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "unit": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nodejs/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR CI=1\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nmkdir -p native/build\\nln -s /nix/store/…-nslab-0.1.0/lib/nslab/native/build/Release native/build/Release\\nln -s /nix/store/…-nslab-0.1.0/lib/nslab/dist dist\\nfailed=\\nfor file in test/addressing/*.test.ts test/base/*.test.ts test/config/*.test.ts test/judge/*.test.ts test/judge/soak/*.test.ts test/protocol/*.test.ts test/topology/*.test.ts test/report/chart.test.ts test/report/compare.test.ts test/report/curves.test.ts test/report/files.test.ts test/report/format.test.ts test/report/html.test.ts test/report/markup.test.ts test/report/proof-line.test.ts test/report/render.test.ts test/report/soak.test.ts test/report/terminal.test.ts; do\\n  if node --import=tsx \\"$file\\" > said 2>&1; then\\n    echo \\"ok $file\\"\\n  else\\n    cat said\\n    echo \\"not ok $file\\"\\n    failed=\\"$failed $file\\"\\n  fi\\ndone\\nif [ -n \\"$failed\\" ]; then echo \\"failed:$failed\\" >&2; exit 1; fi\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontConfigure": true,
+   "hardeningDisable": [
+    "all"
+   ],
+   "installPhase": "touch \\"$out\\"\\n",
    "name": "nslab-unit",
-   "src": "/nix/store/…-nslab-tests",
+   "src": "/nix/store/…-nslab-tree",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  }
+ },
+ "elsewhere": {
+  "apps": {
+   "aarch64-darwin": [
+    "default",
+    "nslab",
+    "remote",
+    "ring"
+   ],
+   "aarch64-linux": [
+    "default",
+    "nslab",
+    "remote",
+    "ring"
+   ],
+   "x86_64-darwin": [
+    "default",
+    "nslab",
+    "remote",
+    "ring"
+   ],
+   "x86_64-linux": [
+    "default",
+    "nslab",
+    "remote",
+    "ring"
+   ]
+  },
+  "checks": {
+   "aarch64-darwin": {
+    "system": {
+     "CXX": "g++",
+     "PATH": ":/usr/bin:/bin",
+     "args": [
+      "-e",
+      "-c",
+      "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+     ],
+     "buildPhase": "echo 'nslab: microVMs and the guests'\\\\'' kernel need x86_64-linux, and this is aarch64-darwin: run it on such a machine (nix run .#remote -- HOST ring), or build there (nix build --builders)' >&2\\nexit 3\\n",
+     "builder": "/bin/bash",
+     "configurePhase": "true",
+     "dontUnpack": true,
+     "installPhase": "true",
+     "name": "nslab-needs-x86_64-linux",
+     "system": "aarch64-darwin",
+     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+    }
+   },
+   "aarch64-linux": {
+    "system": {
+     "CXX": "g++",
+     "PATH": ":/usr/bin:/bin",
+     "args": [
+      "-e",
+      "-c",
+      "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+     ],
+     "buildPhase": "echo 'nslab: microVMs and the guests'\\\\'' kernel need x86_64-linux, and this is aarch64-linux: run it on such a machine (nix run .#remote -- HOST ring), or build there (nix build --builders)' >&2\\nexit 3\\n",
+     "builder": "/bin/bash",
+     "configurePhase": "true",
+     "dontUnpack": true,
+     "installPhase": "true",
+     "name": "nslab-needs-x86_64-linux",
+     "system": "aarch64-linux",
+     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+    }
+   },
+   "x86_64-darwin": {
+    "system": {
+     "CXX": "g++",
+     "PATH": ":/usr/bin:/bin",
+     "args": [
+      "-e",
+      "-c",
+      "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+     ],
+     "buildPhase": "echo 'nslab: microVMs and the guests'\\\\'' kernel need x86_64-linux, and this is x86_64-darwin: run it on such a machine (nix run .#remote -- HOST ring), or build there (nix build --builders)' >&2\\nexit 3\\n",
+     "builder": "/bin/bash",
+     "configurePhase": "true",
+     "dontUnpack": true,
+     "installPhase": "true",
+     "name": "nslab-needs-x86_64-linux",
+     "system": "x86_64-darwin",
+     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+    }
+   }
+  },
+  "packages": {
+   "default": {
+    "CXX": "g++",
+    "PATH": ":/usr/bin:/bin",
+    "args": [
+     "-e",
+     "-c",
+     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+    ],
+    "buildPhase": "echo 'nslab: microVMs and the guests'\\\\'' kernel need x86_64-linux, and this is aarch64-linux: run it on such a machine (nix run .#remote -- HOST ring), or build there (nix build --builders)' >&2\\nexit 3\\n",
+    "builder": "/bin/bash",
+    "configurePhase": "true",
+    "dontUnpack": true,
+    "installPhase": "true",
+    "name": "nslab-needs-x86_64-linux",
+    "system": "aarch64-linux",
+    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+   },
+   "nslab": {
+    "CXX": "g++",
+    "PATH": ":/usr/bin:/bin",
+    "args": [
+     "-e",
+     "-c",
+     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+    ],
+    "buildPhase": "echo 'nslab: microVMs and the guests'\\\\'' kernel need x86_64-linux, and this is aarch64-linux: run it on such a machine (nix run .#remote -- HOST ring), or build there (nix build --builders)' >&2\\nexit 3\\n",
+    "builder": "/bin/bash",
+    "configurePhase": "true",
+    "dontUnpack": true,
+    "installPhase": "true",
+    "name": "nslab-needs-x86_64-linux",
+    "system": "aarch64-linux",
+    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+   }
+  }
+ },
+ "emulated": {
+  "churn-minute": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'churn' '--duration' '60s' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-churn-minute-run",
+   "requiredSystemFeatures": [],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "multihost": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'multihost' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-multihost-run",
+   "requiredSystemFeatures": [],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "ring-smoke": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'ring' '--nodes' '20' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-ring-smoke-run",
+   "requiredSystemFeatures": [],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "selfcheck": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'selfcheck' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-selfcheck-run",
+   "requiredSystemFeatures": [],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   }
@@ -96,6 +426,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
   ]
  },
  "modules": {
+  "CXX": "g++",
   "PATH": ":/usr/bin:/bin",
   "args": [
    "-e",
@@ -116,19 +447,37 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
   "system": "x86_64-linux",
   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
  },
+ "native": {
+  "CXX": "g++",
+  "PATH": "/nix/store/…-nodejs/bin:/nix/store/…-python3/bin:/nix/store/…-libc-static/bin:/usr/bin:/bin",
+  "args": [
+   "-e",
+   "-c",
+   "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+  ],
+  "buildPhase": "runHook preBuild\\nnode /nix/store/…-nodejs/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js \\\\\\n  configure build --directory=native --nodedir=/nix/store/…-nodejs --jobs=\\"\${NIX_BUILD_CORES:-2}\\"\\nrunHook postBuild\\n",
+  "builder": "/bin/bash",
+  "configurePhase": "runHook preConfigure\\nexport HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nrunHook postConfigure\\n",
+  "installPhase": "runHook preInstall\\nmkdir -p \\"$out\\"\\ncp native/build/Release/nslab.node \\"$out\\"\\nfind native/build/Release -maxdepth 1 -type f -name 'nslab-*' -exec cp {} \\"$out\\" \\\\;\\nrunHook postInstall\\n",
+  "name": "nslab-native",
+  "src": "/nix/store/…-nslab-source",
+  "system": "x86_64-linux",
+  "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+ },
  "nothing": [],
  "packages": {
   "default": {
-   "PATH": "/nix/store/…-make-wrapper/bin:/nix/store/…-nodejs/bin:/nix/store/…-python3/bin:/nix/store/…-libc-static/bin:/usr/bin:/bin",
+   "CXX": "g++",
+   "PATH": "/nix/store/…-make-wrapper/bin:/nix/store/…-nodejs/bin:/usr/bin:/bin",
    "args": [
     "-e",
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "runHook preBuild\\nnode node_modules/typescript/bin/tsc -p .\\nnode /nix/store/…-nodejs/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js \\\\\\n  configure build --directory=native --nodedir=/nix/store/…-nodejs --jobs=\\"\${NIX_BUILD_CORES:-2}\\"\\nrunHook postBuild\\n",
+   "buildPhase": "runHook preBuild\\nnode node_modules/typescript/bin/tsc -p .\\nrunHook postBuild\\n",
    "builder": "/bin/bash",
    "configurePhase": "runHook preConfigure\\nexport HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nrunHook postConfigure\\n",
-   "installPhase": "runHook preInstall\\nroot=$out/lib/nslab\\nmkdir -p \\"$root/native/build/Release\\" \\"$out/bin\\"\\ncp -r package.json package-lock.json flake.lock LICENSE dist soak microvms \\"$root\\"\\nrm -f \\"$root/dist/.tsbuildinfo\\"\\nmkdir \\"$root/src\\"\\ncp -r src/setup \\"$root/src/setup\\"\\ncp native/build/Release/nslab.node \\"$root/native/build/Release\\"\\nfind native/build/Release -maxdepth 1 -type f -name 'nslab-*' -exec cp {} \\"$root/native/build/Release\\" \\\\;\\nln -s /nix/store/…-nslab-node-modules-production/node_modules \\"$root/node_modules\\"\\nmakeWrapper /nix/store/…-nodejs/bin/node \\"$out/bin/nslab\\" \\\\\\n  --add-flags \\"$root/src/setup/nslab.mjs\\" \\\\\\n  --set NSLAB_PACKAGED 1 \\\\\\n  --prefix PATH : /nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin\\nrunHook postInstall\\n",
+   "installPhase": "runHook preInstall\\nroot=$out/lib/nslab\\nmkdir -p \\"$root/native/build/Release\\" \\"$out/bin\\"\\ncp -r package.json package-lock.json flake.lock LICENSE dist soak microvms \\"$root\\"\\nrm -f \\"$root/dist/.tsbuildinfo\\"\\nmkdir \\"$root/src\\"\\ncp -r src/setup \\"$root/src/setup\\"\\ncp /nix/store/…-nslab-native/* \\"$root/native/build/Release\\"\\nln -s /nix/store/…-nslab-node-modules-production/node_modules \\"$root/node_modules\\"\\nmakeWrapper /nix/store/…-nodejs/bin/node \\"$out/bin/nslab\\" \\\\\\n  --add-flags \\"$root/src/setup/nslab.mjs\\" \\\\\\n  --set NSLAB_PACKAGED 1 \\\\\\n  --prefix PATH : /nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin\\nrunHook postInstall\\n",
    "name": "nslab-0.1.0",
    "pname": "nslab",
    "src": "/nix/store/…-nslab-source",
@@ -136,23 +485,123 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n",
    "version": "0.1.0"
   },
-  "nslab": {
-   "PATH": "/nix/store/…-make-wrapper/bin:/nix/store/…-nodejs/bin:/nix/store/…-python3/bin:/nix/store/…-libc-static/bin:/usr/bin:/bin",
+  "gate-runs": {
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
    "args": [
     "-e",
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "runHook preBuild\\nnode node_modules/typescript/bin/tsc -p .\\nnode /nix/store/…-nodejs/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js \\\\\\n  configure build --directory=native --nodedir=/nix/store/…-nodejs --jobs=\\"\${NIX_BUILD_CORES:-2}\\"\\nrunHook postBuild\\n",
+   "buildPhase": "mkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-churn-minute-run \\"$out/churn-minute\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-multihost-run \\"$out/multihost\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-smoke-run \\"$out/ring-smoke\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-selfcheck-run \\"$out/selfcheck\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-gate-runs",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "nslab": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-make-wrapper/bin:/nix/store/…-nodejs/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "runHook preBuild\\nnode node_modules/typescript/bin/tsc -p .\\nrunHook postBuild\\n",
    "builder": "/bin/bash",
    "configurePhase": "runHook preConfigure\\nexport HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nrunHook postConfigure\\n",
-   "installPhase": "runHook preInstall\\nroot=$out/lib/nslab\\nmkdir -p \\"$root/native/build/Release\\" \\"$out/bin\\"\\ncp -r package.json package-lock.json flake.lock LICENSE dist soak microvms \\"$root\\"\\nrm -f \\"$root/dist/.tsbuildinfo\\"\\nmkdir \\"$root/src\\"\\ncp -r src/setup \\"$root/src/setup\\"\\ncp native/build/Release/nslab.node \\"$root/native/build/Release\\"\\nfind native/build/Release -maxdepth 1 -type f -name 'nslab-*' -exec cp {} \\"$root/native/build/Release\\" \\\\;\\nln -s /nix/store/…-nslab-node-modules-production/node_modules \\"$root/node_modules\\"\\nmakeWrapper /nix/store/…-nodejs/bin/node \\"$out/bin/nslab\\" \\\\\\n  --add-flags \\"$root/src/setup/nslab.mjs\\" \\\\\\n  --set NSLAB_PACKAGED 1 \\\\\\n  --prefix PATH : /nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin\\nrunHook postInstall\\n",
+   "installPhase": "runHook preInstall\\nroot=$out/lib/nslab\\nmkdir -p \\"$root/native/build/Release\\" \\"$out/bin\\"\\ncp -r package.json package-lock.json flake.lock LICENSE dist soak microvms \\"$root\\"\\nrm -f \\"$root/dist/.tsbuildinfo\\"\\nmkdir \\"$root/src\\"\\ncp -r src/setup \\"$root/src/setup\\"\\ncp /nix/store/…-nslab-native/* \\"$root/native/build/Release\\"\\nln -s /nix/store/…-nslab-node-modules-production/node_modules \\"$root/node_modules\\"\\nmakeWrapper /nix/store/…-nodejs/bin/node \\"$out/bin/nslab\\" \\\\\\n  --add-flags \\"$root/src/setup/nslab.mjs\\" \\\\\\n  --set NSLAB_PACKAGED 1 \\\\\\n  --prefix PATH : /nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin\\nrunHook postInstall\\n",
    "name": "nslab-0.1.0",
    "pname": "nslab",
    "src": "/nix/store/…-nslab-source",
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n",
    "version": "0.1.0"
+  }
+ },
+ "runs": {
+  "churn-minute": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'churn' '--duration' '60s' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-churn-minute-run",
+   "requiredSystemFeatures": [
+    "kvm"
+   ],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "multihost": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'multihost' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-multihost-run",
+   "requiredSystemFeatures": [
+    "kvm"
+   ],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "ring-smoke": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'ring' '--nodes' '20' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-ring-smoke-run",
+   "requiredSystemFeatures": [
+    "kvm"
+   ],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "selfcheck": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'selfcheck' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-selfcheck-run",
+   "requiredSystemFeatures": [
+    "kvm"
+   ],
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   }
  },
  "services": {
@@ -263,6 +712,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
  },
  "shells": {
   "default": {
+   "CXX": "g++",
    "PATH": "/nix/store/…-nodejs/bin:/nix/store/…-chromium/bin:/nix/store/…-clang-tools/bin:/nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin:/usr/bin:/bin",
    "args": [
     "-e",
@@ -274,7 +724,8 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "configurePhase": "true",
    "dontUnpack": true,
    "inputsFrom": [
-    "/nix/store/…-nslab-0.1.0"
+    "/nix/store/…-nslab-0.1.0",
+    "/nix/store/…-nslab-native"
    ],
    "installPhase": "touch \\"$out\\"",
    "name": "shell",
@@ -285,13 +736,14 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
  "sweeps": {
   "ring-scale": {
    "all": {
+    "CXX": "g++",
     "PATH": ":/usr/bin:/bin",
     "args": [
      "-e",
      "-c",
      "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
     ],
-    "buildPhase": "mkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-100-1 \\"$out/100-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-100-2 \\"$out/100-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-100-3 \\"$out/100-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-200-1 \\"$out/200-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-200-2 \\"$out/200-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-200-3 \\"$out/200-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-400-1 \\"$out/400-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-400-2 \\"$out/400-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-400-3 \\"$out/400-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-800-1 \\"$out/800-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-800-2 \\"$out/800-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-ring-800-3 \\"$out/800-3\\"\\n",
+    "buildPhase": "mkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-100-1 \\"$out/ring-100-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-100-2 \\"$out/ring-100-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-100-3 \\"$out/ring-100-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-200-1 \\"$out/ring-200-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-200-2 \\"$out/ring-200-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-200-3 \\"$out/ring-200-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-400-1 \\"$out/ring-400-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-400-2 \\"$out/ring-400-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-400-3 \\"$out/ring-400-3\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-800-1 \\"$out/ring-800-1\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-800-2 \\"$out/ring-800-2\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-sweep-ring-800-3 \\"$out/ring-800-3\\"\\n",
     "builder": "/bin/bash",
     "configurePhase": "true",
     "dontUnpack": true,
@@ -301,18 +753,19 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
    },
    "first": {
+    "CXX": "g++",
     "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
     "args": [
      "-e",
      "-c",
      "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
     ],
-    "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\nnslab run 'ring' --on vm --accel kvm \\\\\\n  --nodes 100 --seed 1 --out \\"$out\\" || status=$?\\n# 0 pass, 1 a gate failed, 5 unknown: results. Everything else is no result.\\ncase $status in 0 | 1 | 5) ;; *) exit \\"$status\\" ;; esac\\n",
+    "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\nnslab run 'ring' '--on' 'vm' '--accel' 'kvm' '--nodes' '100' '--seed' '1' --out \\"$out\\" || status=$?\\n# 0 pass, 1 a gate failed, 5 unknown: results. Everything else is no result.\\ncase $status in 0 | 1 | 5) ;; *) exit \\"$status\\" ;; esac\\n",
     "builder": "/bin/bash",
     "configurePhase": "true",
     "dontUnpack": true,
     "installPhase": "true",
-    "name": "nslab-ring-100-1",
+    "name": "nslab-sweep-ring-100-1",
     "requiredSystemFeatures": [
      "kvm",
      "labnode"
@@ -321,22 +774,23 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
    },
    "runs": [
-    "100-1",
-    "100-2",
-    "100-3",
-    "200-1",
-    "200-2",
-    "200-3",
-    "400-1",
-    "400-2",
-    "400-3",
-    "800-1",
-    "800-2",
-    "800-3"
+    "ring-100-1",
+    "ring-100-2",
+    "ring-100-3",
+    "ring-200-1",
+    "ring-200-2",
+    "ring-200-3",
+    "ring-400-1",
+    "ring-400-2",
+    "ring-400-3",
+    "ring-800-1",
+    "ring-800-2",
+    "ring-800-3"
    ]
   }
  },
  "tarball": {
+  "CXX": "g++",
   "PATH": "/nix/store/…-nodejs/bin:/usr/bin:/bin",
   "SSL_CERT_FILE": "/nix/store/…-cacert/etc/ssl/certs/ca-bundle.crt",
   "args": [
