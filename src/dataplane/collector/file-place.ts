@@ -4,8 +4,8 @@
 import { write } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { NslabError } from '../../base/errors.ts'
-import type { TextLoad } from './line-sink.ts'
 import type { Place } from './outbox.ts'
+import type { TextLoad } from './text-packer.ts'
 
 export class FilePlace implements Place<TextLoad> {
   readonly #path: string

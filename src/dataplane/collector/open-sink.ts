@@ -4,9 +4,10 @@ import { fstatSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { NslabError } from '../../base/errors.ts'
 import { FilePlace } from './file-place.ts'
-import { LineSink } from './line-sink.ts'
 import type { OutboxOptions } from './outbox.ts'
+import { PackedSink } from './packed-sink.ts'
 import { StreamPlace } from './stream-place.ts'
+import { TextPacker } from './text-packer.ts'
 import type { EventLine, Sink } from './types.ts'
 
 export type SinkTarget =
@@ -51,15 +52,17 @@ async function open(
   start: SinkOptions['start'],
 ): Promise<Sink> {
   switch (target.kind) {
-    case 'stdout':
-      return new LineSink(isFile(1) ? FilePlace.of(1, 'standard output') : new StreamPlace(process.stdout), options)
+    case 'stdout': {
+      const place = isFile(1) ? FilePlace.of(1, 'standard output') : new StreamPlace(process.stdout)
+      return new PackedSink(new TextPacker(), place, options)
+    }
     case 'file':
-      return new LineSink(await FilePlace.open(target.path), options)
+      return new PackedSink(new TextPacker(), await FilePlace.open(target.path), options)
     case 'postgres': {
       // Loaded where a database is asked for.
-      const [{ PostgresPlace }, { PostgresSink }] = await Promise.all([
+      const [{ PostgresPlace }, { CopyPacker }] = await Promise.all([
         import('./postgres-place.ts'),
-        import('./postgres-sink.ts'),
+        import('./copy-packer.ts'),
       ])
       const place = await PostgresPlace.open({
         url: target.url,
@@ -67,7 +70,7 @@ async function open(
         connectDeadlineMs: CONNECT_DEADLINE_MS,
         start,
       })
-      return new PostgresSink(place, options)
+      return new PackedSink(new CopyPacker(place.run), place, options)
     }
   }
 }

@@ -1,8 +1,8 @@
 // Standard output as a place: a pipe, a socket or a terminal. Its reader sets the pace.
 
 import type { Writable } from 'node:stream'
-import type { TextLoad } from './line-sink.ts'
 import { type Place, PlaceGone } from './outbox.ts'
+import type { TextLoad } from './text-packer.ts'
 
 /** What a stream says when nobody will read it any more. */
 const GONE = ['EPIPE', 'EIO', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']

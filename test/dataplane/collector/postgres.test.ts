@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import type { PgTarget } from '../../../src/controller/pg-link.ts'
+import { CopyPacker } from '../../../src/dataplane/collector/copy-packer.ts'
 import type { OutboxOptions } from '../../../src/dataplane/collector/outbox.ts'
+import { PackedSink } from '../../../src/dataplane/collector/packed-sink.ts'
 import { PostgresPlace } from '../../../src/dataplane/collector/postgres-place.ts'
-import { PostgresSink } from '../../../src/dataplane/collector/postgres-sink.ts'
 import { privatePostgres, skipReason, temporaryFolder } from '../../fixtures/private-postgres.ts'
 import { batchOf, established, timeWait } from '../../fixtures/socket-rows.ts'
 
@@ -26,7 +27,7 @@ const urlOf = ({ user, host, port, database }: PgTarget, at = { host, port }): s
 async function openSink(t: Test, url: string, changes: Partial<OutboxOptions> = {}) {
   const said: string[] = []
   const place = await PostgresPlace.open({ url, runId: 'a run', connectDeadlineMs: 10_000, start })
-  const sink = new PostgresSink(place, {
+  const sink = new PackedSink(new CopyPacker(place.run), place, {
     whenFull: 'wait',
     limitBytes: 1 << 20,
     onTrouble: error => said.push(error.message),

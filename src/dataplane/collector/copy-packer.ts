@@ -1,62 +1,17 @@
 // Rows and events on their way into PostgreSQL.
 
 import { copyLine, copyRows } from './copy-text.ts'
-import { Outbox, type OutboxOptions, type Packer } from './outbox.ts'
-import type { CopyLoad, PostgresPlace } from './postgres-place.ts'
+import type { SinkPacker } from './packed-sink.ts'
+import type { CopyLoad } from './postgres-place.ts'
 import type { CopiedTable } from './postgres-schema.ts'
-import type { EventLine, RowBatch, RowCounts, Sink } from './types.ts'
+import type { EventLine, RowBatch } from './types.ts'
 
 /** Some 2,500 rows: a transaction costs about as much as 100 of them. */
 const LOAD_BYTES = 512 * 1024
 const LINGER_MS = 100
 
-export class PostgresSink implements Sink {
-  readonly #packer: CopyPacker
-  readonly #outbox: Outbox<CopyLoad>
-
-  constructor(place: PostgresPlace, options: Omit<OutboxOptions, 'loadBytes' | 'lingerMs'>) {
-    this.#packer = new CopyPacker(place.run)
-    this.#outbox = new Outbox(this.#packer, place, { ...options, loadBytes: LOAD_BYTES, lingerMs: LINGER_MS })
-  }
-
-  get counts(): RowCounts {
-    return this.#outbox.counts
-  }
-
-  get linesDropped(): number {
-    return this.#outbox.linesDropped
-  }
-
-  get pendingBytes(): number {
-    return this.#outbox.pendingBytes
-  }
-
-  rows(batch: RowBatch): number {
-    const count = batch.rows.length
-    if (count === 0) return 0
-    if (!this.#outbox.admitRows(count)) return 0
-    this.#packer.addRows(batch)
-    this.#outbox.packed()
-    return count
-  }
-
-  line(line: EventLine): void {
-    // The run's row, which says this, is there already.
-    if (line.is === 'start' || !this.#outbox.admitLine()) return
-    this.#packer.addLine(line)
-    this.#outbox.packed()
-  }
-
-  room(): Promise<void> | null {
-    return this.#outbox.room()
-  }
-
-  close(deadlineMs: number): Promise<void> {
-    return this.#outbox.close(deadlineMs)
-  }
-}
-
-class CopyPacker implements Packer<CopyLoad> {
+export class CopyPacker implements SinkPacker<CopyLoad> {
+  readonly sizes = { loadBytes: LOAD_BYTES, lingerMs: LINGER_MS }
   rows = 0
   bytes = 0
   readonly #run: number
@@ -83,6 +38,11 @@ class CopyPacker implements Packer<CopyLoad> {
     }
     const copy = copyLine(line, this.#prefix)
     if (copy !== null) this.#add(copy.table, copy.text)
+  }
+
+  /** What the start line says stands in the run's row already. */
+  wants(line: EventLine): boolean {
+    return line.is !== 'start'
   }
 
   take(): CopyLoad | null {
