@@ -19,17 +19,22 @@ export interface FloorFigures {
   readonly teardown_s: number
 }
 
-/** Native sources of the addon that a bench program may be made with. */
-const withNative = ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc']
+const packetUnits = ['drop', 'frame', 'pool', 'spares', 'drr_queue', 'egress', 'route_table', 'stream']
+
+/** Native sources of the addon that a bench program is made with. */
+const withNative: Readonly<Record<string, readonly string[]>> = {
+  setns: ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc'],
+  engine: packetUnits.map(name => `engine/packets/${name}.cc`),
+}
 
 /** Each in a folder of its name. */
-type BenchProgram = 'floor' | 'setns' | 'collect' | 'bare'
+type BenchProgram = 'floor' | 'setns' | 'collect' | 'bare' | 'engine'
 
 /** Compiles a native bench program where it is older than a source of its. Returns its path. */
 export async function compiled(name: BenchProgram): Promise<string> {
   const native = fileURLToPath(new URL('../native', import.meta.url))
   const own = fileURLToPath(new URL(`${name}/${name}.cc`, import.meta.url))
-  const sources = name !== 'setns' ? [own] : [own, ...withNative.map(source => `${native}/${source}`)]
+  const sources = [own, ...(withNative[name] ?? []).map(source => `${native}/${source}`)]
   const program = `${native}/build/bench/${name}`
   mkdirSync(`${native}/build/bench`, { recursive: true })
   const ageOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0

@@ -39,6 +39,10 @@ const benches: Readonly<Record<string, Entry>> = {
     nodes: '200,1000',
     load: async () => (await import('./churn.ts')).benchChurn,
   },
+  engine: {
+    shows: 'packets routed and forwarded in memory against reading their destination',
+    load: async () => (await import('./engine.ts')).benchEngine,
+  },
   'vm-boot': {
     shows: 'an emulated guest up to its agent against the bare kernel',
     load: async () => (await import('./vm-boot.ts')).benchVmBoot,

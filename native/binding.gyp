@@ -66,6 +66,7 @@
         'engine/packets/drr_queue.cc',
         'engine/packets/egress.cc',
         'engine/packets/frame.cc',
+        'engine/packets/ip.cc',
         'engine/packets/pool.cc',
         'engine/packets/route_table.cc',
         'engine/packets/spares.cc',

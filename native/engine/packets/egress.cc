@@ -13,8 +13,8 @@
 namespace nslab::engine {
 namespace {
 
-/** Past the bucket of a link without delay, until the socket takes them: a lane that comes late loses no rate. */
-constexpr size_t kOutputPackets = 256;
+
+
 
 bool impairs(const LinkSetting& setting) {
   return setting.loss_ratio > 0 || setting.duplicate_ratio > 0 || setting.corrupt_ratio > 0;

@@ -59,6 +59,8 @@ struct LinkSetting {
   double reorder_ratio = 0;
 };
 
+/** Past the bucket of a link without delay, until the socket takes them: a lane that comes late loses no rate. */
+inline constexpr uint32_t kOutputPackets = 256;
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 class Egress {

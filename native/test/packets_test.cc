@@ -1,0 +1,21 @@
+// The units of the packet engine without sockets: prints TAP. Run by test/native/packets.test.ts under
+// AddressSanitizer with UndefinedBehaviorSanitizer.
+//
+// packets-test SEED   the seed of the random walks
+
+#include <cstdlib>
+
+#include "test/packets_egress.cc"
+#include "test/packets_egress_walk.cc"
+#include "test/packets_frames.cc"
+#include "test/packets_routes.cc"
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const auto seed = static_cast<uint32_t>(std::strtoul(argv[1], nullptr, 10));
+  nslab::test::frames::run_all(seed);
+  nslab::test::routes::run_all(seed);
+  nslab::test::egress::run_all();
+  nslab::test::egress::run_walks(seed);
+  return nslab::test::all_well ? 0 : 1;
+}
