@@ -32,7 +32,7 @@ const ENTRIES = [
   'src/cli/main.ts',
   'bench/main.ts',
   'bench/profile.ts',
-  ...['start', 'test', 'nslab', 'bench', 'profile', 'lint'].map(name => `src/setup/${name}.mjs`),
+  ...['start', 'test', 'nslab', 'bench', 'profile', 'fuzz', 'lint'].map(name => `src/setup/${name}.mjs`),
 ]
 
 /** Sources that no program imports, each with its reason. */

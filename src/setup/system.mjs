@@ -64,6 +64,16 @@ export const testNeeds = [
   { name: 'nix', why: 'evaluates the flake', packages: ['nix-bin'], isThere: () => anyInPath('nix-instantiate') },
 ]
 
+/** For `npm run fuzz`. @type {readonly Need[]} */
+export const fuzzNeeds = [
+  {
+    name: 'clang++',
+    why: 'has libFuzzer',
+    packages: ['clang', 'libclang-rt-dev'],
+    isThere: () => anyInPath('clang++'),
+  },
+]
+
 /** What decides whether this may install: tests give their own. */
 const thisMachine = () => ({
   isRoot: process.geteuid?.() === 0,

@@ -56,6 +56,13 @@ NextFrame next_frame(std::span<const uint8_t> bytes) {
 
 StreamParser::StreamParser() : buffer_(new uint8_t[kStreamFrameMax]) {}
 
+void StreamParser::reset() {
+  kept_ = 0;
+  given_ = false;
+  piece_ = {};
+  fault_ = FrameFault::none;
+}
+
 void StreamParser::feed(std::span<const uint8_t> piece) {
   if (fault_ == FrameFault::none) piece_ = piece;
 }

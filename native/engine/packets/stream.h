@@ -53,6 +53,8 @@ class StreamParser {
   };
 
   StreamParser();
+  /** Begins anew, as for another link. */
+  void reset();
   /** The bytes must stay until next() has said false. */
   void feed(std::span<const uint8_t> piece);
   /** False where no frame is whole. */
