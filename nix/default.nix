@@ -7,12 +7,16 @@ let
   pkgs = nixpkgs.legacyPackages.${system}.extend self.overlays.default;
   inherit (nixpkgs) lib;
   scenarios = import ./scenarios.nix { inherit lib; };
-  image = self.packages.${system}.image-controller or null;
+  guests = import ./images.nix { inherit lib nixpkgs pkgs; };
+  # image-fleet, image-fleet-latest, …
+  images = lib.mapAttrs' (name: value: { name = "image-${name}"; inherit value; }) guests.images;
+  image = guests.images.controller;
   checks = import ./checks {
     inherit
       lib
       pkgs
       scenarios
+      guests
       image
       ;
   };
@@ -38,10 +42,11 @@ in
       default = pkgs.nslab;
       # The run folders of the checks in microVMs, whatever their verdicts: what a CI publishes.
       gate-runs = pkgs.linkFarm "nslab-gate-runs" (lib.mapAttrs (_name: check: check.run) vmChecks);
-    };
+      images = guests.folder;
+    } // images;
   };
   apps = elsewhere.apps // {
-    ${system} = import ./apps.nix { inherit lib pkgs scenarios; };
+    ${system} = import ./apps.nix { inherit lib pkgs scenarios guests; };
   };
   checks = elsewhere.checks // {
     ${system} = checks;

@@ -2,6 +2,7 @@
 #
 #   lib, pkgs   nixpkgs', with nslab
 #   scenarios   names of the scenarios that ship
+#   guests      the guest images of every role and kernel (images.nix)
 #   image       the image of a controller's guest, which runs anything; null where the flake makes none
 #   tree        everything in the repository
 #   vmRun       a run in microVMs as a check
@@ -10,6 +11,7 @@
   lib,
   pkgs,
   scenarios,
+  guests,
   image,
 }:
 let
@@ -35,6 +37,7 @@ let
       lib
       pkgs
       scenarios
+      guests
       image
       tree
       ;

@@ -21,6 +21,8 @@ let
 in
 {
   packages = builtins.mapAttrs (_name: attributesOf) outputs.packages.${system};
+  # What a guest is told; of the others only what they are built from.
+  guest = builtins.removeAttrs outputs.packages.${system}.image-controller.config [ "nixpkgs" ];
   modules = attributesOf nslab.modules;
   native = attributesOf nslab.native;
   tarball = attributesOf (builtins.head nslab.modules.tarballs);

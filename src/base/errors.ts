@@ -122,7 +122,7 @@ export const errorTable = {
     message: f => `no kernel for a guest: ${text(f.reason)}`,
     hint: () =>
       "Name a package of Debian's (linux-image-amd64), its release (6.1.0-56-cloud-amd64), or the path of a vmlinuz whose " +
-      "modules are in ../lib/modules. lts and latest are the flake's: nix run .#kernels -- run SCENARIO --kernel lts,latest",
+      "modules are in ../lib/modules. lts and latest are the flake's: nix run .#ring -- --kernel lts,latest",
   },
   // Guests.
   /** `reason` is a clause whose subject is the VM: "rebooted". */

@@ -30,6 +30,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   remote: async () => (await import('./remote.ts')).addRemoteCommand,
   selfcheck: async () => (await import('./selfcheck.ts')).addSelfcheckCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
+  'seal-image': async () => (await import('./image-parts.ts')).addSealImageCommand,
+  'guest-files': async () => (await import('./image-parts.ts')).addGuestFilesCommand,
 }
 
 /**

@@ -285,7 +285,9 @@ export class VmGround implements Ground {
   }
 
   async #findImages(hosts: readonly HostPlan[]): Promise<ReadonlyMap<ImageRole, Image>> {
-    const { image, kernel } = this.#context.plan.scenario.hosts
+    const { hosts: asked, soak } = this.#context.plan.scenario
+    const { image, kernel } = asked
+    const called = soak === undefined ? undefined : 'churn'
     const given = image === undefined ? null : await loadImage(image)
     const images = new Map<ImageRole, Image>()
     for (const role of new Set(hosts.map(host => roleOf(this.#context.plan, host)))) {
@@ -294,7 +296,7 @@ export class VmGround implements Ground {
       // A controller's has all that a fleet's has; a controller without PostgreSQL keeps nothing.
       if (given !== null && role === 'controller' && given.role !== role)
         this.#context.warn(`--image ${image} is of the role ${given.role}: its controller has no PostgreSQL`)
-      images.set(role, given ?? (await findImage(role, { kernel, onStep, signal: this.#context.aborted })))
+      images.set(role, given ?? (await findImage(role, { kernel, called, onStep, signal: this.#context.aborted })))
       this.#context.requireGoingOn()
     }
     return images

@@ -8,6 +8,7 @@ import t from 'tap'
 import { run } from '../../src/base/exec.ts'
 import { Random } from '../../src/base/random.ts'
 import { scenarioNames } from '../../src/config/load.ts'
+import { readRole } from '../../src/vm/image/role.ts'
 import { copyFlake, evaluate, hasStore, lockProblem, nixFiles, parseProblem, root } from '../fixtures/nix.ts'
 import { mutate } from '../fixtures/nix-mutations.ts'
 
@@ -34,6 +35,18 @@ interface Built {
 
 const outputsOf = async (flake: string): Promise<Outputs> => JSON.parse((await evaluate(flake)).text) as Outputs
 
+interface Images {
+  readonly packages: Readonly<Record<string, unknown>>
+  readonly guest: {
+    readonly boot: {
+      readonly kernel: { readonly sysctl: Readonly<Record<string, unknown>> }
+      readonly kernelModules: readonly string[]
+      readonly kernelParams: readonly string[]
+    }
+    readonly systemd: { readonly services: Readonly<Record<string, { serviceConfig: { ExecStart: string } }>> }
+  }
+}
+
 t.test('every file parses', async t => {
   for (const file of nixFiles(root)) t.equal(await parseProblem(join(root, file)), null, file)
 })
@@ -53,7 +66,8 @@ t.test('every output evaluates, to what it did', async t => {
 
 t.test('one app a scenario, and nothing on a machine that enables nothing', async t => {
   const { apps, nothing } = JSON.parse((await evaluate(root)).text) as Outputs
-  t.same(Object.keys(apps).sort(), [...scenarioNames(), 'default', 'nslab', 'remote'].sort(), 'one app a scenario')
+  const names = [...scenarioNames(), 'default', 'nslab', 'remote']
+  t.same(Object.keys(apps).sort(), names.sort(), 'one app a scenario')
   t.same(nothing, [], 'a machine that enables nothing gets nothing')
 })
 
@@ -190,6 +204,40 @@ t.test('an option that NixOS does not have is refused by name', async t => {
   const module = join(flake, 'nix/module.nix')
   writeFileSync(module, readFileSync(module, 'utf8').replace('wantedBy', 'wantedFrom'))
   t.match((await evaluate(flake)).problem, /NixOS has no option systemd\.services\.nslab-\w+\.wantedFrom/)
+})
+
+t.test('a guest sets what NixOS has, of the type it has there', async t => {
+  const guest = (from: string, to: string): Promise<{ problem: string | null }> => {
+    const flake = copyFlake(t.testdir())
+    const module = join(flake, 'microvms/guest.nix')
+    const text = readFileSync(module, 'utf8')
+    t.ok(text.includes(from), from)
+    writeFileSync(module, text.replace(from, to))
+    return evaluate(flake)
+  }
+  const misspelt = await guest('boot.initrd.includeDefaultModules', 'boot.initrd.includeModules')
+  t.match(misspelt.problem, /NixOS has no option boot\.initrd\.includeModules/)
+  const inside = await guest('neededForBoot', 'neededForBooting')
+  t.match(inside.problem, /NixOS has no option fileSystems\.\/nix\/store\.neededForBooting/)
+  const typed = await guest('networking.useDHCP = false', 'networking.useDHCP = "no"')
+  t.match(typed.problem, /networking\.useDHCP is to be bool, and is string/)
+})
+
+t.test('an image for every role and kernel, of modules and words that images without Nix have', async t => {
+  const { packages, guest } = JSON.parse((await evaluate(root)).text) as Images
+  const names = ['churn', 'controller', 'fleet'].flatMap(role => ['', '-latest', '-lts'].map(kernel => role + kernel))
+  t.same(
+    Object.keys(packages)
+      .filter(name => name.startsWith('image-'))
+      .sort(),
+    names.map(name => `image-${name}`).sort(),
+  )
+  const recipe = await readRole('controller')
+  t.same(Object.entries(guest.boot.kernel.sysctl).sort(), Object.entries(recipe.settings).sort())
+  t.same(guest.boot.kernelModules, recipe.modules.boot)
+  const words = recipe.command_line.filter(word => word !== 'rootfstype=ramfs')
+  t.same(guest.boot.kernelParams.slice(0, words.length), words)
+  t.match(guest.systemd.services['nslab-agent']?.serviceConfig.ExecStart, / \S+\/nslab\/dist\/cli\/main\.js agent$/)
 })
 
 t.test('what the services are told, the programs understand', async t => {

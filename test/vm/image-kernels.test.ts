@@ -1,6 +1,6 @@
 // Kernels by what a user calls them, and images that came with nslab.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t from 'tap'
 import { imageFor } from '../../src/vm/image/build.ts'
@@ -104,4 +104,26 @@ t.test('images that came with nslab are taken by role and kernel', async t => {
     facts: { reason: /no image fleet-lts; it has fleet, fleet-latest$/ },
   })
   t.notOk('note' in (await findImage('fleet', wish, '')).versions, 'without any, one is built')
+})
+
+t.test('an image that Nix is to make is asked for by its derivation, and what Nix says is told', async t => {
+  const folder = t.testdir({
+    'nix-store':
+      '#!/bin/sh\n[ "$2" = /nix/store/good.drv ] || { echo "builder failed" >&2; exit 1; }\necho "$IMAGE_HERE"\n',
+    'derivations.json': JSON.stringify({ fleet: '/nix/store/bad.drv', 'fleet-latest': '/nix/store/good.drv' }),
+  })
+  chmodSync(join(folder, 'nix-store'), 0o755)
+  await put(join(folder, 'made'), 'by Nix')
+  const before = { ...process.env }
+  t.teardown(() => {
+    process.env = before
+  })
+  process.env.PATH = `${folder}:${before.PATH}`
+  process.env.IMAGE_HERE = join(folder, 'made')
+  process.env.NSLAB_IMAGE_DERIVATIONS = join(folder, 'derivations.json')
+  const wish = { cache: cacheFolder(), onStep: silent }
+  t.equal((await findImage('fleet', { ...wish, kernel: 'latest', called: 'churn' }, '')).versions.note, 'by Nix')
+  const refused = { code: 'IMAGE_UNFIT', facts: { reason: /bad\.drv: builder failed/ } }
+  await t.rejects(findImage('fleet', wish, ''), refused)
+  t.notOk('note' in (await findImage('controller', wish, '')).versions, 'one that Nix knows nothing of is built here')
 })

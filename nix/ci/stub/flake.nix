@@ -4,7 +4,10 @@
   outputs =
     { self }:
     {
-      lib = import ./lib.nix // import ./module-lib.nix { lib = import ./lib.nix; };
+      lib =
+        import ./lib.nix
+        // import ./module-lib.nix { lib = import ./lib.nix; }
+        // import ./nixos.nix { lib = import ./lib.nix; };
       legacyPackages = self.lib.genAttrs [
         "x86_64-linux"
         "aarch64-linux"

@@ -19,7 +19,7 @@ let
 in
 rec {
   inherit elem filter head listToAttrs;
-  inherit (builtins) concatMap concatStringsSep mapAttrs replaceStrings;
+  inherit (builtins) concatMap concatStringsSep foldl' mapAttrs replaceStrings;
   all = builtins.all;
   last = list: elemAt list (length list - 1);
   optional = condition: value: if condition then [ value ] else [ ];
@@ -73,6 +73,7 @@ rec {
     in
     result // { override = more: makeOverridable f (given // more); };
   getExe = package: "${package}/bin/${package.meta.mainProgram or (throw "getExe: ${package.name} has no meta.mainProgram")}";
+  trivial.release = "26.11";
   licenses.mit.spdxId = "MIT";
   fetchers.proxyImpureEnvVars = [
     "http_proxy"

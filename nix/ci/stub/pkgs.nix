@@ -123,9 +123,21 @@ let
     makeWrapper = programs "make-wrapper" [ "env" ];
     cacert = host "cacert" { "etc/ssl/certs/ca-bundle.crt" = "/etc/ssl/certs/ca-certificates.crt"; } { };
     iproute2 = programs "iproute2" [ "env" ];
-    postgresql = programs "postgresql" [ "env" ];
-    util-linux = programs "util-linux" [ "unshare" ];
+    postgresql = programs "postgresql" [ "env" ] // { version = "17.6"; };
     qemu_kvm = programs "qemu" [ "env" ];
+    bash = programs "bash" [ "bash" ];
+    coreutils = programs "coreutils" [ "env" ];
+    e2fsprogs = programs "e2fsprogs" [ "env" ];
+    erofs-utils = programs "erofs-utils" [ "env" ];
+    gnugrep = programs "gnugrep" [ "grep" ];
+    iperf3 = programs "iperf3" [ "env" ];
+    kmod = programs "kmod" [ "env" ];
+    systemd = programs "systemd" [ "systemctl" ];
+    util-linux = programs "util-linux" [ "unshare" ];
+    zstd = programs "zstd" [ "env" ];
+    nodejs-slim_24 = final.nodejs_24 // { version = "24.0.0"; };
+    linuxPackages = linuxOf "6.12.1";
+    linuxPackages_latest = linuxOf "6.18.1";
     chromium = programs "chromium" [ "env" ];
     clang-tools = programs "clang-tools" [ "env" ];
 
@@ -148,6 +160,32 @@ let
     });
     # With a compiler's environment.
     runCommandCC = name: attributes: final.runCommand name (attributes // { NIX_CC = toString linker; });
+    # What a system is made into, as far as can be said without NixOS: files that name what they would hold.
+    nixosBuilds = settings: {
+      toplevel = final.runCommand "nixos-system" { settings = builtins.toJSON { inherit (settings) environment systemd; }; } ''
+        mkdir -p "$out"
+        echo "$settings" > "$out/settings.json"
+        printf '#!/bin/sh\n' > "$out/init"
+      '';
+      initialRamdisk = final.runCommand "initrd" { settings = builtins.toJSON settings.boot.initrd; } ''
+        mkdir -p "$out"
+        echo "$settings" > "$out/initrd"
+      '';
+    };
+    # Every path that these need, as nixpkgs has it in store-paths.
+    closureInfo = { rootPaths }: final.runCommand "closure-info" {
+      exportReferencesGraph = [ "graph" (builtins.head rootPaths) ];
+    } ''
+      mkdir -p "$out"
+      grep '^/nix/store/' graph | sort -u > "$out/store-paths"
+    '';
+    writeText = name: text: final.runCommand name { inherit text; passAsFile = [ "text" ]; } ''cp "$textPath" "$out"'';
+    writeShellScriptBin = name: text: final.runCommand name { script = "#!/bin/bash\n${text}"; } ''
+      mkdir -p "$out/bin"
+      printf '%s\n' "$script" > "$out/bin/${name}"
+      bash -n "$out/bin/${name}"
+      chmod 755 "$out/bin/${name}"
+    '';
     linkFarm = name: entries: mkDerivation {
       inherit name;
       dontUnpack = true;
@@ -175,6 +213,15 @@ let
         function = import file;
       in
       function (builtins.intersectAttrs (builtins.functionArgs function) final // given);
+  };
+
+  # A kernel in name: where one is to be built, this machine has none for it.
+  linuxOf = version: {
+    kernel = host "linux-${version}" { bzImage = "/boot/bzImage"; } {
+      inherit version;
+      modDirVersion = version;
+      modules = host "linux-modules-${version}" { "lib/modules/${version}" = "/lib/modules/${version}"; } { };
+    };
   };
 
   fix = f: let result = f result; in result;

@@ -34,9 +34,9 @@ export const guestMachine: Machine = {
     // One shell for all: starting a process is the slowest of it under emulation.
     if (commands.length > 0) await inShell(commands.join(' && '))
   },
-  // See native/guest/agent.h.
-  powerOff: () => void process.kill(1, 'SIGUSR2'),
-  reboot: () => void process.kill(1, 'SIGTERM'),
+  // Both mean the same to nslab-init (native/guest/agent.h) and to systemd, as the flake's guests have it.
+  powerOff: () => void process.kill(1, 'SIGPWR'),
+  reboot: () => void process.kill(1, 'SIGINT'),
   panic: () => writeFileSync('/proc/sysrq-trigger', 'c'),
 }
 

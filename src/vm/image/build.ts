@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { copyFile, link, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, link, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -22,6 +22,7 @@ import { describeDigest, loadImage } from './load.ts'
 import { bundled } from './nslab-files.ts'
 import { type OnStep, Packages } from './packages.ts'
 import { type Role, readRole } from './role.ts'
+import { writeDescription } from './seal.ts'
 import type { Entry } from './tree.ts'
 import { IMAGE_SCHEMA, type Image, type ImageDescription, type ImageRole } from './types.ts'
 
@@ -193,8 +194,7 @@ async function write(
     modules: contents.modules,
     memory_min_mib: recipe.memory_min_mib,
   }
-  const image: ImageDescription = { ...description, digest: describeDigest(description) }
-  await writeFile(join(folder, 'image.json'), `${JSON.stringify(image, null, 2)}\n`)
+  await writeDescription(folder, { ...description, digest: describeDigest(description) })
 }
 
 /** What each program says of itself. */

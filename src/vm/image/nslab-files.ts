@@ -1,7 +1,7 @@
 // nslab itself as a guest runs it: its programs in few files, the addon, the scenarios.
 
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
@@ -30,13 +30,20 @@ export async function bundled(role: ImageRole, facts: FileFacts, derived: Derive
   const compiled = await filesUnder(root, 'dist', /\.js$/)
   const digests = await Promise.all([...compiled, 'package-lock.json'].map(path => facts.digest(join(root, path))))
   return derived.folder(`programs-${BUNDLE_VERSION}`, [...compiled, ...digests], async to => {
-    const { bundlePrograms } = await import('./bundle.ts')
-    for (const [path, text] of Object.entries(await bundlePrograms({ root, entry: PROGRAMS, fast: AGENT }))) {
-      await mkdir(dirname(join(to, path)), { recursive: true })
-      await writeFile(join(to, path), text)
-    }
+    await writeBundle(to, root)
   })
 }
+
+async function writeBundle(to: string, root: string): Promise<void> {
+  const { bundlePrograms } = await import('./bundle.ts')
+  for (const [path, text] of Object.entries(await bundlePrograms({ root, entry: PROGRAMS, fast: AGENT }))) {
+    await mkdir(dirname(join(to, path)), { recursive: true })
+    await writeFile(join(to, path), text)
+  }
+}
+
+/** The bundle's chunks are no ES modules. */
+const COMMON_JS = '{"type":"commonjs"}\n'
 
 /** What nslab's programs load and start. */
 const NATIVE_FILES = ['nslab.node', 'nslab-launch', 'nslab-connections', 'nslab-hold', 'nslab-readers'] as const
@@ -55,15 +62,48 @@ function requireBuilt(role: ImageRole, root: string): void {
 
 /** Adds /nslab, whose programs are in the folder `bundle`. */
 export async function addNslab(tree: Tree, facts: FileFacts, bundle: string, root = nslabRoot): Promise<void> {
-  const add = (path: string): void => tree.file(`${GUEST_ROOT}/${path}`, join(root, path))
-  add('package.json')
-  for (const path of await filesUnder(bundle, 'dist', /\.js$/)) tree.file(`${GUEST_ROOT}/${path}`, join(bundle, path))
-  tree.text(`${GUEST_ROOT}/dist/package.json`, '{"type":"commonjs"}\n')
-  for (const path of await filesUnder(root, 'soak/scenarios', /\.toml$/)) add(path)
-  const native = (name: string): string => join(root, NATIVE, name)
-  for (const name of NATIVE_FILES) await addProgram(tree, facts, `${GUEST_ROOT}/${NATIVE}/${name}`, native(name))
-  tree.file('init', native('nslab-init'), true)
+  const { files, programs } = await guestFiles(bundle, root)
+  for (const [path, source] of Object.entries(files)) tree.file(`${GUEST_ROOT}/${path}`, source)
+  tree.text(`${GUEST_ROOT}/dist/package.json`, COMMON_JS)
+  for (const [path, source] of Object.entries(programs)) await addProgram(tree, facts, `${GUEST_ROOT}/${path}`, source)
+  tree.file('init', join(root, NATIVE, 'nslab-init'), true)
   tree.text('usr/bin/nslab', `#!/bin/sh\nexec node /${GUEST_ROOT}/${PROGRAMS} "$@"\n`, true)
+}
+
+interface GuestFiles {
+  /** Path in nslab's folder of a guest → file here. */
+  readonly files: Readonly<Record<string, string>>
+  /** The same, of what is linked with libraries. */
+  readonly programs: Readonly<Record<string, string>>
+}
+
+async function guestFiles(bundle: string, root: string): Promise<GuestFiles> {
+  const own = ['package.json', ...(await filesUnder(root, 'soak/scenarios', /\.toml$/))]
+  const bundled = await filesUnder(bundle, 'dist', /\.js$/)
+  return {
+    files: {
+      ...Object.fromEntries(own.map(path => [path, join(root, path)])),
+      ...Object.fromEntries(bundled.map(path => [path, join(bundle, path)])),
+    },
+    programs: Object.fromEntries(NATIVE_FILES.map(name => [`${NATIVE}/${name}`, join(root, NATIVE, name)])),
+  }
+}
+
+/**
+ * Writes /nslab as a guest has it into `to`, which must not be there yet: for images whose libraries come otherwise
+ * (the flake's). Throws IMAGE_UNFIT.
+ */
+export async function writeGuestFiles(role: ImageRole, to: string, root = nslabRoot): Promise<void> {
+  requireBuilt(role, root)
+  await mkdir(to, { recursive: false })
+  await writeBundle(to, root)
+  const { files, programs } = await guestFiles(to, root)
+  for (const [path, source] of Object.entries({ ...files, ...programs })) {
+    if (source === join(to, path)) continue
+    await mkdir(dirname(join(to, path)), { recursive: true })
+    await copyFile(source, join(to, path))
+  }
+  await writeFile(join(to, 'dist/package.json'), COMMON_JS)
 }
 
 /** Files by their names, not in packages nested in this one, as paths inside `root`, sorted. */

@@ -13,7 +13,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "type": "app"
   },
   "nslab": {
-   "program": "/nix/store/…-nslab-0.1.0/bin/nslab",
+   "program": "/nix/store/…-nslab",
    "type": "app"
   },
   "remote": {
@@ -58,6 +58,27 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-format",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "kernels": {
+   "CXX": "g++",
+   "NSLAB_IMAGES": "/nix/store/…-nslab-images",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab run ring --on vm --accel kvm --cold --nodes 5 --kernel latest,lts --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-kernels",
+   "requiredSystemFeatures": [
+    "kvm"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -339,7 +360,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'churn' '--duration' '60s' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'churn' '--duration' '60s' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -357,7 +378,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'multihost' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'multihost' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -375,7 +396,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'ring' '--nodes' '20' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'ring' '--nodes' '20' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -393,7 +414,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'selfcheck' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'selfcheck' '--set' 'hosts.on=vm' '--set' 'hosts.accel=tcg' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -402,6 +423,215 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "requiredSystemFeatures": [],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  }
+ },
+ "guest": {
+  "boot": {
+   "initrd": {
+    "availableKernelModules": [
+     "erofs",
+     "virtio_blk",
+     "virtio_mmio"
+    ],
+    "includeDefaultModules": false,
+    "kernelModules": [
+     "virtio_mmio",
+     "virtio_blk"
+    ]
+   },
+   "kernel": {
+    "sysctl": {
+     "fs.file-max": 2000000,
+     "kernel.pid_max": 4194304,
+     "net.core.netdev_max_backlog": 10000,
+     "user.max_mnt_namespaces": 100000,
+     "user.max_net_namespaces": 100000,
+     "user.max_pid_namespaces": 100000,
+     "user.max_user_namespaces": 100000
+    }
+   },
+   "kernelModules": [
+    "pvpanic_mmio",
+    "virtio_mmio",
+    "virtio_console",
+    "qemu_fw_cfg",
+    "virtio_net",
+    "virtio_balloon"
+   ],
+   "kernelPackages": {
+    "kernel": "/nix/store/…-linux-6.12.1"
+   },
+   "kernelParams": [
+    "console=ttyS0",
+    "quiet",
+    "panic=-1",
+    "sysctl.vm.panic_on_oom=1",
+    "sysctl.kernel.panic_on_unrecovered_nmi=1",
+    "cryptomgr.notests",
+    "init_on_alloc=0",
+    "sysctl.kernel.sysrq=1",
+    "systemd.getty_auto=no"
+   ],
+   "loader": {
+    "grub": {
+     "enable": false
+    }
+   }
+  },
+  "documentation": {
+   "enable": false
+  },
+  "environment": {
+   "defaultPackages": [],
+   "systemPackages": [
+    "/nix/store/…-bash",
+    "/nix/store/…-coreutils",
+    "/nix/store/…-e2fsprogs",
+    "/nix/store/…-gnugrep",
+    "/nix/store/…-iperf3",
+    "/nix/store/…-iproute2",
+    "/nix/store/…-kmod",
+    "/nix/store/…-util-linux",
+    "/nix/store/…-postgresql",
+    "/nix/store/…-nslab"
+   ]
+  },
+  "fileSystems": {
+   "/": {
+    "device": "tmpfs",
+    "fsType": "tmpfs",
+    "options": [
+     "mode=0755"
+    ]
+   },
+   "/nix/store": {
+    "device": "/dev/vda",
+    "fsType": "erofs",
+    "neededForBoot": true,
+    "noCheck": true,
+    "options": [
+     "ro"
+    ]
+   }
+  },
+  "networking": {
+   "firewall": {
+    "enable": false
+   },
+   "hostName": "controller",
+   "useDHCP": false,
+   "usePredictableInterfaceNames": false
+  },
+  "nix": {
+   "enable": false
+  },
+  "nslab": {
+   "guest": {
+    "memoryMinMib": 448,
+    "programs": [
+     "/nix/store/…-postgresql"
+    ],
+    "role": "controller"
+   }
+  },
+  "security": {
+   "sudo": {
+    "enable": false
+   }
+  },
+  "services": {
+   "logrotate": {
+    "enable": false
+   },
+   "nscd": {
+    "enable": false
+   },
+   "timesyncd": {
+    "enable": false
+   }
+  },
+  "system": {
+   "build": {
+    "initialRamdisk": "/nix/store/…-initrd",
+    "toplevel": "/nix/store/…-nixos-system"
+   },
+   "modulesTree": "/nix/store/…-linux-modules-6.12.1",
+   "nixos": {
+    "version": "26.11-of-the-stand-in"
+   },
+   "nssModules": [],
+   "stateVersion": "26.11"
+  },
+  "systemd": {
+   "package": "/nix/store/…-systemd",
+   "services": {
+    "nslab-agent": {
+     "description": "nslab's agent",
+     "environment": {
+      "HOME": "/root",
+      "NSLAB_GUEST": "1"
+     },
+     "path": [
+      "/nix/store/…-bash",
+      "/nix/store/…-coreutils",
+      "/nix/store/…-e2fsprogs",
+      "/nix/store/…-gnugrep",
+      "/nix/store/…-iperf3",
+      "/nix/store/…-iproute2",
+      "/nix/store/…-kmod",
+      "/nix/store/…-util-linux",
+      "/nix/store/…-postgresql"
+     ],
+     "serviceConfig": {
+      "ExecStart": "/nix/store/…-nodejs/bin/node /nix/store/…-nslab-guest-0.1.0/nslab/dist/cli/main.js agent",
+      "LimitNOFILE": 1048576,
+      "OOMPolicy": "continue",
+      "RuntimeDirectory": "nslab",
+      "StandardOutput": "journal+console",
+      "TasksMax": "infinity"
+     },
+     "unitConfig": {
+      "FailureAction": "poweroff",
+      "SuccessAction": "poweroff"
+     },
+     "wantedBy": [
+      "multi-user.target"
+     ]
+    },
+    "nslab-power-off": {
+     "description": "nslab's end",
+     "serviceConfig": {
+      "ExecStart": "/nix/store/…-systemd/bin/systemctl --no-block poweroff",
+      "Type": "oneshot"
+     },
+     "wantedBy": [
+      "sigpwr.target"
+     ]
+    }
+   },
+   "targets": {
+    "getty": {
+     "enable": false
+    }
+   },
+   "tmpfiles": {
+    "rules": [
+     "L+ /nslab - - - - /nix/store/…-nslab-guest-0.1.0/nslab",
+     "d /mnt 0755 root root - -"
+    ]
+   }
+  },
+  "users": {
+   "groups": {
+    "postgres": {}
+   },
+   "users": {
+    "postgres": {
+     "group": "postgres",
+     "home": "/var/empty",
+     "isSystemUser": true
+    }
+   }
   }
  },
  "jobs": {
@@ -502,6 +732,176 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
+  "image-churn": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'controller' '--kernel' '/nix/store/…-linux-6.12.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-churn-lts-store.erofs' '--modules' '/nix/store/…-linux-modules-6.12.1/lib/modules/6.12.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.12.1' '--version' 'kernel_release=6.12.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' '--version' 'postgres=17.6' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-churn-lts",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-churn-latest": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'controller' '--kernel' '/nix/store/…-linux-6.18.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-churn-latest-store.erofs' '--modules' '/nix/store/…-linux-modules-6.18.1/lib/modules/6.18.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.18.1' '--version' 'kernel_release=6.18.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' '--version' 'postgres=17.6' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-churn-latest",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-churn-lts": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'controller' '--kernel' '/nix/store/…-linux-6.12.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-churn-lts-store.erofs' '--modules' '/nix/store/…-linux-modules-6.12.1/lib/modules/6.12.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.12.1' '--version' 'kernel_release=6.12.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' '--version' 'postgres=17.6' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-churn-lts",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-controller": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'controller' '--kernel' '/nix/store/…-linux-6.12.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-controller-lts-store.erofs' '--modules' '/nix/store/…-linux-modules-6.12.1/lib/modules/6.12.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.12.1' '--version' 'kernel_release=6.12.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' '--version' 'postgres=17.6' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-controller-lts",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-controller-latest": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'controller' '--kernel' '/nix/store/…-linux-6.18.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-controller-latest-store.erofs' '--modules' '/nix/store/…-linux-modules-6.18.1/lib/modules/6.18.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.18.1' '--version' 'kernel_release=6.18.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' '--version' 'postgres=17.6' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-controller-latest",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-controller-lts": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'controller' '--kernel' '/nix/store/…-linux-6.12.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-controller-lts-store.erofs' '--modules' '/nix/store/…-linux-modules-6.12.1/lib/modules/6.12.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.12.1' '--version' 'kernel_release=6.12.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' '--version' 'postgres=17.6' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-controller-lts",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-fleet": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'fleet' '--kernel' '/nix/store/…-linux-6.12.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-fleet-lts-store.erofs' '--modules' '/nix/store/…-linux-modules-6.12.1/lib/modules/6.12.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.12.1' '--version' 'kernel_release=6.12.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-fleet-lts",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-fleet-latest": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'fleet' '--kernel' '/nix/store/…-linux-6.18.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-fleet-latest-store.erofs' '--modules' '/nix/store/…-linux-modules-6.18.1/lib/modules/6.18.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.18.1' '--version' 'kernel_release=6.18.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-fleet-latest",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "image-fleet-lts": {
+   "CXX": "g++",
+   "PATH": "/nix/store/…-nslab-0.1.0/bin:/nix/store/…-zstd/bin:/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "export HOME=$TMPDIR\\nnslab seal-image '--role' 'fleet' '--kernel' '/nix/store/…-linux-6.12.1/bzImage' '--initrd' '/nix/store/…-initrd/initrd' '--root' '/nix/store/…-nslab-fleet-lts-store.erofs' '--modules' '/nix/store/…-linux-modules-6.12.1/lib/modules/6.12.1' '--command-line' 'init=/nix/store/…-nixos-system/init console=ttyS0 quiet panic=-1 sysctl.vm.panic_on_oom=1 sysctl.kernel.panic_on_unrecovered_nmi=1 cryptomgr.notests init_on_alloc=0 sysctl.kernel.sysrq=1 systemd.getty_auto=no' '--memory-min-mib' '448' '--version' 'linux=6.12.1' '--version' 'kernel_release=6.12.1' '--version' 'node=v24.0.0' '--version' 'nixos=26.11-of-the-stand-in' '--version' 'nslab=0.1.0' --out \\"$out\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-image-fleet-lts",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
+  "images": {
+   "CXX": "g++",
+   "PATH": ":/usr/bin:/bin",
+   "args": [
+    "-e",
+    "-c",
+    "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
+   ],
+   "buildPhase": "mkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-churn-lts \\"$out/churn\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-churn-latest \\"$out/churn-latest\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-churn-lts \\"$out/churn-lts\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-controller-lts \\"$out/controller\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-controller-latest \\"$out/controller-latest\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-controller-lts \\"$out/controller-lts\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-fleet-lts \\"$out/fleet\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-fleet-latest \\"$out/fleet-latest\\"\\nmkdir -p \\"$out\\"\\nln -s /nix/store/…-nslab-image-fleet-lts \\"$out/fleet-lts\\"\\n",
+   "builder": "/bin/bash",
+   "configurePhase": "true",
+   "dontUnpack": true,
+   "installPhase": "true",
+   "name": "nslab-images",
+   "system": "x86_64-linux",
+   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
+  },
   "nslab": {
    "CXX": "g++",
    "PATH": "/nix/store/…-make-wrapper/bin:/nix/store/…-nodejs/bin:/usr/bin:/bin",
@@ -531,7 +931,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'churn' '--duration' '60s' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'churn' '--duration' '60s' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -551,7 +951,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'multihost' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'multihost' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -571,7 +971,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'ring' '--nodes' '20' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'run' 'ring' '--nodes' '20' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -591,7 +991,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "-c",
     "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
    ],
-   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'selfcheck' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, so there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
+   "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\n# Its progress as lines: a builder's output is a terminal's.\\nnslab 'selfcheck' '--set' 'hosts.on=vm' '--set' 'hosts.accel=kvm' '--set' 'hosts.image=/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" > said 2> >(cat >&2) || status=$?\\ncat said\\n# 2 usage, 3 machine not fit, and signals: nothing was run, there is nothing to keep, and to try again is right.\\ncase $status in 2 | 3) exit \\"$status\\" ;; esac\\nif [ \\"$status\\" -ge 128 ] || [ ! -d \\"$out\\" ]; then exit \\"$status\\"; fi\\nmv said \\"$out/terminal.txt\\"\\necho \\"$status\\" > \\"$out/exit-code\\"\\n",
    "builder": "/bin/bash",
    "configurePhase": "true",
    "dontUnpack": true,
@@ -760,7 +1160,7 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
      "-c",
      "runHook() { :; }\\nmakeWrapper() { /nix/store/…-make-wrapper.sh \\"$@\\"; }\\neval \\"$unpackPhase\\"\\neval \\"$configurePhase\\"\\neval \\"$buildPhase\\"\\neval \\"$installPhase\\"\\n\\n"
     ],
-    "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\nnslab run 'ring' '--on' 'vm' '--accel' 'kvm' '--nodes' '100' '--seed' '1' --out \\"$out\\" || status=$?\\n# 0 pass, 1 a gate failed, 5 unknown: results. Everything else is no result.\\ncase $status in 0 | 1 | 5) ;; *) exit \\"$status\\" ;; esac\\n",
+    "buildPhase": "export HOME=$TMPDIR\\nstatus=0\\nnslab run 'ring' '--on' 'vm' '--accel' 'kvm' '--nodes' '100' '--seed' '1' '--image' '/nix/store/…-nslab-image-controller-lts/image.json' --out \\"$out\\" || status=$?\\n# 0 pass, 1 a gate failed, 5 unknown: results. Everything else is no result.\\ncase $status in 0 | 1 | 5) ;; *) exit \\"$status\\" ;; esac\\n",
     "builder": "/bin/bash",
     "configurePhase": "true",
     "dontUnpack": true,
