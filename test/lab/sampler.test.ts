@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
 import type { Sample } from '../../src/judge/types.ts'
-import { countDescriptors, startSampler } from '../../src/lab/sampler.ts'
+import { countDescriptors, pauseMs, startSampler } from '../../src/lab/sampler.ts'
 import { fixedClock } from '../fixtures/lab/clock.ts'
 
 const options = { clock: fixedClock(4_500_000_000n), originNs: 500_000_000n }
@@ -77,4 +77,31 @@ t.test('samples come by the timer until it is stopped', async t => {
   stop()
   stop()
   t.equal(count, 3)
+})
+
+t.test('samples that cost much come more rarely, and never stop', async t => {
+  t.equal(pauseMs(250, 0.3), 250, 'on a machine of its own')
+  t.equal(pauseMs(250, 40), 800, 'in an emulated guest: a twentieth of its processor')
+  t.equal(pauseMs(250, 5000), 2000)
+})
+
+t.test('who gets a sample may stop the sampler', async t => {
+  let count = 0
+  const keepAlive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(keepAlive))
+  await new Promise<void>(resolve => {
+    const sampler = startSampler({
+      ...options,
+      intervalMs: 1,
+      processes: () => [],
+      onSample: () => {
+        count += 1
+        if (count < 2) return
+        sampler.stop()
+        resolve()
+      },
+    })
+  })
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(count, 2)
 })
