@@ -1,12 +1,18 @@
 // What goes wrong with VMs during a run: told with the VM, its last words and what to do, judged again from the folder,
 // and nothing left.
 
-import { cpSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run as runTool } from '../../src/base/exec.ts'
+import { readProcesses } from '../../src/lab/process-table.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
+import { describeDigest } from '../../src/vm/image/load.ts'
+import type { ImageDescription } from '../../src/vm/image/types.ts'
+import { ended } from '../fixtures/launch.ts'
 import { cliPath, type NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 import { linesOf, startVmRun, vmsLeft } from '../fixtures/vm-run.ts'
 
@@ -30,6 +36,14 @@ async function fails(t: Test, run: NslabProcess, exitCode: number, words: RegExp
   t.equal(again.code, exitCode)
   t.same(vmsLeft(run), [])
   t.same(await untilEmpty(() => processesOf(run), 20_000), [])
+}
+
+/** The image in a folder that a test may change. */
+function copyOfImage(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nslab-image-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync(image.folder, folder, { recursive: true, filter: path => !path.includes('snapshots') })
+  return folder
 }
 
 t.test('a QEMU that is killed ends the run, which says whose it was', async t => {
@@ -76,9 +90,7 @@ t.test('too little memory is refused before anything boots, with what is needed'
 })
 
 t.test('an image that is not what it says is refused, naming the file', async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'nslab-image-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  cpSync(image.folder, folder, { recursive: true, filter: path => !path.includes('snapshots') })
+  const folder = copyOfImage(t)
   const fd = openSync(join(folder, 'root.cpio'), 'r+')
   writeSync(fd, 'X', 1_000_000)
   const run = startVmRun(t, 'ring', [...SMALL, '--image', join(folder, 'image.json')])
@@ -87,6 +99,57 @@ t.test('an image that is not what it says is refused, naming the file', async t 
   t.match(ended.stdout, /root\.cpio/)
   t.notOk(linesOf(run, 'ledger.ndjson').some(line => line.op === 'vm_start'))
 })
+
+t.test('a guest that lacks a module it needs does not answer, and its console says which', async t => {
+  const folder = copyOfImage(t)
+  const root = join(folder, 'root.cpio')
+  const bytes = readFileSync(root)
+  // The name of the file itself, which ends with a zero: what is to be loaded at boot still says it.
+  const at = bytes.indexOf('virtio_console.ko\0')
+  t.ok(at > 0)
+  bytes.write('virtio_renamed', at)
+  writeFileSync(root, bytes)
+  const description = JSON.parse(readFileSync(join(folder, 'image.json'), 'utf8')) as ImageDescription
+  const digests = { ...description.digests, 'root.cpio': createHash('sha256').update(bytes).digest('hex') }
+  const changed = { ...description, digests }
+  writeFileSync(join(folder, 'image.json'), JSON.stringify({ ...changed, digest: describeDigest(changed) }))
+  const run = startVmRun(t, 'ring', [...SMALL, '--cold', '--image', join(folder, 'image.json')])
+  await fails(t, run, 6, /vm1 .*loading \S+\/virtio_console\.ko: ENOENT.*no virtio-serial port nslab\.ctl/s)
+})
+
+t.test(
+  'a run folder on a disk that fills up: the run ends in order, its VM with it, and its report is written',
+  {
+    skip: process.getuid?.() === 0 ? false : 'needs root to mount a small disk',
+  },
+  async t => {
+    const base = mkdtempSync(join(tmpdir(), 'nslab-disk-'))
+    t.teardown(() => rmSync(base, { recursive: true, force: true }))
+    const fill = `
+    mount -t tmpfs -o size=64m tmpfs "$0" && cd "$0" || exit 1
+    "$@" >&2 </dev/null & run=$!
+    read -r line
+    cat /dev/zero > ballast 2>/dev/null
+    wait $run; code=$?
+    cat run/report.json run/ledger.ndjson; exit $code`
+    const run = ['run', 'ring', '--on', 'vm', '--accel', 'tcg', ...SMALL, '--out', 'run']
+    const child = spawn('unshare', ['--mount', 'sh', '-c', fill, base, process.execPath, cliPath, ...run])
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+      if (/^nslab: hold$/m.test(said) && child.stdin.writable) child.stdin.end('fill\n')
+    })
+    const { code, out } = await ended(child)
+    t.equal(code, 6, said)
+    t.match(said, /No space left|ENOSPC/)
+    const endOfReport = out.indexOf('\n}\n') + 2
+    t.match(JSON.parse(out.slice(0, endOfReport)), { exit_code: 6, error: { code: 'DISK_REFUSED' }, level: 'tcg' })
+    const ledger = out.slice(endOfReport).trim().split('\n')
+    const pids = ledger.map(line => JSON.parse(line)).flatMap(({ op, pid }) => (op === 'vm_start' && pid ? [pid] : []))
+    t.equal(pids.length, 1)
+    t.same(await untilEmpty(() => pids.filter(pid => readProcesses().has(pid)), 20_000), [])
+  },
+)
 
 t.test('an image that is not there is refused as a file', async t => {
   const run = startVmRun(t, 'ring', [...SMALL, '--image', '/nonexistent/image.json'])
