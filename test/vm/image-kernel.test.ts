@@ -14,9 +14,49 @@ import {
   modprobeFiles,
   withoutSignature,
 } from '../../src/vm/image/kernel-modules.ts'
-import { payloadOf, toolFor, unpack } from '../../src/vm/image/vmlinux.ts'
+import { payloadOf, toolFor, unpack, zeroEnds } from '../../src/vm/image/vmlinux.ts'
 
-const ELF = Buffer.concat([Buffer.from('\x7fELF', 'latin1'), Buffer.alloc(5000, 'kernel ')])
+/** A 64-bit header without segments, and bytes. */
+const ELF = Buffer.concat([Buffer.from('\x7fELF', 'latin1'), Buffer.alloc(60), Buffer.alloc(5000, 'kernel ')])
+
+/** A 64-bit ELF file with segments of these bytes, all but the last to be loaded. */
+function elfSegments(segments: readonly Buffer[]): Buffer {
+  const head = Buffer.alloc(64 + 56 * segments.length)
+  head.write('\x7fELF', 'latin1')
+  head.writeBigUInt64LE(64n, 0x20)
+  head.writeUInt16LE(56, 0x36)
+  head.writeUInt16LE(segments.length, 0x38)
+  let start = head.length
+  for (const [index, { length }] of segments.entries()) {
+    const at = 64 + 56 * index
+    head.writeUInt32LE(index < segments.length - 1 ? 1 : 4, at)
+    head.writeBigUInt64LE(BigInt(start), at + 0x08)
+    head.writeBigUInt64LE(BigInt(length), at + 0x20)
+    head.writeBigUInt64LE(BigInt(length), at + 0x28)
+    start += length
+  }
+  return Buffer.concat([head, ...segments])
+}
+
+t.test('zeros at the end of what is loaded are not', async t => {
+  const [code, zeros] = [Buffer.alloc(5000, 'code'), Buffer.alloc(3 * 4096)]
+  const kernel = elfSegments([Buffer.concat([code, zeros]), code, zeros, zeros])
+  const field = (segment: number): number => 64 + 56 * segment + 0x20
+  t.same(zeroEnds(kernel), [
+    { at: field(0), bytes: 5000 },
+    { at: field(2), bytes: 4096 },
+  ])
+  t.same(zeroEnds(ELF), [])
+  const to = join(t.testdir({}), 'vmlinux')
+  const payload = payloadOf(bzImage(gzipSync(kernel)))
+  t.equal(payload && (await unpack(payload, to, null)), null)
+  const lean = readFileSync(to)
+  t.equal(lean.length, kernel.length)
+  t.equal(lean.readBigUInt64LE(field(0)), 5000n)
+  t.equal(lean.readBigUInt64LE(field(0) + 8), BigInt(5000 + 3 * 4096), 'as big in memory as before')
+  t.same(zeroEnds(lean), [])
+  t.same(zeroEnds(kernel.subarray(0, 100)), [], 'a file that is cut')
+})
 
 /** A bzImage of the boot protocol 2.15 whose protected-mode part is the payload, 64 bytes in. */
 function bzImage(payload: Buffer, protocol = 0x020f): Buffer {

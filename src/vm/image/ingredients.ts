@@ -6,7 +6,7 @@ import { constants, existsSync } from 'node:fs'
 import { access, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../../base/exec.ts'
-import { findProgram, type Kernel } from './contents.ts'
+import { findProgram, type Kernel, modulesOf } from './contents.ts'
 import type { FileFacts } from './file-facts.ts'
 import { closure, indexModules, type ModuleIndex, withoutSignature } from './kernel-modules.ts'
 import { cachedCloudKernel, cloudKernelPackage, type KernelFiles, kernelOf, namedKernel } from './kernels.ts'
@@ -81,8 +81,8 @@ async function indexOf(kernel: KernelFiles, derived: Derived): Promise<ModuleInd
 }
 
 /** A folder with the role's modules as they go into the image, in the places that they have in the kernel's own. */
-export async function leanModules(kernel: Kernel, { modules }: Role, derived: Derived): Promise<string> {
-  const needed = closure(kernel.index, [...modules.boot, ...modules.carried]).modules
+export async function leanModules(kernel: Kernel, recipe: Role, derived: Derived): Promise<string> {
+  const needed = closure(kernel.index, modulesOf(recipe)).modules
   const changed = await Promise.all(
     needed.map(async ({ path }) => (await stat(join(kernel.modulesFolder, path))).ctimeMs),
   )
@@ -182,7 +182,7 @@ export async function bootable(
   onStep: OnStep,
 ): Promise<string> {
   try {
-    return await derived.file('vmlinux', [await facts.digest(kernel.image)], async to => {
+    return await derived.file('vmlinux', [UNPACKED_AS, await facts.digest(kernel.image)], async to => {
       const payload = payloadOf(await readFile(kernel.image))
       const reason = payload === null ? 'it is packed in no way known here' : await unpackWith(payload, to, packages)
       if (reason !== null) throw new StaysPacked(reason)
@@ -193,6 +193,9 @@ export async function bootable(
     return kernel.image
   }
 }
+
+/** Counts up when the same kernel shall be unpacked to other bytes. */
+const UNPACKED_AS = '2'
 
 class StaysPacked extends Error {}
 
