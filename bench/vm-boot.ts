@@ -1,4 +1,5 @@
-// An emulated guest's boot: power-on to the agent's first answer, beside the bare kernel whose init powers off at once.
+// An emulated guest's boot: power-on to the agent's first answer, from its disk and with all of its root in the initrd,
+// beside the bare kernel whose init powers off at once. And what QEMU then takes beyond what its guest uses.
 
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,8 +7,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
+import { overheadBytes } from '../src/lab/vm-machine.ts'
 import { openGuest } from '../src/vm/guest.ts'
-import { bootOf } from '../src/vm/image/boot.ts'
+import { bootOf, wholeInitrdOf } from '../src/vm/image/boot.ts'
 import { imageFor } from '../src/vm/image/build.ts'
 import { cpio } from '../src/vm/image/cpio.ts'
 import { Tree } from '../src/vm/image/tree.ts'
@@ -30,6 +32,8 @@ interface Boot {
   readonly seconds: number
   /** Processor time of QEMU until then: what a busy machine changes least. */
   readonly cpu_s: number
+  /** QEMU's proportional memory beyond MemTotal − MemFree, of a guest that answers. */
+  readonly overhead_bytes: number | null
   /** When each phase ended, on the guest's clock. */
   readonly phases: Readonly<Record<string, number>>
 }
@@ -46,6 +50,7 @@ export async function benchVmBoot({ rounds }: BenchOptions): Promise<Result> {
       'bare kernel': () => bootToEnd({ ...spec, initrd: bare, commandLine: PLAIN_WORDS }),
       "bare kernel, image's words": () => bootToEnd({ ...spec, initrd: bare }),
       'image, to its agent': () => bootToAgent(spec),
+      'image without a disk': () => bootToAgent({ ...spec, initrd: wholeInitrdOf(image), disks: [] }),
     })
     const floors = boots['bare kernel'] ?? []
     const rows = Object.entries(boots).map(([name, each]) => rowOf(name, each, floors))
@@ -89,7 +94,7 @@ async function bootToEnd(spec: VmSpec): Promise<Boot> {
   const cpu = followCpu(vm)
   const { atNs } = await vm.ended
   const seconds = Number(atNs - vm.poweredOnNs) / 1e9
-  return { seconds, cpu_s: cpu.until(seconds), phases: {} }
+  return { seconds, cpu_s: cpu.until(seconds), overhead_bytes: null, phases: {} }
 }
 
 async function bootToAgent(spec: VmSpec): Promise<Boot> {
@@ -97,8 +102,14 @@ async function bootToAgent(spec: VmSpec): Promise<Boot> {
   const cpu = followCpu(vm)
   try {
     vm.shell.resume()
-    const { readyS, hello } = await openGuest(vm, { deadlineS: BOOT_LIMIT_S })
-    return { seconds: readyS, cpu_s: cpu.until(readyS), phases: hello.boot }
+    const guest = await openGuest(vm, { deadlineS: BOOT_LIMIT_S })
+    const { readyS, hello } = guest
+    return {
+      seconds: readyS,
+      cpu_s: cpu.until(readyS),
+      overhead_bytes: await overheadBytes({ vm, guest }),
+      phases: hello.boot,
+    }
   } finally {
     await vm.kill()
   }
@@ -137,5 +148,11 @@ function rowOf(boot: string, each: readonly Boot[], floors: readonly Boot[]): Ro
     cpu_s: cpu.median,
     to_floor_ratio: spreadOf(ratios).median,
     cpu_to_floor_ratio: cpu.median / spreadOf(floors.map(({ cpu_s }) => cpu_s)).median,
+    ...overheadOf(each),
   }
+}
+
+function overheadOf(each: readonly Boot[]): Row {
+  const known = each.flatMap(({ overhead_bytes }) => (overhead_bytes === null ? [] : [overhead_bytes]))
+  return { overhead_mb: known.length === 0 ? '' : spreadOf(known).median / 1e6 }
 }

@@ -23,7 +23,7 @@ export interface Machine {
 }
 
 /** What QEMU takes beyond what its guest uses: both as this machine's kernel and the guest's count it. */
-export async function overheadBytes({ vm, guest }: Machine): Promise<number> {
+export async function overheadBytes({ vm, guest }: Pick<Machine, 'vm' | 'guest'>): Promise<number> {
   const { stdout } = await execInGuest(guest.channel, ['cat', '/proc/meminfo'])
   const { MemTotal = 0, MemFree = 0 } = parseMeminfo(stdout.toString('utf8'))
   const rollup = readOrNull(`/proc/${vm.pid}/smaps_rollup`)
