@@ -166,6 +166,7 @@
         'guest/agent.cc',
         'guest/files.cc',
         'guest/main.cc',
+        'guest/root.cc',
         'guest/settle.cc',
       ],
     },

@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "console.h"
 #include "files.h"
+#include "root.h"
 #include "settle.h"
 
 #include <fcntl.h>
@@ -18,16 +19,19 @@ constexpr const char* kAgentFile = "/etc/nslab/agent";
 constexpr const char* kAgentOfFirmware = "/sys/firmware/qemu_fw_cfg/by_name/opt/nslab/agent/raw";
 constexpr const char* kEnvironmentFile = "/etc/nslab/environment";
 constexpr const char* kModulesFile = "/etc/nslab/modules";
+// In the initrd of an image whose root is a disk.
+constexpr const char* kRootFile = "/etc/nslab/root";
 constexpr const char* kSettingsFile = "/etc/nslab/settings";
 constexpr const char* kNameFile = "/etc/hostname";
 constexpr const char* kPhasesFile = "/run/nslab/boot.json";
 
 // For the agent: when each phase ended, in seconds since the kernel's clock started.
-void write_phases(double kernel_s, double mounts_s, double modules_s, double settled_s) {
+void write_phases(double kernel_s, double mounts_s, double modules_s, double root_s, double settled_s) {
   char text[256];
   const int size =
-      snprintf(text, sizeof text, "{\"kernel_s\":%.6f,\"mounts_s\":%.6f,\"modules_s\":%.6f,\"settled_s\":%.6f}\n",
-               kernel_s, mounts_s, modules_s, settled_s);
+      snprintf(text, sizeof text,
+               "{\"kernel_s\":%.6f,\"mounts_s\":%.6f,\"modules_s\":%.6f,\"root_s\":%.6f,\"settled_s\":%.6f}\n",
+               kernel_s, mounts_s, modules_s, root_s, settled_s);
   (void)mkdir("/run/nslab", 0755);
   const int file = open(kPhasesFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0 || write(file, text, static_cast<size_t>(size)) != size)
@@ -44,16 +48,20 @@ int main() {
   const double mounts_s = uptime_s();
   load_modules(kModulesFile);
   const double modules_s = uptime_s();
+  const bool has_root = enter_root(kRootFile, kModulesFile);
+  const double root_s = uptime_s();
   raise_limits();
   apply_settings(kSettingsFile);
   set_name(kNameFile);
   raise_loopback();
-  write_phases(kernel_s, mounts_s, modules_s, uptime_s());
+  write_phases(kernel_s, mounts_s, modules_s, root_s, uptime_s());
 
-  std::vector<std::string> command = read_lines(kAgentOfFirmware);
-  if (command.empty()) command = read_lines(kAgentFile);
+  std::vector<std::string> command;
+  if (has_root) command = read_lines(kAgentOfFirmware);
+  if (has_root && command.empty()) command = read_lines(kAgentFile);
   End end = End::kPowerOff;
-  if (command.empty()) say("%s names no program to start", kAgentFile);
+  if (!has_root) say("nothing can be started without its root");
+  else if (command.empty()) say("%s names no program to start", kAgentFile);
   else end = run_agent(command, read_lines(kEnvironmentFile));
   sync();
   say("%s", end == End::kRestart ? "restarting" : "powering off");

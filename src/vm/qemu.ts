@@ -28,6 +28,13 @@ const TRANSLATION_BUFFER_MIB = 128
 /** Where a whole run is in one VM, three programs' code: measured to take half of the processor time that 32 takes. */
 const DETERMINISTIC_TRANSLATION_BUFFER_MIB = 256
 
+/**
+ * What a guest reads at once of a disk that is only read: the kernel takes twice the disk's best size. Until its agent
+ * answers, a guest asks its root's disk 485 times with the kernel's own 128 KiB, 178 times with this, and is ready 10 %
+ * sooner; with 2 MiB it reads a third more than it uses.
+ */
+const READ_AHEAD_BYTES = 512 * 1024
+
 /** A deterministic guest's counter: one tick a ns (1 GHz), whatever this machine has. */
 const DETERMINISTIC_TSC_KHZ = 1_000_000
 
@@ -132,8 +139,11 @@ function nicArguments({ mac, to }: NicSpec, index: number): string[] {
 
 function diskArguments({ path, readOnly, serial }: DiskSpec, index: number): string[] {
   const drive = `id=disk${index},if=none,format=raw,file=${escaped(path)},readonly=${readOnly ? 'on' : 'off'}`
-  const name = serial === undefined ? '' : `,serial=${serial}`
-  return ['-drive', drive, '-device', `virtio-blk-device,drive=disk${index}${name}`]
+  const options = [
+    ...(serial === undefined ? [] : [`serial=${serial}`]),
+    ...(readOnly ? [`opt_io_size=${READ_AHEAD_BYTES / 2}`] : []),
+  ]
+  return ['-drive', drive, '-device', ['virtio-blk-device', `drive=disk${index}`, ...options].join()]
 }
 
 /** A value among QEMU's comma-separated options. */

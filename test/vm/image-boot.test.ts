@@ -75,7 +75,7 @@ t.test("an image's guest has what nslab runs with", async t => {
     t.ok(said.mounts?.split(' ').includes(mount), mount)
   t.ok(said.mounts?.includes('/sys/fs/cgroup:cgroup2'))
   const phases = JSON.parse(said.phases ?? '{}') as Record<string, number>
-  t.same(Object.keys(phases), ['kernel_s', 'mounts_s', 'modules_s', 'settled_s'])
+  t.same(Object.keys(phases), ['kernel_s', 'mounts_s', 'modules_s', 'root_s', 'settled_s'])
   const times = Object.values(phases)
   t.same(
     times,

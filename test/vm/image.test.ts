@@ -2,13 +2,14 @@
 // it says.
 
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -17,11 +18,13 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import { findPostgres } from '../../src/controller/postgres-programs.ts'
+import { wholeInitrdOf } from '../../src/vm/image/boot.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
 import { cacheFolder, ImageCache } from '../../src/vm/image/cache.ts'
 import { describeDigest, loadImage } from '../../src/vm/image/load.ts'
 import type { Image, ImageDescription, ImageRole } from '../../src/vm/image/types.ts'
 import { readCpio } from '../fixtures/cpio-reader.ts'
+import { readErofs } from '../fixtures/erofs-reader.ts'
 import { imageBase, ownCache } from '../fixtures/image-cache.ts'
 
 /** Builds or finds; `steps`: what was said meanwhile. */
@@ -31,7 +34,10 @@ async function build(role: ImageRole, cache: string): Promise<{ image: Image; st
   return { image, steps }
 }
 
-const bytesOf = (image: Image): Buffer[] => [image.kernelPath, image.initrdPath].map(path => readFileSync(path))
+const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+const filesOf = ({ kernel, initrd, root, whole_initrd: whole }: Image): string[] =>
+  [kernel, initrd, root, whole].filter(name => typeof name === 'string')
 
 t.test('two builds from the same inputs are the same to the byte', async t => {
   const [a, b] = [await build('fleet', await ownCache(t)), await build('fleet', await ownCache(t))]
@@ -40,9 +46,10 @@ t.test('two builds from the same inputs are the same to the byte', async t => {
     readFileSync(join(a.image.folder, 'image.json'), 'utf8'),
     readFileSync(join(b.image.folder, 'image.json'), 'utf8'),
   )
-  const [first, second] = [bytesOf(a.image), bytesOf(b.image)]
-  t.ok(first[0]?.equals(second[0] as Buffer), 'kernel')
-  t.ok(first[1]?.equals(second[1] as Buffer), 'initrd')
+  t.same(filesOf(a.image), ['vmlinux', 'initrd.cpio', 'root.erofs', 'root.cpio'])
+  for (const name of filesOf(a.image)) {
+    t.ok(readFileSync(join(a.image.folder, name)).equals(readFileSync(join(b.image.folder, name))), name)
+  }
 
   const again = await build('fleet', join(a.image.folder, '../..'))
   t.same(again.steps, [], 'the second time nothing is built')
@@ -51,18 +58,27 @@ t.test('two builds from the same inputs are the same to the byte', async t => {
 
 t.test('an image carries nslab, Node.js, its modules and what init reads, and no more of nslab than runs', async t => {
   const { image } = await build('fleet', cacheFolder())
-  t.match(image, { schema: 'nslab.image/1', role: 'fleet', root: null, memory_min_mib: Number })
+  t.match(image, { schema: 'nslab.image/1', role: 'fleet', root: 'root.erofs', memory_min_mib: Number })
   t.match(image.command_line, /console=ttyS0 .*panic=-1/)
   t.match(image.versions, { node: process.version, linux: String, kernel_release: String, busybox: String })
   for (const name of ['veth', 'bridge', 'virtio_net', 'sch_netem']) t.ok(image.modules.includes(name), name)
 
-  const members = new Map(readCpio(readFileSync(image.initrdPath)).map(member => [member.path, member]))
+  const members = new Map(readCpio(readFileSync(wholeInitrdOf(image))).map(member => [member.path, member]))
   for (const path of ['usr/bin/node', 'init', 'nslab/native/build/Release/nslab.node', 'nslab/dist/cli/main.js']) {
     t.ok(members.get(path)?.bytes, path)
   }
   t.equal(members.get('usr/bin/sh')?.body.toString(), '/usr/bin/busybox')
   t.equal(members.get('usr/sbin/modprobe')?.body.toString(), '/usr/bin/busybox')
   t.ok((members.get('usr/bin/ip')?.bytes ?? 0) > 100_000, "this machine's own ip, where busybox has one, too")
+  t.same(
+    readErofs(readFileSync(image.rootPath as string)).map(({ path, mode, body }) => [path, mode, digestOf(body)]),
+    [...members.values()].map(({ path, mode, body }) => [path, mode, digestOf(body)]),
+    'the same is on its disk',
+  )
+  const started = readCpio(readFileSync(image.initrdPath)).filter(({ mode }) => (mode & 0o170000) === 0o100000)
+  t.ok(started.some(({ path }) => path.endsWith('/erofs.ko')))
+  t.ok(started.reduce((sum, { bytes }) => sum + bytes, 0) < 5e6, 'what mounts the disk is small')
+
   const paths = [...members.keys()]
   t.same(
     paths.filter(path => /\.map$|\.ts$|node_modules/.test(path)),
@@ -90,7 +106,7 @@ t.test('two builds of one image at once are one', async t => {
 
 t.test("a controller's image has PostgreSQL where this machine has it", async t => {
   const { image } = await build('controller', cacheFolder())
-  const paths = readCpio(readFileSync(image.initrdPath)).map(({ path }) => path)
+  const paths = readCpio(readFileSync(wholeInitrdOf(image))).map(({ path }) => path)
   const here = findPostgres() !== null
   for (const pattern of [/bin\/initdb$/, /bin\/postgres$/, /postgres\.bki$/, /plpgsql\.so$/, /libpq\.so\.\d+$/]) {
     t.equal(
@@ -107,8 +123,7 @@ t.test("a controller's image has PostgreSQL where this machine has it", async t 
 /** A copy of the clone's image in a folder of the test's, to be spoilt; `change` is made to its description. */
 async function copy(folder: string, change: (image: ImageDescription) => ImageDescription = image => image) {
   const { image } = await build('fleet', cacheFolder())
-  symlinkSync(image.kernelPath, join(folder, 'vmlinux'))
-  cpSync(image.initrdPath, join(folder, 'root.cpio'))
+  for (const name of filesOf(image)) symlinkSync(join(image.folder, name), join(folder, name))
   const description = JSON.parse(readFileSync(join(image.folder, 'image.json'), 'utf8')) as ImageDescription
   writeFileSync(join(folder, 'image.json'), JSON.stringify(change(description)))
 }
@@ -123,20 +138,22 @@ t.test('an image is loaded by its folder or its description', async t => {
   const folder = t.testdir({})
   await copy(folder)
   const image = await loadImage(folder)
-  t.match(image, { role: 'fleet', kernelPath: join(folder, 'vmlinux'), initrdPath: join(folder, 'root.cpio') })
+  t.match(image, { role: 'fleet', kernelPath: join(folder, 'vmlinux'), initrdPath: join(folder, 'initrd.cpio') })
   t.same(await loadImage(join(folder, 'image.json')), image)
 })
 
 t.test('a file that differs by one bit is refused, with both digests', async t => {
   const folder = t.testdir({})
   await copy(folder)
-  const bytes = readFileSync(join(folder, 'root.cpio'))
+  const path = join(folder, 'root.erofs')
+  const bytes = readFileSync(path)
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
-  writeFileSync(join(folder, 'root.cpio'), bytes)
+  rmSync(path)
+  writeFileSync(path, bytes)
   await t.rejects(loadImage(folder), {
     code: 'IMAGE_DAMAGED',
     exitCode: 6,
-    facts: { image: join(folder, 'image.json'), reason: /digest of root\.cpio is [0-9a-f]{64}, .* be [0-9a-f]{64}/ },
+    facts: { image: join(folder, 'image.json'), reason: /digest of root\.erofs is [0-9a-f]{64}, .* be [0-9a-f]{64}/ },
   })
 })
 
@@ -163,11 +180,11 @@ t.test('a description that was changed, is none, or leads elsewhere is refused',
 t.test('a damaged image in the cache is told of and built again', async t => {
   const cache = await ownCache(t)
   const { image } = await build('fleet', cache)
-  writeFileSync(image.initrdPath, 'spoilt')
+  writeFileSync(image.rootPath as string, 'spoilt')
   const { image: healed, steps } = await build('fleet', cache)
-  t.match(steps, [/digest of root\.cpio/, /^building/, /built in/])
+  t.match(steps, [/digest of root\.erofs/, /^building/, /built in/])
   t.equal(healed.digest, image.digest)
-  t.ok(statSync(healed.initrdPath).size > 1e6)
+  t.ok(statSync(healed.rootPath as string).size > 1e6)
 })
 
 t.test('a kernel without a needed module is refused before anything is built, naming both', async t => {

@@ -13,8 +13,9 @@ import { NslabError } from '../../base/errors.ts'
 import { run } from '../../base/exec.ts'
 import { withMachineLock } from '../../base/machine-lock.ts'
 import { cacheFolder, ImageCache } from './cache.ts'
-import { type Contents, contentsOf, type Ingredients, type Kernel } from './contents.ts'
+import { type Contents, contentsOf, type Ingredients, type Kernel, modulesOf } from './contents.ts'
 import { cpio } from './cpio.ts'
+import { erofs } from './erofs.ts'
 import { FileFacts, sha256Of } from './file-facts.ts'
 import { type Base, bootable, Derived, findBase, leanModules, leanNode } from './ingredients.ts'
 import { closure } from './kernel-modules.ts'
@@ -27,7 +28,7 @@ import type { Entry } from './tree.ts'
 import { IMAGE_SCHEMA, type Image, type ImageDescription, type ImageRole } from './types.ts'
 
 /** Counts up when the same inputs shall give another image. */
-const RECIPE_VERSION = '3'
+const RECIPE_VERSION = '4'
 
 /** Longest wait for another build of the same cache: a slow mirror's download included. */
 const LOCK_MS = 600_000
@@ -83,7 +84,8 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const { kernel, busybox } = base
   const contents = await contentsOf({ role, recipe, kernel, modules, busybox, node, bundle }, facts)
   const entries = contents.tree.entries()
-  const key = await keyOf(role, recipe, kernelFile, await facts.digest(base.kernel.image), entries, facts)
+  const all = [...contents.initrd.entries(), ...entries]
+  const key = await keyOf(role, recipe, kernelFile, await facts.digest(base.kernel.image), all, facts)
   // Those of a kernel that was named are kept apart: a matrix of them leaves the usual ones alone.
   const kind = named === undefined ? role : `${role}.${kernel.release}`
   const place = cache.place(kind, key)
@@ -129,8 +131,8 @@ async function present(place: string, facts: FileFacts, onStep: OnStep): Promise
   }
 }
 
-function refuseMissing(role: ImageRole, kernel: Kernel, { modules }: Role): void {
-  const { missing } = closure(kernel.index, [...modules.boot, ...modules.carried])
+function refuseMissing(role: ImageRole, kernel: Kernel, recipe: Role): void {
+  const { missing } = closure(kernel.index, modulesOf(recipe))
   if (missing.length === 0) return
   throw new NslabError('IMAGE_UNFIT', {
     role,
@@ -172,29 +174,40 @@ async function write(
 ): Promise<void> {
   // A link costs nothing; across file systems it has to be a copy.
   await link(kernelFile, join(folder, 'vmlinux')).catch(() => copyFile(kernelFile, join(folder, 'vmlinux')))
+  const files = {
+    'initrd.cpio': cpio(contents.initrd.entries()),
+    'root.erofs': erofs(entries),
+    'root.cpio': cpio(entries),
+  }
+  const digests: Record<string, string> = { vmlinux: await sha256Of(kernelFile) }
+  for (const [name, pieces] of Object.entries(files)) digests[name] = await store(pieces, join(folder, name), signal)
+  const description: Omit<ImageDescription, 'digest'> = {
+    schema: IMAGE_SCHEMA,
+    role,
+    kernel: 'vmlinux',
+    initrd: 'initrd.cpio',
+    root: 'root.erofs',
+    whole_initrd: 'root.cpio',
+    command_line: recipe.command_line.join(' '),
+    versions: { ...base.versions, node: process.version, ...(await versionsOf(contents.programs)) },
+    digests,
+    modules: contents.modules,
+    memory_min_mib: recipe.memory_min_mib,
+  }
+  await writeDescription(folder, { ...description, digest: describeDigest(description) })
+}
+
+/** Writes a file; returns its sha256 in hex. */
+async function store(pieces: AsyncIterable<Buffer>, path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  const hashed = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const hashed = async function* (): AsyncGenerator<Buffer> {
     for await (const piece of pieces) {
       hash.update(piece)
       yield piece
     }
   }
-  await pipeline(Readable.from(hashed(cpio(entries))), createWriteStream(join(folder, 'root.cpio')), {
-    ...(signal === undefined ? {} : { signal }),
-  })
-  const description: Omit<ImageDescription, 'digest'> = {
-    schema: IMAGE_SCHEMA,
-    role,
-    kernel: 'vmlinux',
-    initrd: 'root.cpio',
-    root: null,
-    command_line: recipe.command_line.join(' '),
-    versions: { ...base.versions, node: process.version, ...(await versionsOf(contents.programs)) },
-    digests: { vmlinux: await sha256Of(kernelFile), 'root.cpio': hash.digest('hex') },
-    modules: contents.modules,
-    memory_min_mib: recipe.memory_min_mib,
-  }
-  await writeDescription(folder, { ...description, digest: describeDigest(description) })
+  await pipeline(Readable.from(hashed()), createWriteStream(path), { ...(signal === undefined ? {} : { signal }) })
+  return hash.digest('hex')
 }
 
 /** What each program says of itself. */

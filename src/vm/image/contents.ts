@@ -9,10 +9,10 @@ import { findPostgres } from '../../controller/postgres-programs.ts'
 import type { FileFacts } from './file-facts.ts'
 import { closure, type KernelModule, type ModuleIndex, modprobeFiles } from './kernel-modules.ts'
 import { addProgram } from './libraries.ts'
-import { addNslab, GUEST_ROOT } from './nslab-files.ts'
+import { addInit, addNslab, GUEST_ROOT } from './nslab-files.ts'
 import type { Role } from './role.ts'
 import { Tree } from './tree.ts'
-import type { ImageRole } from './types.ts'
+import { type ImageRole, ROOT_SERIAL } from './types.ts'
 
 export interface Kernel {
   /** `uname -r` of it. */
@@ -41,7 +41,10 @@ export interface Ingredients {
 }
 
 export interface Contents {
+  /** The root. */
   readonly tree: Tree
+  /** What finds the root on a disk. */
+  readonly initrd: Tree
   /** Every module in it, by name. */
   readonly modules: readonly string[]
   /** Programs of this machine that are in it: name → path here. */
@@ -76,15 +79,14 @@ export async function contentsOf(ingredients: Ingredients, facts: FileFacts): Pr
   }
   if (recipe.postgres) Object.assign(programs, await addPostgres(tree, facts))
   const modules = addModules(tree, ingredients)
-  return { tree, modules: modules.map(({ name }) => name).sort(), programs }
+  return { tree, initrd: initrdOf(ingredients), modules: modules.map(({ name }) => name).sort(), programs }
 }
 
 function addSystem(tree: Tree, { role, recipe }: Ingredients): void {
   for (const folder of ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'mnt', 'media', 'srv', 'var/log', 'var/tmp']) {
     tree.folder(folder)
   }
-  // Before devtmpfs is there: the kernel opens the console for init.
-  tree.device('dev/console', 5, 1)
+  addConsole(tree)
   tree.device('dev/null', 1, 3)
   tree.text('etc/passwd', lines('root:x:0:0:root:/root:/bin/sh', 'postgres:x:105:110::/var/tmp:/bin/sh', nobody))
   tree.text('etc/group', lines('root:x:0:', 'tty:x:5:', 'postgres:x:110:', 'nogroup:x:65534:'))
@@ -114,10 +116,30 @@ async function addBusybox(tree: Tree, facts: FileFacts, busybox: string): Promis
   for (const applet of applets) if (!tree.has(applet)) tree.link(applet, '/usr/bin/busybox')
 }
 
+/** Init, which finds it by its list and mounts it, and the modules that init loads before. */
+function initrdOf({ kernel, recipe, modules }: Ingredients): Tree {
+  const tree = new Tree()
+  for (const folder of ['dev', 'proc', 'sys', 'run', 'tmp']) tree.folder(folder)
+  addConsole(tree)
+  addInit(tree)
+  const loaded = closure(kernel.index, [...recipe.modules.boot, ...recipe.modules.root]).modules
+  for (const { path } of loaded) tree.file(`modules/${path}`, join(modules, path))
+  tree.text('etc/nslab/modules', lines(...loaded.map(({ path }) => `/modules/${path}`)))
+  // What native/guest/root.cc looks for.
+  tree.text('etc/nslab/root', lines('erofs', ROOT_SERIAL))
+  return tree
+}
+
+/** Before devtmpfs is there: the kernel opens the console for init. */
+const addConsole = (tree: Tree): void => tree.device('dev/console', 5, 1)
+
+/** Every module of a role by its name. */
+export const modulesOf = ({ modules }: Role): string[] => [...modules.boot, ...modules.root, ...modules.carried]
+
 /** The modules of the role, with what they need, for init's list and for modprobe. */
 function addModules(tree: Tree, { kernel, recipe, modules }: Ingredients): KernelModule[] {
   const boot = closure(kernel.index, recipe.modules.boot).modules
-  const all = closure(kernel.index, [...recipe.modules.boot, ...recipe.modules.carried]).modules
+  const all = closure(kernel.index, modulesOf(recipe)).modules
   const folder = `usr/lib/modules/${kernel.release}`
   for (const { path } of all) tree.file(`${folder}/${path}`, join(modules, path))
   for (const [name, text] of Object.entries(modprobeFiles(kernel.index, all))) tree.text(`${folder}/${name}`, text)

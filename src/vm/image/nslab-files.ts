@@ -60,13 +60,16 @@ function requireBuilt(role: ImageRole, root: string): void {
   }
 }
 
+/** Adds the program that the kernel starts. */
+export const addInit = (tree: Tree, root = nslabRoot): void => tree.file('init', join(root, NATIVE, 'nslab-init'), true)
+
 /** Adds /nslab, whose programs are in the folder `bundle`. */
 export async function addNslab(tree: Tree, facts: FileFacts, bundle: string, root = nslabRoot): Promise<void> {
   const { files, programs } = await guestFiles(bundle, root)
   for (const [path, source] of Object.entries(files)) tree.file(`${GUEST_ROOT}/${path}`, source)
   tree.text(`${GUEST_ROOT}/dist/package.json`, COMMON_JS)
   for (const [path, source] of Object.entries(programs)) await addProgram(tree, facts, `${GUEST_ROOT}/${path}`, source)
-  tree.file('init', join(root, NATIVE, 'nslab-init'), true)
+  addInit(tree, root)
   tree.text('usr/bin/nslab', `#!/bin/sh\nexec node /${GUEST_ROOT}/${PROGRAMS} "$@"\n`, true)
 }
 

@@ -16,7 +16,7 @@ const roleSchema = v.strictObject({
   command_line: words,
   programs: words,
   postgres: v.optional(v.boolean(), false),
-  modules: v.strictObject({ boot: words, carried: words }),
+  modules: v.strictObject({ boot: words, root: words, carried: words }),
   settings: v.record(v.string(), v.union([v.number(), v.string()])),
 })
 

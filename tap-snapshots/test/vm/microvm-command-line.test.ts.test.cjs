@@ -148,7 +148,7 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > one with KVM, several proc
 -netdev tap,id=nic1,fd=7
 -device virtio-net-device,netdev=nic1,mac=52:54:00:00:00:02
 -drive id=disk0,if=none,format=raw,file=/image/root.erofs,readonly=on
--device virtio-blk-device,drive=disk0,serial=nslab-root
+-device virtio-blk-device,drive=disk0,serial=nslab-root,opt_io_size=262144
 -drive id=disk1,if=none,format=raw,file=/run/data,,1.raw,readonly=off
 -device virtio-blk-device,drive=disk1
 -kernel /image/vmlinux
