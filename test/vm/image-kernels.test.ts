@@ -1,6 +1,6 @@
 // Kernels by what a user calls them, and images that came with nslab.
 
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t from 'tap'
 import { imageFor } from '../../src/vm/image/build.ts'
@@ -85,8 +85,7 @@ t.test('an image of a named kernel is kept apart from the usual ones', async t =
 async function put(folder: string, note: string): Promise<void> {
   const image = await imageFor('fleet', { cache: cacheFolder(), onStep: silent })
   mkdirSync(folder, { recursive: true })
-  symlinkSync(image.kernelPath, join(folder, 'vmlinux'))
-  cpSync(image.initrdPath, join(folder, 'root.cpio'))
+  for (const name of Object.keys(image.digests)) symlinkSync(join(image.folder, name), join(folder, name))
   const own = JSON.parse(readFileSync(join(image.folder, 'image.json'), 'utf8')) as ImageDescription
   const changed = { ...own, versions: { ...own.versions, note } }
   writeFileSync(join(folder, 'image.json'), JSON.stringify({ ...changed, digest: describeDigest(changed) }))
