@@ -1,56 +1,26 @@
-// The flake builds nslab and runs it: with Debian's Nix, sandboxed, and this machine's programs in the place of nixpkgs.
-// Only npm's packages are downloaded, each a derivation of its own that the lock file's digest checks.
+// The flake builds nslab and runs it.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import t, { type Test } from 'tap'
-import { type ExecResult, run } from '../../src/base/exec.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { run } from '../../src/base/exec.ts'
 import type { Report } from '../../src/judge/types.ts'
-import { copyFlake, root } from '../fixtures/nix.ts'
-
-/** Where the running Node.js is installed. */
-const nodePrefix = dirname(dirname(process.execPath))
-
-const NIX_CONFIG = [
-  'experimental-features = nix-command flakes',
-  'substitute = false',
-  'build-users-group =',
-  'sandbox = true',
-  // A question mark: where there is one.
-  `sandbox-paths = /bin /usr /lib /lib64 /etc/ssl? /etc/npmrc? ${nodePrefix}`,
-  'max-jobs = 2',
-].join('\n')
-
-/** Nothing but nixpkgs' stand-in is another than a user has. */
-const STAND_IN = ['--offline', '--no-write-lock-file', '--override-input', 'nixpkgs']
-
-/** Runs nix on a copy of the flake, with what is built besides. */
-async function nix(t: Test, words: readonly string[], after: readonly string[] = []): Promise<ExecResult> {
-  const flake = copyFlake(join(t.testdirName, 'flake'), ['src', 'native', 'microvms', 'test'])
-  writeFileSync(join(flake, 'nix/ci/stub/node-prefix'), nodePrefix)
-  const [command = '', output, ...rest] = words
-  const args = [command, `path:${flake}${output}`, ...rest, ...STAND_IN, `path:${flake}/nix/ci/stub`]
-  const result = await run('nix', [...args, ...after], {
-    cwd: t.testdirName,
-    env: { ...process.env, NIX_CONFIG },
-    timeoutMs: 1_200_000,
-  })
-  if (result.code !== 0) t.comment(result.stderr.slice(-4000))
-  return result
-}
+import { probeKvm } from '../../src/vm/kvm-probe.ts'
+import { root } from '../fixtures/nix.ts'
+import { nix, outPath } from '../fixtures/nix-build.ts'
 
 t.test('the package: compiled, the addon built, and only what it needs at run time', async t => {
   t.testdir()
   const built = await nix(t, ['build', '#nslab', '--json', '--no-link'])
   t.equal(built.code, 0)
-  const [{ outputs }] = JSON.parse(built.stdout) as [{ outputs: { out: string } }]
-  const listed = await run(join(outputs.out, 'bin/nslab'), ['list'])
+  const out = outPath(built)
+  const listed = await run(join(out, 'bin/nslab'), ['list'])
   t.match(listed.stdout, /^ring +100 /m)
-  const parts = join(outputs.out, 'lib/nslab')
+  const parts = join(out, 'lib/nslab')
   t.same(readdirSync(join(parts, 'native/build/Release')).sort(), releases())
   t.notOk(readdirSync(join(parts, 'node_modules')).includes('typescript'))
   const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
-  t.match((await run(join(outputs.out, 'bin/nslab'), ['--version'])).stdout, version)
+  t.match((await run(join(out, 'bin/nslab'), ['--version'])).stdout, version)
 })
 
 /** The programs that the set-up without Nix builds. */
@@ -75,8 +45,28 @@ t.test('nix run .#ring: the same command, run folder and exit code', async t => 
   t.match(refused.stderr, 'did you mean "ring"')
 })
 
-for (const check of ['plans', 'unit'])
-  t.test(`the check ${check}`, async t => {
-    t.testdir()
-    t.equal((await nix(t, ['build', `#checks.x86_64-linux.${check}`, '--no-link'])).code, 0)
-  })
+t.test('an app that is to use KVM says so where it does not work, before anything boots', async t => {
+  t.testdir()
+  const words = ['--', '--accel', 'kvm', '--on', 'vm', '--out', join(t.testdirName, 'run')]
+  const { code, stderr, stdout } = await nix(t, ['run', '#multihost'], words)
+  const probe = await probeKvm()
+  t.equal(code, probe.works ? 0 : 3)
+  if (!probe.works) t.match(`${stderr}${stdout}`, /KVM does not work here[\s\S]*Or take emulation: --accel tcg/)
+})
+
+t.test('nix run .#remote knows what is copied, and asks for a machine', async t => {
+  t.testdir()
+  const { code, stderr } = await nix(t, ['run', '#remote'])
+  t.equal(code, 2)
+  t.match(stderr, 'which machine?')
+  const wrong = await nix(t, ['run', '#remote'], ['--', 'nobody', 'ring', '--set', 'run.hold=never'])
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, 'run.hold', 'before anybody is asked')
+})
+
+t.test('nix develop has what building from a clone needs', async t => {
+  t.testdir()
+  const { code, stdout } = await nix(t, ['develop', ''], ['-c', 'sh', '-c', 'node --version && npm --version'])
+  t.equal(code, 0)
+  t.match(stdout, process.version)
+})

@@ -242,14 +242,20 @@ t.test('an image for every role and kernel, of modules and words that images wit
 
 t.test('what the services are told, the programs understand', async t => {
   const { services } = JSON.parse((await evaluate(root)).text) as {
-    services: { services: { nslab: Record<string, { settings: Record<string, unknown> }> } }
+    services: { services: { nslab: Record<'controller' | 'fleet', { settings: Record<string, unknown> }> } }
   }
-  const { settings } = services.services.nslab.controller as { settings: Record<string, unknown> }
+  const { controller, fleet } = services.services.nslab
   const { parseControllerConfig } = await import('../../src/config/controller.ts')
-  t.match(parseControllerConfig(stringify(settings), 'controller.toml').db, {
+  t.match(parseControllerConfig(stringify(controller.settings), 'controller.toml').db, {
     mode: 'external',
     host: '/run/postgresql',
     database: 'nslab',
+  })
+  const { parseDataplaneConfig } = await import('../../src/config/dataplane.ts')
+  t.match(parseDataplaneConfig(stringify(fleet.settings), 'dataplane.toml'), {
+    controllerAddr: '127.0.0.1:3000',
+    nNodes: 1,
+    nodeIdOffset: 0,
   })
 })
 

@@ -78,11 +78,12 @@ in
   mkMerge = contents: { _type = "merge"; inherit contents; };
   mkForce = content: { _type = "force"; inherit content; };
   mkDefault = content: { _type = "default"; inherit content; };
-  mkOption = { type, description, default ? null, defaultText ? null }@option: option // { _type = "option"; };
+  mkOption = { type, description, default ? null, defaultText ? null, example ? null }@option: option // { _type = "option"; };
   mkEnableOption = description: { _type = "option"; type = named "bool"; default = false; inherit description; };
   literalExpression = text: { _type = "literal"; inherit text; };
   types = lib.genAttrs [ "package" "bool" "int" "str" "port" "path" ] named // {
     listOf = of: named "list of ${of.name}";
+    ints = lib.genAttrs [ "positive" "unsigned" ] named;
   };
 
   # What a machine of these settings is told, as { values; }. Throws where a module sets what NixOS does not have.

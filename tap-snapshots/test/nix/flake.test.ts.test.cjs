@@ -1015,6 +1015,13 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
        "user": "nslab"
       }
      }
+    },
+    "fleet": {
+     "settings": {
+      "controller_addr": "127.0.0.1:3000",
+      "n_nodes": 1,
+      "node_id_offset": 0
+     }
     }
    },
    "postgresql": {
@@ -1049,13 +1056,28 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
       "Group": "nslab",
       "LockPersonality": true,
       "NoNewPrivileges": true,
+      "PrivateDevices": true,
       "PrivateTmp": true,
+      "ProtectClock": true,
+      "ProtectControlGroups": true,
       "ProtectHome": true,
+      "ProtectHostname": true,
+      "ProtectKernelLogs": true,
+      "ProtectKernelModules": true,
+      "ProtectKernelTunables": true,
+      "ProtectProc": "invisible",
       "ProtectSystem": "strict",
       "Restart": "on-failure",
+      "RestrictAddressFamilies": [
+       "AF_UNIX",
+       "AF_INET",
+       "AF_INET6"
+      ],
+      "RestrictNamespaces": true,
       "RestrictRealtime": true,
       "RestrictSUIDSGID": true,
       "SystemCallArchitectures": "native",
+      "UMask": "0077",
       "User": "nslab"
      },
      "wantedBy": [
@@ -1081,12 +1103,17 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
       "LockPersonality": true,
       "NoNewPrivileges": true,
       "PrivateTmp": true,
+      "ProtectClock": true,
       "ProtectHome": true,
+      "ProtectHostname": true,
+      "ProtectKernelLogs": true,
+      "ProtectKernelModules": true,
       "ProtectSystem": "full",
       "Restart": "on-failure",
       "RestrictRealtime": true,
       "RestrictSUIDSGID": true,
-      "SystemCallArchitectures": "native"
+      "SystemCallArchitectures": "native",
+      "UMask": "0077"
      },
      "wantedBy": [
       "multi-user.target"
