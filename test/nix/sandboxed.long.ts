@@ -1,4 +1,5 @@
-// MicroVMs inside sandboxed derivations: no root, no network, no KVM. The run folder is the output, whatever the verdict.
+// MicroVMs inside sandboxed derivations: no root, no network, no KVM. The run folder is the output, whatever the
+// verdict.
 
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
