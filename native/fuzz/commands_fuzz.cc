@@ -99,10 +99,10 @@ class Machine {
     setting.discipline = bits & 1 ? Discipline::wrr : Discipline::fifo;
     setting.drop = bits & 2 ? DropStrategy::red : DropStrategy::tail;
     setting.queue_packets = input_.byte() % 40;
-    if (bits & 4) setting.rate_bytes_per_s = uint64_t{input_.word()} << input_.byte() % 48;
+    if (bits & 4) setting.rate_bytes_per_s = uint64_t{input_.word()} << input_.byte() % 49;
     if (bits & 4) setting.bucket_bytes = uint64_t{input_.word()} << input_.byte() % 48;
-    if (bits & 8) setting.delay_ns = int64_t{input_.word()} << 10;
-    if (bits & 16) setting.jitter_ns = int64_t{input_.word()} << 10;
+    if (bits & 8) setting.delay_ns = int64_t{input_.word()} << input_.byte() % 48;
+    if (bits & 16) setting.jitter_ns = int64_t{input_.word()} << input_.byte() % 48;
     if (bits & 32) setting.loss_ratio = setting.duplicate_ratio = input_.byte() / 255.0;
     if (bits & 64) setting.corrupt_ratio = input_.byte() / 255.0;
     if (bits & 128) setting.reorder_ratio = input_.byte() / 255.0;

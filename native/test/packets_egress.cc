@@ -130,6 +130,25 @@ void test_rate() {
   check(late.egress.account().out_packets == 91, "a lane that asks late loses none of the rate");
 }
 
+void test_bounds() {
+  LinkSetting setting;
+  setting.rate_bytes_per_s = UINT64_MAX;
+  setting.bucket_bytes = UINT64_MAX;
+  setting.delay_ns = INT64_MAX;
+  setting.jitter_ns = INT64_MAX;
+  setting.queue_packets = UINT32_MAX;
+  setting.drop = DropStrategy::red;
+  Link link(setting);
+  for (int i = 0; i < 100; i++) (void)link.offer(2'000, INT64_MAX / 2 + i);
+  check(link.egress.next_ns() >= INT64_MAX / 2 && link.take(INT64_MAX / 2 + 2 * kDelayNsMax + 100).size() == 100,
+        "the largest settings there are overflow nothing");
+  setting = {};
+  setting.rate_bytes_per_s = 1;
+  Link slow(setting);
+  check(slow.offer(2'000, 0) == Drop::none && slow.take(0).size() == 1,
+        "a bucket that is not set has the largest packet");
+}
+
 void test_shares() {
   LinkSetting setting;
   setting.discipline = Discipline::wrr;
@@ -339,6 +358,7 @@ void run_all() {
   test_bare();
   test_reasons();
   test_rate();
+  test_bounds();
   test_shares();
   test_early();
   test_order();

@@ -13,9 +13,6 @@
 namespace nslab::engine {
 namespace {
 
-
-
-
 bool impairs(const LinkSetting& setting) {
   return setting.loss_ratio > 0 || setting.duplicate_ratio > 0 || setting.corrupt_ratio > 0;
 }
@@ -198,6 +195,8 @@ Egress::~Egress() = default;
 void Egress::configure(const LinkSetting& setting) {
   State& state = *state_;
   state.setting = setting;
+  state.setting.delay_ns = std::clamp<int64_t>(setting.delay_ns, 0, kDelayNsMax);
+  state.setting.jitter_ns = std::clamp<int64_t>(setting.jitter_ns, 0, kDelayNsMax);
   state.queue.set_round_robin(setting.discipline == Discipline::wrr);
   state.bucket.configure(setting.rate_bytes_per_s, setting.bucket_bytes, state.now_ns);
   const double capacity = setting.queue_packets;

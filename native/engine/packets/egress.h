@@ -61,6 +61,8 @@ struct LinkSetting {
 
 /** Past the bucket of a link without delay, until the socket takes them: a lane that comes late loses no rate. */
 inline constexpr uint32_t kOutputPackets = 256;
+/** Of delay and jitter each: an hour. What is longer counts as this. */
+inline constexpr int64_t kDelayNsMax = 3'600'000'000'000;
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 class Egress {

@@ -13,9 +13,12 @@ class TokenBucket {
   static constexpr uint64_t kLargestPacket = 65'535;
   /** So that bytes times nanoseconds fit 63 bits. */
   static constexpr uint64_t kBytesMax = 1ULL << 33;
+  /** No link has more; it fits 63 bits. */
+  static constexpr uint64_t kRateMax = 1ULL << 62;
 
   /** What is in it stays, as far as it fits; where there was no rate it is full. Rate 0: no limit. */
   void configure(uint64_t rate_bytes_per_s, uint64_t bucket_bytes, int64_t now_ns) {
+    rate_bytes_per_s = std::min(rate_bytes_per_s, kRateMax);
     const bool starts = rate_ == 0;
     if (!starts) fill(now_ns);
     if (bucket_bytes == 0 && rate_bytes_per_s > 0) {
