@@ -26,6 +26,7 @@ let
       lib
       pkgs
       scenarios
+      guests
       image
       ;
   };

@@ -8,6 +8,7 @@
   lib,
   pkgs,
   scenarios,
+  guests,
   image,
 }:
 let
@@ -29,10 +30,13 @@ let
       ''
         export HOME=$TMPDIR
         status=0
-        nslab run ${lib.escapeShellArgs (wordsOf cell)} --out "$out" || status=$?
+        ${imagesOf cell}nslab run ${lib.escapeShellArgs (wordsOf cell)} --out "$out" || status=$?
         # 0 pass, 1 a gate failed, 5 unknown: results. Everything else is no result.
         case $status in 0 | 1 | 5) ;; *) exit "$status" ;; esac
       '';
+
+  # A kernel's name means an image, and these are all that there are.
+  imagesOf = { kernel, ... }: lib.optionalString (kernel != null) "NSLAB_IMAGES=${guests.folder} ";
 
   wordsOf =
     {
