@@ -133,6 +133,8 @@ void watch_parent(int signal, pid_t parent) {
 }
 
 void enter_namespaces(const Options& options) {
+  // First: the path is one of the mount table that the caller knows. 0 is the writer itself.
+  if (options.cgroup_procs) write_file(options.cgroup_procs, "0");
   if (options.join_user) join(options.join_user, CLONE_NEWUSER, "CLONE_NEWUSER", "/proc/self/ns/user");
   if (options.join_net) join(options.join_net, CLONE_NEWNET, "CLONE_NEWNET", "/proc/self/ns/net");
   if (options.net_cookie) require_cookie(options.net_cookie);

@@ -16,6 +16,7 @@ constexpr char kHelp[] =
     R"(usage: nslab-launch [OPTIONS] -- CMD ARGS...
 Starts CMD after making or entering namespaces. Done in this order, whatever the order of the options:
   --parent-death SIG PPID  get SIG when the parent ends; give up now if the parent is not PPID any more
+  --cgroup FILE            join the control group whose cgroup.procs is FILE
   --join-user PATH         enter the user namespace of PATH (or of an open descriptor, by number)
   --join-net PATH_OR_FD    enter the network namespace of PATH or descriptor
   --net-cookie COOKIE      give up where that is another than has this cookie (SO_NETNS_COOKIE)
@@ -101,6 +102,7 @@ Options parse(int argc, char** argv) {
     else if (is("--join-user")) options.join_user = next(option);
     else if (is("--join-net")) options.join_net = next(option);
     else if (is("--net-cookie")) options.net_cookie = next(option);
+    else if (is("--cgroup")) options.cgroup_procs = next(option);
     else if (is("--chdir")) options.directory = next(option);
     else if (is("--bind")) parse_bind(options, next(option));
     else if (is("--fresh")) parse_fresh(options, next(option));

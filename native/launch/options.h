@@ -29,6 +29,7 @@ struct Options {
   const char* join_net = nullptr;
   const char* net_cookie = nullptr;
   const char* directory = nullptr;
+  const char* cgroup_procs = nullptr;
   int parent_signal = 0;
   pid_t parent_pid = 0;
   Bind binds[kBindsMax] = {};

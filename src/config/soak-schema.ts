@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 import { tcpStates } from '../base/tcp-states.ts'
-import { duration, flag, oneOf, port, text } from './values.ts'
+import { duration, flag, oneOf, port, size, text } from './values.ts'
 
 export const collectorEntries = {
   /** Between polls of all namespaces. */
@@ -29,6 +29,8 @@ export const sutEntries = {
   metrics_url: v.optional(text(1000)),
   /** Of its /metrics, those to keep. */
   metrics: v.optional(v.array(text(200)), []),
+  /** Of its memory, in a control group of its own: the kernel kills it there. Absent: no limit, and no group. */
+  memory_max: v.optional(size),
   /** Start it again when it ends by itself. */
   restart: v.optional(flag, false),
 }

@@ -7,7 +7,7 @@ import type { Problems, TomlTable } from './problems.ts'
 import type { shellSchema } from './scenario-schema.ts'
 import type { collectorEntries, sutEntries } from './soak-schema.ts'
 import type { CollectorConfig, FaultConfig, ObserverConfig, SoakConfig } from './types.ts'
-import { secondsOf } from './values.ts'
+import { bytesOf, secondsOf } from './values.ts'
 
 type Shell = v.InferOutput<typeof shellSchema>
 type Table<E extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<E, undefined>>
@@ -82,7 +82,7 @@ const LEAST_INTERVAL_S = 0.01
 
 /** Who observes, and what is asked of it whoever it is. */
 function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Problems): ObserverConfig {
-  const { command, output, ready, forbid, metrics, metrics_url, restart } = table
+  const { command, output, ready, forbid, memory_max, metrics, metrics_url, restart } = table
   if (command?.length === 0) problems.mustBe([...path, 'command'], command, 'a program and its arguments')
   if (command === undefined)
     for (const key of ['output', 'ready'] as const)
@@ -104,6 +104,7 @@ function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Pro
     metricsUrl: metrics_url ?? null,
     metrics,
     restart,
+    memoryMaxBytes: memory_max === undefined ? null : bytesOf(memory_max),
   }
 }
 

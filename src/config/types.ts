@@ -136,6 +136,8 @@ export interface ObserverConfig {
   readonly metrics: readonly string[]
   /** Started again when it ends by itself. */
   readonly restart: boolean
+  /** Of its memory control group; null: it has none of its own. */
+  readonly memoryMaxBytes: number | null
 }
 
 /** What a soak has in place of a fleet. */

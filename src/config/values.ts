@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { parseIpv4 } from '../base/ipv4.ts'
 import { INTERFACE_NAME_BYTES_MAX, NODE_ID_MAX, SHARD_ADDRESSES_COUNT } from '../base/limits.ts'
-import { DURATION_LIMIT, DURATION_S_MAX, parseDuration } from './units.ts'
+import { DURATION_LIMIT, DURATION_S_MAX, parseDuration, parseSize } from './units.ts'
 
 export const leaf = <T>(limit: string, ok: (value: unknown) => boolean) => v.custom<T>(ok, limit)
 
@@ -114,6 +114,15 @@ export const duration = leaf<string>(
   DURATION_LIMIT,
   value => typeof value === 'string' && (parseDuration(value) ?? Infinity) <= DURATION_S_MAX,
 )
+
+/** A size of memory or disk. */
+export const size = leaf<string>(
+  'a size above 0, such as "512 MiB"',
+  value => typeof value === 'string' && (parseSize(value) ?? 0) > 0,
+)
+
+/** Bytes of a size that was checked. */
+export const bytesOf = (checked: string): number => parseSize(checked) as number
 
 /** Seconds of a checked duration. */
 export const secondsOf = (checked: string): number => parseDuration(checked) as number

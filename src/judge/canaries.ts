@@ -9,36 +9,46 @@ export interface Canary {
   readonly fault: string
   /** Keys of the scenario that put it in, as --set takes them. */
   readonly set: readonly string[]
-  /** The gate that must turn. */
-  readonly gate: string
-  /** What it must turn to: a soak in which too little was done proves nothing, so there it is unknown. */
+  /** The gates that must turn, the first above all; each is proven by it. */
+  readonly gates: readonly string[]
+  /** What they must turn to: a soak in which too little was done proves nothing, so there it is unknown. */
   readonly verdict: 'fail' | 'unknown'
-  /** Gates that may turn as well, for the same fault shows there, too. */
+  /** Gates that may fail as well, for the same fault shows there, too. What is unknown beside it proves nothing. */
   readonly mayTurn: readonly string[]
+  /** What the fault takes that not every machine gives; where it is missing the run is refused, and nothing proven. */
+  readonly needs?: string
 }
 
 export interface CanaryFinding {
   readonly canary: Canary
-  /** The own gate's verdict; null: the report has none of it. */
-  readonly seen: GateVerdict | null
+  /** The own gates' verdicts, in their order; null: the report has none of it. */
+  readonly seen: readonly (GateVerdict | null)[]
   /** Empty: caught, and nothing else turned. */
   readonly problems: readonly string[]
+  /** Why the fault could not be put in on this machine; null: it was. */
+  readonly refused: string | null
 }
 
-const turned = ({ verdict }: GateVerdict): boolean => verdict === 'fail' || verdict === 'unknown'
+/** Whether a gate has failed that should not. */
+const strays = ({ gates, mayTurn }: Canary, { name, verdict }: GateVerdict): boolean =>
+  verdict === 'fail' && !gates.includes(name) && !mayTurn.includes(name)
 
 /** Judges one canary's run. */
 export function judgeCanary(canary: Canary, report: Report): CanaryFinding {
-  const seen = report.gates.find(({ name }) => name === canary.gate) ?? null
+  const seen = canary.gates.map(name => report.gates.find(gate => gate.name === name) ?? null)
+  if (canary.needs !== undefined && report.error?.code === 'NOT_FIT')
+    return { canary, seen, problems: [], refused: `${canary.needs}: ${report.error.message}` }
   const problems: string[] = []
   if (report.error !== undefined) problems.push(`the run ended with ${report.error.code}: ${report.error.message}`)
-  if (seen === null) problems.push(`the scenario has no gate ${canary.gate}`)
-  else if (seen.verdict !== canary.verdict)
-    problems.push(`${canary.gate} is ${seen.verdict}, and must be ${canary.verdict}: ${seen.evidence}`)
+  for (const [index, name] of canary.gates.entries()) {
+    const gate = seen[index]
+    if (!gate) problems.push(`the scenario has no gate ${name}`)
+    else if (gate.verdict !== canary.verdict)
+      problems.push(`${name} is ${gate.verdict}, and must be ${canary.verdict}: ${gate.evidence}`)
+  }
   for (const gate of report.gates)
-    if (gate.name !== canary.gate && turned(gate) && !canary.mayTurn.includes(gate.name))
-      problems.push(`${gate.name} is ${gate.verdict} as well: ${gate.evidence}`)
-  return { canary, seen, problems }
+    if (strays(canary, gate)) problems.push(`${gate.name} fails as well: ${gate.evidence}`)
+  return { canary, seen, problems, refused: null }
 }
 
 /** What is wrong with a run without any canary: every gate has to pass. */
@@ -50,6 +60,6 @@ export function judgeControl(report: Report): readonly string[] {
 
 /** Gates of a report that no canary of these turns: nobody has shown that they can. */
 export function unprovenGates(report: Report, canaries: readonly Canary[]): readonly string[] {
-  const proven = new Set(canaries.map(({ gate }) => gate))
+  const proven = new Set(canaries.flatMap(({ gates }) => gates))
   return report.gates.map(({ name }) => name).filter(name => !proven.has(name))
 }

@@ -1,21 +1,28 @@
-// The canaries of `nslab selfcheck`, one for each gate of the scenario selfcheck that a fault can turn.
+// The canaries of `nslab selfcheck`: for each gate of the scenario selfcheck, which has those of churn, a fault that
+// turns it.
 
 import type { Canary } from '../judge/canaries.ts'
 
-const collector = (canary: string): readonly string[] => [`collector.canary=["${canary}"]`]
+const collector = (canary: string): string => `collector.canary=["${canary}"]`
+
+/** What shows without much time. Growth does not: those that it may turn churn for as long as the scenario says. */
+const BRIEF = 'run.hold=6s'
+
+const growth = (of: string, unit: string): readonly string[] =>
+  ['lower', 'upper'].map(end => `observer_${of}_slope_${end}_${unit}_per_h`)
+const RSS = growth('rss', 'bytes')
+const THREADS = growth('threads', 'count')
+const DESCRIPTORS = growth('descriptors', 'count')
 
 /** A process of the observer that ends shows in all that is counted by process, and in what grows: the next is new. */
-const RESTARTS = [
-  'observer_starts_count',
-  'observer_exits_count',
-  'observer_rss_slope_lower_bytes_per_h',
-  'observer_descriptors_slope_lower_count_per_h',
-]
+const LIFE = ['observer_starts_count', 'observer_exits_count', 'log_matches_count', ...RSS, ...THREADS, ...DESCRIPTORS]
 /** And while it was away, and since nothing of before is known to the new one: */
 const ABSENCE = [
   'poll_silence_max_s',
   'discovery_p99_s',
   'netns_recall_ratio',
+  'netns_judged_count',
+  'sockets_judged_count',
   'socket_recall_ratio',
   'rows_lost_count',
   'netns_precision_ratio',
@@ -23,113 +30,172 @@ const ABSENCE = [
   'forgetting_p99_s',
 ]
 
-export const canaries: readonly Canary[] = [
+type Fault = Omit<Canary, 'verdict' | 'mayTurn'> & { readonly mayTurn?: readonly string[] }
+
+const faults: readonly Fault[] = [
   {
     name: 'leak-descriptor',
-    fault: 'the collector opens 40 files a second and closes none',
-    set: collector('leak-descriptor=40'),
-    gate: 'observer_descriptors_slope_lower_count_per_h',
-    verdict: 'fail',
-    mayTurn: ['observer_descriptors_max_count'],
+    fault: 'the collector opens 80 files a second and closes none',
+    set: [collector('leak-descriptor=80')],
+    gates: [...DESCRIPTORS, 'observer_descriptors_max_count'],
   },
   {
     name: 'leak-thread',
-    fault: 'the collector starts a thread every half second that stays',
-    set: collector('leak-thread=0.5'),
-    gate: 'observer_threads_max_count',
-    verdict: 'fail',
-    mayTurn: [
-      'observer_threads_slope_lower_count_per_h',
-      'observer_rss_slope_lower_bytes_per_h',
-      'observer_descriptors_slope_lower_count_per_h',
-      'observer_descriptors_max_count',
-    ],
+    fault: 'the collector starts a thread every 0.4 s that stays',
+    set: [collector('leak-thread=0.4')],
+    gates: ['observer_threads_max_count', ...THREADS],
+    mayTurn: [...RSS, ...DESCRIPTORS, 'observer_descriptors_max_count'],
   },
   {
     name: 'leak-memory',
     fault: 'the collector keeps 80 MB more each second',
-    set: collector('leak-memory=288e9'),
-    gate: 'observer_rss_slope_lower_bytes_per_h',
-    verdict: 'fail',
-    mayTurn: [],
+    set: [collector('leak-memory=288e9')],
+    gates: RSS,
   },
   {
     name: 'leak-namespace',
-    fault: 'the collector holds namespaces that it has found',
-    set: collector('leak-namespace=5'),
-    gate: 'kernel_namespaces_left_count',
-    verdict: 'fail',
-    mayTurn: [
-      'observer_descriptors_slope_lower_count_per_h',
-      'observer_descriptors_max_count',
-      'residue_count',
-      'forgetting_p99_s',
-      'netns_precision_ratio',
-      'socket_precision_ratio',
-    ],
+    fault: 'the collector holds namespaces that it has found, until its end',
+    // Nobody waits long for what does not come.
+    set: [collector('leak-namespace=5'), 'run.hold=8s', 'run.deadline=20s'],
+    gates: ['kernel_namespaces_left_count', 'residue_count'],
+    mayTurn: ['forgetting_p99_s', 'netns_precision_ratio', 'socket_precision_ratio'],
   },
   {
     name: 'lose-rows',
     fault: 'one row of fifty never reaches the sink',
-    set: collector('lose-rows=50'),
-    gate: 'rows_lost_count',
-    verdict: 'fail',
+    set: [collector('lose-rows=50'), BRIEF],
+    gates: ['rows_lost_count'],
     mayTurn: ['socket_recall_ratio'],
   },
   {
     name: 'double-rows',
     fault: 'one row of fifty reaches the sink twice',
-    set: collector('double-rows=50'),
-    gate: 'rows_doubled_count',
-    verdict: 'fail',
-    mayTurn: [],
+    set: [collector('double-rows=50'), BRIEF],
+    gates: ['rows_doubled_count'],
+  },
+  {
+    name: 'drop-rows',
+    fault: 'the sink has no room for one row of fifty, which is dropped and counted',
+    set: [collector('drop-rows=50'), BRIEF],
+    gates: ['rows_dropped_count'],
+    mayTurn: ['socket_recall_ratio'],
   },
   {
     name: 'misattribute-rows',
     fault: 'one row of fifty is booked to another namespace',
-    set: collector('misattribute-rows=50'),
-    gate: 'sockets_misattributed_count',
-    verdict: 'fail',
+    set: [collector('misattribute-rows=50'), BRIEF],
+    gates: ['sockets_misattributed_count'],
     mayTurn: ['socket_precision_ratio', 'socket_recall_ratio'],
+  },
+  {
+    name: 'miss-sockets',
+    fault: 'one socket of ten is seen in no poll',
+    set: [collector('miss-sockets=10'), BRIEF],
+    gates: ['socket_recall_ratio'],
+  },
+  {
+    name: 'ghost-sockets',
+    fault: 'one row of fifty comes with another, of a socket that never was',
+    set: [collector('ghost-sockets=50'), BRIEF],
+    gates: ['socket_precision_ratio'],
+  },
+  {
+    name: 'cut-dumps',
+    fault: 'one dump of twenty ends in its middle, at every attempt',
+    set: [collector('cut-dumps=20'), BRIEF],
+    gates: ['dumps_incomplete_count'],
+    mayTurn: ['socket_recall_ratio'],
   },
   {
     name: 'miss-namespace',
     fault: 'one namespace of ten is not found',
-    set: collector('miss-namespace=10'),
-    gate: 'netns_recall_ratio',
-    verdict: 'fail',
+    set: [collector('miss-namespace=10'), BRIEF],
+    gates: ['netns_recall_ratio'],
     mayTurn: ['socket_recall_ratio'],
   },
   {
+    name: 'ghost-namespace',
+    fault: 'the collector finds a namespace each second that never was',
+    set: [collector('ghost-namespace=1'), BRIEF],
+    gates: ['netns_precision_ratio'],
+  },
+  {
+    name: 'blind-to-sockets',
+    fault: 'the collector may not look into two processes, and finds no namespace that a socket alone holds',
+    set: [collector('blind-to-sockets=2'), BRIEF],
+    gates: ['netns_blind_count', 'unreadable_processes_max_count'],
+    // Of what others hold, too, a socket may be seen first.
+    mayTurn: ['netns_recall_ratio', 'socket_recall_ratio'],
+  },
+  {
     name: 'late-discovery',
-    fault: 'namespaces are found two seconds late',
-    set: collector('late-discovery=2'),
-    gate: 'discovery_p99_s',
-    verdict: 'fail',
+    fault: 'namespaces are found three seconds late',
+    set: [collector('late-discovery=3'), BRIEF],
+    gates: ['discovery_p99_s'],
     mayTurn: ['netns_recall_ratio', 'socket_recall_ratio', 'netns_precision_ratio'],
+  },
+  {
+    name: 'late-forgetting',
+    fault: 'the collector learns four seconds late that a namespace is gone',
+    set: [collector('late-forgetting=4'), 'run.hold=8s'],
+    gates: ['forgetting_p99_s'],
+  },
+  {
+    name: 'take-names',
+    fault: 'somebody else has taken all names that churn gives to namespaces of kind named',
+    set: [collector('take-names=1000'), BRIEF],
+    gates: ['churn_failed_count', 'namespaces_live_max_count'],
+    mayTurn: ['churn_ops_per_s'],
   },
   {
     name: 'silent-restart',
     fault: 'the collector ends with status 0 and is started again',
-    set: [...collector('exit-silently=6'), 'sut.restart=true'],
-    gate: 'observer_starts_count',
-    verdict: 'fail',
-    mayTurn: [...RESTARTS, ...ABSENCE],
+    set: [collector('exit-silently=7'), 'sut.restart=true'],
+    gates: ['observer_starts_count'],
+    mayTurn: [...LIFE, ...ABSENCE],
+  },
+  {
+    name: 'panic',
+    fault: 'the collector says so and is no more',
+    set: [collector('panic=7')],
+    gates: ['observer_exits_count', 'log_matches_count'],
+    mayTurn: [...LIFE, ...ABSENCE],
+  },
+  {
+    name: 'oom-kill',
+    fault: 'the collector keeps 30 MB more each second, until the kernel kills it at the limit of its control group',
+    set: [collector('leak-memory=108e9'), 'sut.memory_max=300 MB', 'run.hold=14s'],
+    gates: ['oom_kills_count', 'observer_exits_count'],
+    mayTurn: [...LIFE, ...ABSENCE],
+    needs: 'a memory control group',
+  },
+  {
+    name: 'slow-poll',
+    fault: 'each poll takes three seconds longer',
+    set: [collector('slow-poll=3'), BRIEF],
+    gates: ['poll_p99_s'],
+    mayTurn: ['poll_silence_max_s', 'socket_recall_ratio'],
   },
   {
     name: 'stalled-poll',
     fault: 'no poll ends any more, and the collector lives on',
-    set: collector('stall-poll=6'),
-    gate: 'poll_silence_max_s',
-    verdict: 'fail',
-    mayTurn: ['socket_recall_ratio', 'rows_lost_count'],
+    set: [collector('stall-poll=7'), 'run.hold=13s'],
+    gates: ['poll_silence_max_s'],
+    mayTurn: ['socket_recall_ratio', 'rows_lost_count', 'sockets_judged_count'],
+  },
+  {
+    name: 'late-churn',
+    fault: 'the churn program stands still for five seconds, and then does what was due',
+    set: ['fault[0].at=1s', 'fault[0].do=pause_churn', 'fault[0].for=5s', 'run.hold=8s'],
+    gates: ['churn_late_p99_s'],
   },
   {
     name: 'idle-churn',
-    fault: 'the churn program stands still for six seconds',
-    set: ['fault[0].at=2s', 'fault[0].do=pause_churn', 'fault[0].for=6s'],
-    gate: 'churn_late_p99_s',
-    verdict: 'fail',
-    mayTurn: ['netns_judged_count', 'sockets_judged_count'],
+    fault: 'the churn program stands still until its time is over',
+    set: ['fault[0].at=1s', 'fault[0].do=pause_churn', 'fault[0].for=10s'],
+    gates: ['churn_ops_per_s', 'netns_judged_count', 'sockets_judged_count'],
+    mayTurn: ['churn_late_p99_s'],
   },
 ]
+
+export const canaries: readonly Canary[] = faults.map(fault => ({ verdict: 'fail', mayTurn: [], ...fault }))

@@ -30,6 +30,17 @@ export type ObservedLine =
       /** The kernel's record says that it was killed for want of memory. */
       readonly oom: boolean
     }
+  /**
+   * The observer's own memory control group: at its start, and each time that the kernel has killed a process in it for
+   * want of memory, of which it has its own count.
+   */
+  | {
+      readonly is: 'memory_group'
+      readonly t_s: number
+      readonly oom_kills_count: number
+      readonly current_bytes: number
+      readonly max_bytes: number
+    }
   /** A namespace was found. `t_s` is the observer's own time of it, `got_s` when the lab read it. */
   | {
       readonly is: 'found'

@@ -36,6 +36,8 @@ export type SoakNotice =
   | { readonly is: 'warning'; readonly text: string }
   /** The network namespace that all of its processes are in. */
   | { readonly is: 'netns'; readonly inode: number; readonly cookie: string }
+  /** The observer's memory control group, a path of the machine's: whoever outlives the soak program removes it. */
+  | { readonly is: 'memory_group'; readonly folder: string }
   | { readonly is: 'drained'; readonly remaining: readonly string[] }
   | { readonly is: 'fault_done'; readonly number: number; readonly felt: boolean; readonly words: string }
   /** For the live view: what is there now. */

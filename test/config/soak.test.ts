@@ -41,12 +41,19 @@ t.test('every key of a soak is set by --set', t => {
     override('sut.metrics_url', 'http://127.0.0.1:9090/metrics'),
     override('sut.metrics', '["up"]'),
     override('sut.restart', 'true'),
+    override('sut.memory_max', '512 MiB'),
     override('run.hold', '12h'),
   ])
   t.match(soak, {
     churn: { namespaces: 7, ratePerS: 3.5, kinds: { socket: 9, named: 1, thread: 0 } },
     collector: { intervalS: 0.5, states: ['LISTEN'] },
-    observer: { command: ['sleep', '5'], output: 'none', metrics: ['up'], restart: true },
+    observer: {
+      command: ['sleep', '5'],
+      output: 'none',
+      metrics: ['up'],
+      restart: true,
+      memoryMaxBytes: 512 * 2 ** 20,
+    },
   })
   t.equal(run.holdS, 43_200)
   t.end()
@@ -82,6 +89,8 @@ t.test('what a soak says wrong is told where it stands', t => {
   t.match(problem('[collector]\ninterval = "1ms"'), [['collector.interval', 'must be at least 10ms']])
   t.match(problem('[collector]\nstates = ["OPEN"]'), [['collector.states[0]', /must be one of "ESTABLISHED"/]])
   t.match(problem('[sut]\ncommand = []'), [['sut.command', 'must be a program and its arguments']])
+  t.match(problem('[sut]\nmemory_max = "much"'), [['sut.memory_max', /a size above 0/]])
+  t.match(problem('[sut]\nmemory_max = "0 MB"'), [['sut.memory_max', /a size above 0/]])
   t.match(problem('[sut]\nready = "up"'), [['sut.ready', /needs command/]])
   t.match(problem('[sut]\noutput = "nslab.collect/1"'), [['sut.output', /needs command/]])
   t.match(problem('[sut]\nforbid = ["("]'), [['sut.forbid[0]', /is no regular expression/]])

@@ -37,6 +37,13 @@ function tests(): void {
     t.ok(collecting.all('poll').length > 0)
   })
 
+  t.test('panic says so, and is killed', async t => {
+    const collecting = new Collecting(t, ['--interval', '50ms', '--canary', 'panic=1'])
+    t.same(await collecting.ended, { code: null, signal: 'SIGKILL' })
+    t.match(collecting.stderr, /^panic: a canary$/m)
+    t.equal(collecting.all('stop').length, 0)
+  })
+
   t.test('stall-poll stops polling; the collector still ends in order', async t => {
     const collecting = new Collecting(t, ['--interval', '20ms', '--canary', 'stall-poll=0.5'])
     await collecting.line('poll')

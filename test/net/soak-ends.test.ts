@@ -1,8 +1,29 @@
 // Soaks that do not come to their end, or whose observer does not: what is told, and what is left of them.
 
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
+import { namesIn } from '../../src/lab/process-table.ts'
 import { processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 import { churned, machine, observed, processOf, startSoak } from '../fixtures/soak-process.ts'
+
+/** Paths of a process' control groups, within their hierarchies. */
+const groupsOf = (pid: number): string[] =>
+  readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1))
+
+/** Folders of all control groups of this machine that were made for an observer. */
+const memoryGroups = (): string[] => {
+  // Of others' groups, which come and go, it is enough not to stumble over them.
+  const look = (folder: string): string[] =>
+    namesIn(folder)
+      .map(name => join(folder, name))
+      .filter(path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+      .flatMap(path => [path, ...look(path)])
+  return look('/sys/fs/cgroup').filter(path => path.includes('/nslab-'))
+}
 
 t.test('SIGKILL of nslab run leaves no process, no mount and no name', async t => {
   const before = machine()
@@ -17,13 +38,18 @@ t.test('SIGKILL of nslab run leaves no process, no mount and no name', async t =
 })
 
 t.test('SIGKILL of the soak program ends the run, with a report that says so', async t => {
-  const run = startSoak(t)
+  const run = startSoak(t, '[sut]\nmemory_max = "2 GB"\n')
   await run.inPhase('churn')
+  const groups = groupsOf(await processOf(run, 'collect'))
+  const own = groups.filter(path => path.includes('/nslab-'))
+  t.equal(own.length, 1, groups.join(', '))
   process.kill(await processOf(run, 'soak'), 'SIGKILL')
   const ended = await run.ended
   t.equal(ended.code, 6, ended.stderr)
   t.match(run.report().error, { code: 'PROCESS_ENDED', message: /^soak ended early/, phase: 'churn' })
   t.equal(run.outcome().residue.length, 0, run.outcome().residue.join(', '))
+  const left = memoryGroups().filter(path => own.some(group => path.endsWith(group)))
+  t.same(left, [], "the observer's control group is gone with it")
   t.same(processesOf(run), [])
 })
 

@@ -1,14 +1,19 @@
 // Faults put into a collector on purpose, each of which a gate of a soak must catch. They sit between the collector and
 // what it stands on: its own code knows nothing of them.
 
-import { openSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { NslabError } from '../../base/errors.ts'
-import type { DiscoveryHandlers, Polling } from './parts.ts'
-import type { EventLine, RowBatch, RowCounts, Sink } from './types.ts'
+import { blindToSockets, ghostNamespaces, late, missing, takeNames } from './canary-namespaces.ts'
+import { cutting, ghostSockets, holding, missingSockets, slowed, stalled } from './canary-polls.ts'
+import { doubling, late as lateLines, losing, misattributing, slowSink, spoiled } from './canary-sinks.ts'
+import type { DiscoveryHandlers, OnRows, Polling } from './parts.ts'
+import type { Sink } from './types.ts'
 
 export interface CanaryHooks {
   readonly discovery: (handlers: DiscoveryHandlers) => DiscoveryHandlers
+  /** Rows on their way from the poller to the collector, which has not counted them. */
+  readonly rows: (onRows: OnRows) => OnRows
   readonly polling: (polling: Polling) => Polling
   readonly sink: (sink: Sink) => Sink
 }
@@ -23,12 +28,30 @@ const canaries: Readonly<
   'leak-thread': { value: 5, make: seconds => every(seconds * 1000, () => new Worker(IDLE, { eval: true }).unref()) },
   /** Bytes an hour. */
   'leak-memory': { value: 2e6, make: leakMemory },
+  /** One row of so many is dropped, and counted. */
+  'drop-rows': { value: 50, make: of => ({ sink: slowSink(of) }) },
+  /** One socket of so many is seen in no poll. */
+  'miss-sockets': { value: 10, make: of => ({ rows: missingSockets(of) }) },
+  /** Beside one row of so many comes that of a socket that never was. */
+  'ghost-sockets': { value: 50, make: of => ({ rows: ghostSockets(of) }) },
+  /** One dump of so many is cut short, and says so. */
+  'cut-dumps': { value: 20, make: cutting },
+  /** By so many seconds. */
+  'slow-poll': { value: 1, make: seconds => ({ polling: polling => slowed(polling, seconds) }) },
   /** Seconds after which no poll ends any more. */
   'stall-poll': { value: 10, make: seconds => ({ polling: polling => stalled(polling, seconds) }) },
   /** One row of so many. */
-  'lose-rows': { value: 50, make: of => ({ sink: sink => new Spoiled(sink, losing(of)) }) },
-  'double-rows': { value: 50, make: of => ({ sink: sink => new Spoiled(sink, doubling(of)) }) },
-  'misattribute-rows': { value: 50, make: of => ({ sink: sink => new Spoiled(sink, misattributing(of)) }) },
+  'lose-rows': { value: 50, make: of => ({ sink: sink => spoiled(sink, losing(of)) }) },
+  'double-rows': { value: 50, make: of => ({ sink: sink => spoiled(sink, doubling(of)) }) },
+  'misattribute-rows': { value: 50, make: of => ({ sink: sink => spoiled(sink, misattributing(of)) }) },
+  /** One a so many seconds is told of that never was. */
+  'ghost-namespace': { value: 1, make: seconds => ({ sink: sink => ghostNamespaces(sink, seconds) }) },
+  /** Files in the way of the first so many namespaces that churn names. */
+  'take-names': { value: 1000, make: takeNames },
+  /** Unreadable processes that it tells of; namespaces that sockets alone hold are not found. */
+  'blind-to-sockets': { value: 1, make: count => ({ discovery: handlers => blindToSockets(handlers, count) }) },
+  /** Seconds, of the word that a namespace is gone. */
+  'late-forgetting': { value: 1, make: seconds => ({ sink: sink => lateLines(sink, seconds) }) },
   /** One namespace of so many. */
   'miss-namespace': { value: 10, make: of => ({ discovery: handlers => missing(handlers, of) }) },
   /** Seconds. */
@@ -39,6 +62,17 @@ const canaries: Readonly<
     value: 10,
     make: seconds => {
       setTimeout(() => process.exit(0), seconds * 1000).unref()
+      return {}
+    },
+  },
+  /** Seconds, then it says so and is no more. */
+  panic: {
+    value: 10,
+    make: seconds => {
+      setTimeout(() => {
+        writeSync(2, 'panic: a canary\n')
+        process.kill(process.pid, 'SIGKILL')
+      }, seconds * 1000).unref()
       return {}
     },
   },
@@ -63,6 +97,7 @@ export function startCanaries(texts: readonly string[]): CanaryHooks {
   })
   return {
     discovery: handlers => hooks.reduce((inner, hook) => hook.discovery?.(inner) ?? inner, handlers),
+    rows: onRows => hooks.reduce((inner, hook) => hook.rows?.(inner) ?? inner, onRows),
     polling: polling => hooks.reduce((inner, hook) => hook.polling?.(inner) ?? inner, polling),
     sink: sink => hooks.reduce((inner, hook) => hook.sink?.(inner) ?? inner, sink),
   }
@@ -84,134 +119,4 @@ function leakMemory(bytesPerHour: number): Partial<CanaryHooks> {
     kept.push(Buffer.alloc(owed, 1))
     owed = 0
   })
-}
-
-function stalled(polling: Polling, seconds: number): Polling {
-  const fromMs = performance.now() + seconds * 1000
-  return {
-    setFilter: filter => polling.setFilter(filter),
-    poll: (number, slots) => (performance.now() < fromMs ? polling.poll(number, slots) : new Promise(() => {})),
-    remove: slot => polling.remove(slot),
-    close: () => polling.close(),
-  }
-}
-
-function holding(polling: Polling, of: number): Polling {
-  let count = 0
-  return {
-    setFilter: filter => polling.setFilter(filter),
-    poll: (number, slots) => polling.poll(number, slots),
-    remove: slot => {
-      if (++count % of !== 0) polling.remove(slot)
-    },
-    close: () => polling.close(),
-  }
-}
-
-function missing(handlers: DiscoveryHandlers, of: number): DiscoveryHandlers {
-  let count = 0
-  const ignored = new Set<string>()
-  return {
-    ...handlers,
-    onFound: found => {
-      if (++count % of === 0) ignored.add(found.cookie)
-      else handlers.onFound(found)
-    },
-    onGone: cookie => {
-      if (!ignored.delete(cookie)) handlers.onGone(cookie)
-    },
-  }
-}
-
-function late(handlers: DiscoveryHandlers, seconds: number): DiscoveryHandlers {
-  const waiting = new Map<string, NodeJS.Timeout>()
-  return {
-    ...handlers,
-    onFound: found => {
-      const tell = (): void => {
-        waiting.delete(found.cookie)
-        handlers.onFound(found)
-      }
-      waiting.set(found.cookie, setTimeout(tell, seconds * 1000).unref())
-    },
-    onGone: cookie => {
-      clearTimeout(waiting.get(cookie))
-      if (!waiting.delete(cookie)) handlers.onGone(cookie)
-    },
-  }
-}
-
-/** Splits off every so manieth row of all. */
-function splitter(of: number): (batch: RowBatch) => { readonly chosen: RowBatch; readonly others: RowBatch } {
-  let count = 0
-  return batch => {
-    const isChosen = batch.rows.map(() => ++count % of === 0)
-    return {
-      chosen: { ...batch, rows: batch.rows.filter((_, at) => isChosen[at]) },
-      others: { ...batch, rows: batch.rows.filter((_, at) => !isChosen[at]) },
-    }
-  }
-}
-
-function losing(of: number): (batch: RowBatch) => RowBatch[] {
-  const split = splitter(of)
-  return batch => [split(batch).others]
-}
-
-function doubling(of: number): (batch: RowBatch) => RowBatch[] {
-  const split = splitter(of)
-  return batch => [batch, split(batch).chosen]
-}
-
-/** To the namespace that rows came from before. */
-function misattributing(of: number): (batch: RowBatch) => RowBatch[] {
-  const split = splitter(of)
-  let [before, last] = ['', '']
-  return batch => {
-    if (batch.netns !== last) [before, last] = [last, batch.netns]
-    if (before === '') return [batch]
-    const { chosen, others } = split(batch)
-    return [others, { ...chosen, netns: before }]
-  }
-}
-
-/** A sink that something else reaches than it was given. */
-class Spoiled implements Sink {
-  readonly #sink: Sink
-  readonly #spoil: (batch: RowBatch) => readonly RowBatch[]
-
-  constructor(sink: Sink, spoil: (batch: RowBatch) => readonly RowBatch[]) {
-    this.#sink = sink
-    this.#spoil = spoil
-  }
-
-  get counts(): RowCounts {
-    return this.#sink.counts
-  }
-
-  get linesDropped(): number {
-    return this.#sink.linesDropped
-  }
-
-  get pendingBytes(): number {
-    return this.#sink.pendingBytes
-  }
-
-  rows(batch: RowBatch): number {
-    let dropped = 0
-    for (const part of this.#spoil(batch)) dropped += part.rows.length - this.#sink.rows(part)
-    return Math.max(0, batch.rows.length - dropped)
-  }
-
-  line(line: EventLine): void {
-    this.#sink.line(line)
-  }
-
-  room(): Promise<void> | null {
-    return this.#sink.room()
-  }
-
-  close(deadlineMs: number): Promise<void> {
-    return this.#sink.close(deadlineMs)
-  }
 }

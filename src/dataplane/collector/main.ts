@@ -65,7 +65,7 @@ export async function runCollector(options: CollectOptions): Promise<void> {
   let native: NativePolling | undefined
   const collector = new Collector({
     poller: onRows => {
-      native = new NativePolling(onRows)
+      native = new NativePolling(canary.rows(onRows))
       return canary.polling(native)
     },
     discovery: handlers =>

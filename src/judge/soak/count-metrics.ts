@@ -15,7 +15,10 @@ export type Derive = (facts: SoakFacts, history: History) => Metric
 
 /** How often, and the first one as evidence. */
 const counted = (findings: Findings, of: string, others: readonly Reading[] = []): Metric =>
-  known(findings.count, findings.count === 0 ? `none ${of}` : firstOf(findings.count, findings.earliest), others)
+  known(findings.count, howOften(findings, of), others)
+
+const howOften = ({ count, earliest }: Findings, of: string): string =>
+  count === 0 ? `none ${of}` : firstOf(count, earliest)
 
 export function firstOf(count: number, findings: readonly Finding[]): string {
   const [first] = findings
@@ -94,13 +97,20 @@ function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
 const pollsOf = (facts: SoakFacts, metric: () => Metric): Metric =>
   notObserving(facts) ?? (facts.polls.wholeCount === 0 ? unknown('no poll of all namespaces ended') : metric())
 
-/** The kernel's own record: of guests it is in the events. */
+/**
+ * None of the sources can see a kill that was not there, so the one that saw most is right: how the observer ended, with
+ * the kernel's word for it; the count of its own control group, which has those of its children, too; and the kernel's
+ * own log, which of guests is in the events.
+ */
 function oomKills({ observer }: SoakFacts, { events }: History): Metric {
   const told = events.filter(
     event => event.kind === 'kernel_message' && /out of memory: killed process|oom-kill:/i.test(event.message),
   )
-  if (observer.oomKills.count >= told.length) return counted(observer.oomKills, 'was killed for want of memory')
-  return known(told.length, `the kernel's log, first at ${told[0]?.t_s.toFixed(3)} s`)
+  const { groupKills, oomKills: ended } = observer
+  const most = Math.max(ended.count, told.length, groupKills?.count ?? 0)
+  const group = groupKills === null ? '' : `; ${groupKills.count} by the count of its control group`
+  const log = told.length === 0 ? '' : `; the kernel's log has ${told.length}, first at ${told[0]?.t_s.toFixed(3)} s`
+  return known(most, `${howOften(ended, 'ended by SIGKILL for want of memory')}${group}${log}`)
 }
 
 /**

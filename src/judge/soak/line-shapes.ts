@@ -94,6 +94,7 @@ const churnShapes: Readonly<Record<ChurnLine['is'], Shape>> = {
 const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
   observer_started: [...times('t_s'), ...counts('pid', 'start_ticks')],
   observer_exited: [...times('t_s'), ...counts('pid'), ...texts('status'), ...flags('wanted', 'oom')],
+  memory_group: [...times('t_s'), ...counts('oom_kills_count', 'current_bytes', 'max_bytes')],
   found: [...times('t_s', 'got_s'), ...texts('netns', 'found_by'), ...counts('inode'), ...nullable(texts('name'))],
   forgot: [
     ...times('t_s'),

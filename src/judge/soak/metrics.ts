@@ -121,10 +121,18 @@ const ofObserver =
   ({ samples }: History) =>
     quantityOf(samples, OBSERVER, quantity)
 
+/** Of the machine, or of the observer's own group where that has less. */
+function freeBytes({ observer }: SoakFacts, { samples }: History): number {
+  const last = observedSamples(samples).at(-1)
+  const free = last?.memory_available_bytes ?? 0
+  const own = quantityOf(samples, OBSERVER, 'rss_bytes').at(-1)?.[1] ?? 0
+  return observer.memoryMaxBytes === null ? free : Math.max(0, Math.min(free, observer.memoryMaxBytes - own))
+}
+
 function memoryLimit(facts: SoakFacts, history: History): Metric {
   const found = growthOf(quantityOf(history.samples, OBSERVER, 'rss_bytes'), facts)
   if ('why' in found) return unknown(found.why)
-  const free = observedSamples(history.samples).at(-1)?.memory_available_bytes ?? 0
+  const free = freeBytes(facts, history)
   const perH = found.slope.upperPerS * S_PER_H
   const words = `${(free / 1e6).toFixed(0)} MB were free at the end; grows by at most ${shown(perH / 1e6)} MB an hour`
   const hours = perH > 0 ? free / perH : Number.POSITIVE_INFINITY

@@ -13,6 +13,9 @@ export class ObserverFacts {
   readonly unwantedExits = new Findings()
   readonly oomKills = new Findings()
   readonly logMatches = new Findings()
+  /** By the count of its own control group; null: it has none. */
+  groupKills: { readonly count: number; readonly t_s: number } | null = null
+  memoryMaxBytes: number | null = null
   readonly blindKinds = new Set<string>()
   lastStartS = Number.NEGATIVE_INFINITY
   lastExitS = Number.NEGATIVE_INFINITY
@@ -37,6 +40,10 @@ export class ObserverFacts {
       case 'blind':
         for (const kind of line.kinds) this.blindKinds.add(kind)
         this.unreadableProcessesMax = Math.max(this.unreadableProcessesMax ?? 0, line.unreadable_processes_count)
+        break
+      case 'memory_group':
+        this.groupKills = { count: line.oom_kills_count, t_s: line.t_s }
+        this.memoryMaxBytes = line.max_bytes
         break
       case 'log_match':
         this.logMatches.add(line.t_s, () => `its log has "${line.line}", which /${line.pattern}/ forbids`)

@@ -1,5 +1,6 @@
 // The soak program of a run, as `nslab run` has it: what it tells goes into the run folder, on the run's time axis.
 
+import { rmdirSync } from 'node:fs'
 import type { ChurnLine } from '../../protocol/churn.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import type { SoakCommand, SoakNotice, SoakRole } from '../../protocol/soaking.ts'
@@ -26,6 +27,8 @@ export class SoakCrew implements Crew {
   readonly #cookies = new Map<number, string>()
   #processes: readonly { readonly role: SoakRole; readonly pid: number }[] = []
   #program: SoakProgram | null = null
+  /** The observer's, on this machine: the kernel removes none by itself. */
+  #groupFolder: string | null = null
   /**
    * Of the run's time from the site's. What is known of a guest's clock gets better while it runs; truth and observation
    * are held against each other to the millisecond, and so keep what was known at first.
@@ -96,6 +99,9 @@ export class SoakCrew implements Crew {
       case 'processes':
         this.#note(notice.processes)
         return
+      case 'memory_group':
+        if (this.#ground.isHere) this.#groupFolder = notice.folder
+        return
       case 'drained':
         this.#remaining.push(...notice.remaining)
     }
@@ -123,6 +129,14 @@ export class SoakCrew implements Crew {
   async end(deadlineS: number): Promise<EndedPrograms> {
     const stopped = await this.#program?.stop(deadlineS)
     this.#program = null
+    if (this.#groupFolder !== null) removeGroup(this.#groupFolder)
     return { facts: stopped?.facts ?? {}, remaining: [...this.#remaining, ...(stopped?.remaining ?? [])] }
   }
+}
+
+/** Where the soak program came to its end it has done so. What is left all the same is left to who looks for it. */
+function removeGroup(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {}
 }

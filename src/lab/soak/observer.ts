@@ -1,13 +1,18 @@
 // The observer of a soak as a process: started, read, watched, paused, killed and started again.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
 import type { ObserverConfig } from '../../config/types.ts'
 import type { CollectedLine } from '../../protocol/collected.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import { readStat } from '../proc.ts'
 import { readLines } from './log-lines.ts'
+import type { MemoryGroup } from './memory-group.ts'
 import { OomWatch } from './oom.ts'
+
+const launcherPath = fileURLToPath(new URL('../../../native/build/Release/nslab-launch', import.meta.url))
 
 /** Before a program that ended by itself is started again; doubled at each end that follows soon, to the last. */
 const RESTART_PAUSE_MS = { first: 100, last: 5_000 } as const
@@ -29,6 +34,8 @@ export interface ObserverOptions {
   readonly onLine: (line: CollectedLine) => void
   /** A line for people. */
   readonly onLog: (line: string) => void
+  /** That it is to run in; null: in that of its parent. */
+  readonly group: MemoryGroup | null
   /** A process of it has come or gone. */
   readonly onChange: () => void
 }
@@ -39,7 +46,9 @@ export class Observer {
   readonly #oom = new OomWatch()
   readonly #lastLines: string[] = []
   #child: ChildProcess | null = null
-  #comm = ''
+  /** Of its process: a program may call itself otherwise once it runs. */
+  readonly #names = new Set<string>()
+  #killsTold = -1
   #exited: Promise<void> = Promise.resolve()
   #restart: NodeJS.Timeout | undefined
   #pauseMs: number = RESTART_PAUSE_MS.first
@@ -69,12 +78,16 @@ export class Observer {
 
   /** Starts it; resolves when it is ready. Throws PROCESS_ENDED where it ends before. */
   start(): Promise<void> {
-    const { command, env, name } = this.#options
+    const { env, name } = this.#options
+    const command = this.#words()
     const startedMs = performance.now()
     const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env })
     this.#isWanted = false
     return new Promise((resolve, reject) => {
-      const ready = this.#read(child, resolve)
+      const ready = this.#read(child, () => {
+        this.look()
+        resolve()
+      })
       this.#exited = new Promise(done => {
         child.once('error', error => {
           // Only when it did not start: it has no process then, and no streams that would close.
@@ -85,7 +98,10 @@ export class Observer {
         child.once('spawn', () => {
           this.#child = child
           const stat = readStat(child.pid as number)
-          this.#comm = stat?.comm ?? ''
+          this.#names.clear()
+          // As the kernel has it once the launcher has become it.
+          this.#names.add(basename(this.#options.command[0] as string))
+          this.look()
           this.#emitStart(child, stat?.startTicks ?? 0)
           if (ready === 'once it runs') resolve()
         })
@@ -97,6 +113,18 @@ export class Observer {
         })
       })
     })
+  }
+
+  /** Once in a while: what it is called now, and whether the kernel has killed in its group. */
+  look(): void {
+    const stat = this.#child === null ? null : readStat(this.pid)
+    if (stat !== null) this.#names.add(stat.comm)
+    const { emit, group, nowS } = this.#options
+    const figures = group?.figures ?? null
+    if (group === null || figures === null || figures.kills === this.#killsTold) return
+    this.#killsTold = figures.kills
+    const { kills: oom_kills_count, currentBytes: current_bytes } = figures
+    emit({ is: 'memory_group', t_s: nowS(), oom_kills_count, current_bytes, max_bytes: group.maxBytes })
   }
 
   /** SIGSTOP for `forS`, then SIGCONT. Says whether it was there to feel it. */
@@ -131,6 +159,12 @@ export class Observer {
     await this.#exited
     clearTimeout(timer)
     this.#oom.close()
+  }
+
+  /** With its group, by a launcher that is a member before it becomes the program. */
+  #words(): readonly string[] {
+    const { command, group } = this.#options
+    return group === null ? command : [launcherPath, '--cgroup', group.processesFile, '--', ...command]
   }
 
   #kill(signal: NodeJS.Signals): boolean {
@@ -175,7 +209,8 @@ export class Observer {
   #ended(child: ChildProcess, status: string, livedMs: number): void {
     const { config, emit, name, nowS, onChange, onLog } = this.#options
     const wanted = this.#isWanted
-    const oom = status === 'killed by SIGKILL' && !wanted && this.#oom.explains(this.#comm)
+    const oom = status === 'killed by SIGKILL' && !wanted && this.#oom.explains(this.#names)
+    this.look()
     this.#child = null
     emit({ is: 'observer_exited', t_s: nowS(), pid: child.pid as number, status, wanted, oom })
     onChange()

@@ -14,15 +14,15 @@ export class OomWatch {
   #fd = openLog()
   readonly #record = Buffer.allocUnsafe(RECORD_BYTES)
 
-  /** Whether a process called `comm`, which ended by SIGKILL that nobody here sent, was killed so. */
-  explains(comm: string): boolean {
+  /** Whether a process with one of these names, which ended by SIGKILL that nobody here sent, was killed so. */
+  explains(names: ReadonlySet<string>): boolean {
     const before = this.#kills
     this.#kills = killsCount()
     if (this.#kills <= before) return false
     if (this.#fd === null) return true
     const victims = this.#victims()
     // The log says less than it should where another reader has emptied it, or its lines were overrun.
-    return victims.length === 0 || victims.includes(comm.slice(0, COMM_CHARS))
+    return victims.length === 0 || [...names].some(name => victims.includes(name.slice(0, COMM_CHARS)))
   }
 
   /** Safe twice. */

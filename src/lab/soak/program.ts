@@ -16,6 +16,7 @@ import { type Sampler, startSampler } from '../sampler.ts'
 import { Churner } from './churner.ts'
 import type { Database, DatabaseOptions } from './database.ts'
 import { Intake } from './intake.ts'
+import { MemoryGroup } from './memory-group.ts'
 import type { Observer } from './observer.ts'
 import { makeObserver } from './observer-command.ts'
 import { Outbox } from './outbox.ts'
@@ -59,13 +60,16 @@ class Soak {
   #observer: Observer | null = null
   #churner: Churner | null = null
   #database: Database | null = null
+  #group: MemoryGroup | null = null
   #starting: Promise<Database | null> = Promise.resolve(null)
   #sampler: Sampler | null = null
   #isOver = false
   #churning: ChurnFigures | null = null
   /** Faults of one process that take longer than planned wait for each other: a start is not met by the next stop. */
   readonly #faults = { observer: Promise.resolve(), database: Promise.resolve() }
-  /** What the observer knew before anything was made: the soak's own namespace. */
+  /** Cookies of the first fill, until churning begins. */
+  readonly #filled = new Set<string>()
+  /** What the observer knew and churn had not made: the namespaces of the soak's own processes, which stay. */
   #knownBefore: ReadonlySet<string> = new Set()
 
   constructor(options: SoakOptions) {
@@ -110,10 +114,12 @@ class Soak {
         if (!this.#isOver) this.#steered.send({ is: 'ready', pid: process.pid })
         return
       case 'fill':
-        this.#knownBefore = new Set(this.#intake.known)
         this.#churner?.fill()
         return
       case 'churn':
+        // Only now: it has polled for a while, and so found all that was there from the beginning.
+        this.#knownBefore = new Set([...this.#intake.known].filter(netns => !this.#filled.has(netns)))
+        this.#filled.clear()
         this.#churner?.churn()
         return
       case 'drain':
@@ -154,7 +160,9 @@ class Soak {
       onNotice: notice => this.#hear(notice),
       onFailure: error => this.#steered.fail(error),
     })
+    this.#group = this.#makeGroup()
     this.#observer = makeObserver({
+      group: this.#group,
       soak: this.#soak,
       runId,
       database: this.#database?.url ?? null,
@@ -170,6 +178,14 @@ class Soak {
     this.#every(PULSE_MS, () => this.#pulse())
     const { metricsUrl, metrics } = this.#observer
     if (metricsUrl !== null) this.#every(SCRAPE_MS, () => this.#scrape(metricsUrl, metrics))
+  }
+
+  #makeGroup(): MemoryGroup | null {
+    const { memoryMaxBytes } = this.#soak.observer
+    if (memoryMaxBytes === null) return null
+    const group = MemoryGroup.make(`nslab-${this.#options.runId}`, memoryMaxBytes)
+    this.#steered.send({ is: 'memory_group', folder: group.folder })
+    return group
   }
 
   #every(intervalMs: number, act: () => void): void {
@@ -188,6 +204,9 @@ class Soak {
   #hear(notice: ChurnNotice): void {
     switch (notice.is) {
       case 'churn':
+        for (const line of notice.lines) if (line.is === 'made' && line.fill) this.#filled.add(line.cookie)
+        this.#steered.send(notice)
+        return
       case 'warning':
         this.#steered.send(notice)
         return
@@ -250,6 +269,7 @@ class Soak {
   }
 
   #pulse(): void {
+    this.#observer?.look()
     const { alive_count = 0, ops_count = 0, failed_count = 0, late_max_s = 0 } = this.#churning ?? {}
     const figures = {
       namespaces_live_count: alive_count,
@@ -279,7 +299,8 @@ class Soak {
     this.#observed.flush()
     this.#sampler?.stop()
     await this.#database?.stop(deadlineS * 1000)
-    return { facts: {}, remaining: [] }
+    const isGroupGone = (await this.#group?.remove()) ?? true
+    return { facts: {}, remaining: isGroupGone ? [] : [`control group ${this.#group?.folder}`] }
   }
 }
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { startCanaries } from '../../../src/dataplane/collector/canaries.ts'
 import type { DiscoveryHandlers, FoundNetns, Polling } from '../../../src/dataplane/collector/parts.ts'
-import type { RowBatch, Sink } from '../../../src/dataplane/collector/types.ts'
+import type { EventLine, RowBatch, Sink } from '../../../src/dataplane/collector/types.ts'
 import { batchOf } from '../../fixtures/socket-rows.ts'
 
 /** What reached a sink behind these canaries: [namespace, cookies] a batch. */
@@ -57,6 +57,96 @@ t.test('misattributed rows are of the namespace before', async t => {
     ['b', ['5']],
     ['a', ['6']],
   ])
+})
+
+t.test('dropped rows are not taken, and never come', async t => {
+  const { seen, took } = through(['drop-rows=3'], [batchOf(4), batchOf(4, 5)])
+  t.same(
+    seen.flatMap(([, cookies]) => cookies),
+    ['1', '2', '4', '5', '7', '8'],
+  )
+  t.same(took, [3, 3])
+})
+
+/** Polls, and sees nothing. */
+const still: Polling = { setFilter: () => {}, poll: async () => [], remove: () => {}, close: async () => {} }
+
+/** What a collector gets of one dump behind these canaries. */
+function polled(canaries: readonly string[], poll: number, cookies: readonly string[]) {
+  const rows = batchOf(cookies.length).rows.map((row, index) => ({ ...row, cookie: cookies[index] as string }))
+  const seen: string[] = []
+  const onRows = startCanaries(canaries).rows(group => {
+    seen.push(...group.rows.map(({ cookie }) => cookie))
+    return null
+  })
+  onRows({ poll, slot: 0, seenS: 1, rows })
+  return seen
+}
+
+t.test('missed sockets are the same in each poll; those without a cookie are left', async t => {
+  for (const poll of [1, 2])
+    t.same(polled(['miss-sockets=3'], poll, ['1', '2', '3', '0', '6', '7']), ['1', '2', '0', '7'])
+})
+
+t.test("a ghost comes beside true sockets, with nobody's cookie", async t => {
+  const seen = polled(['ghost-sockets=2'], 1, ['1', '2', '3'])
+  t.same(seen.slice(0, 2), ['1', '2'])
+  t.equal(seen.length, 4)
+  t.ok(BigInt(seen[2] as string) > 2n ** 59n)
+})
+
+t.test('a dump that is cut tells half, and says that it is not whole', async t => {
+  t.same(polled(['cut-dumps=4'], 8, ['1', '2', '3', '4']), ['3', '4'])
+  t.same(polled(['cut-dumps=4'], 9, ['1', '2', '3', '4']), ['1', '2', '3', '4'])
+  const polling = startCanaries(['cut-dumps=4']).polling({
+    ...still,
+    poll: async () => [0, 1].map(slot => ({ slot, rows: 1, repeated: 0, isIncomplete: false })),
+  })
+  t.match(await polling.poll(8), [{ isIncomplete: true }, { isIncomplete: false }])
+})
+
+t.test('a slow poll is as good, and takes longer', async t => {
+  const startedMs = performance.now()
+  t.same(await startCanaries(['slow-poll=0.1']).polling(still).poll(1), [])
+  t.ok(performance.now() - startedMs > 90)
+})
+
+t.test('what is lines of a sink: a namespace that never was, and one that is gone but told of late', async t => {
+  const lines: EventLine[] = []
+  const sink: Sink = {
+    counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
+    linesDropped: 0,
+    pendingBytes: 0,
+    rows: () => 0,
+    line: line => void lines.push(line),
+    room: () => null,
+    close: async () => {},
+  }
+  const late = startCanaries(['late-forgetting=0.1']).sink(sink)
+  late.line({ is: 'netns_gone', at_s: 7, mono_s: 5, netns: '9' })
+  late.line({ is: 'netns_gone', at_s: 7, mono_s: 5, netns: '10' })
+  t.same(lines, [])
+  while (lines.length < 2) await new Promise(resolve => setTimeout(resolve, 10))
+  t.match(lines[0], { is: 'netns_gone', at_s: 7.1, mono_s: 5.1, netns: '9' })
+  startCanaries(['ghost-namespace=0.02']).sink(sink)
+  while (lines.length < 4) await new Promise(resolve => setTimeout(resolve, 10))
+  t.match(lines.slice(2), [{ is: 'netns' }, { is: 'netns' }])
+  t.equal(new Set(lines.map(line => ('netns' in line ? line.netns : ''))).size, lines.length, 'each another')
+})
+
+t.test('one that is blind to sockets finds none that is held by one, and says so', async t => {
+  const said: unknown[] = []
+  const handlers = startCanaries(['blind-to-sockets=2']).discovery({
+    onFound: ({ cookie }) => said.push(cookie),
+    onGone: cookie => said.push(`gone ${cookie}`),
+    onBlind: blindness => said.push(blindness),
+  })
+  handlers.onFound({ ...found('1'), foundBy: 'socket' })
+  handlers.onFound(found('2'))
+  handlers.onGone('1')
+  handlers.onGone('2')
+  handlers.onBlind({ unreadableProcesses: 1, kinds: ['socket'] })
+  t.same(said, ['2', 'gone 2', { unreadableProcesses: 3, kinds: ['socket'] }])
 })
 
 t.test('what a sink drops is still counted', async t => {

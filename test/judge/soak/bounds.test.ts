@@ -11,6 +11,7 @@ import { soakPlanOf } from '../../../src/judge/soak/plan.ts'
 import type { SoakFacts } from '../../../src/judge/soak/read.ts'
 import { Suspects } from '../../../src/judge/soak/suspects.ts'
 import type { ChurnLine, Operation } from '../../../src/protocol/churn.ts'
+import type { ObservedLine } from '../../../src/protocol/observed.ts'
 import { judgeSoak } from '../../fixtures/soak-judge.ts'
 import { type SoakData, soakRun } from '../../fixtures/soak-run.ts'
 
@@ -123,6 +124,34 @@ t.test('the kernel’s own record of a kill for want of memory counts', async t 
   const { value, why } = judgeSoak(t, { ...data, events: [...data.events, told] })
   t.equal(value('oom_kills_count'), 1)
   t.match(why('oom_kills_count'), /17\.000 s/)
+})
+
+t.test("a child of the observer's that the kernel killed is in the count of its control group", async t => {
+  const data = soakRun()
+  const group = (t_s: number, oom_kills_count: number): ObservedLine => ({
+    is: 'memory_group',
+    t_s,
+    oom_kills_count,
+    current_bytes: 90e6,
+    max_bytes: 100e6,
+  })
+  const at = (t_s: number): number => data.observed.findIndex(line => 't_s' in line && line.t_s > t_s)
+  data.observed.splice(at(1), 0, group(1, 0))
+  t.match(judgeSoak(t, data).why('oom_kills_count'), /; 0 by the count of its control group/)
+  data.observed.splice(at(20), 0, group(20, 2))
+  const { value, why } = judgeSoak(t, data)
+  t.equal(value('oom_kills_count'), 2)
+  t.match(why('oom_kills_count'), /^none ended by SIGKILL .*; 2 by the count of its control group$/)
+})
+
+t.test('memory ends where the observer has a limit of its own', async t => {
+  const leaking = soakRun({ holdS: 600, defects: { rssLeakBytesPerH: 100e6 } })
+  const free = judgeSoak(t, leaking).value('memory_limit_in_h') as number
+  const line = { is: 'memory_group', t_s: 1, oom_kills_count: 0, current_bytes: 9e7, max_bytes: 300e6 } as const
+  const { value, why } = judgeSoak(t, { ...leaking, observed: [line, ...leaking.observed] })
+  const own = value('memory_limit_in_h') as number
+  t.ok(own < 3 && free > 20, `${own} h and ${free} h`)
+  t.match(why('memory_limit_in_h'), /^1\d\d MB were free/)
 })
 
 t.test('rows that the polls and the sockets count differently are in doubt', async t => {

@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap'
 import { readStat } from '../../../src/lab/proc.ts'
+import { MemoryGroup } from '../../../src/lab/soak/memory-group.ts'
 import { Observer, type ObserverOptions } from '../../../src/lab/soak/observer.ts'
 import { victimOf } from '../../../src/lab/soak/oom.ts'
 import type { CollectedLine } from '../../../src/protocol/collected.ts'
@@ -20,6 +21,7 @@ function watch(
   script: string,
   config: Partial<ObserverOptions['config']> = {},
   command: readonly string[] = [process.execPath, '-e', script],
+  group: MemoryGroup | null = null,
 ): Watched {
   const said: ObservedLine[] = []
   const lines: CollectedLine[] = []
@@ -35,6 +37,7 @@ function watch(
       restart: false,
       metricsUrl: null,
       metrics: [],
+      memoryMaxBytes: null,
       ...config,
     },
     nowS: () => performance.now() / 1000,
@@ -44,6 +47,7 @@ function watch(
     },
     onLine: line => lines.push(line),
     onLog: () => {},
+    group,
     onChange: () => {},
   })
   t.teardown(() => observer.stop(5))
@@ -162,4 +166,49 @@ t.test("the kernel's word that it killed for want of memory", async t => {
   t.equal(victimOf(record), 'node')
   t.equal(victimOf('3,1,2,-;Memory cgroup out of memory: Killed process 9 (nslab collect) x'), 'nslab collect')
   t.equal(victimOf('6,1,2,-;eth0: link up'), null)
+})
+
+/** Takes memory until it gets no more. */
+const greedy = 'const kept = []; setInterval(() => kept.push(Buffer.alloc(8e6, 1)), 20)'
+
+t.test('in a group of its own it is killed at the limit, which both sources tell', async t => {
+  const group = MemoryGroup.make(`nslab-test-${process.pid}`, 200e6)
+  const { observer, said, until } = watch(t, greedy, {}, undefined, group)
+  t.teardown(() => group.remove())
+  await observer.start()
+  t.match(said, [{ is: 'memory_group', oom_kills_count: 0, max_bytes: 200e6 }, { is: 'observer_started' }])
+  await until(all => all.some(({ is }) => is === 'observer_exited'))
+  t.match(said.slice(2), [
+    { is: 'memory_group', oom_kills_count: 1 },
+    { is: 'observer_exited', status: 'killed by SIGKILL', wanted: false, oom: true },
+  ])
+  t.equal(await group.remove(), true)
+})
+
+t.test('a child of it that is killed at the limit is told as well', async t => {
+  const group = MemoryGroup.make(`nslab-test-child-${process.pid}`, 200e6)
+  const script = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(greedy)}]); ${forever}`
+  const { observer, said, until } = watch(t, script, {}, undefined, group)
+  t.teardown(() => group.remove())
+  await observer.start()
+  const looking = setInterval(() => observer.look(), 20)
+  await until(all => all.some(line => line.is === 'memory_group' && line.oom_kills_count === 1))
+  clearInterval(looking)
+  t.not(observer.pid, 0)
+  t.equal(said.filter(({ is }) => is === 'observer_exited').length, 0)
+  await observer.stop(5)
+  t.equal(await group.remove(), true)
+})
+
+t.test('a group that can not be made says why', async t => {
+  const group = MemoryGroup.make(`nslab-test-twice-${process.pid}`, 200e6)
+  t.teardown(() => group.remove())
+  // Neither below the nearest group nor, a name with a folder that is not there, below any other.
+  t.throws(() => MemoryGroup.make('nowhere/nslab-test', 200e6), {
+    code: 'NOT_FIT',
+    facts: { problems: [/sut\.memory_max: .*ENOENT.*--on vm/] },
+  })
+  t.equal(await group.remove(), true)
+  t.equal(await group.remove(), true, 'twice')
+  t.equal(group.figures, null)
 })
