@@ -5,7 +5,7 @@ import type { Canary } from '../judge/canaries.ts'
 
 const collector = (canary: string): string => `collector.canary=["${canary}"]`
 
-/** What shows without much time. Growth does not: those that it may turn churn for as long as the scenario says. */
+/** What shows without much time. Growth does not: it takes as long as the scenario churns. */
 const BRIEF = 'run.hold=6s'
 
 const growth = (of: string, unit: string): readonly string[] =>
@@ -150,14 +150,14 @@ const faults: readonly Fault[] = [
   {
     name: 'silent-restart',
     fault: 'the collector ends with status 0 and is started again',
-    set: [collector('exit-silently=7'), 'sut.restart=true'],
+    set: [collector('exit-silently=7'), 'sut.restart=true', 'run.hold=10s'],
     gates: ['observer_starts_count'],
     mayTurn: [...LIFE, ...ABSENCE],
   },
   {
     name: 'panic',
     fault: 'the collector says so and is no more',
-    set: [collector('panic=7')],
+    set: [collector('panic=7'), 'run.hold=10s'],
     gates: ['observer_exits_count', 'log_matches_count'],
     mayTurn: [...LIFE, ...ABSENCE],
   },
@@ -192,7 +192,7 @@ const faults: readonly Fault[] = [
   {
     name: 'idle-churn',
     fault: 'the churn program stands still until its time is over',
-    set: ['fault[0].at=1s', 'fault[0].do=pause_churn', 'fault[0].for=10s'],
+    set: ['fault[0].at=1s', 'fault[0].do=pause_churn', 'fault[0].for=10s', 'run.hold=10s'],
     gates: ['churn_ops_per_s', 'netns_judged_count', 'sockets_judged_count'],
     mayTurn: ['churn_late_p99_s'],
   },

@@ -1,7 +1,7 @@
 // nslab selfcheck as people run it: every canary in a real soak on this machine turns its gate, and none other than it
 // may; without one all gates pass.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'smol-toml'
@@ -46,10 +46,12 @@ t.test('all canaries are caught, and the book says when', async t => {
 t.test('a canary that nothing catches fails the selfcheck', async t => {
   // With this limit the gate can't turn.
   const set = ['--set', 'gate[15].require=<= 1e9', '--set', 'hosts.on=host', '--set', 'run.hold=4s']
-  const args = ['selfcheck', 'lose-rows', '--out', t.testdir(), ...set]
+  const folder = t.testdir()
+  const args = ['selfcheck', 'lose-rows', '--out', folder, ...set]
   const { code, stdout } = await new NslabProcess(args).ended
   t.equal(code, 1)
   t.match(stdout, /✗ +lose-rows +rows_lost_count .*rows_lost_count is pass, and must be fail/)
+  t.ok(existsSync(join(folder, 'lose-rows-again', 'report.json')), 'it was tried once more')
 })
 
 t.test('canaries are listed, and a name that is none is told', async t => {

@@ -48,11 +48,20 @@ export function slopeOf(moments: readonly Moment[]): Slope | null {
   }
 }
 
-/** Mean time and median value of each stretch that has enough samples. */
+/** Medians of as many stretches as have enough samples: a busy machine samples unevenly, and long ones then have more. */
 function stretchMedians(moments: readonly Moment[]): Moment[] {
   const [first, last] = [moments[0], moments.at(-1)]
   if (!first || !last || last[0] <= first[0]) return []
-  const count = Math.min(STRETCHES, Math.floor(moments.length / SAMPLES_PER_STRETCH_MIN))
+  const most = Math.min(STRETCHES, Math.floor(moments.length / SAMPLES_PER_STRETCH_MIN))
+  for (let count = most; count >= STRETCHES_MIN; count--) {
+    const medians = mediansOf(moments, first, last, count)
+    if (medians.length >= STRETCHES_MIN) return medians
+  }
+  return []
+}
+
+/** Mean time and median value of each of `count` stretches that has enough samples. */
+function mediansOf(moments: readonly Moment[], first: Moment, last: Moment, count: number): Moment[] {
   const width = (last[0] - first[0]) / count
   const stretches: Moment[][] = Array.from({ length: count }, () => [])
   for (const moment of moments) {
