@@ -40,7 +40,8 @@ const RUN_LIMIT_MS = 300_000
 
 /**
  * Runs all; what was not as it should be is run once more, alone, and counts as it is then: a fault of a gate or of a
- * canary comes again, a stumble of a busy machine does not. Throws INTERRUPTED, and what a run that left no folder said.
+ * canary comes again, a stumble of a busy machine does not. Throws INTERRUPTED, and what a run that left no folder
+ * said.
  */
 export async function selfcheck(options: SelfcheckOptions): Promise<SelfcheckResult> {
   const { canaries, jobs, onStart, onEnd } = options

@@ -1,5 +1,5 @@
-// nslab selfcheck: every gate of a soak shown to fail on its canary. Exit 0: all did, and nothing else turned; 5: so did
-// those that could be put in, but this machine lacks what another needs.
+// nslab selfcheck: every gate of a soak shown to fail on its canary. Exit 0: all did, and nothing else turned; 5: so
+// did those that could be put in, but this machine lacks what another needs.
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
+import { sutMetrics } from '../base/sut-metrics.ts'
 import { checkConnectionsShell, connectionsTable, readConnections } from './connections.ts'
 import { readController } from './controller.ts'
 import { readDataplane } from './dataplane.ts'
@@ -156,7 +157,9 @@ function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file:
   const soak = readSoak(shell, problems)
   const faults = bad.has('fault') ? [] : readSoakFaults(shell.fault, hasDatabase(soak), ['fault'], problems)
   const sizes = { namespaces: soak.churn.namespaces, rate: soak.churn.ratePerS }
-  const gates = bad.has('gate') ? [] : readGates(shell.gate, sizes, ['gate'], problems)
+  const gates = bad.has('gate')
+    ? []
+    : readGates(shell.gate, sizes, ['gate'], problems, sutMetrics(soak.observer.metrics))
   problems.throwIfAny()
   return {
     ...shellOf(raw, shell, file, 1, []),

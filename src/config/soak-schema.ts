@@ -27,7 +27,9 @@ export const sutEntries = {
   /** Of its log: a line that must not come. */
   forbid: v.optional(v.array(text(1000)), []),
   metrics_url: v.optional(text(1000)),
-  /** Of its /metrics, those to keep. */
+  /** Between two scrapes of it. */
+  scrape_interval: v.optional(duration, '5s'),
+  /** Of its /metrics, those to keep; each is a few metrics of the run (src/base/sut-metrics.ts). */
   metrics: v.optional(v.array(text(200)), []),
   /** Of its memory, in a control group of its own: the kernel kills it there. Absent: no limit, and no group. */
   memory_max: v.optional(size),

@@ -1,6 +1,7 @@
 // The sections of a soak: [churn], [collector], [sut]. A scenario has them, or those of a fleet.
 
 import * as v from 'valibot'
+import { sutMetricNames } from '../base/sut-metrics.ts'
 import { checkChurn, churnSchema } from './churn.ts'
 import type { Path } from './locate.ts'
 import type { Problems, TomlTable } from './problems.ts'
@@ -82,7 +83,7 @@ const LEAST_INTERVAL_S = 0.01
 
 /** Who observes, and what is asked of it whoever it is. */
 function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Problems): ObserverConfig {
-  const { command, output, ready, forbid, memory_max, metrics, metrics_url, restart } = table
+  const { command, output, ready, forbid, memory_max, metrics, metrics_url, restart, scrape_interval } = table
   if (command?.length === 0) problems.mustBe([...path, 'command'], command, 'a program and its arguments')
   if (command === undefined)
     for (const key of ['output', 'ready'] as const)
@@ -94,6 +95,9 @@ function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Pro
   })
   if (metrics_url !== undefined && !/^http:\/\/[^/]/.test(metrics_url))
     problems.mustBe([...path, 'metrics_url'], metrics_url, 'an http:// address')
+  if (secondsOf(scrape_interval) < LEAST_INTERVAL_S)
+    problems.mustBe([...path, 'scrape_interval'], scrape_interval, `at least ${LEAST_INTERVAL_S * 1000}ms`)
+  checkSutMetrics(metrics, [...path, 'metrics'], problems)
   if (metrics.length > 0 && metrics_url === undefined && command !== undefined)
     problems.add({ path: [...path, 'metrics'], problem: 'needs metrics_url' })
   return {
@@ -102,9 +106,22 @@ function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Pro
     ready: ready ?? null,
     forbid,
     metricsUrl: metrics_url ?? null,
+    scrapeIntervalS: secondsOf(scrape_interval),
     metrics,
     restart,
     memoryMaxBytes: memory_max === undefined ? null : bytesOf(memory_max),
+  }
+}
+
+/** Metrics of the run that come from two of the program's would be either's. */
+function checkSutMetrics(sources: readonly string[], path: Path, problems: Problems): void {
+  const names = new Map<string, string>()
+  for (const [index, source] of sources.entries()) {
+    const { last } = sutMetricNames(source)
+    const other = names.get(last)
+    if (other !== undefined)
+      problems.add({ path: [...path, index], value: source, problem: `comes to the same names as ${other}: ${last}` })
+    names.set(last, source)
   }
 }
 

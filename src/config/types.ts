@@ -132,6 +132,7 @@ export interface ObserverConfig {
   readonly ready: string | null
   readonly forbid: readonly string[]
   readonly metricsUrl: string | null
+  readonly scrapeIntervalS: number
   /** Names of the metrics to keep. */
   readonly metrics: readonly string[]
   /** Started again when it ends by itself. */

@@ -90,5 +90,11 @@ export type ObservedLine =
     }
   /** A line of the observer's log that a pattern of the scenario forbids. */
   | { readonly is: 'log_match'; readonly t_s: number; readonly pattern: string; readonly line: string }
-  /** A metric of the observer's, scraped from its /metrics. */
-  | { readonly is: 'scraped'; readonly t_s: number; readonly values: Readonly<Record<string, number>> }
+  /** Metrics of the observer's, scraped from its /metrics. */
+  | {
+      readonly is: 'scraped'
+      readonly t_s: number
+      readonly values: Readonly<Record<string, number>>
+      /** Why there are no values: its page could not be read. */
+      readonly problem?: string
+    }

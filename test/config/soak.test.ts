@@ -89,6 +89,12 @@ t.test('what a soak says wrong is told where it stands', t => {
   t.match(problem('[collector]\ninterval = "1ms"'), [['collector.interval', 'must be at least 10ms']])
   t.match(problem('[collector]\nstates = ["OPEN"]'), [['collector.states[0]', /must be one of "ESTABLISHED"/]])
   t.match(problem('[sut]\ncommand = []'), [['sut.command', 'must be a program and its arguments']])
+  t.match(problem('[sut]\nscrape_interval = "0s"'), [['sut.scrape_interval', 'must be at least 10ms']])
+  t.match(problem('[sut]\nmetrics = ["jobs_total", "jobs"]'), [['sut.metrics[1]', /same names as jobs_total/]])
+  const gated = (metric: string, require: string): string =>
+    `[sut]\nmetrics = ["heap_bytes"]\n[[gate]]\nmetric = "${metric}"\nrequire = "${require}"`
+  t.match(problem(gated('sut_heap_last_byte', '<= 1')), [['gate[0].metric', /unknown metric/]])
+  t.match(problem(gated('sut_heap_max_bytes', '<= 5s')), [['gate[0].require', /an operator/]])
   t.match(problem('[sut]\nmemory_max = "much"'), [['sut.memory_max', /a size above 0/]])
   t.match(problem('[sut]\nmemory_max = "0 MB"'), [['sut.memory_max', /a size above 0/]])
   t.match(problem('[sut]\nready = "up"'), [['sut.ready', /needs command/]])

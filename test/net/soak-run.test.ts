@@ -69,24 +69,35 @@ t.test('faults of a scenario befall the observer, which comes back', async t => 
   t.ok(Math.max(...gaps) >= 0.9, 'it stood still')
 })
 
-t.test("any program in the observer's place: its life, its log and its metrics are kept", async t => {
-  const script = [
-    "require('node:http').createServer((_, to) => to.end('jobs_total 4\\\\nother 1\\\\n')).listen(9090, '127.0.0.1');",
-    "console.log('serving');",
-    "setTimeout(() => console.log('panic: out of cheese'), 1000);",
-  ].join(' ')
-  const sut = `
+/** A program with a page: `answer` is a piece of JavaScript that ends the response `to`; `n` counts requests. */
+const program = (answer: string, more = ''): string => {
+  const script = `let n = 0; require('node:http').createServer((_, to) => { n++; ${answer} }).listen(9090, '127.0.0.1'); console.log('serving'); ${more}`
+  return `
 [sut]
-command = ["node", "-e", "${script}"]
+command = ["node", "-e", ${JSON.stringify(script)}]
 ready = "^serving"
 forbid = ["^panic"]
 metrics_url = "http://127.0.0.1:9090/metrics"
 metrics = ["jobs_total"]
+scrape_interval = "250ms"
 [[gate]]
 metric = "log_matches_count"
 require = "== 0"
+[[gate]]
+metric = "sut_jobs_max_count"
+require = "<= 500"
+[[gate]]
+metric = "sut_jobs_per_s"
+require = ">= 1"
 `
-  const run = startSoak(t, sut)
+}
+
+t.test("any program in the observer's place: its life, its log and its metrics are kept", async t => {
+  const panic = "setTimeout(() => console.log('panic: out of cheese'), 1000)"
+  const run = startSoak(
+    t,
+    program("to.end('jobs_total{of=\\'a\\'} '.replaceAll('\\'', '\"') + n + '\\nother 1\\n')", panic),
+  )
   const ended = await run.ended
   t.equal(ended.code, 1, ended.stderr)
   const seen = observed(run)
@@ -95,10 +106,54 @@ require = "== 0"
     [{ pattern: '^panic', line: 'panic: out of cheese' }],
   )
   const scraped = seen.filter(line => line.is === 'scraped')
-  t.ok(scraped.length > 0)
-  t.ok(scraped.every(line => line.is === 'scraped' && line.values.jobs_total === 4 && !('other' in line.values)))
+  t.ok(scraped.length > 8)
+  t.ok(scraped.every(line => line.is === 'scraped' && !('other' in line.values)))
   t.match(readFileSync(join(run.folder, 'console/soak.log'), 'utf8'), /^observer: serving$/m)
-  t.match(run.report().metrics, { log_matches_count: 1, residue_count: 0, observer_starts_count: 1 })
+  t.match(run.report().metrics, {
+    log_matches_count: 1,
+    residue_count: 0,
+    observer_starts_count: 1,
+    sut_jobs_last_count: scraped.length,
+    sut_jobs_min_count: 1,
+  })
+  const gates = run.report().gates.filter(({ name }) => name.startsWith('sut_jobs'))
+  t.match(
+    gates.map(({ verdict }) => verdict),
+    ['pass', 'pass'],
+  )
+})
+
+t.test('a page that is gone, slow or malformed for a while proves nothing', async t => {
+  const answer = [
+    'if (n === 12) return to.writeHead(500).end();',
+    "if (n === 16) return to.end('jobs_total one');",
+    "if (n === 20) return to.end('');",
+    'if (n === 24) return;',
+    "to.end('jobs_total ' + n);",
+  ].join(' ')
+  const run = startSoak(t, program(answer))
+  const ended = await run.ended
+  t.equal(ended.code, 5, ended.stderr)
+  const gates = run.report().gates.filter(({ name }) => name.startsWith('sut_jobs'))
+  for (const { verdict, evidence } of gates) {
+    t.equal(verdict, 'unknown')
+    t.match(evidence, /^\d scrapes without jobs_total, the first at [\d.]+ s: it answered 500/)
+  }
+  const problems = observed(run).flatMap(line => (line.is === 'scraped' ? (line.problem ?? []) : []))
+  t.match(problems, [/500/, /line 1 is no sample/, /no answer in 2 s/])
+})
+
+t.test('a program that begins anew has its counter begin anew', async t => {
+  const run = startSoak(
+    t,
+    `${program("to.end('jobs_total ' + 10 * n)")}[[fault]]\nat = "3s"\ndo = "kill_observer"\nfor = "500ms"\n`,
+  )
+  const ended = await run.ended
+  t.equal(ended.code, 0, ended.stderr)
+  const { metrics, gates } = run.report()
+  t.match(gates.find(({ name }) => name === 'sut_jobs_per_s')?.evidence, /1 times anew from nothing/)
+  const most = metrics.sut_jobs_max_count as number
+  t.ok((metrics.sut_jobs_increase_count as number) > most / 2)
 })
 
 t.test('rows are read back from the database that the collector wrote to, though it restarts', async t => {

@@ -120,8 +120,8 @@ function every(seconds: number, action: () => void): Partial<CanaryHooks> {
 function leakMemory(bytesPerHour: number): Partial<CanaryHooks> {
   const kept: Buffer[] = []
   let owed = 0
-  return every(1, () => {
-    owed += bytesPerHour / 3600
+  return every(0.1, () => {
+    owed += bytesPerHour / 36_000
     // Pages: a buffer's own record would count for more than a few bytes do.
     if (owed < 4096) return
     // Written to, so that it is resident.

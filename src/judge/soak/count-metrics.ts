@@ -98,9 +98,9 @@ const pollsOf = (facts: SoakFacts, metric: () => Metric): Metric =>
   notObserving(facts) ?? (facts.polls.wholeCount === 0 ? unknown('no poll of all namespaces ended') : metric())
 
 /**
- * None of the sources can see a kill that was not there, so the one that saw most is right: how the observer ended, with
- * the kernel's word for it; the count of its own control group, which has those of its children, too; and the kernel's
- * own log, which of guests is in the events.
+ * None of the sources can see a kill that was not there, so the one that saw most is right: how the observer ended,
+ * with the kernel's word for it; the count of its own control group, which has those of its children, too; and the
+ * kernel's own log, which of guests is in the events.
  */
 function oomKills({ observer }: SoakFacts, { events }: History): Metric {
   const told = events.filter(

@@ -113,6 +113,7 @@ const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
   log_match: [...times('t_s'), ...texts('pattern', 'line')],
   scraped: [
     ...times('t_s'),
+    ['problem', absentOr(text), 'a text'],
     ['values', value => typeof value === 'object' && value !== null && Object.values(value).every(time), 'numbers'],
   ],
 }

@@ -1,16 +1,19 @@
 // Every metric of a soak, from its saved data: pure, and each with where it was read. Too little work done makes a pass
 // unknown, a machine too noisy every verdict on a time; a failure that much work would only have shown better stands.
 
-import { known, type Metric, type Metrics, type Reading, unknown } from '../metric.ts'
+import { known, type Metric, type Metrics, unknown } from '../metric.ts'
 import type { History } from '../types.ts'
 import { toNanosecond, unitOf } from '../units.ts'
 import { churnCounts, type Derive, joinedCounts, observedCounts } from './count-metrics.ts'
 import type { Finding } from './findings.ts'
 import type { Floats } from './floats.ts'
+import { growthMetrics, shown } from './growth.ts'
 import { noiseOf } from './noise.ts'
 import { growthOf, namespacesOf, OBSERVER, observedSamples, type Quantity, quantityOf } from './processes.ts'
 import { CHURN_FILE, OBSERVED_FILE, type SoakFacts } from './read.ts'
 import { whyTooLittle } from './schedule.ts'
+import type { Moment } from './series.ts'
+import { sutDerivations } from './sut.ts'
 import type { Latencies } from './tally.ts'
 
 /** Beyond this a forecast is no longer one: ten years. */
@@ -87,34 +90,16 @@ function mostOf(quantity: Quantity): Derive {
   }
 }
 
-/**
- * The three figures of a growth. A limit that lies within the interval is neither held nor broken: its ends are other
- * readings of the middle, and the other end is one of each end.
- */
-function growth(stem: string, unit: string, momentsOf: (history: History) => ReturnType<typeof namespacesOf>) {
-  const derive =
-    (end: 'perS' | 'lowerPerS' | 'upperPerS'): Derive =>
-    (facts, history) => {
-      const moments = momentsOf(history)
-      if (moments.length === 0) return unknown('no sample says it')
-      const found = growthOf(moments, facts)
-      if ('why' in found) return unknown(found.why)
-      const { slope, fromS, toS } = found
-      const words = `from ${fromS.toFixed(0)} s to ${toS.toFixed(0)} s, medians of ${slope.stretchesCount} stretches`
-      const [lower, upper] = [slope.lowerPerS, slope.upperPerS].map(perS => perS * S_PER_H) as [number, number]
-      const interval = `95 % interval ${shown(lower)} to ${shown(upper)} an hour`
-      const other = (value: number): Reading => ({ value, evidence: `an end of the ${interval}` })
-      const others = { perS: [other(lower), other(upper)], lowerPerS: [other(upper)], upperPerS: [other(lower)] }
-      return known(slope[end] * S_PER_H, `${words}; ${interval}`, others[end])
-    }
-  return {
-    [`${stem}_${unit}`]: derive('perS'),
-    [`${stem}_lower_${unit}`]: derive('lowerPerS'),
-    [`${stem}_upper_${unit}`]: derive('upperPerS'),
-  }
-}
-
-const shown = (value: number): string => String(Number(value.toPrecision(3)))
+/** By their usual names. */
+const growth = (
+  stem: string,
+  unit: string,
+  momentsOf: (history: History) => readonly Moment[],
+): Readonly<Record<string, Derive>> =>
+  growthMetrics(
+    { middle: `${stem}_${unit}`, lower: `${stem}_lower_${unit}`, upper: `${stem}_upper_${unit}` },
+    momentsOf,
+  )
 
 const ofObserver =
   (quantity: Quantity) =>
@@ -182,7 +167,8 @@ export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics 
   const metrics: Record<string, Metric> = {}
   const tooLittle = whyTooLittle(facts)
   const noisy = noiseOf(history.samples, facts).why
-  for (const { files, derivations } of groups) {
+  const told = { files: [CHURN_FILE, OBSERVED_FILE], derivations: sutDerivations(facts.plan.sutMetrics) }
+  for (const { files, derivations } of [...groups, told]) {
     const damaged = damageOf(history, files)
     for (const [name, derive] of Object.entries(derivations)) {
       const metric = damaged ?? attempt(() => derive(facts, history))

@@ -14,6 +14,8 @@ export interface SoakPlan {
   /** Least steady churning over which growth is told. */
   readonly growthLeastS: number
   readonly filter: SocketFilter
+  /** What it tells of itself that gates may name. */
+  readonly sutMetrics: readonly string[]
   /** Whether the observer says what it finds. */
   readonly observes: boolean
 }
@@ -28,7 +30,11 @@ interface Given {
     readonly soak?: {
       readonly churn?: { readonly ratePerS?: number; readonly minLifeS?: number }
       readonly collector?: Partial<SocketFilter>
-      readonly observer?: { readonly command?: readonly string[] | null; readonly output?: string }
+      readonly observer?: {
+        readonly command?: readonly string[] | null
+        readonly output?: string
+        readonly metrics?: readonly string[]
+      }
     }
   }
 }
@@ -47,6 +53,7 @@ export function soakPlanOf(plan: unknown): SoakPlan | null {
     holdS: scenario?.run?.holdS ?? 0,
     growthLeastS: scenario?.run?.growthLeastS ?? GROWTH_LEAST_S,
     filter: isOurs ? { states: collector?.states ?? [], ports: collector?.ports ?? [] } : { states: [], ports: [] },
+    sutMetrics: observer?.metrics ?? [],
     observes: isOurs || observer?.output === 'nslab.collect/1',
   }
 }

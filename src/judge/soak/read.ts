@@ -11,6 +11,7 @@ import { type Parsed, parsedLines } from './lines.ts'
 import { ObserverFacts } from './observer.ts'
 import { type SoakPlan, soakPlanOf } from './plan.ts'
 import { Polls } from './polls.ts'
+import { SutScrapes } from './sut.ts'
 import { Tally } from './tally.ts'
 import { Truth } from './truth.ts'
 
@@ -24,6 +25,7 @@ export interface SoakFacts {
   readonly tally: Tally
   readonly polls: Polls
   readonly observer: ObserverFacts
+  readonly sut: SutScrapes
   /** Churning: from its first line to the end of its phase; null where it never began. */
   readonly churned: { readonly fromS: number; readonly toS: number } | null
   /** Rows of all sockets, by the sockets' own count. */
@@ -64,6 +66,7 @@ class Reading {
   readonly #polls = new Polls()
   readonly #tally: Tally
   readonly #observer = new ObserverFacts()
+  readonly #sut: SutScrapes
   readonly #join: Join
   #rowsSeen = 0
   #wasObserving = false
@@ -72,6 +75,7 @@ class Reading {
   constructor(folder: string, plan: SoakPlan, phaseEndS: number, damage: Damage[]) {
     this.#folder = folder
     this.#plan = plan
+    this.#sut = new SutScrapes(plan.sutMetrics)
     this.#phaseEndS = phaseEndS
     this.#damage = damage
     const churnEndS = (): number => this.#churnEndS()
@@ -103,6 +107,7 @@ class Reading {
       tally: this.#tally,
       polls: this.#polls,
       observer: this.#observer,
+      sut: this.#sut,
       churned: beginS === null ? null : { fromS: beginS, toS: Math.min(this.#churnEndS(), this.#truth.lastS) },
       rowsSeenCount: this.#rowsSeen,
       wasObserving: this.#wasObserving,
@@ -151,6 +156,7 @@ class Reading {
     if ('t_s' in line) this.#tally.observedUntilS = Math.max(this.#tally.observedUntilS, line.t_s)
     if (line.is === 'forgot') for (const socket of line.sockets) this.#rowsSeen += socket[7]
     if (line.is === 'found' || line.is === 'polled') this.#wasObserving = true
+    if (line.is === 'scraped') this.#sut.add(line)
     if (line.is === 'polled') this.#polls.add(line)
     else this.#observer.add(line)
     this.#join.observed(line)

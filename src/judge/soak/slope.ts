@@ -1,10 +1,11 @@
 // How fast a quantity grows, with an interval that holds for noise which is not independent from sample to sample.
 //
-// Theil-Sen on the medians of consecutive stretches of equal length: a median takes what collections of garbage and
-// single spikes add, and stretches that are long against the noise's memory are nearly independent. What memory is left
-// widens the interval: the variance of Kendall's S is multiplied by (1 + r) / (1 - r), r being the lag-1 correlation of
-// the medians' ranks around the line (Hamed and Rao, J. Hydrol. 204, 1998, with one lag). The interval itself is Sen's
-// (JASA 63, 1968): order statistics of the pairwise slopes. Its coverage is held against a simulation in its test.
+// Theil-Sen on the medians of consecutive stretches of equally many samples: a median takes what collections of garbage
+// and single spikes add, and stretches that are long against the noise's memory are nearly independent. What memory is
+// left widens the interval: the variance of Kendall's S is multiplied by (1 + r) / (1 - r), r being the lag-1
+// correlation of the medians' ranks around the line (Hamed and Rao, J. Hydrol. 204, 1998, with one lag). The interval
+// itself is Sen's (JASA 63, 1968): order statistics of the pairwise slopes. Its coverage is held against a simulation
+// in its test.
 
 import { median } from './floats.ts'
 import type { Moment } from './series.ts'
@@ -48,32 +49,16 @@ export function slopeOf(moments: readonly Moment[]): Slope | null {
   }
 }
 
-/** Medians of as many stretches as have enough samples: a busy machine samples unevenly, and long ones then have more. */
+/** Mean time and median value of each stretch. A busy machine samples unevenly, so they are equal in samples. */
 function stretchMedians(moments: readonly Moment[]): Moment[] {
   const [first, last] = [moments[0], moments.at(-1)]
   if (!first || !last || last[0] <= first[0]) return []
-  const most = Math.min(STRETCHES, Math.floor(moments.length / SAMPLES_PER_STRETCH_MIN))
-  for (let count = most; count >= STRETCHES_MIN; count--) {
-    const medians = mediansOf(moments, first, last, count)
-    if (medians.length >= STRETCHES_MIN) return medians
-  }
-  return []
-}
-
-/** Mean time and median value of each of `count` stretches that has enough samples. */
-function mediansOf(moments: readonly Moment[], first: Moment, last: Moment, count: number): Moment[] {
-  const width = (last[0] - first[0]) / count
-  const stretches: Moment[][] = Array.from({ length: count }, () => [])
-  for (const moment of moments) {
-    const at = Math.min(count - 1, Math.floor((moment[0] - first[0]) / width))
-    stretches[at]?.push(moment)
-  }
-  return stretches
-    .filter(stretch => stretch.length >= SAMPLES_PER_STRETCH_MIN)
-    .map(stretch => [
-      stretch.reduce((sum, [t]) => sum + t, 0) / stretch.length,
-      median(stretch.map(([, value]) => value)),
-    ])
+  const count = Math.min(STRETCHES, Math.floor(moments.length / SAMPLES_PER_STRETCH_MIN))
+  const from = (stretch: number): number => Math.floor((stretch * moments.length) / count)
+  return Array.from({ length: count }, (_, index): Moment => {
+    const stretch = moments.slice(from(index), from(index + 1))
+    return [stretch.reduce((sum, [t]) => sum + t, 0) / stretch.length, median(stretch.map(([, value]) => value))]
+  })
 }
 
 /** Of S under no trend, without ties. Ties make it less, so the interval is on the safe side. */

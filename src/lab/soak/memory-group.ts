@@ -1,5 +1,6 @@
-// A memory control group for the observer alone: the kernel keeps its limit, and counts whom it killed for it. Version 1
-// of control groups and version 2. Source: the kernel's admin-guide/cgroup-v1/memory.rst and admin-guide/cgroup-v2.rst.
+// A memory control group for the observer alone: the kernel keeps its limit, and counts whom it killed for it. Version
+// 1 of control groups and version 2.
+// Source: the kernel's admin-guide/cgroup-v1/memory.rst and admin-guide/cgroup-v2.rst.
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,8 +28,8 @@ export class MemoryGroup {
   }
 
   /**
-   * Below the nearest group of this process that may have one. Throws NOT_FIT where there is none: no memory controller,
-   * no right to it, or (version 2) none that is handed down.
+   * Below the nearest group of this process that may have one. Throws NOT_FIT where there is none: no memory
+   * controller, no right to it, or (version 2) none that is handed down.
    */
   static make(name: string, maxBytes: number): MemoryGroup {
     const refusals: string[] = []

@@ -67,6 +67,10 @@ export class Observer {
     return this.#options.config.metricsUrl
   }
 
+  get scrapeIntervalS(): number {
+    return this.#options.config.scrapeIntervalS
+  }
+
   get metrics(): readonly string[] {
     return this.#options.config.metrics
   }

@@ -36,7 +36,6 @@ export interface SoakOptions {
 }
 
 const PULSE_MS = 1000
-const SCRAPE_MS = 5000
 /** Of what is left when the run ends: churn drops everything, the observer ends. */
 const OBSERVER_SHARE = 0.25
 /** How many of its intervals an observer has to see that all is gone. */
@@ -65,6 +64,10 @@ class Soak {
   #sampler: Sampler | null = null
   #isOver = false
   #churning: ChurnFigures | null = null
+  #isScraping = false
+  /** Faults of the observer: under way, and begun so far. */
+  #befalling = 0
+  #befallenCount = 0
   /** Faults of one process that take longer than planned wait for each other: a start is not met by the next stop. */
   readonly #faults = { observer: Promise.resolve(), database: Promise.resolve() }
   /** Cookies of the first fill, until churning begins. */
@@ -176,8 +179,7 @@ class Soak {
     await this.#database?.firstRun()
     this.#tellProcesses()
     this.#every(PULSE_MS, () => this.#pulse())
-    const { metricsUrl, metrics } = this.#observer
-    if (metricsUrl !== null) this.#every(SCRAPE_MS, () => this.#scrape(metricsUrl, metrics))
+    this.#every(this.#observer.scrapeIntervalS * 1000, () => this.#scrape())
   }
 
   #makeGroup(): MemoryGroup | null {
@@ -221,6 +223,7 @@ class Soak {
   async #drain(deadlineS: number): Promise<void> {
     const remaining = (await this.#churner?.drain(deadlineS)) ?? []
     await this.#awaitForgotten()
+    await this.#scrape()
     this.#steered.send({ is: 'drained', remaining })
   }
 
@@ -244,13 +247,25 @@ class Soak {
       } else if (op === 'pause_churn') {
         done((await this.#churner?.pause(for_s)) === true, 'churn was stopped and went on')
       } else if (op === 'pause_observer') {
-        done((await this.#observer?.pause(for_s)) === true, 'the observer was stopped and went on')
+        const isFelt = await this.#befallObserver(() => this.#observer?.pause(for_s))
+        done(isFelt, 'the observer was stopped and went on')
       } else {
-        done((await this.#observer?.killAndRevive(for_s)) === true, 'the observer was killed and started again')
+        const isFelt = await this.#befallObserver(() => this.#observer?.killAndRevive(for_s))
+        done(isFelt, 'the observer was killed and started again')
       }
     } catch (error) {
       // What did not come back is judged by what it did not do; why is said here.
       done(false, error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  async #befallObserver(act: () => Promise<boolean> | undefined): Promise<boolean> {
+    this.#befalling++
+    this.#befallenCount++
+    try {
+      return (await act()) === true
+    } finally {
+      this.#befalling--
     }
   }
 
@@ -282,9 +297,18 @@ class Soak {
     this.#steered.send({ is: 'pulse', t_s: this.#nowS(), figures })
   }
 
-  async #scrape(url: string, names: readonly string[]): Promise<void> {
-    const values = await scrape(url, names)
-    if (values !== null) this.#observed.add({ is: 'scraped', t_s: this.#nowS(), values })
+  /** One that a fault of the scenario keeps from answering has no gap. One at a time. */
+  async #scrape(): Promise<void> {
+    const { metricsUrl = null, metrics = [] } = this.#observer ?? {}
+    if (metricsUrl === null || this.#isScraping) return
+    this.#isScraping = true
+    const befallen = this.#befallenCount
+    const wasWell = this.#befalling === 0
+    const { values, problem } = await scrape(metricsUrl, metrics)
+    this.#isScraping = false
+    const isExcused = !wasWell || this.#befallenCount !== befallen
+    if (isExcused && (problem !== undefined || metrics.some(name => !(name in values)))) return
+    this.#observed.add({ is: 'scraped', t_s: this.#nowS(), values, ...(problem === undefined ? {} : { problem }) })
   }
 
   /** Ends churn first, that its last lines are the truth of all; then who observed it, then what that wrote to. */

@@ -1,28 +1,57 @@
-// Metrics of an observer, read from its /metrics as Prometheus does.
+// Metrics of an observer, read from its /metrics as Prometheus does: a page with one wrong line is no page.
+// Source: prometheus.io, "Exposition formats", 0.0.4, and what OpenMetrics 1.0 adds to a line.
 
 /** One that does not answer in time has no value: the series then shows the gap. */
 const SCRAPE_LIMIT_MS = 2000
+/** Of a line that is quoted. */
+const QUOTED_CHARS = 80
 
-/** Values by name, those with labels added up; only `names` where any are given. Null where nothing was answered. */
-export async function scrape(url: string, names: readonly string[]): Promise<Readonly<Record<string, number>> | null> {
+export interface Scraped {
+  readonly values: Readonly<Record<string, number>>
+  /** Why there are none; absent: the page was read. */
+  readonly problem?: string
+}
+
+/** Values by name, those with labels added up; only `names` where any are given. */
+export async function scrape(url: string, names: readonly string[], limitMs = SCRAPE_LIMIT_MS): Promise<Scraped> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(SCRAPE_LIMIT_MS) })
-    return response.ok ? parseMetrics(await response.text(), names) : null
-  } catch {
-    return null
+    const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) })
+    const text = await response.text()
+    if (!response.ok) return { values: {}, problem: `it answered ${response.status} ${response.statusText}`.trim() }
+    return { values: parseMetrics(text, names) }
+  } catch (error) {
+    const { name, message, cause } = error as Error
+    const why = name === 'TimeoutError' ? `no answer in ${limitMs / 1000} s` : ((cause as Error)?.message ?? message)
+    return { values: {}, problem: why }
   }
 }
 
-/** The text format: `name{label="x"} value [time]`. A name of the list may have its labels, exactly as they are told. */
+const LABEL = '[A-Za-z_]\\w*\\s*=\\s*"(?:[^"\\\\\\n]|\\\\.)*"'
+const NUMBER = '[+-]?(?:\\d+\\.?\\d*(?:e[+-]?\\d+)?|\\.\\d+(?:e[+-]?\\d+)?|inf(?:inity)?|nan)'
+const SAMPLE = new RegExp(
+  // A name, labels, a value, a time, and an exemplar.
+  `^([A-Za-z_:][\\w:]*)\\s*(\\{\\s*(?:${LABEL}\\s*(?:,\\s*${LABEL}\\s*)*,?\\s*)?\\})?\\s+(${NUMBER})` +
+    `(?:\\s+-?\\d+(?:\\.\\d*)?)?(?:\\s+#\\s*\\{.*\\}\\s+\\S+(?:\\s+\\S+)?)?\\s*$`,
+  'i',
+)
+
+/**
+ * The text format. A name of the list may have its labels, exactly as they are told. What is no finite number is no
+ * value, and neither is a sum with one. Throws where a line is none of the format.
+ */
 export function parseMetrics(text: string, names: readonly string[]): Readonly<Record<string, number>> {
   const wanted = new Set(names)
   const values: Record<string, number> = {}
-  for (const line of text.split('\n')) {
-    const [, name = '', labels = '', value = ''] = /^([A-Za-z_:][\w:]*)(\{.*\})?\s+(\S+)/.exec(line) ?? []
-    const number = Number(value.replace('Inf', 'Infinity'))
-    if (name === '' || !Number.isFinite(number)) continue
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(line)) continue
+    const [whole, name = '', labels = '', value = ''] = SAMPLE.exec(line) ?? []
+    if (whole === undefined) throw new Error(`line ${index + 1} is no sample: ${line.slice(0, QUOTED_CHARS)}`)
+    const number = numberOf(value)
     if (wanted.size === 0 || wanted.has(name)) values[name] = (values[name] ?? 0) + number
     if (labels !== '' && wanted.has(name + labels)) values[name + labels] = number
   }
-  return values
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)))
 }
+
+/** "NaN" and the infinities are written in any case. */
+const numberOf = (text: string): number => (/n/i.test(text) ? Number.NaN : Number(text))

@@ -172,6 +172,7 @@ t.test('a plan that says little is taken at its least', async t => {
     minLifeS: 1,
     holdS: 0,
     filter: { states: [], ports: [] },
+    sutMetrics: [],
     observes: true,
   })
   const ofUser = (output: string) => ({ churn: {}, scenario: { soak: { observer: { command: ['x'], output } } } })

@@ -36,6 +36,7 @@ function watch(
       forbid: [],
       restart: false,
       metricsUrl: null,
+      scrapeIntervalS: 5,
       metrics: [],
       memoryMaxBytes: null,
       ...config,
