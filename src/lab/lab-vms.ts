@@ -63,12 +63,15 @@ export async function findVm(name: string | undefined, wantedRun?: string): Prom
   const matching = name === undefined ? all : all.filter(({ vm }) => vm.name === name)
   const [only] = matching
   if (matching.length === 1 && only !== undefined) return only
-  const known = all.map(({ run, vm }) => `${vm.name} of ${basename(run.folder)}`)
+  const namesOf = (found: readonly FoundVm[]): string[] =>
+    found.map(({ run, vm }) => `${vm.name} of ${basename(run.folder)}`)
+  const known = namesOf(all)
   const alive = known.length === 0 ? '' : `; alive: ${known.join(', ')}`
   const silent = asked.filter(({ vms }) => vms === null).map(({ run }) => basename(run.folder))
   if (matching.length > 1) {
     const hint = name === undefined ? 'Name one.' : 'Name its run with --run.'
-    throw new NslabError('USAGE', { problem: `${matching.length} VMs are meant${alive}`, hint, known })
+    const meant = namesOf(matching).join(', ')
+    throw new NslabError('USAGE', { problem: `${matching.length} VMs are meant: ${meant}`, hint, known })
   }
   const what = name === undefined || all.length === 0 ? 'no VM is alive' : `no VM is named ${name}`
   const hint =

@@ -239,8 +239,11 @@ export class VmGround implements Ground {
     }
   }
 
+  /** In the plan's order, whichever was ready first. */
   get labVms(): readonly LabVm[] {
-    return [...this.#machines.values()].map(machine => labVmOf(machine, this.#context.plan))
+    const { plan } = this.#context
+    const machines = plan.hosts.flatMap(({ name }) => this.#machines.get(name) ?? [])
+    return machines.map(machine => labVmOf(machine, plan))
   }
 
   async keep(): Promise<KeptVms | null> {

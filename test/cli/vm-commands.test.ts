@@ -133,7 +133,7 @@ t.test('a name that several runs have needs the run', async t => {
   const { nslab, beside } = await here(t)
   const { run } = await labHere(t)
   beside('c'.repeat(32), run.lab_socket as string)
-  t.match(await nslab(['shell', 'vm1'], ''), { code: 2, err: /2 VMs are meant; .*--run/s })
+  t.match(await nslab(['shell', 'vm1'], ''), { code: 2, err: /2 VMs are meant: vm1 of .*, vm1 of .*--run/s })
   t.match(await nslab(['shell'], ''), { code: 2, err: /Name one/ })
   t.match(await nslab(['shell', 'vm1', '--run', 'cccc'], 'exit 4'), { code: 4 })
 })
