@@ -47,6 +47,10 @@ bool LinkLoop::take_bytes(Connection& connection, const uint8_t* bytes, size_t c
     if (connection.stage == Stage::awaiting_hello && !connection.dialled && count > 0)
       return break_off(connection, Reason::malformed);
     if (!(connection.stage == Stage::up ? take_token(connection) : take_frame(connection))) return false;
+    if (engine_ && connection.stage == Stage::up) {
+      hand_over(connection, bytes, count);
+      return false;
+    }
   }
   return true;
 }

@@ -37,8 +37,9 @@ Edge* LinkNode::edge_to(uint32_t peer) {
   return at != edges.end() && at->peer == peer ? &*at : nullptr;
 }
 
-LinkLoop::LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms)
-    : run_id_(run_id), mailbox_(mailbox), tell_(tell), silence_ms_(silence_ms) {}
+LinkLoop::LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms,
+                   std::shared_ptr<lanes::PacketEngine> engine)
+    : run_id_(run_id), mailbox_(mailbox), tell_(tell), silence_ms_(silence_ms), engine_(std::move(engine)) {}
 
 Status LinkLoop::open() {
   epoll_ = UniqueFd(sys::call([] { return ::epoll_create1(EPOLL_CLOEXEC); }));
@@ -174,7 +175,7 @@ Connection* LinkLoop::adopt(LinkNode& node, UniqueFd fd, bool dialled) {
   Connection& connection = slots_[free_slots_.back()];
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = uint64_t{connection.generation} << 32 | connection.index;
+  event.data.u64 = tag_of(connection);
   if (sys::call([&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event); }) != 0) return nullptr;
   free_slots_.pop_back();
   connection.fd = std::move(fd);
@@ -205,6 +206,8 @@ void LinkLoop::close(Connection& connection, Closing how) {
     if (edge->dial && edge->dial->connection == &connection) edge->dial->connection = nullptr;
   }
   if (connection.stage == Stage::up) mailbox_.ends_up.fetch_sub(1, std::memory_order_relaxed);
+  if (std::exchange(connection.handed_over, false))
+    engine_->post(lanes::RemoveLink{node.id, connection.peer, tag_of(connection)});
   (connection.previous ? connection.previous->next : node.connections) = connection.next;
   if (connection.next) connection.next->previous = connection.previous;
   if (how == Closing::abortive) {
@@ -216,7 +219,7 @@ void LinkLoop::close(Connection& connection, Closing how) {
   connection.fd.reset();
   connection.unsent.reset();
   connection.node = nullptr;
-  connection.generation = (connection.generation + 1) & kGenerationMask;
+  connection.generation = connection.generation == kGenerationMask ? 1 : connection.generation + 1;
   free_slots_.push_back(connection.index);
 }
 

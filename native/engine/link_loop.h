@@ -23,7 +23,8 @@ inline constexpr uint32_t kGenerationMask = 0x7fff'ffff;
 
 class LinkLoop {
  public:
-  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms);
+  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms,
+           std::shared_ptr<lanes::PacketEngine> engine);
 
   Status open();
   /** Until Stop. */
@@ -38,6 +39,7 @@ class LinkLoop {
   void carry_out(RemoveNode&& command);
   void carry_out(SendToken&& command);
   void carry_out(List&& command);
+  void carry_out(LinkNews&& news);
   void carry_out(Stop&&) { stopping_ = true; }
   void remove(LinkNode& node);
   void on_timer(const Timer& timer);
@@ -80,6 +82,8 @@ class LinkLoop {
   void lost(Connection& connection, const char* reason);
 
   // Links that are up. False: the connection is gone.
+  /** From now on a lane reads and writes it, beginning with these bytes. */
+  void hand_over(Connection& connection, const uint8_t* bytes, size_t count);
   bool take_token(Connection& connection);
   bool send_bytes(Connection& connection, const uint8_t* bytes, size_t count);
   bool send_unsent(Connection& connection);
@@ -98,6 +102,8 @@ class LinkLoop {
   Mailbox& mailbox_;
   const Links::Tell tell_;
   const uint32_t silence_ms_;
+  /** Null: links are read and written here. */
+  const std::shared_ptr<lanes::PacketEngine> engine_;
   UniqueFd epoll_;
   Timers timers_;
   uint64_t timer_number_ = 0;

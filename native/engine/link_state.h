@@ -27,9 +27,12 @@ enum class Stage : uint8_t {
 struct Connection {
   UniqueFd fd;
   uint32_t index = 0;
-  uint32_t generation = 0;
+  /** From 1: no tag is 0. */
+  uint32_t generation = 1;
   Stage stage = Stage::connecting;
   bool dialled = false;
+  /** A lane of the packet engine has a descriptor of its own for it. */
+  bool handed_over = false;
   /** Bytes of an unfinished frame; of a token once up. */
   uint8_t received = 0;
   FrameBytes frame{};
@@ -42,6 +45,11 @@ struct Connection {
   Connection* previous = nullptr;
   Connection* next = nullptr;
 };
+
+/** What its events are told by. */
+[[nodiscard]] inline uint64_t tag_of(const Connection& connection) {
+  return uint64_t{connection.generation} << 32 | connection.index;
+}
 
 /** The wish to have a link; gone once it is up. */
 struct DialWish {

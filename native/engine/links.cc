@@ -65,12 +65,19 @@ Links::~Links() {
   if (!thread_.joinable()) return;
   post(Stop{});
   join();
+  // Its lanes tell this of links.
+  if (engine_) engine_->stop();
+}
+
+void Links::hand_over_to(std::shared_ptr<lanes::PacketEngine> engine) {
+  engine_ = std::move(engine);
+  engine_->tell_links([this](LinkNews&& news) { post(std::move(news)); });
 }
 
 Status Links::start() {
   if (Status opened = mailbox_.open(); !opened) return opened;
   // Shared, because closures are copied.
-  auto loop = std::make_shared<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_);
+  auto loop = std::make_shared<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_, engine_);
   if (Status opened = loop->open(); !opened) return opened;
   auto thread = Thread::start("nslab-links", "link engine", [loop = std::move(loop), log = log_] {
     const netns::RecordSwitches recorded(log);

@@ -12,6 +12,7 @@
 
 #include "base/thread.h"
 #include "engine/handshake.h"
+#include "engine/lanes/engine.h"
 #include "engine/link_event.h"
 #include "engine/link_limits.h"
 #include "netns/socket.h"
@@ -54,8 +55,10 @@ struct SendToken {
 struct List {
   uint64_t id = 0;
 };
+/** What lanes tell of links that were handed over. */
+using LinkNews = lanes::LinkNews;
 struct Stop {};
-using Command = std::variant<AddNode, SetPeers, Dial, CancelDial, RemoveNode, SendToken, List, Stop>;
+using Command = std::variant<AddNode, SetPeers, Dial, CancelDial, RemoveNode, SendToken, List, LinkNews, Stop>;
 
 /** Between the engine's thread and all others. */
 class Mailbox {
@@ -93,6 +96,11 @@ class Links {
   Links(const Links&) = delete;
   Links& operator=(const Links&) = delete;
 
+  /**
+   * Before start() of either: links that come up are handed over to `engine`, which then has every node of them, and
+   * reads and writes them; who they are to and when they end is still told from here.
+   */
+  void hand_over_to(std::shared_ptr<lanes::PacketEngine> engine);
   /** Starts the thread. */
   Status start();
   /** Commands are carried out in order; those after Stop are not. */
@@ -107,6 +115,7 @@ class Links {
   std::shared_ptr<netns::SwitchLog> log_;
   Tell tell_;
   uint32_t silence_ms_;
+  std::shared_ptr<lanes::PacketEngine> engine_;
   Mailbox mailbox_;
   Thread thread_;
 };

@@ -1,4 +1,6 @@
 // What links that are up are for, so far: passing tokens, and being listed.
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -26,6 +28,42 @@ bool name_of(GetName get_name, int fd, netns::Endpoint& endpoint) {
 
 }  // namespace
 
+void LinkLoop::hand_over(Connection& connection, const uint8_t* bytes, size_t count) {
+  lanes::AddLink link{connection.node->id, connection.peer, nullptr, {}, 0, tag_of(connection), {bytes, bytes + count}};
+  // Of its own: it ends when the lane lets go of it, and this one when the link ends.
+  UniqueFd fd(sys::call([&] { return ::fcntl(connection.fd.get(), F_DUPFD_CLOEXEC, 0); }));
+  if (!fd) {
+    const char* name = ::strerrorname_np(errno);
+    return lost(connection, name ? name : "unknown errno");
+  }
+  link.fd = std::make_shared<const UniqueFd>(std::move(fd));
+  link.seed = uint64_t{link.node} << 32 | link.peer;
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.fd.get(), nullptr);
+  connection.handed_over = true;
+  engine_->post(std::move(link));
+}
+
+void LinkLoop::carry_out(LinkNews&& news) {
+  const auto of = [&](uint64_t tag) {
+    Connection* connection = find(static_cast<uint32_t>(tag), static_cast<uint32_t>(tag >> 32));
+    return connection && connection->handed_over ? connection : nullptr;
+  };
+  for (const lanes::FrameArrived& arrived : news.frames)
+    if (Connection* connection = of(arrived.tag)) {
+      connection->frame = arrived.frame;
+      (void)take_token(*connection);
+    }
+  for (const lanes::LinkLost& link : news.lost)
+    if (Connection* connection = of(link.tag)) lost(*connection, link.reason);
+  for (const lanes::FrameUnsent& unsent : news.unsent) {
+    Frame frame;
+    (void)decode(unsent.frame, frame);
+    const auto walk = static_cast<uint32_t>(frame.incarnation >> 32);
+    report_unsent({unsent.node, unsent.peer, walk, static_cast<uint32_t>(frame.incarnation)},
+                  unsent.is_full ? "queue_full" : "no_link");
+  }
+}
+
 void LinkLoop::carry_out(SendToken&& command) {
   LinkNode* node = node_of(command.node);
   Edge* edge = node ? node->edge_to(command.peer) : nullptr;
@@ -35,6 +73,7 @@ void LinkLoop::carry_out(SendToken&& command) {
     return report_unsent(command, "queue_full");
   const FrameBytes bytes = encode(
       {FrameKind::token, Reason::none, run_id_, node->id, edge->peer, token_payload(command.walk, command.hops)});
+  if (connection.handed_over) return engine_->post(lanes::SendFrame{node->id, edge->peer, bytes});
   if (!send_bytes(connection, bytes.data(), bytes.size())) report_unsent(command, "no_link");
 }
 

@@ -1,0 +1,198 @@
+// What the packet engine is asked, and what it tells.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/status.h"
+#include "engine/handshake.h"
+#include "engine/lanes/flow_stats.h"
+#include "engine/packets/drop.h"
+#include "engine/packets/egress.h"
+#include "engine/packets/route_table.h"
+
+namespace nslab::engine::lanes {
+
+using SharedFd = std::shared_ptr<const UniqueFd>;
+
+/** `processors`: over how many lanes its flows and links spread. One: nothing of it crosses threads. */
+struct AddNode {
+  uint32_t node = 0;
+  uint32_t processors = 1;
+};
+struct RemoveNode {
+  uint32_t node = 0;
+};
+/**
+ * The descriptor, connected, is read and written from now on. `tag` comes back in events. `early`: bytes that were read
+ * from it already.
+ */
+struct AddLink {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  SharedFd fd;
+  LinkSetting setting;
+  uint64_t seed = 0;
+  uint64_t tag = 0;
+  std::vector<uint8_t> early{};
+};
+/** What waits is dropped (ended). The socket itself is its owner's to close. `tag` 0: whichever it is. */
+struct RemoveLink {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  uint64_t tag = 0;
+};
+struct SetLink {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  LinkSetting setting;
+};
+/** Sends a frame of the handshake's kind (a token) between packets. Unsent where there is no such link. */
+struct SendFrame {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  FrameBytes frame{};
+};
+
+/** Changes of a node's routes: answered when no packet can take a hop of before any more. */
+struct Install {
+  uint32_t source = 0;
+  uint32_t destination = 0;
+  std::vector<Route> routes;
+};
+struct InstallTrees {
+  uint32_t source = 0;
+  uint32_t group = 0;
+  std::vector<Tree> trees;
+};
+struct Derive {
+  DerivedRoutes routes;
+};
+struct SetMember {
+  uint32_t group = 0;
+  bool member = false;
+};
+/** ENOENT where there is no such route. */
+struct Pin {
+  uint32_t source = 0;
+  uint32_t destination = 0;
+  uint32_t flow = 0;
+  uint32_t route = 0;
+};
+using RouteChange = std::variant<Install, InstallTrees, Derive, SetMember, Pin>;
+struct ChangeRoutes {
+  uint32_t node = 0;
+  std::vector<RouteChange> changes;
+};
+
+/** Packets of the flow `flow`, made at `node`; EEXIST where it has one of that number. */
+struct StartFlow {
+  uint32_t node = 0;
+  FlowSetting setting;
+};
+/** Counts what arrives of the flow at `node`. */
+struct OpenSink {
+  uint32_t node = 0;
+  uint32_t flow = 0;
+};
+/** Ends a flow's source or sink, or both, at `node`. */
+struct StopFlow {
+  uint32_t node = 0;
+  uint32_t flow = 0;
+};
+
+/** The node's TUN interface (IFF_TUN, IFF_NO_PI, non-blocking). Its addresses are `base` + node id, in host order. */
+struct AttachTun {
+  uint32_t node = 0;
+  SharedFd fd;
+  uint32_t base = 0;
+  uint32_t nodes_max = 0;
+};
+
+/** Packets of links of `node` (`peer` 0: of all), both directions, as pcap (LINKTYPE_RAW); no fd: no more. */
+struct Capture {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  SharedFd fd;
+  uint64_t bytes_max = 0;
+};
+
+/** Accounts of everything. */
+struct Count {};
+
+using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, SendFrame, ChangeRoutes, StartFlow,
+                             OpenSink, StopFlow, AttachTun, Capture, Count>;
+
+struct LinkCount {
+  bool up = false;
+  /** From the peer: what was handed on to the node. */
+  uint64_t received_packets = 0;
+  uint64_t received_bytes = 0;
+  /** To the peer. */
+  Account sent;
+};
+
+struct Counts {
+  std::map<std::pair<uint32_t, uint32_t>, LinkCount> links;
+  std::map<uint32_t, Account> nodes;
+  std::vector<SourceStats> sources;
+  std::vector<SinkStats> sinks;
+  uint64_t blocks = 0;
+  uint64_t blocks_free = 0;
+};
+
+/** The link ended by itself: closed, an errno's name, or protocol_error. Static. */
+struct LinkLost {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  uint64_t tag = 0;
+  const char* reason = "";
+};
+struct FrameArrived {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  uint64_t tag = 0;
+  FrameBytes frame{};
+};
+struct FrameUnsent {
+  uint32_t node = 0;
+  uint32_t peer = 0;
+  FrameBytes frame{};
+  /** There is such a link, and too much waits for it. */
+  bool is_full = false;
+};
+/** A source has sent all; or a sink has heard so. */
+struct FlowFinished {
+  uint32_t node = 0;
+  uint32_t flow = 0;
+  bool is_source = false;
+};
+
+struct Reply {
+  uint64_t id = 0;
+  Status status;
+  /** Of Count; null otherwise. */
+  std::unique_ptr<Counts> counts;
+};
+
+/** What whoever made the links has to know: the end of one, and frames that are no packets. */
+struct LinkNews {
+  std::vector<LinkLost> lost;
+  std::vector<FrameArrived> frames;
+  std::vector<FrameUnsent> unsent;
+
+  [[nodiscard]] bool empty() const { return lost.empty() && frames.empty() && unsent.empty(); }
+};
+
+/** Everything since the last collection; of one lane in order of happening. */
+struct Outbox {
+  LinkNews links;
+  std::vector<FlowFinished> finished;
+  std::vector<Reply> replies;
+};
+
+}  // namespace nslab::engine::lanes

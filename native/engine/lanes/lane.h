@@ -1,0 +1,204 @@
+// A lane: one thread, one epoll loop, and what is its own. lane.cc turns, orders.cc carries out what is asked,
+// read.cc and write.cc serve links, forward.cc says where packets go, ends.cc makes and takes them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <queue>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "engine/lanes/hub.h"
+#include "engine/lanes/parts.h"
+#include "engine/packets/frame.h"
+
+namespace nslab::engine::lanes {
+
+/** What an epoll event is about: the wake, the timer, a TUN interface by node id, or a link by generation and slot. */
+inline constexpr uint64_t kWakeTag = ~uint64_t{0};
+inline constexpr uint64_t kTimerTag = kWakeTag - 1;
+inline constexpr uint64_t kTunBit = uint64_t{1} << 63;
+inline constexpr uint32_t kGenerationMask = 0x7fff'ffff;
+
+/** One frame within a block that somebody else holds while this is looked at. */
+struct Slice {
+  Block* block = nullptr;
+  uint32_t offset = 0;
+  uint32_t size = 0;
+  [[nodiscard]] uint8_t* frame() const { return block->bytes() + offset; }
+  [[nodiscard]] uint8_t* packet() const { return frame() + kPacketHeaderBytes; }
+  [[nodiscard]] uint32_t packet_bytes() const { return size - static_cast<uint32_t>(kPacketHeaderBytes); }
+};
+
+/** The beginning of a file of captured packets. */
+[[nodiscard]] std::vector<uint8_t> capture_header();
+
+class Lane {
+ public:
+  Lane(uint32_t index, Hub& hub);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  Status open();
+  Status start();
+  // From any thread.
+  void post(Order order);
+  void wake();
+  /** There is room again where this lane's inputs may wait for it. */
+  void tell_room();
+  void stop();
+  void join() { thread_.join(); }
+  /** Once joined: drops what it holds. */
+  void clear();
+  [[nodiscard]] uint64_t blocks_missing() const;
+
+ private:
+  void run();
+  void on_event(uint64_t tag, uint32_t what);
+  void take_orders();
+  void serve_ready();
+  void serve_timers();
+  void flush_dirty();
+  void refill_channels();
+  void set_timer();
+  void tell();
+
+  // orders.cc
+  void carry_out(const Order& order);
+  Status carry_out(const AddNode& command, const Order& order);
+  Status carry_out(const RemoveNode& command, const Order& order);
+  Status carry_out(const AddLink& command, const Order& order);
+  Status carry_out(const RemoveLink& command, const Order& order);
+  Status carry_out(const SetLink& command, const Order& order);
+  Status carry_out(const SendFrame& command, const Order& order);
+  Status carry_out(const ChangeRoutes& command, const Order& order);
+  Status carry_out(const StartFlow& command, const Order& order);
+  Status carry_out(const OpenSink& command, const Order& order);
+  Status carry_out(const StopFlow& command, const Order& order);
+  Status carry_out(const AttachTun& command, const Order& order);
+  Status carry_out(const Capture& command, const Order& order);
+  void count(Counts& counts);
+  void withdraw_stale(NodePart& part);
+  void remove(NodePart& part);
+  [[nodiscard]] NodePart* part_of(uint32_t node);
+
+  // read.cc
+  void serve(Link& link);
+  /** False: the link is gone. */
+  bool take_pieces(Link& link);
+  /** So many bytes behind what `current_` is filled with; false where no block is free. */
+  [[nodiscard]] bool make_room(uint32_t bytes);
+  void stash(Pieces& pieces);
+  static void drop(Pieces& pieces);
+  /** Nothing more may wait in blocks that are read into. */
+  [[nodiscard]] bool is_scarce();
+  /** Frees blocks of many from what waits long. */
+  void relieve();
+  /** The last resort: what waits in them is lost. */
+  void shed();
+
+  // write.cc
+  /** None where it waits for the socket, or a reason, which is counted. */
+  void offer(Link& link, const Slice& slice, uint32_t flow, bool was_let_in = false);
+  [[nodiscard]] bool has_room(Link& link);
+  void flush(Link& link);
+  void mark_dirty(Link& link);
+  void wake_waiters(Link& link);
+  void lose(Link& link, const char* reason);
+  /** Takes it out of everything. */
+  void close(Link& link);
+  void shape(Link& link, const LinkSetting& setting);
+
+  // forward.cc
+  /** False: `from` waits for room now, and the packet is still its own. */
+  bool forward(NodePart& part, const Slice& slice, const PacketHeader& header, bool is_origin, Input& from);
+  void cross(NodePart& part, uint32_t lane, Crossing&& crossing);
+  [[nodiscard]] bool may_cross(uint32_t lane, Input& from);
+  void serve(ChannelEnd& end);
+  void take(ChannelEnd& end, Crossing& crossing);
+  void wait_for(Link& link, Input& from);
+  void make_ready(Input& input);
+  void forget(Input& input);
+
+  // ends.cc
+  /** A reason where nobody took it. */
+  [[nodiscard]] Drop deliver(NodePart& part, const Slice& slice);
+  void serve(Source& source);
+  void serve(Tun& tun);
+  void start_timer(Source& source, int64_t at_ns);
+
+  // capture.cc
+  void capture(const Link& link, const Slice& slice);
+  void write_captures();
+  void stop_watching(NodePart& part, uint32_t peer);
+
+  struct Timer {
+    int64_t due_ns;
+    bool is_link;
+    /** Slot and generation of a link, node and flow of a source. */
+    uint32_t subject;
+    uint32_t number;
+    [[nodiscard]] bool operator>(const Timer& other) const { return due_ns > other.due_ns; }
+  };
+
+  /** Where the last packet went: packets of a flow come in trains. */
+  struct Memo {
+    const NodePart* part = nullptr;
+    std::array<uint8_t, 16> key{};
+    std::vector<Way*> ways;
+    bool local = false;
+    Drop drop = Drop::none;
+    uint32_t lost_ways = 0;
+  };
+  const Memo& resolve(NodePart& part, const uint8_t* frame, const PacketHeader& header);
+
+  const uint32_t index_;
+  Hub& hub_;
+  Pool reads_;
+  Parking parking_;
+  Spares spares_;
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  UniqueFd timer_;
+  Thread thread_;
+
+  std::atomic<bool> awake_{false};
+  std::atomic<bool> room_told_{false};
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::vector<Order> orders_;
+
+  int64_t now_ns_ = 0;
+  int64_t armed_ns_ = kNever;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::unordered_map<uint32_t, std::unique_ptr<NodePart>> nodes_;
+  std::deque<Link> links_;
+  std::vector<uint32_t> free_links_;
+  std::deque<ChannelEnd> ends_;
+  std::deque<Input*> ready_;
+  std::vector<Link*> dirty_;
+  /** Those that wait for room in another lane or in its links. */
+  std::vector<Input*> far_waiters_;
+  /** Lanes that were given something in this turn. */
+  uint64_t given_ = 0;
+  Block* current_ = nullptr;
+  uint32_t filled_ = 0;
+  /** Which was in use when blocks were freed last: not again for each packet of it. */
+  const Block* relieved_ = nullptr;
+  const Link* taking_ = nullptr;
+  bool starved_ = false;
+  bool flushed_ = false;
+  Memo memo_;
+  std::vector<Watch> watches_;
+  Outbox outbox_;
+};
+
+}  // namespace nslab::engine::lanes

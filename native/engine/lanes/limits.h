@@ -1,0 +1,49 @@
+// The packet engine's numbers, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nslab::engine::lanes {
+
+/** What one read may bring. The kernel moves 64 KiB in about 15 µs; more would keep the other links waiting. */
+inline constexpr uint32_t kReadBytes = 64 * 1024;
+/** Blocks that are read into hold several reads, and the largest frame after the rest of another. */
+inline constexpr uint32_t kBlockBytes = 4 * kReadBytes;
+/** 16 MiB a lane, touched only as far as needed. */
+inline constexpr uint32_t kReadBlocks = 64;
+/** What waits long is packed into blocks of about this size (largest frame), so that it keeps no block of many. */
+inline constexpr uint32_t kParkBytes = 65'536 + 64;
+/** Four times what is read into: below half, nothing more may wait for peers that don't read. */
+inline constexpr uint32_t kParkBlocks = 1024;
+
+/** Slices handed to the kernel in one write: 64 runs of a read each are more than a socket's buffer takes. */
+inline constexpr int kIovecs = 64;
+/** Packets taken from a link's shaper at once. */
+inline constexpr size_t kTakeBatch = 64;
+/** Packets that another lane's queue gives in a turn, before links are looked at again. */
+inline constexpr size_t kCrossBatch = 256;
+/** Packets that a flow makes in a turn. */
+inline constexpr uint32_t kFlowBatch = 64;
+/** Flows whose packets are due within this are served together: 20,000 wakes a second at most. */
+inline constexpr int64_t kPaceGapNs = 50'000;
+/** A flow that has no way to go looks again after this. */
+inline constexpr int64_t kNoWayPauseNs = 1'000'000;
+/** While blocks are missing that other lanes hold: nothing tells when one comes back. */
+inline constexpr int kStarvedWaitMs = 1;
+
+/** Runs that wait when a token is no longer taken to wait with them. */
+inline constexpr uint32_t kControlRunsMax = 4096;
+
+inline constexpr int kEpollBatch = 256;
+/** Lanes fit into one word of bits. */
+inline constexpr uint32_t kLanesMax = 64;
+
+/** A closing packet is said so often, so far apart: to a sink that hears none, its owner says that it is over. */
+inline constexpr uint32_t kClosings = 5;
+inline constexpr int64_t kClosingGapNs = 50'000'000;
+
+/** Tokens not yet collected beyond this are dropped: a hostile peer can send them without end. */
+inline constexpr size_t kPendingTokensMax = 65'536;
+
+}  // namespace nslab::engine::lanes

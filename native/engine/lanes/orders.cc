@@ -1,0 +1,260 @@
+// What a lane is asked, between two turns: nothing else changes nodes, links and routes.
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "base/sys.h"
+#include "engine/lanes/lane.h"
+#include "engine/lanes/limits.h"
+
+namespace nslab::engine::lanes {
+namespace {
+
+std::string place(uint32_t node) { return "node " + std::to_string(node); }
+std::string place(uint32_t node, uint32_t peer) { return "link " + std::to_string(node) + "-" + std::to_string(peer); }
+
+/** False: no such route. */
+bool change(RouteTable& routes, const RouteChange& wanted) {
+  return std::visit(
+      [&](const auto& body) {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_same_v<Body, Install>) {
+          routes.install(body.source, body.destination, body.routes);
+        } else if constexpr (std::is_same_v<Body, InstallTrees>) {
+          routes.install_trees(body.source, body.group, body.trees);
+        } else if constexpr (std::is_same_v<Body, Derive>) {
+          routes.derive(body.routes);
+        } else if constexpr (std::is_same_v<Body, SetMember>) {
+          routes.set_member(body.group, body.member);
+        } else {
+          return routes.pin(body.source, body.destination, body.flow, body.route);
+        }
+        return true;
+      },
+      wanted);
+}
+
+}  // namespace
+
+NodePart* Lane::part_of(uint32_t node) {
+  const auto found = nodes_.find(node);
+  return found == nodes_.end() ? nullptr : found->second.get();
+}
+
+void Lane::carry_out(const Order& order) {
+  if (std::holds_alternative<Count>(*order.command)) {
+    Counts counts;
+    count(counts);
+    return hub_.answer(order.pending, {}, &counts);
+  }
+  Status status = std::visit(
+      [&](const auto& body) -> Status {
+        if constexpr (std::is_same_v<std::decay_t<decltype(body)>, Count>) return {};
+        else return carry_out(body, order);
+      },
+      *order.command);
+  hub_.answer(order.pending, std::move(status));
+}
+
+Status Lane::carry_out(const AddNode& command, const Order&) {
+  if (part_of(command.node)) return Status::failed(EEXIST, "AddNode", place(command.node));
+  auto part = std::make_unique<NodePart>(command.node);
+  part->processors = std::clamp<uint32_t>(command.processors, 1, hub_.options.lanes);
+  nodes_.emplace(command.node, std::move(part));
+  return {};
+}
+
+Status Lane::carry_out(const RemoveNode& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  if (!part) return Status::failed(ENOENT, "RemoveNode", place(command.node));
+  remove(*part);
+  return {};
+}
+
+void Lane::remove(NodePart& part) {
+  while (true) {
+    const auto own = std::ranges::find_if(part.ways, [](const Way& way) { return way.link != nullptr; });
+    if (own == part.ways.end()) break;
+    close(*own->link);
+  }
+  if (part.tun) {
+    forget(*part.tun);
+    if (part.tun->reads) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, part.tun->fd->get(), nullptr);
+  }
+  for (const auto& [flow, source] : part.sources) forget(*source);
+  if (part.watched) stop_watching(part, 0);
+  nodes_.erase(part.id);
+}
+
+Status Lane::carry_out(const AddLink& command, const Order& order) {
+  NodePart* part = part_of(command.node);
+  if (!part) return Status::failed(ENOENT, "AddLink", place(command.node, command.peer));
+  // A new one takes the place of the old.
+  if (Way* old = part->way_to(command.peer)) {
+    if (old->link) close(*old->link);
+    else part->ways.erase(part->ways.begin() + (old - part->ways.data()));
+  }
+  Way way{command.peer, nullptr, order.outside};
+  if (hub_.lane_of(command.node, part->processors, command.peer) == index_) {
+    if (free_links_.empty()) {
+      Link& made = links_.emplace_back();
+      made.index = static_cast<uint32_t>(links_.size() - 1);
+      free_links_.push_back(made.index);
+    }
+    Link& link = links_[free_links_.back()];
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = uint64_t{link.generation} << 32 | link.index;
+    if (sys::call([&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, command.fd->get(), &event); }) != 0)
+      return Status::from_errno("epoll_ctl", place(command.node, command.peer));
+    free_links_.pop_back();
+    link.part = part;
+    link.peer = command.peer;
+    link.tag = command.tag;
+    link.fd = command.fd;
+    link.seed = command.seed;
+    link.setting = command.setting;
+    link.count = &part->counts[command.peer];
+    link.count->up = true;
+    link.outside = order.outside;
+    // As if it had been read here, and had nowhere to go yet.
+    link.in.stash = command.early;
+    link.in.size = static_cast<uint32_t>(command.early.size());
+    if (link.in.size > 0) make_ready(link);
+    shape(link, command.setting);
+    way.link = &link;
+  }
+  const auto after = std::ranges::find_if(part->ways, [&](const Way& other) { return other.peer > command.peer; });
+  part->ways.insert(after, std::move(way));
+  return {};
+}
+
+Status Lane::carry_out(const RemoveLink& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  Way* way = part ? part->way_to(command.peer) : nullptr;
+  const uint64_t tag = !way ? 0 : way->link ? way->link->tag : way->outside->tag;
+  if (!way || (command.tag != 0 && command.tag != tag)) return {};
+  if (way->link) close(*way->link);
+  else part->ways.erase(part->ways.begin() + (way - part->ways.data()));
+  return {};
+}
+
+Status Lane::carry_out(const SetLink& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  Way* way = part ? part->way_to(command.peer) : nullptr;
+  if (!way || !way->link) return Status::failed(ENOENT, "SetLink", place(command.node, command.peer));
+  shape(*way->link, command.setting);
+  return {};
+}
+
+Status Lane::carry_out(const SendFrame& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  Way* way = part ? part->way_to(command.peer) : nullptr;
+  const bool held_back = way && way->link && way->link->out.runs() >= kControlRunsMax;
+  Block* block = way && way->link && !held_back ? spares_.take(kFrameBytes) : nullptr;
+  if (!block) {
+    outbox_.links.unsent.push_back({command.node, command.peer, command.frame, way && way->link});
+    return Status::failed(way && way->link ? ENOBUFS : ENOTCONN, "SendFrame", place(command.node, command.peer));
+  }
+  std::ranges::copy(command.frame, block->bytes());
+  way->link->out.append_control(block, 0, kFrameBytes);
+  PacketRef(block, 0, 0).reset();
+  mark_dirty(*way->link);
+  return {};
+}
+
+Status Lane::carry_out(const ChangeRoutes& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  if (!part) return Status::failed(ENOENT, "ChangeRoutes", place(command.node));
+  bool all = true;
+  for (const RouteChange& wanted : command.changes) all = change(part->routes, wanted) && all;
+  part->epoch++;
+  withdraw_stale(*part);
+  return all ? Status() : Status::failed(ENOENT, "Pin", place(command.node), "there is no such route");
+}
+
+void Lane::withdraw_stale(NodePart& part) {
+  for (const Way& way : part.ways) {
+    if (!way.link) continue;
+    const auto is_stale = [&](const uint8_t* frame) {
+      PacketHeader header;
+      (void)decode_header(frame, header);
+      Hops hops;
+      return part.routes.resolve(header, hops) != Drop::none ||
+             std::ranges::find(hops.next, way.peer) == hops.next.end();
+    };
+    if (!way.link->out.empty()) way.link->out.withdraw(is_stale, way.link->count->sent);
+    if (way.link->egress) way.link->egress->withdraw(is_stale);
+    mark_dirty(*way.link);
+  }
+}
+
+Status Lane::carry_out(const StartFlow& command, const Order&) {
+  const std::string where = place(command.node);
+  const FlowSetting& flow = command.setting;
+  NodePart* part = part_of(command.node);
+  if (!part) return Status::failed(ENOENT, "StartFlow", where);
+  const bool good = flow.flow <= kFlowMax && flow.destination > 0 && flow.packet_bytes >= kFlowPacketMin &&
+                    flow.packet_bytes <= kPacketBytesMax;
+  if (!good) return Status::failed(EINVAL, "StartFlow", where, "no such flow, destination or size of packets");
+  auto& source = part->sources[flow.flow];
+  if (source && !source->flow.closed()) return Status::failed(EEXIST, "StartFlow", where);
+  if (source) forget(*source);
+  source = std::make_unique<Source>();
+  source->part = part;
+  source->flow.open(command.node, flow, now_ns_);
+  make_ready(*source);
+  return {};
+}
+
+Status Lane::carry_out(const OpenSink& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  if (!part) return Status::failed(ENOENT, "OpenSink", place(command.node));
+  auto& sink = part->sinks[command.flow];
+  if (sink) return Status::failed(EEXIST, "OpenSink", place(command.node));
+  sink = std::make_unique<FlowSink>(command.node, command.flow);
+  return {};
+}
+
+Status Lane::carry_out(const StopFlow& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  if (!part) return Status::failed(ENOENT, "StopFlow", place(command.node));
+  const auto source = part->sources.find(command.flow);
+  if (source != part->sources.end()) {
+    forget(*source->second);
+    part->sources.erase(source);
+  }
+  part->sinks.erase(command.flow);
+  return {};
+}
+
+void Lane::count(Counts& counts) {
+  for (const auto& [id, part] : nodes_) {
+    Account& account = counts.nodes[id];
+    account = part->account;
+    // What is on its way between lanes; summed over them.
+    account.held_packets = part->crossed_out - part->crossed_in;
+    for (const auto& [peer, count] : part->counts) counts.links[{id, peer}] = count;
+    for (const Way& way : part->ways) {
+      if (!way.link) continue;
+      Account& sent = counts.links[{id, way.peer}].sent;
+      sent.held_packets = way.link->out.packets();
+      if (!way.link->egress) continue;
+      const Account& shaper = way.link->egress->account();
+      sent.in_packets += shaper.in_packets;
+      sent.in_bytes += shaper.in_bytes;
+      sent.made_packets += shaper.made_packets;
+      sent.held_packets += shaper.held_packets;
+      for (size_t i = 0; i < kDropReasons; i++) sent.dropped[i] += shaper.dropped[i];
+    }
+    for (const auto& [flow, source] : part->sources) counts.sources.push_back(source->flow.stats());
+    for (const auto& [flow, sink] : part->sinks) counts.sinks.push_back(sink->stats());
+  }
+  counts.blocks = reads_.count() + parking_.pool.count();
+  counts.blocks_free = reads_.free_count() + parking_.pool.free_count();
+}
+
+}  // namespace nslab::engine::lanes

@@ -1,0 +1,149 @@
+// What a lane holds: nodes, links, the ends of flows. Of one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/lanes/command.h"
+#include "engine/lanes/crossing.h"
+#include "engine/lanes/flow.h"
+#include "engine/lanes/out_queue.h"
+#include "engine/packets/egress.h"
+#include "engine/packets/route_table.h"
+
+namespace nslab::engine::lanes {
+
+inline void count_drop(Account& account, Drop reason, uint64_t packets = 1) {
+  account.dropped[static_cast<size_t>(reason)] += packets;
+}
+
+struct Link;
+struct NodePart;
+
+enum class InputKind : uint8_t { link, source, tun, channel };
+
+/** Where packets come from. In the ready list, or waiting for room somewhere, or for an event. */
+struct Input {
+  explicit Input(InputKind kind_of) : kind(kind_of) {}
+  const InputKind kind;
+  bool ready = false;
+  /** In some list of those that wait. */
+  bool waiting = false;
+};
+
+/** Bytes that came and are no whole frame yet, or whose packets have nowhere to go yet. */
+struct Pieces {
+  /** A share is held while there is a block. */
+  Block* block = nullptr;
+  uint32_t offset = 0;
+  uint32_t size = 0;
+  /** In place of the block, where that was needed elsewhere. */
+  std::vector<uint8_t> stash;
+};
+
+struct Link : Input {
+  Link() : Input(InputKind::link) {}
+  uint32_t index = 0;
+  uint32_t generation = 0;
+  NodePart* part = nullptr;
+  uint32_t peer = 0;
+  uint64_t tag = 0;
+  SharedFd fd;
+  LinkSetting setting;
+  uint64_t seed = 0;
+  /** Where what is received is counted, and what is sent but for the shaper's part. */
+  LinkCount* count = nullptr;
+  std::shared_ptr<LinkOutside> outside;
+
+  Pieces in;
+  /** The kernel may have more. */
+  bool readable = false;
+  /** The peer says no more, or broke off: seen with the last byte. */
+  bool hung_up = false;
+  /** The first of `in` was captured already. */
+  bool was_seen = false;
+
+  OutQueue out;
+  std::unique_ptr<Egress> egress;
+  bool blocked = false;
+  bool dirty = false;
+  int64_t timer_ns = kNever;
+  /** Those that wait for room in it. */
+  std::vector<Input*> waiters;
+};
+
+struct Source : Input {
+  Source() : Input(InputKind::source) {}
+  NodePart* part = nullptr;
+  FlowSource flow;
+  /** When it wants to be looked at; of several timers only the one that says this counts. */
+  int64_t timer_ns = kNever;
+};
+
+struct Tun : Input {
+  Tun() : Input(InputKind::tun) {}
+  NodePart* part = nullptr;
+  SharedFd fd;
+  uint32_t base = 0;
+  uint32_t nodes_max = 0;
+  /** Whether this lane reads it; all of the node's lanes write to it. */
+  bool reads = false;
+  bool readable = false;
+  /** Read, and with nowhere to go yet. */
+  PacketRef pending;
+};
+
+/** The consumer's end of a channel. What comes from it never waits: it was let in where it came in. */
+struct ChannelEnd : Input {
+  ChannelEnd() : Input(InputKind::channel) {}
+  Channel* channel = nullptr;
+  uint32_t from = 0;
+};
+
+/** Where a node's packets can go: a link of this lane, or of another. */
+struct Way {
+  uint32_t peer = 0;
+  Link* link = nullptr;
+  std::shared_ptr<LinkOutside> outside;
+};
+
+/** Who wants copies of packets. */
+struct Watch {
+  const NodePart* part = nullptr;
+  /** 0: any. */
+  uint32_t peer = 0;
+  SharedFd fd;
+  uint64_t bytes_left = 0;
+  std::vector<uint8_t> buffer;
+};
+
+/** A node, or a lane's part of one that spreads over several. */
+struct NodePart {
+  explicit NodePart(uint32_t node) : id(node), routes(node) {}
+  const uint32_t id;
+  uint32_t processors = 1;
+  /** Counts changes of routes: the same in all its lanes after the same change. */
+  uint32_t epoch = 0;
+  RouteTable routes;
+  /** Ascending by peer. */
+  std::vector<Way> ways;
+  Account account;
+  uint64_t crossed_in = 0;
+  uint64_t crossed_out = 0;
+  std::map<uint32_t, LinkCount> counts;
+  std::map<uint32_t, std::unique_ptr<Source>> sources;
+  std::map<uint32_t, std::unique_ptr<FlowSink>> sinks;
+  std::unique_ptr<Tun> tun;
+  bool watched = false;
+
+  [[nodiscard]] Way* way_to(uint32_t peer) {
+    for (Way& way : ways)
+      if (way.peer == peer) return &way;
+    return nullptr;
+  }
+};
+
+}  // namespace nslab::engine::lanes
