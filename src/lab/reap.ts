@@ -1,5 +1,6 @@
-// Restores what a crashed run left: its lease, its place in the registry, files it named as temporary, and processes
-// that carry its id (there should be none: the kernel ends them). Nothing is ever found by pattern.
+// Restores what a crashed run left: its lease, its place in the registry, files it named as temporary, its observer's
+// control group, and processes that carry its id (there should be none: the kernel ends them). Nothing is ever found
+// by pattern.
 
 import { existsSync, rmSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
@@ -9,6 +10,7 @@ import { forgetRun, type LiveRun, listRuns } from './live-runs.ts'
 import { bootId, isAlive, type ProcessIdentity, readStat } from './proc.ts'
 import { namesIn, readProcesses, runIdOf } from './process-table.ts'
 import { RESERVE_NAME } from './run-folder.ts'
+import { removeGroupOf } from './soak/memory-group.ts'
 import { stateFolder } from './state-folder.ts'
 
 const END_DEADLINE_MS = 5000
@@ -23,7 +25,7 @@ export interface ReapResult {
   readonly runs: readonly LiveRun[]
   /** Processes of those runs that were ended. */
   readonly ended: readonly EndedProcess[]
-  /** Files removed: from their folders, and half-written ones. */
+  /** Files removed: from their folders, and half-written ones; and control groups. */
   readonly removed: readonly string[]
   /** Live runs, which nothing of was touched. */
   readonly live: readonly LiveRun[]
@@ -46,7 +48,8 @@ export async function reap(options: LeaseOptions = {}): Promise<ReapResult> {
   const ended = await endProcesses(dead.filter(run => run.boot_id === bootId()).map(run => run.run_id))
   const lease = await reapLeases(options)
   const removed = dead.flatMap(run => {
-    const files = [...removeTemporary(run), ...removeHalfWritten(run.folder)]
+    const groups = run.boot_id === bootId() ? removeGroupOf(run.run_id) : []
+    const files = [...removeTemporary(run), ...removeHalfWritten(run.folder), ...groups]
     forgetRun(run, state)
     return files
   })

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { namesIn } from '../../src/lab/process-table.ts'
-import { processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
+import { NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 import { churned, machine, observed, processOf, startSoak } from '../fixtures/soak-process.ts'
 
 /** Paths of a process' control groups, within their hierarchies. */
@@ -25,16 +25,24 @@ const memoryGroups = (): string[] => {
   return look('/sys/fs/cgroup').filter(path => path.includes('/nslab-'))
 }
 
-t.test('SIGKILL of nslab run leaves no process, no mount and no name', async t => {
+t.test('SIGKILL of nslab run leaves no process, no mount and no name, and reap its control group neither', async t => {
   const before = machine()
-  const run = startSoak(t)
+  const run = startSoak(t, '[sut]\nmemory_max = "2 GB"\n')
   await run.inPhase('churn')
   const runId = run.runId
+  const group = memoryGroups().filter(path => path.endsWith(`/nslab-${runId}`))
+  t.equal(group.length, 1)
   run.kill('SIGKILL')
   await run.ended
   t.not(runId, null)
   t.same(await untilEmpty(() => processesOf(run), 5000), [])
   t.same(machine(), before)
+  const reaped = await new NslabProcess(['reap']).ended
+  t.equal(reaped.code, 0, reaped.stderr)
+  t.same(
+    memoryGroups().filter(path => group.includes(path)),
+    [],
+  )
 })
 
 t.test('SIGKILL of the soak program ends the run, with a report that says so', async t => {

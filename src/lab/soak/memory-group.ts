@@ -31,10 +31,10 @@ export class MemoryGroup {
    * Below the nearest group of this process that may have one. Throws NOT_FIT where there is none: no memory
    * controller, no right to it, or (version 2) none that is handed down.
    */
-  static make(name: string, maxBytes: number): MemoryGroup {
+  static make(runId: string, maxBytes: number): MemoryGroup {
     const refusals: string[] = []
     for (const parent of parents()) {
-      const folder = join(parent, name)
+      const folder = join(parent, nameOf(runId))
       try {
         handDown(parent)
         mkdirSync(folder)
@@ -88,6 +88,26 @@ export class MemoryGroup {
   #read(file: string): string | null {
     return readOrNull(join(this.folder, file))
   }
+}
+
+const nameOf = (runId: string): string => `nslab-${runId}`
+
+/** Removes the group that a run has left behind, whose processes have ended. Returns its folder, where there was one. */
+export function removeGroupOf(runId: string): string[] {
+  return parents().flatMap(parent => {
+    const folder = join(parent, nameOf(runId))
+    try {
+      rmdirSync(folder)
+      return [folder]
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw new NslabError(
+        'KERNEL_REFUSED',
+        { operation: 'rmdir', where: folder, errno: (error as NodeJS.ErrnoException).code ?? 'EBUSY' },
+        { cause: error },
+      )
+    }
+  })
 }
 
 /** Groups of this process in which one can be made, the nearest first. */

@@ -185,7 +185,7 @@ class Soak {
   #makeGroup(): MemoryGroup | null {
     const { memoryMaxBytes } = this.#soak.observer
     if (memoryMaxBytes === null) return null
-    const group = MemoryGroup.make(`nslab-${this.#options.runId}`, memoryMaxBytes)
+    const group = MemoryGroup.make(this.#options.runId, memoryMaxBytes)
     this.#steered.send({ is: 'memory_group', folder: group.folder })
     return group
   }
