@@ -110,7 +110,7 @@ void test_withdrawal(bool shaped) {
   for (uint32_t node = 1; node <= 4; node++) (void)bench.did(AddNode{node, 1});
   LinkSetting setting;
   // A queue stands in front of both links.
-  if (shaped) setting.rate_bytes_per_s = 2'000'000, setting.bucket_bytes = 10'000;
+  if (shaped) setting.rate_bytes_per_s = 2'000'000, setting.bucket_bytes = 1000;
   for (const uint32_t middle : {2u, 3u}) {
     join(bench, 1, middle, setting, 8192);
     join(bench, middle, 4);
@@ -132,10 +132,9 @@ void test_withdrawal(bool shaped) {
     const Counts after = bench.counts();
     const Account& old = at.links.at({1, before}).sent;
     const Account& later = after.links.at({1, before}).sent;
-    // One whose beginning has left goes on; and one that has its tokens is on its way.
-    const bool well = later.in_packets == old.in_packets && later.out_packets <= old.out_packets + 2;
-    if (!well) std::printf("# in %d out %d\n", int(later.in_packets - old.in_packets), int(later.out_packets - old.out_packets));
-    none_stale = none_stale && well;
+    // One whose beginning has left goes on, and so do those that have had their tokens: they are on their way.
+    const uint64_t under_way = 1 + setting.bucket_bytes / 300 + 1;
+    none_stale = none_stale && later.in_packets == old.in_packets && later.out_packets <= old.out_packets + under_way;
     went += after.links.at({1, now}).sent.out_packets - at.links.at({1, now}).sent.out_packets;
     withdrawn = dropped(after, Drop::withdrawn);
   }
@@ -251,7 +250,7 @@ void test_frames() {
         "frames: a token that came in pieces is told");
   (void)bench.did(SendFrame{1, 2, bytes});
   FrameBytes read{};
-  check(::recv(there->get(), read.data(), read.size(), 0) == static_cast<ssize_t>(read.size()) && read == bytes,
+  check(bench.await([&] { return ::recv(there->get(), read.data(), read.size(), 0) > 0; }) && read == bytes,
         "frames: a token is sent");
   check(!bench.did(SendFrame{1, 3, bytes}) && bench.await([&] { return bench.seen.links.unsent.size() == 1; }),
         "frames: one for nobody is told as unsent");

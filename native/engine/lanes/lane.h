@@ -110,6 +110,8 @@ class Lane {
   void offer(Link& link, const Slice& slice, uint32_t flow, bool was_let_in = false);
   [[nodiscard]] bool has_room(Link& link);
   void flush(Link& link);
+  /** From the shaper to the socket's queue. */
+  bool take_some(Link& link);
   void mark_dirty(Link& link);
   void wake_waiters(Link& link);
   void lose(Link& link, const char* reason);

@@ -186,8 +186,12 @@ void Lane::withdraw_stale(NodePart& part) {
       return part.routes.resolve(header, hops) != Drop::none ||
              std::ranges::find(hops.next, way.peer) == hops.next.end();
     };
+    if (way.link->egress) {
+      way.link->egress->withdraw(is_stale);
+      // What has had its tokens and its delay waits for the socket alone: it is looked at there.
+      while (take_some(*way.link)) continue;
+    }
     if (!way.link->out.empty()) way.link->out.withdraw(is_stale, way.link->count->sent);
-    if (way.link->egress) way.link->egress->withdraw(is_stale);
     mark_dirty(*way.link);
   }
 }

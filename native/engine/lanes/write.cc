@@ -65,18 +65,20 @@ void Lane::offer(Link& link, const Slice& slice, uint32_t flow, bool was_let_in)
   mark_dirty(link);
 }
 
+bool Lane::take_some(Link& link) {
+  std::array<PacketRef, kTakeBatch> packets;
+  const size_t taken = link.egress->take(packets.data(), packets.size(), now_ns_);
+  for (size_t i = 0; i < taken; i++)
+    link.out.append(packets[i].block(), static_cast<uint32_t>(packets[i].data() - packets[i].block()->bytes()),
+                    packets[i].size());
+  return taken > 0;
+}
+
 void Lane::flush(Link& link) {
   Account& account = link.count->sent;
   for (;;) {
-    size_t taken = 0;
     // As many as the socket may take: what it does not take would wait behind the shaper, and not within it.
-    if (link.egress && !link.blocked && link.out.runs() < kTakeBatch) {
-      std::array<PacketRef, kTakeBatch> packets;
-      taken = link.egress->take(packets.data(), packets.size(), now_ns_);
-      for (size_t i = 0; i < taken; i++)
-        link.out.append(packets[i].block(), static_cast<uint32_t>(packets[i].data() - packets[i].block()->bytes()),
-                        packets[i].size());
-    }
+    const bool taken = link.egress && !link.blocked && link.out.runs() < kTakeBatch && take_some(link);
     if (link.blocked) break;
     const OutQueue::Flushed flushed = link.out.flush(link.fd->get(), account);
     if (flushed == OutQueue::Flushed::broken) {
@@ -84,7 +86,7 @@ void Lane::flush(Link& link) {
       return lose(link, name ? name : "unknown errno");
     }
     link.blocked = flushed == OutQueue::Flushed::blocked;
-    if (taken == 0 || link.blocked) break;
+    if (!taken || link.blocked) break;
   }
   // Of a node that spreads, blocks of other lanes: those can't free them from here.
   if (link.blocked && link.outside) (void)link.out.park(parking_);
