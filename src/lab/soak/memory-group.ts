@@ -92,7 +92,7 @@ export class MemoryGroup {
 
 const nameOf = (runId: string): string => `nslab-${runId}`
 
-/** Removes the group that a run has left behind, whose processes have ended. Returns its folder, where there was one. */
+/** Removes the group that a run has left behind, whose processes have ended. Returns its folder, if there was one. */
 export function removeGroupOf(runId: string): string[] {
   return parents().flatMap(parent => {
     const folder = join(parent, nameOf(runId))
