@@ -1,43 +1,15 @@
-// The rules of a link's egress, one by one: each reason to drop, the rate, shares of flows, early detection, order and
-// chance. A part of packets_test.cc.
+// The rules of a link's egress, one by one: each reason to drop, the rate, shares of flows, early detection and
+// order. A part of packets_test.cc.
 
 #include <algorithm>
 #include <map>
 
-#include "engine/packets/egress.h"
 #include "engine/packets/red.h"
-#include "test/packets_parts.h"
+#include "test/packets_link.h"
 
 namespace nslab::test::egress {
 
 using namespace engine;
-
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kSecond = 1'000 * kMs;
-
-struct Link {
-  explicit Link(const LinkSetting& setting = {}, uint64_t seed = 1, const Spares::Counts& counts = {64, 4'096, 1})
-      : spares(counts), egress(setting, seed, spares) {}
-
-  Drop offer(uint32_t bytes, int64_t now_ns, uint32_t flow = 1) {
-    return egress.offer(frames.make(bytes, flow), flow, now_ns);
-  }
-  /** Numbers of those that leave. */
-  std::vector<uint32_t> take(int64_t now_ns, size_t room = 10'000) {
-    std::vector<PacketRef> out(room);
-    const size_t count = egress.take(out.data(), room, now_ns);
-    std::vector<uint32_t> numbers;
-    for (size_t i = 0; i < count; i++) numbers.push_back(Frames::number(out[i]));
-    return numbers;
-  }
-  [[nodiscard]] uint64_t dropped(Drop reason) const { return egress.account().dropped[static_cast<size_t>(reason)]; }
-
-  Frames frames{2'048, 4'200};
-  Spares spares;
-  Egress egress;
-};
-
-using Numbers = std::vector<uint32_t>;
 
 void test_bare() {
   Link link;
@@ -266,94 +238,6 @@ void test_order() {
   }
 }
 
-void test_chance() {
-  LinkSetting setting;
-  setting.queue_packets = 100'000;
-  setting.loss_ratio = 0.1;
-  setting.duplicate_ratio = 0.2;
-  setting.corrupt_ratio = 0.3;
-  Link link(setting, 99);
-  std::vector<PacketRef> out(4'000);
-  uint64_t corrupt = 0, headers = 0;
-  for (int round = 0; round < 10; round++) {
-    for (int i = 0; i < 1'000; i++) {
-      PacketRef packet = link.frames.make(200);
-      write_u32(packet.data() + kPacketHeaderBytes, 0);
-      (void)link.egress.offer(std::move(packet), 1, 0);
-    }
-    const size_t count = link.egress.take(out.data(), out.size(), 0);
-    for (size_t i = 0; i < count; i++) {
-      uint32_t bits = 0;
-      for (uint32_t at = kPacketHeaderBytes; at < out[i].size(); at++)
-        bits += static_cast<uint32_t>(__builtin_popcount(out[i].data()[at]));
-      corrupt += bits == 1;
-      PacketHeader header;
-      headers += bits > 1 || decode_header(out[i].data(), header) != FrameFault::none || header.packet_bytes != 200;
-    }
-    out.assign(out.size(), {});
-  }
-  const Account& account = link.egress.account();
-  check(account.balanced() && account.held_packets == 0, "lost and doubled packets are in the account");
-  const uint64_t lost = link.dropped(Drop::loss);
-  check(lost > 880 && lost < 1'120, "a tenth is lost: " + std::to_string(lost));
-  check(account.made_packets > 1'640 && account.made_packets < 1'960, "a fifth of the others is doubled");
-  check(corrupt > 2'500 && corrupt < 2'900, "three tenths have one bit turned: " + std::to_string(corrupt));
-  check(headers == 0, "never in the header, and never two");
-}
-
-/** Which packets leave when, for one seed; asked at times that `asking` gives. */
-std::vector<std::pair<int64_t, uint32_t>> outcome(uint64_t seed, uint32_t asking, double duplicates = 0.05) {
-  LinkSetting setting;
-  setting.discipline = Discipline::wrr;
-  setting.drop = DropStrategy::red;
-  setting.queue_packets = 20;
-  setting.rate_bytes_per_s = 1'000'000;
-  setting.bucket_bytes = 3'000;
-  setting.delay_ns = 5 * kMs;
-  setting.jitter_ns = 4 * kMs;
-  setting.loss_ratio = 0.05;
-  setting.duplicate_ratio = duplicates;
-  setting.reorder_ratio = 0.05;
-  Link link(setting, seed);
-  std::mt19937 offers(5), asks(asking);
-  std::vector<std::pair<int64_t, uint32_t>> left;
-  int64_t now = 0;
-  for (int i = 0; i < 2'000; i++) {
-    const int64_t next = now + offers() % (2 * kMs);
-    // When each is due shows where it is asked for at once; else only the order does.
-    while (asking == 0 && link.egress.next_ns() <= next)
-      for (const int64_t at = link.egress.next_ns(); const uint32_t one : link.take(at)) left.emplace_back(at, one);
-    if (asking != 0 && asks() % 3 == 0)
-      for (const uint32_t one : link.take(next)) left.emplace_back(0, one);
-    now = next;
-    (void)link.offer(100 + offers() % 1'400, now, offers() % 4);
-  }
-  for (const uint32_t one : link.take(now + kSecond)) left.emplace_back(0, one);
-  left.emplace_back(0, static_cast<uint32_t>(link.dropped(Drop::early)));
-  return left;
-}
-
-void test_determinism() {
-  const auto first = outcome(1, 0);
-  check(first.size() > 500 && first == outcome(1, 0), "the same offers give the same outcome");
-  check(first != outcome(2, 0), "another seed another");
-  const auto order = [](auto left) {
-    for (auto& one : left) one.first = 0;
-    return left;
-  };
-  check(order(first) == order(outcome(1, 8)) && order(first) == order(outcome(1, 9)), "however late it is asked for");
-  // Packet by packet: those lost are lost, whether others are doubled or not.
-  const auto set_of = [](auto left) {
-    std::vector<uint32_t> numbers;
-    for (const auto& one : left) numbers.push_back(one.second);
-    numbers.pop_back();
-    std::ranges::sort(numbers);
-    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
-    return numbers;
-  };
-  check(set_of(first) == set_of(outcome(1, 0, 0)), "one impairment changes nothing of another");
-}
-
 void run_all() {
   test_bare();
   test_reasons();
@@ -362,8 +246,6 @@ void run_all() {
   test_shares();
   test_early();
   test_order();
-  test_chance();
-  test_determinism();
 }
 
 }  // namespace nslab::test::egress

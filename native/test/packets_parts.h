@@ -17,6 +17,9 @@ namespace nslab::test {
 inline int checks = 0;
 inline bool all_well = true;
 
+/** Calls of operator new so far (packets_test.cc). */
+inline uint64_t allocations = 0;
+
 inline void check(bool holds, const std::string& what) {
   std::printf("%sok %d - %s\n", holds ? "" : "not ", ++checks, what.c_str());
   std::fflush(stdout);

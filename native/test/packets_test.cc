@@ -5,10 +5,19 @@
 
 #include <cstdlib>
 
+#include "test/packets_chance.cc"
 #include "test/packets_egress.cc"
 #include "test/packets_egress_walk.cc"
 #include "test/packets_frames.cc"
 #include "test/packets_routes.cc"
+
+void* operator new(size_t size) {
+  nslab::test::allocations++;
+  if (void* memory = std::malloc(size)) return memory;
+  std::abort();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
@@ -16,6 +25,7 @@ int main(int argc, char** argv) {
   nslab::test::frames::run_all(seed);
   nslab::test::routes::run_all(seed);
   nslab::test::egress::run_all();
+  nslab::test::egress::run_chance();
   nslab::test::egress::run_walks(seed);
   return nslab::test::all_well ? 0 : 1;
 }

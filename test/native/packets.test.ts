@@ -35,7 +35,7 @@ t.test('the units of the packet engine keep their rules', async t => {
   const seed = process.env.NSLAB_TEST_SEED ?? String(Date.now() % 2 ** 31)
   t.comment(`NSLAB_TEST_SEED=${seed}`)
   const lines = await results(t, 'packets_test', packets, 'address,undefined', [seed])
-  t.equal(lines.length, 110)
+  t.equal(lines.length, 112)
   for (const line of lines) t.match(line, /^ok /, line)
 })
 
