@@ -88,11 +88,13 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "observer": {
     "command": null,
     "forbid": [],
+    "memoryMaxBytes": null,
     "metrics": [],
     "metricsUrl": null,
     "output": "nslab.collect/1",
     "ready": null,
-    "restart": false
+    "restart": false,
+    "scrapeIntervalS": 5
    }
   },
   "summary": "",
@@ -448,11 +450,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-ce5b53693abbc2da45aeac6925d2cf3908e5d1644c7d230bfd0b85b7d620295e
+9d3c1b93bd47d9e19fc632b178c8339877c38b566fd95c2e2fd7de0e90066ba5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-298940dbb6b3f29a9cfdf5fa42af0b6a810eb955b0cb561fb1759f00609a767d
+c77703feca8a8e3b5d3bb0ea14d3a5419406fa3ea41ba793486fd5a4b32cc080
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -492,11 +494,11 @@ d38476a90c08c70751748e420a500a6b406c2be08f81959355b0e1debfaf3e20
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-807a52904c8e3770a31863c579c30f9be1187b5aa6c3f76653134f0a4ec10674
+8acc153cc75c851da7923b472554cad408735b801d946bbacf94fb95d08ad5c3
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-aa73301ec9cc4e652afc6d1a303032a6bafb0b81289f789a4886bd863550fe81
+ee7480be271e058674e6ec531df05bc3cde5adacfb609d89b475cdfb8c3964e8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
@@ -508,11 +510,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-af3ff1a5338fc818e612733c46c72e22467e9cd8ebc9550ba3981b326f60a097
+e9be9b6a1e632fd8480a6670afa2ea1eb3c168c07f90413ad93c7abf2289ab44
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-783bcc708d1aa52496498b683d305b714af3e96f589522fe93ef965a5686d60b
+788a40159bd014d5872c1cd6dff2fd2ab9414b69ee58acae731c8b6a20f06b82
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
