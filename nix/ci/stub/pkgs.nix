@@ -60,6 +60,7 @@ let
         // given
         // {
           inherit name system;
+          outputs = [ "out" ];
           builder = "/bin/bash";
           PATH = "${lib.makeBinPath inputs}:/usr/bin:/bin";
           CXX = "g++";
