@@ -40,6 +40,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-churn-minute",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -58,6 +61,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-format",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -76,6 +82,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-kernels",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [
     "kvm"
    ],
@@ -96,6 +105,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-lock",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -113,6 +125,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-multihost",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -133,6 +148,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    ],
    "installPhase": "touch \\"$out\\"\\n",
    "name": "nslab-native",
+   "outputs": [
+    "out"
+   ],
    "src": "/nix/store/…-nslab-tree",
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -151,6 +169,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-plans",
+   "outputs": [
+    "out"
+   ],
    "snapshots": "/nix/store/…-nslab-plan-snapshots",
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -169,6 +190,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-ring-smoke",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -186,6 +210,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-selfcheck",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -203,6 +230,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-types",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -223,6 +253,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    ],
    "installPhase": "touch \\"$out\\"\\n",
    "name": "nslab-unit",
+   "outputs": [
+    "out"
+   ],
    "src": "/nix/store/…-nslab-tree",
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -271,6 +304,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
      "dontUnpack": true,
      "installPhase": "true",
      "name": "nslab-needs-x86_64-linux",
+     "outputs": [
+      "out"
+     ],
      "system": "aarch64-darwin",
      "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
     }
@@ -290,6 +326,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
      "dontUnpack": true,
      "installPhase": "true",
      "name": "nslab-needs-x86_64-linux",
+     "outputs": [
+      "out"
+     ],
      "system": "aarch64-linux",
      "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
     }
@@ -309,6 +348,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
      "dontUnpack": true,
      "installPhase": "true",
      "name": "nslab-needs-x86_64-linux",
+     "outputs": [
+      "out"
+     ],
      "system": "x86_64-darwin",
      "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
     }
@@ -329,6 +371,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "dontUnpack": true,
     "installPhase": "true",
     "name": "nslab-needs-x86_64-linux",
+    "outputs": [
+     "out"
+    ],
     "system": "aarch64-linux",
     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
    },
@@ -346,6 +391,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "dontUnpack": true,
     "installPhase": "true",
     "name": "nslab-needs-x86_64-linux",
+    "outputs": [
+     "out"
+    ],
     "system": "aarch64-linux",
     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
    }
@@ -366,6 +414,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-churn-minute-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -384,6 +435,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-multihost-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -402,6 +456,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-ring-smoke-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -420,6 +477,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-selfcheck-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -670,6 +730,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
   "dontUnpack": true,
   "installPhase": "mkdir -p \\"$out\\"\\nsource \\"$scriptPath\\"\\n",
   "name": "nslab-node-modules",
+  "outputs": [
+   "out"
+  ],
   "passAsFile": [
    "script"
   ],
@@ -690,6 +753,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
   "configurePhase": "runHook preConfigure\\nexport HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nrunHook postConfigure\\n",
   "installPhase": "runHook preInstall\\nmkdir -p \\"$out\\"\\ncp native/build/Release/nslab.node \\"$out\\"\\nfind native/build/Release -maxdepth 1 -type f -name 'nslab-*' -exec cp {} \\"$out\\" \\\\;\\nrunHook postInstall\\n",
   "name": "nslab-native",
+  "outputs": [
+   "out"
+  ],
   "src": "/nix/store/…-nslab-source",
   "system": "x86_64-linux",
   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
@@ -709,6 +775,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "configurePhase": "runHook preConfigure\\nexport HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nrunHook postConfigure\\n",
    "installPhase": "runHook preInstall\\nroot=$out/lib/nslab\\nmkdir -p \\"$root/native/build/Release\\" \\"$out/bin\\"\\ncp -r package.json package-lock.json flake.lock LICENSE dist soak microvms \\"$root\\"\\nrm -f \\"$root/dist/.tsbuildinfo\\"\\nmkdir \\"$root/src\\"\\ncp -r src/setup \\"$root/src/setup\\"\\ncp /nix/store/…-nslab-native/* \\"$root/native/build/Release\\"\\nln -s /nix/store/…-nslab-node-modules-production/node_modules \\"$root/node_modules\\"\\nmakeWrapper /nix/store/…-nodejs/bin/node \\"$out/bin/nslab\\" \\\\\\n  --add-flags \\"$root/src/setup/nslab.mjs\\" \\\\\\n  --set NSLAB_PACKAGED 1 \\\\\\n  --prefix PATH : /nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin\\nrunHook postInstall\\n",
    "name": "nslab-0.1.0",
+   "outputs": [
+    "out"
+   ],
    "pname": "nslab",
    "src": "/nix/store/…-nslab-source",
    "system": "x86_64-linux",
@@ -729,6 +798,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-gate-runs",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -746,6 +818,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-churn-lts",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -763,6 +838,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-churn-latest",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -780,6 +858,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-churn-lts",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -797,6 +878,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-controller-lts",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -814,6 +898,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-controller-latest",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -831,6 +918,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-controller-lts",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -848,6 +938,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-fleet-lts",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -865,6 +958,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-fleet-latest",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -882,6 +978,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-image-fleet-lts",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -899,6 +998,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-images",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   },
@@ -915,6 +1017,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "configurePhase": "runHook preConfigure\\nexport HOME=$TMPDIR\\nln -s /nix/store/…-nslab-node-modules/node_modules node_modules\\nrunHook postConfigure\\n",
    "installPhase": "runHook preInstall\\nroot=$out/lib/nslab\\nmkdir -p \\"$root/native/build/Release\\" \\"$out/bin\\"\\ncp -r package.json package-lock.json flake.lock LICENSE dist soak microvms \\"$root\\"\\nrm -f \\"$root/dist/.tsbuildinfo\\"\\nmkdir \\"$root/src\\"\\ncp -r src/setup \\"$root/src/setup\\"\\ncp /nix/store/…-nslab-native/* \\"$root/native/build/Release\\"\\nln -s /nix/store/…-nslab-node-modules-production/node_modules \\"$root/node_modules\\"\\nmakeWrapper /nix/store/…-nodejs/bin/node \\"$out/bin/nslab\\" \\\\\\n  --add-flags \\"$root/src/setup/nslab.mjs\\" \\\\\\n  --set NSLAB_PACKAGED 1 \\\\\\n  --prefix PATH : /nix/store/…-iproute2/bin:/nix/store/…-postgresql/bin:/nix/store/…-qemu/bin\\nrunHook postInstall\\n",
    "name": "nslab-0.1.0",
+   "outputs": [
+    "out"
+   ],
    "pname": "nslab",
    "src": "/nix/store/…-nslab-source",
    "system": "x86_64-linux",
@@ -937,6 +1042,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-churn-minute-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [
     "kvm"
    ],
@@ -957,6 +1065,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-multihost-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [
     "kvm"
    ],
@@ -977,6 +1088,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-ring-smoke-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [
     "kvm"
    ],
@@ -997,6 +1111,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    "dontUnpack": true,
    "installPhase": "true",
    "name": "nslab-selfcheck-run",
+   "outputs": [
+    "out"
+   ],
    "requiredSystemFeatures": [
     "kvm"
    ],
@@ -1156,6 +1273,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
    ],
    "installPhase": "touch \\"$out\\"",
    "name": "shell",
+   "outputs": [
+    "out"
+   ],
    "system": "x86_64-linux",
    "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
   }
@@ -1176,6 +1296,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "dontUnpack": true,
     "installPhase": "true",
     "name": "nslab-sweep-ring-scale",
+    "outputs": [
+     "out"
+    ],
     "system": "x86_64-linux",
     "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
    },
@@ -1193,6 +1316,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
     "dontUnpack": true,
     "installPhase": "true",
     "name": "nslab-sweep-ring-100-1",
+    "outputs": [
+     "out"
+    ],
     "requiredSystemFeatures": [
      "kvm",
      "labnode"
@@ -1241,6 +1367,9 @@ exports[`test/nix/flake.test.ts > TAP > every output evaluates, to what it did >
   "name": "alcalzone-ansi-tokenize-0.1.3.tgz",
   "outputHash": "sha512-3yWxPTq3UQ/FY9p1ErPxIyfT64elWaMvM9lIHnaqpyft63tkxodF5aUElYHrdisWve5cETkh1+KBw1yJuW0aRw==",
   "outputHashMode": "flat",
+  "outputs": [
+   "out"
+  ],
   "system": "x86_64-linux",
   "unpackPhase": "if [ -z \\"\${dontUnpack:-}\\" ]; then cp -r \\"$src\\" source; chmod -R u+w source; cd source; fi\\n"
  }
