@@ -18,7 +18,7 @@ t.test('a ring in a microVM as a check: green is its run folder, red keeps it', 
   const user = userFlake(join(folder, 'user'), nslab, image, {
     green: 'words = [ "run" "ring" "--nodes" "5" ];',
     red: `words = [ "run" "\${./red.toml}" ];`,
-    unfit: 'words = [ "run" "ring" "--nodes" "5" "--set" "hosts.memory_mib=64" ];',
+    unfit: 'words = [ "run" "ring" "--nodes" "5" "--set" "hosts.memory_mib=128" ];',
   })
   const gate = '[[gate]]\nmetric = "nodes_count"\nrequire = "== 4"\n'
   writeFileSync(join(user, 'red.toml'), `name = "red"\nnodes = 3\n${gate}`)
@@ -40,6 +40,6 @@ t.test('a ring in a microVM as a check: green is its run folder, red keeps it', 
 
   const unfit = await build('unfit')
   t.not(unfit.code, 0)
-  t.match(unfit.stderr, /64 MiB is too small/)
+  t.match(unfit.stderr, /128 MiB is too small/)
   t.not((await build('unfit-run')).code, 0, 'what never ran keeps nothing, and is tried again')
 })

@@ -45,7 +45,7 @@ t.test('parts become an image like any other, whose kernel is unpacked as elsewh
     command_line: /init=\/nix\/store\/x\/init$/,
     memory_min_mib: 400,
   })
-  t.equal(sealed.digests.initrd, usual.digests['root.cpio'])
+  t.equal(sealed.digests.initrd, usual.digests['initrd.cpio'])
   // Where the format's tool is not installed it stays packed, and that is said.
   if (steps.length === 0) t.equal(sealed.digests.vmlinux, usual.digests.vmlinux)
   else t.match(steps, [/^the kernel stays packed/])
