@@ -7,6 +7,7 @@ testRun {
     "churn"
     "diag"
     "discover"
+    "lanes"
     "packets"
     "rtnl"
     "sanitizers"
