@@ -11,7 +11,8 @@ t.test('a minute of churn passes all its gates', async t => {
   t.equal(code, 0, stdout + stderr)
   const { verdict, metrics, gates } = run.report()
   t.equal(verdict, 'pass')
-  t.ok((metrics.churn_ops_count ?? 0) >= 60 * 20, `${metrics.churn_ops_count} operations`)
+  // Twenty a second, but for the last, which is due when it ends.
+  t.ok((metrics.churn_ops_count ?? 0) >= 60 * 20 - 1, `${metrics.churn_ops_count} operations`)
   t.same(
     gates.filter(({ verdict: each }) => each === 'fail' || each === 'unknown').map(({ name }) => name),
     [],
