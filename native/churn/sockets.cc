@@ -224,10 +224,10 @@ class Maker {
    * it does not, and is a socket that was there for no time; then another is made.
    */
   Status leave_in_time_wait(const Listener& listener, uint8_t family) {
-    if (!proof_) {
+    if (!made_.proof) {
       auto opened = TimeWaitProof::open();
       if (!opened) return opened.take_status();
-      proof_ = std::move(*opened);
+      made_.proof = std::move(*opened);
     }
     for (int tries = 0; tries < kTimeWaitTries; ++tries) {
       auto connection = connect_to(listener, family);
@@ -236,10 +236,12 @@ class Maker {
       connection->client.reset();
       connection->server.reset();
       const int64_t at = now_ns();
-      auto holds = proof_->holds(family, connection->client_port, listener.port);
+      auto holds = made_.proof->holds(family, connection->client_port, listener.port);
       if (!holds) return holds.take_status();
-      made_.truths.push_back({Population::time_wait, family, connection->client_port, listener.port, 0, at,
-                              *holds ? at + kTimeWaitNs : at});
+      const SocketTruth truth{Population::time_wait,         family, connection->client_port, listener.port, 0, at,
+                              *holds ? at + kTimeWaitNs : at};
+      if (*holds) made_.waiting.emplace_back(truth, static_cast<uint32_t>(made_.truths.size()));
+      made_.truths.push_back(truth);
       if (*holds) return {};
     }
     return Status::failed(ETIMEDOUT, "close into TIME_WAIT", in_family(family));
@@ -248,12 +250,22 @@ class Maker {
   const SocketsSpec& spec_;
   const uint64_t turn_;
   SocketSet& made_;
-  std::optional<TimeWaitProof> proof_;
   /** The first of each family. */
   std::array<std::optional<Listener>, 2> listeners_;
 };
 
 }  // namespace
+
+Result<std::vector<std::pair<uint32_t, int64_t>>> SocketSet::lost_time_waits(int64_t now_ns) const {
+  std::vector<std::pair<uint32_t, int64_t>> lost;
+  for (const auto& [truth, index] : waiting) {
+    if (truth.until_ns <= now_ns) continue;
+    auto still = proof->holds_still(truth.family, truth.port, truth.peer_port);
+    if (!still) return still.take_status();
+    if (!*still) lost.emplace_back(index, truth.from_ns);
+  }
+  return lost;
+}
 
 Status make_sockets(const SocketsSpec& spec, uint64_t turn, SocketSet& made) { return Maker(spec, turn, made).make(); }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/status.h"
 #include "churn/operation.h"
+#include "churn/time_wait.h"
 
 namespace nslab::churn {
 
@@ -33,6 +35,15 @@ struct SocketSet {
   std::vector<UniqueFd> kept;
   /** The short-lived, with their index in `truths`. */
   std::vector<std::pair<UniqueFd, uint32_t>> brief;
+  /** Those in TIME_WAIT, with their index in `truths`, and what asks for them. */
+  std::vector<std::pair<SocketTruth, uint32_t>> waiting;
+  std::optional<TimeWaitProof> proof;
+
+  /**
+   * Of those that should be in TIME_WAIT at `now_ns`, index and begin of those that are not: the kernel has let them go
+   * before their time, nobody knows when.
+   */
+  [[nodiscard]] Result<std::vector<std::pair<uint32_t, int64_t>>> lost_time_waits(int64_t now_ns) const;
 };
 
 /**

@@ -95,4 +95,10 @@ Result<bool> TimeWaitProof::holds(uint8_t family, uint16_t port, uint16_t peer_p
   return *listener == 0;
 }
 
+Result<bool> TimeWaitProof::holds_still(uint8_t family, uint16_t port, uint16_t peer_port) const {
+  auto state = state_of(family, port, peer_port);
+  if (!state) return state.take_status();
+  return *state == TCP_TIME_WAIT;
+}
+
 }  // namespace nslab::churn

@@ -20,6 +20,9 @@ class TimeWaitProof {
    */
   [[nodiscard]] Result<bool> holds(uint8_t family, uint16_t port, uint16_t peer_port) const;
 
+  /** Whether it is now, without waiting. */
+  [[nodiscard]] Result<bool> holds_still(uint8_t family, uint16_t port, uint16_t peer_port) const;
+
  private:
   explicit TimeWaitProof(UniqueFd fd) : fd_(std::move(fd)) {}
 

@@ -225,8 +225,13 @@ void Worker::drop(uint64_t op, uint64_t id, int64_t due_ns) {
   witness_.dropping(id, asked);
   const std::unique_ptr<Live> live = std::move(found->second);
   live_.erase(found);
+  // One that was let go early was there for no time that anybody could promise.
+  auto lost = live->sockets.lost_time_waits(asked);
   Status done;
-  if (live->fault == Fault::remove_while_entered) done = live->holder.let_go_from_inside();
+  if (lost) live->ended.insert(live->ended.end(), lost->begin(), lost->end());
+  else done = lost.take_status();
+  if (live->fault == Fault::remove_while_entered)
+    if (Status let_go = live->holder.let_go_from_inside(); done.ok()) done = std::move(let_go);
   live->sockets = {};
   if (Status let_go = live->holder.let_go(); done.ok()) done = std::move(let_go);
   witness_.dropped({op, id, 0, due_ns == 0 ? asked : due_ns, asked, now_ns(), 0, 0, std::move(live->ended)});

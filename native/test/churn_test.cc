@@ -252,6 +252,7 @@ void test_fail_at(Kind kind, Fault fault, const std::string& name, uint32_t tabl
 void test_time_wait(const char* buckets, bool kept) {
   SocketSet made;
   Status done = Status::failed(ECANCELED, "test", "thread");
+  std::vector<size_t> lost;
   std::thread([&] {
     if (::unshare(CLONE_NEWNET) != 0) return;
     const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -262,6 +263,11 @@ void test_time_wait(const char* buckets, bool kept) {
     if (::ioctl(socket.get(), SIOCSIFFLAGS, &loopback) != 0) return;
     if (::write(limit.get(), buckets, std::strlen(buckets)) < 0) return;
     done = make_sockets({0, 0, 0, 2, 0, {4, 6}}, 0, made);
+    lost.push_back(made.lost_time_waits(now_ns())->size());
+    // The kernel lets one of them go.
+    if (kept && ::system("ss --ipv4 --kill --tcp state time-wait > /dev/null") != 0) return;
+    lost.push_back(made.lost_time_waits(now_ns())->size());
+    lost.push_back(made.lost_time_waits(now_ns() + kTimeWaitNs)->size());
   }).join();
   size_t lived = 0;
   for (const SocketTruth& truth : made.truths)
@@ -269,6 +275,7 @@ void test_time_wait(const char* buckets, bool kept) {
   const bool refused = !done && done.error().number == ETIMEDOUT;
   check(kept ? done.ok() && lived == 2 : refused && lived == 0,
         std::string("TIME_WAIT is told where the kernel keeps it: ") + buckets + ", " + std::to_string(lived));
+  if (kept) check(lost == std::vector<size_t>{0, 1, 0}, "one that it let go before its time is told, and none after it");
 }
 
 }  // namespace

@@ -95,7 +95,10 @@ export type ChurnLine =
        */
       readonly gone_s: number | null
       readonly gone_error_s: number
-      /** Of its sockets, those that left their state before: index into `sockets` of `made`, and when. */
+      /**
+       * Of its sockets, those that left their state before: index into `sockets` of `made`, and when. One in TIME_WAIT
+       * that the kernel let go before its time has its `from_s` here: it was promised for no time.
+       */
       readonly ended?: readonly (readonly [index: number, until_s: number])[]
     }
   /** An operation that the kernel refused: `operation` is what was asked of it, `reason` its errno's name. */

@@ -46,7 +46,7 @@ for (const sanitizers of ['address,undefined', 'thread']) {
       ...folders,
     ])
     const lines = stdout.split('\n').filter(line => /^(not )?ok /.test(line))
-    t.equal(lines.length, 19)
+    t.equal(lines.length, 20)
     for (const line of lines) t.match(line, /^ok /, line)
   })
 }

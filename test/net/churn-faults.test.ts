@@ -162,6 +162,6 @@ t.test('a spec that needs more descriptors than are allowed is refused with the 
   const churn = new ChurnProcess(t, { spec, seed: 1, duration_s: 1 }, { prefix: ['prlimit', '--nofile=20000:20000'] })
   const { code, message, exit_code } = await churn.until('failed')
   t.match([code, exit_code], ['NOT_FIT', 3])
-  t.match(message, /206192 are needed for 1000 namespaces.*20000 are allowed/)
+  t.match(message, /207192 are needed for 1000 namespaces.*20000 are allowed/)
   t.equal(await churn.ended, 3)
 })

@@ -37,7 +37,8 @@ const TABLE_ENTRIES_MAX = 2 ** 24
 
 /** Counts what `spec` needs at most. */
 export function churnNeeds({ namespaces, ratePerS, kinds, sockets, faults }: ChurnSpec): ChurnNeeds {
-  const perNamespace = heldSockets(sockets) + HOLDER_DESCRIPTORS
+  // Those in TIME_WAIT have none, and are asked for by one.
+  const perNamespace = heldSockets(sockets) + Math.min(sockets.timeWait, 1) + HOLDER_DESCRIPTORS
   const weights = Object.values(kinds).reduce((sum, weight) => sum + weight, 0)
   const share = weights === 0 ? 0 : (kinds.process + kinds.thread) / weights
   const tasks = Math.min(namespaces, Math.ceil(namespaces * share + SHARE_MARGIN * Math.sqrt(namespaces * share)))

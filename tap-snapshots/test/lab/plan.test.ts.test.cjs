@@ -10,7 +10,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
  "churn": { "digest": "8aca4d60b975dc1eaec5117281a5a75477428c4281316c815184be2669c5d042", "ops_count": 10 },
  "fleets": [],
  "hosts": [{ "fleet": null, "name": "host1", "programs": ["soak"], "uplink": null, "vm": "vm1" }],
- "needs": { "descriptors_count": 272, "memory_bytes": 390160000, "namespaces_count": 73, "neighbours_count": 0 },
+ "needs": { "descriptors_count": 277, "memory_bytes": 390200000, "namespaces_count": 73, "neighbours_count": 0 },
  "scenario": {
   "controller": {
    "baseAddr": "10.0.0.0",
@@ -450,11 +450,11 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-9d3c1b93bd47d9e19fc632b178c8339877c38b566fd95c2e2fd7de0e90066ba5
+0cd914f82c9082a7ea8c641474b8ac9c5b8834d5b8a42f28ab77a1ea7a4b5f84
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-c77703feca8a8e3b5d3bb0ea14d3a5419406fa3ea41ba793486fd5a4b32cc080
+c7b4f9f7f76c895f585b83f49e67a2c1e622479f94e4d96c6f6dd46c0d5cbbfe
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -494,11 +494,11 @@ d38476a90c08c70751748e420a500a6b406c2be08f81959355b0e1debfaf3e20
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-8acc153cc75c851da7923b472554cad408735b801d946bbacf94fb95d08ad5c3
+856af1ef553a81471c95612861149ad51e436ebd1acfbef0f6a9d04f4cfe833c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-ee7480be271e058674e6ec531df05bc3cde5adacfb609d89b475cdfb8c3964e8
+7039cf03c54dd861d84c947aaa07ecfb00d135da1e40ef75cfd6ee188a3b02c5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
@@ -510,11 +510,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-e9be9b6a1e632fd8480a6670afa2ea1eb3c168c07f90413ad93c7abf2289ab44
+7fd9018f5b03a9214de0b12cc71e71de634c1b7d1233d68dfa175c928a9ed080
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-788a40159bd014d5872c1cd6dff2fd2ab9414b69ee58acae731c8b6a20f06b82
+10d291dda46baa47ab9fd0d46d7cf697227c666ada6a0429c29a624cf256ff59
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
