@@ -69,10 +69,17 @@ for (const phase of ['boot', 'wire', 'hold']) {
   t.test(`a runner that is killed in phase ${phase} takes its VMs with it`, async t => {
     const run = startVmRun(t, 'ring', SMALL)
     await run.inPhase(phase)
+    let isOver = false
+    const over = run.ended.then(() => {
+      isOver = true
+    })
     // While its VMs are being started.
-    while (phase === 'boot' && processesOf(run).length < 2) await new Promise(resolve => setTimeout(resolve, 20))
+    const isStarting = (): boolean => linesOf(run, 'ledger.ndjson').some(({ op }) => op === 'vm_start')
+    const isEarly = () => phase === 'boot' && !isOver && !isStarting()
+    while (isEarly()) await new Promise(resolve => setTimeout(resolve, 20))
+    t.notOk(isOver, run.stderr)
     run.kill('SIGKILL')
-    await run.ended
+    await over
     t.same(await untilEmpty(() => processesOf(run), 20_000), [])
     const reap = await runTool(process.execPath, [cliPath, 'reap'], { timeoutMs: 60_000 })
     t.equal(reap.code, 0, reap.stderr)
@@ -102,15 +109,15 @@ t.test('an image that is not what it says is refused, naming the file', async t 
 
 t.test('a guest that lacks a module it needs does not answer, and its console says which', async t => {
   const folder = copyOfImage(t)
-  const root = join(folder, 'root.cpio')
-  const bytes = readFileSync(root)
+  const initrd = join(folder, 'initrd.cpio')
+  const bytes = readFileSync(initrd)
   // The name of the file itself, which ends with a zero: what is to be loaded at boot still says it.
   const at = bytes.indexOf('virtio_console.ko\0')
   t.ok(at > 0)
   bytes.write('virtio_renamed', at)
-  writeFileSync(root, bytes)
+  writeFileSync(initrd, bytes)
   const description = JSON.parse(readFileSync(join(folder, 'image.json'), 'utf8')) as ImageDescription
-  const digests = { ...description.digests, 'root.cpio': createHash('sha256').update(bytes).digest('hex') }
+  const digests = { ...description.digests, 'initrd.cpio': createHash('sha256').update(bytes).digest('hex') }
   const changed = { ...description, digests }
   writeFileSync(join(folder, 'image.json'), JSON.stringify({ ...changed, digest: describeDigest(changed) }))
   const run = startVmRun(t, 'ring', [...SMALL, '--cold', '--image', join(folder, 'image.json')])
