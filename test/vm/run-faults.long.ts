@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run as runTool } from '../../src/base/exec.ts'
-import { readProcesses } from '../../src/lab/process-table.ts'
+import { descendants, readProcesses } from '../../src/lab/process-table.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
 import { describeDigest } from '../../src/vm/image/load.ts'
 import type { ImageDescription } from '../../src/vm/image/types.ts'
 import { ended } from '../fixtures/launch.ts'
-import { cliPath, type NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
+import { cliPath, commandLine, type NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 import { linesOf, startVmRun, vmsLeft } from '../fixtures/vm-run.ts'
 
 const image = await imageFor('controller', { onStep: () => {} })
@@ -65,6 +65,12 @@ t.test('an interrupt while VMs boot ends them in order, with a report', async t 
   t.same(vmsLeft(run), [])
 })
 
+/** QEMUs that descend from the runner: they don't name their run. */
+function qemusOf(run: NslabProcess): number[] {
+  const pids = [...descendants(readProcesses(), [run.pid])]
+  return pids.filter(pid => commandLine(pid)[0]?.includes('qemu') === true)
+}
+
 for (const phase of ['boot', 'wire', 'hold']) {
   t.test(`a runner that is killed in phase ${phase} takes its VMs with it`, async t => {
     const run = startVmRun(t, 'ring', SMALL)
@@ -73,13 +79,13 @@ for (const phase of ['boot', 'wire', 'hold']) {
     const over = run.ended.then(() => {
       isOver = true
     })
-    // While its VMs are being started.
-    const isStarting = (): boolean => linesOf(run, 'ledger.ndjson').some(({ op }) => op === 'vm_start')
-    const isEarly = () => phase === 'boot' && !isOver && !isStarting()
-    while (isEarly()) await new Promise(resolve => setTimeout(resolve, 20))
+    while (!isOver && qemusOf(run).length === 0) await new Promise(resolve => setTimeout(resolve, 20))
     t.notOk(isOver, run.stderr)
+    const qemus = qemusOf(run)
+    t.not(qemus.length, 0)
     run.kill('SIGKILL')
     await over
+    t.same(await untilEmpty(() => qemus.filter(pid => readProcesses().has(pid)), 20_000), [])
     t.same(await untilEmpty(() => processesOf(run), 20_000), [])
     const reap = await runTool(process.execPath, [cliPath, 'reap'], { timeoutMs: 60_000 })
     t.equal(reap.code, 0, reap.stderr)
