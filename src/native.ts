@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import type { ChurnerConstructor } from './native-churner.ts'
 import type { DiagPollerConstructor } from './native-diag.ts'
 import type { DiscoveryConstructor } from './native-discovery.ts'
+import type { PacketEngine, PacketEngineConstructor } from './native-engine.ts'
 
 /** Identity of a network namespace. `cookie` is never reused by the kernel; compare for equality only. */
 export interface NetnsIdentity {
@@ -294,15 +295,22 @@ export interface Links {
 export interface LinksConstructor {
   /**
    * `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. `silenceMs`: a link whose peer has
-   * been silent for so long goes down with ETIMEDOUT; 2000 or more, default 8000.
+   * been silent for so long goes down with ETIMEDOUT; 2000 or more, default 8000. `engine`: gets every node and every
+   * link that comes up, and carries packets over them; one Links at a time. Close it after the Links.
    */
-  new (runId: Uint8Array, onEvents: (events: readonly LinkEvent[]) => void, silenceMs?: number): Links
+  new (
+    runId: Uint8Array,
+    onEvents: (events: readonly LinkEvent[]) => void,
+    silenceMs?: number,
+    engine?: PacketEngine,
+  ): Links
 }
 
 export interface Addon {
   readonly Netns: NetnsConstructor
   readonly Fabric: FabricConstructor
   readonly Links: LinksConstructor
+  readonly PacketEngine: PacketEngineConstructor
   readonly DiagPoller: DiagPollerConstructor
   readonly Discovery: DiscoveryConstructor
   readonly Churner: ChurnerConstructor

@@ -17,7 +17,7 @@ const ORDER = [
   ['topology'],
   ['addressing'],
   ['protocol'],
-  ['native.ts', 'native-churner.ts', 'native-diag.ts', 'native-discovery.ts', 'native-error.ts'],
+  ['native.ts', 'native-churner.ts', 'native-diag.ts', 'native-discovery.ts', 'native-engine.ts', 'native-error.ts'],
   ['controller'],
   ['dataplane'],
   ['vm'],

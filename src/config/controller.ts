@@ -88,6 +88,8 @@ export function readController(
       dstNodeId: dst_node_id,
       spec: flowSpecOf(flow_spec),
     })),
+    links: [],
+    groups: [],
     nodes: table.nodes.map(({ node_id, operating_mode }) => ({ nodeId: node_id, operatingMode: operating_mode })),
     db,
     warnings,

@@ -8,7 +8,7 @@ import type { Path } from './locate.ts'
 import { applyOverride, type Override } from './override.ts'
 import { Problems, type TomlTable } from './problems.ts'
 import { readTable } from './table.ts'
-import type { DataplaneConfig } from './types.ts'
+import type { DataplaneConfig, EngineConfig } from './types.ts'
 import { portOf } from './values.ts'
 
 /** What the command line says, as it says it. */
@@ -20,6 +20,19 @@ export interface DataplaneFlags {
 
 /** The controller's address where none is given: its default port, on this machine. */
 export const CONTROLLER_ADDR_DEFAULT = '127.0.0.1:3000'
+
+/** As published (facts/nextmini.md 2); interfaces are made when somebody needs them. */
+export const ENGINE_DEFAULTS: EngineConfig = {
+  tun: 'demand',
+  tunName: 'utun',
+  processors: 0,
+  concurrent: false,
+  channelCapacity: 1000,
+  backpressure: false,
+  queueCapacity: 1000,
+  dropStrategy: 'taildrop',
+  metricsIntervalS: 5,
+}
 
 /** Parses a dataplane's configuration file; flags win. Throws CONFIG_INVALID with every problem. */
 export function parseDataplaneConfig(text: string, file: string, flags: DataplaneFlags = {}): DataplaneConfig {
@@ -69,6 +82,7 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     mtu: table.mtu,
     carrierMaxWaitMs: table.carrier_max_wait_ms,
     peerSilenceMs: table.peer_silence_ms,
+    engine: ENGINE_DEFAULTS,
     onNodeDeath: table.on_node_death,
     unsupported,
     ...(table.token === undefined ? {} : { token: table.token }),

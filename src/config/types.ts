@@ -2,6 +2,7 @@
 
 import type { FlowSpec, LinkRate } from '../protocol/messages.ts'
 import type { SoakFault } from '../protocol/soaking.ts'
+import type { LinkShape } from '../protocol/traffic.ts'
 import type { ChurnSpec } from './churn.ts'
 import type { ConnectionsConfig } from './connections.ts'
 
@@ -49,12 +50,47 @@ export interface ControllerConfig {
   /** Explicit routes as directed edges. */
   readonly routes: readonly (readonly (readonly [number, number])[])[]
   readonly linkRates: readonly { readonly srcNodeId: number; readonly dstNodeId: number; readonly rate: LinkRate }[]
-  readonly flows: readonly { readonly srcNodeId: number; readonly dstNodeId: number; readonly spec: FlowSpec }[]
+  /** Shapes of links' directions; of those in `linkRates` too they hold alone. */
+  readonly links: readonly { readonly srcNodeId: number; readonly dstNodeId: number; readonly shape: LinkShape }[]
+  readonly flows: readonly {
+    readonly srcNodeId: number
+    readonly dstNodeId: number
+    /** Label of a group; then `dstNodeId` is the source itself. */
+    readonly dstGroup?: string
+    readonly spec: FlowSpec
+  }[]
+  readonly groups: readonly GroupConfig[]
   readonly nodes: readonly { readonly nodeId: number; readonly operatingMode: 'normal' | 'max' }[]
   /** null: no [db] section. */
   readonly db: DbConfig | null
   /** What of the configuration is taken otherwise than it reads, a sentence each. */
   readonly warnings: readonly string[]
+}
+
+/** Who packets of one source to a group go to, and by which trees. */
+export interface GroupConfig {
+  readonly label: string
+  readonly srcNodeId: number
+  /** Where they are delivered. */
+  readonly members: readonly number[]
+  /** Directed edges from the source; a tree's number is its place here. */
+  readonly trees: readonly (readonly (readonly [number, number])[])[]
+}
+
+/** How a fleet's packet engine works. */
+export interface EngineConfig {
+  /** on: each node has its TUN interface from when it joins; demand: from when a command enters the node. */
+  readonly tun: 'on' | 'demand' | 'off'
+  readonly tunName: string
+  /** Lanes that a node spreads over; 0: one where the fleet has several nodes, else one a core. */
+  readonly processors: number
+  readonly concurrent: boolean
+  readonly channelCapacity: number
+  readonly backpressure: boolean
+  /** Packets that wait for a link. */
+  readonly queueCapacity: number
+  readonly dropStrategy: 'taildrop' | 'red'
+  readonly metricsIntervalS: number
 }
 
 export interface DataplaneConfig {
@@ -71,6 +107,7 @@ export interface DataplaneConfig {
   readonly carrierMaxWaitMs: number
   /** How long a peer on another host may be silent before it counts as gone, of links and of the controller, ms. */
   readonly peerSilenceMs: number
+  readonly engine: EngineConfig
   /** What to do when a node dies: start it again, only report it, or end the run. */
   readonly onNodeDeath: 'restart' | 'report' | 'fatal'
   /** Keys that were given, are known, and have no effect here; each is named in a warning. */

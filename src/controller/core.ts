@@ -119,10 +119,9 @@ export class Core {
       this.#lost(session, message)
     } else if (message.type === 'NodeTopologyReady') {
       this.#ready(session)
-    } else if (message.links_up >= message.links_expected) {
-      this.#ready(session)
-    } else {
-      this.#barrier.notReady(session.nodeId)
+    } else if (message.type === 'LinksChanged') {
+      if (message.links_up >= message.links_expected) this.#ready(session)
+      else this.#barrier.notReady(session.nodeId)
     }
   }
 

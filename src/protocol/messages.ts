@@ -1,11 +1,15 @@
 // The control protocol's messages: JSON text frames, `{"type": NAME, ...fields}`.
 // Names and fields follow the published Nextmini protocol; what it lacks is added, never renamed.
 
+import type { LinkShape } from './traffic.ts'
+
 export interface FlowSpec {
   readonly flow_len: { readonly Bytes: number } | { readonly Duration: number }
   readonly flow_rate?: number
   readonly flow_weight?: number
   readonly transport?: 'tcp' | 'lossless_unicast'
+  /** Addition: bytes of one IPv4 packet, headers included; 1400 unless given. */
+  readonly packet_bytes?: number
 }
 
 export interface LinkRate {
@@ -55,6 +59,35 @@ export type NodeMessage =
       readonly incarnation: number
       readonly reason: string
     }
+  /** Flows that started here. Times are ms since the epoch. */
+  | {
+      readonly type: 'UserFlowStart'
+      readonly node_id: number
+      readonly flows: readonly { readonly controller_id: number; readonly start_time: number }[]
+    }
+  /** Flows that started here and have sent all, or were heard to the end here. */
+  | {
+      readonly type: 'FlowFinished'
+      readonly node_id: number
+      readonly flows: readonly {
+        readonly controller_id: number
+        readonly start_time: number
+        readonly finish_time: number
+      }[]
+    }
+  /** What flows sent from here or brought here since the last of these; `remote_node_id` is the other end. */
+  | {
+      readonly type: 'Metrics'
+      readonly node_id: number
+      readonly metrics: readonly {
+        readonly controller_id: number
+        readonly remote_node_id: number
+        readonly bytes: number
+        readonly time_read: number
+      }[]
+    }
+  /** Addition: the link to this neighbour is as SetLink's `change` wants it, for every packet from now on. */
+  | { readonly type: 'LinkSet'; readonly node_id: number; readonly remote_node_id: number; readonly change: number }
   /** Addition: the node leaves on purpose. */
   | { readonly type: 'Leave'; readonly node_id: number; readonly reason: string }
 
@@ -100,12 +133,31 @@ export type ControllerMessage =
       readonly next_hop_runs?: readonly number[]
     }
   | { readonly type: 'SetLinkRate'; readonly node_id: number; readonly rate: LinkRate }
+  /**
+   * Addition: the whole shape of this node's link to the neighbour `node_id`, its rate included; replaces the one
+   * before and any SetLinkRate. `change`: answered by LinkSet.
+   */
+  | { readonly type: 'SetLink'; readonly node_id: number; readonly shape: LinkShape; readonly change?: number }
+  /** Every group; `member`: packets to it are delivered here. Replaces the directory before. */
+  | {
+      readonly type: 'InstallGroupDirectory'
+      readonly groups: readonly { readonly group_id: number; readonly group_ip: string; readonly member: boolean }[]
+    }
+  /** All trees of the group through this node; none: withdrawn. Tree numbers are uint16. */
+  | {
+      readonly type: 'InstallGroupRoutes'
+      readonly group_id: number
+      readonly src_node_id: number
+      readonly routes: readonly { readonly tree_id: number; readonly next_hops: readonly number[] }[]
+    }
   | {
       readonly type: 'AddFlows'
       readonly flows: readonly {
         readonly controller_id: number
         readonly src_node_id: number
         readonly dst_node_id: number
+        /** Addition: to a group; then `dst_node_id` is the source itself. */
+        readonly dst_group_id?: number
         readonly route_id?: number
         readonly flow_spec: FlowSpec
       }[]

@@ -1,6 +1,7 @@
 // What `nslab run` and the programs it starts say to each other over a Channel, host and guest alike.
 
 import type { RunEvent } from './events.ts'
+import type { FleetTraffic, LinkShape } from './traffic.ts'
 
 /** To a controller or dataplane. */
 export type Command =
@@ -29,6 +30,30 @@ export type Command =
     }
   /** dataplane: which link ends are up? Answered by `links`, one or several. */
   | { readonly do: 'links'; readonly proof: number }
+  /**
+   * dataplane: what became of its packets? Answered by `traffic`, one or several. `stop_sources`: no flow makes another
+   * packet from now on.
+   */
+  | { readonly do: 'traffic'; readonly ask: number; readonly stop_sources: boolean }
+  /** controller: this direction of a link has this shape from now on. Answered by `link_set` when the node has it. */
+  | {
+      readonly do: 'set_link'
+      readonly change: number
+      readonly node_id: number
+      readonly peer_id: number
+      readonly shape: LinkShape
+    }
+  /** dataplane: copies of packets at the node into a new file; `peer_id` 0: of all its links. Answered by `captured`. */
+  | {
+      readonly do: 'capture'
+      readonly capture: number
+      readonly node_id: number
+      readonly peer_id: number
+      readonly path: string
+      readonly bytes_max: number
+    }
+  /** dataplane: the capture at this node and peer has ended when this is answered by `captured`. */
+  | { readonly do: 'end_capture'; readonly capture: number; readonly node_id: number; readonly peer_id: number }
   /**
    * End in order: nodes leave, the fabric is torn down and verified, rows are flushed; answered by `stopped`, then
    * exit.
@@ -60,6 +85,11 @@ export type Notice =
   | { readonly is: 'walking'; readonly walk: number }
   /** Link ends that are up, ascending by node and peer; `more`: the next part follows. */
   | { readonly is: 'links'; readonly proof: number; readonly ends: readonly LinkEnd[]; readonly more: boolean }
+  /** A part of what `ask` asked for; `more`: the next part follows. */
+  | { readonly is: 'traffic'; readonly ask: number; readonly part: FleetTraffic; readonly more: boolean }
+  /** `problem`: why it is not so; absent: it is. */
+  | { readonly is: 'link_set'; readonly change: number; readonly problem?: string }
+  | { readonly is: 'captured'; readonly capture: number; readonly problem?: string }
   /** Last message. `facts` are numbers for the outcome (teardown_s, …) and names left behind. */
   | { readonly is: 'stopped'; readonly facts: Readonly<Record<string, number>>; readonly remaining: readonly string[] }
   /** The program can't go on; it exits with `exit_code` after this. */

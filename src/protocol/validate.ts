@@ -12,7 +12,7 @@ export const NODE_MESSAGE_BYTES_MAX = 64 * 1024
 const ID_MAX = 0x7fff_ffff
 const nodeId = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(ID_MAX))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ID_MAX))
-const incarnation = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 const TEXT_MAX = 255
 const shortText = v.pipe(v.string(), v.maxLength(TEXT_MAX))
 const address = v.pipe(
@@ -28,7 +28,7 @@ const schemas = {
     private_network_name: shortText,
     private_network_addr: address,
     public_network_addr: address,
-    incarnation,
+    incarnation: whole,
     fleet: v.exactOptional(shortText),
     token: v.exactOptional(shortText),
   }),
@@ -43,9 +43,25 @@ const schemas = {
     type: v.literal('NodeLost'),
     node_id: nodeId,
     lost_node_id: nodeId,
-    incarnation,
+    incarnation: whole,
     reason: shortText,
   }),
+  UserFlowStart: v.object({
+    type: v.literal('UserFlowStart'),
+    node_id: nodeId,
+    flows: v.array(v.object({ controller_id: nodeId, start_time: whole })),
+  }),
+  FlowFinished: v.object({
+    type: v.literal('FlowFinished'),
+    node_id: nodeId,
+    flows: v.array(v.object({ controller_id: nodeId, start_time: whole, finish_time: whole })),
+  }),
+  Metrics: v.object({
+    type: v.literal('Metrics'),
+    node_id: nodeId,
+    metrics: v.array(v.object({ controller_id: nodeId, remote_node_id: nodeId, bytes: whole, time_read: whole })),
+  }),
+  LinkSet: v.object({ type: v.literal('LinkSet'), node_id: nodeId, remote_node_id: nodeId, change: whole }),
   Leave: v.object({ type: v.literal('Leave'), node_id: nodeId, reason: shortText }),
 } as const satisfies { [T in NodeMessage['type']]: v.GenericSchema<unknown, Extract<NodeMessage, { type: T }>> }
 

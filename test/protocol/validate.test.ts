@@ -34,7 +34,7 @@ t.test('what is no JSON object with a known type is refused', async t => {
   t.same(parseNodeMessage('{"type":'), { ok: false, reason: 'not JSON' })
   for (const value of [null, 1, 'StartUp', [startUp(1)]]) t.equal(reasonOf(value), 'not a JSON object')
   t.equal(reasonOf({}), 'type: must be a string')
-  for (const type of ['Metrics', 'toString', '__proto__', ''])
+  for (const type of ['Probe', 'toString', '__proto__', ''])
     t.match(reasonOf({ type }), /^type: must be one of StartUp, /)
 })
 

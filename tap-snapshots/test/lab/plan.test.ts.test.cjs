@@ -18,7 +18,9 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "externalBaseAddr": "172.16.8.3",
    "flowTransport": "tcp",
    "flows": [],
+   "groups": [],
    "linkRates": [],
+   "links": [],
    "listen": "0.0.0.0",
    "maxServerPort": 8081,
    "netMask": "255.255.0.0",
@@ -38,6 +40,17 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "carrierMaxWaitMs": 20000,
    "controllerAddr": "127.0.0.1:3000",
    "controllerConnectTimeoutMs": 5000,
+   "engine": {
+    "backpressure": false,
+    "channelCapacity": 1000,
+    "concurrent": false,
+    "dropStrategy": "taildrop",
+    "metricsIntervalS": 5,
+    "processors": 0,
+    "queueCapacity": 1000,
+    "tun": "demand",
+    "tunName": "utun"
+   },
    "mtu": 1400,
    "nNodes": 1,
    "nodeIdOffset": 0,
@@ -162,7 +175,9 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "externalBaseAddr": "172.16.8.3",
    "flowTransport": "tcp",
    "flows": [],
+   "groups": [],
    "linkRates": [],
+   "links": [],
    "listen": "0.0.0.0",
    "maxServerPort": 8081,
    "netMask": "255.255.0.0",
@@ -182,6 +197,17 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "carrierMaxWaitMs": 20000,
    "controllerAddr": "127.0.0.1:3000",
    "controllerConnectTimeoutMs": 5000,
+   "engine": {
+    "backpressure": false,
+    "channelCapacity": 1000,
+    "concurrent": false,
+    "dropStrategy": "taildrop",
+    "metricsIntervalS": 5,
+    "processors": 0,
+    "queueCapacity": 1000,
+    "tun": "demand",
+    "tunName": "utun"
+   },
    "mtu": 1400,
    "nNodes": 3,
    "nodeIdOffset": 0,
@@ -370,7 +396,9 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "externalBaseAddr": "172.16.8.3",
    "flowTransport": "tcp",
    "flows": [],
+   "groups": [],
    "linkRates": [],
+   "links": [],
    "listen": "0.0.0.0",
    "maxServerPort": 8081,
    "netMask": "255.255.0.0",
@@ -390,6 +418,17 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "carrierMaxWaitMs": 20000,
    "controllerAddr": "127.0.0.1:3000",
    "controllerConnectTimeoutMs": 5000,
+   "engine": {
+    "backpressure": false,
+    "channelCapacity": 1000,
+    "concurrent": false,
+    "dropStrategy": "taildrop",
+    "metricsIntervalS": 5,
+    "processors": 0,
+    "queueCapacity": 1000,
+    "tun": "demand",
+    "tunName": "utun"
+   },
    "mtu": 1400,
    "nNodes": 3,
    "nodeIdOffset": 0,
@@ -450,73 +489,73 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-0cd914f82c9082a7ea8c641474b8ac9c5b8834d5b8a42f28ab77a1ea7a4b5f84
+f53449f0d00d16f0e7bf645e5ae6eed300ff04a175ae41dc128d040c912af0b7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-c7b4f9f7f76c895f585b83f49e67a2c1e622479f94e4d96c6f6dd46c0d5cbbfe
+5df6299146e03018dec42e8255cd266a2862367eb28fa93904d71549ef666e9d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-78761bfa8424d3e15ccef7914e93db9f1afcbbfef5d7a81b589a08276c355796
+aff824e607ab9e21263bb8064fc216a659fda6d92a1ca8abdb23102319caf72e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-612120e7f82499a8d17c6a7f4d58a72a4a00820b44889fb0a06669d718978b33
+ecdb7b99e9780aacf5a64d02eb06ad7cdfb9513e2be4fec11aa946bd5da241ba
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-68ccdc19ba1c4e877e76a7b6f56add89d8e2844bf8535bcee729ccbd42b5bbaf
+34cbc38a0f8c60043fa6546bbf99e991b810827be66ecc951f7f98ace9821f42
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-5e8653255c20a5355a4766b201ab3f110bafafda1aa135d6a935c594d62a592f
+2355a547953d29db1fd0ed4aa99867fcd0b0287db4361a2d0d689c09148f8c01
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-adbb4d821537e7a713478b6ef636c7912ada90006be46d25077f887fa6986c1e
+470531e818a09c0d0a8c94f3f8bbc366edddeec51e302499f8284da5c7918a60
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-bbdafec9300435a7ea52d1e2479df66e205aede8fefce7650aefa1a8f4a52097
+f514a102db00c41d941bdb5e1dc3a1ebdb3f99020608b5bccf6027c7920d97cb
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-92db7d40cca5b14447cfdeb11f0ff9eb43547fb8b16cc83be8104e13f56d65e2
+926f5fa8129d51781ddefac1cd6635f4e64da7a0a163525689842855ef055963
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-0933d4b445481c531579b45bd9b733ea176641d3ecb558a4ddbb4bdf3a489f03
+f24513a3fd72776de802da40f9677e48002ce28eb938b806a05f2758d9e525a1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-d38476a90c08c70751748e420a500a6b406c2be08f81959355b0e1debfaf3e20
+8f36dad176aa480630d11534afdbe13a6f9209e1892c1efb8671adc91451c80e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-856af1ef553a81471c95612861149ad51e436ebd1acfbef0f6a9d04f4cfe833c
+3196d58b02f1b85c5aaf19764feaad75ec76236cae770be0524ce0727b881117
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-7039cf03c54dd861d84c947aaa07ecfb00d135da1e40ef75cfd6ee188a3b02c5
+d080add0d1a023a3b3a65853d9db2c282595119e188ccbdada62a3f6bbd50ea8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-52af7427be4cc7cc85f6ec2ccea2dee49e781cd6c3ec1e4a974f9358aee1da36
+5472f45363b6e073fa8b25cd2939b82ba49d1477822650894064df1ebc49e444
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-309043ffec3b94a7e5cb576c6e2389da022781a82f2c0589b7b65397278edc56
+579368c23d119d17e6eeff652385116f3ed5d83cb2e556a3ad94aa44538278ae
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-7fd9018f5b03a9214de0b12cc71e71de634c1b7d1233d68dfa175c928a9ed080
+d6a2ab7282184ba1c1cc4bfb9e04692587129ebf2e7a782855f4b249d5932121
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-10d291dda46baa47ab9fd0d46d7cf697227c666ada6a0429c29a624cf256ff59
+82f905102be8fc51c8c97a49834600175436447f8c2c7882af3856c9981ee132
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-14f37f5bbd0759c0dda6ef93f047fe87056d9b22152c4b1bbfa80707c2606cd1
+431b62bf274286d0096dd2ea4d336e95e3fa5c93bce6f6279d801833edc30f8d
 `

@@ -1,0 +1,200 @@
+// The packet engine's types: packets of a fleet's nodes, forwarded by native threads (native/engine/lanes).
+
+import type { Netns } from './native.ts'
+
+/** One direction of a link, from the node to its peer. What is absent has the default that is named. */
+export interface LinkSetting {
+  /** fifo */
+  readonly discipline?: 'fifo' | 'wrr'
+  /** taildrop */
+  readonly dropStrategy?: 'taildrop' | 'red'
+  /** Packets that wait, 1000. */
+  readonly queuePackets?: number
+  /** Bytes a second of packets, and bytes of the token bucket; as fast as the socket takes them. */
+  readonly rateBytesPerS?: number
+  readonly bucketBytes?: number
+  /** 0 each; at most an hour. */
+  readonly delayNs?: number
+  readonly jitterNs?: number
+  /** 0 each, at most 1. */
+  readonly lossRatio?: number
+  readonly duplicateRatio?: number
+  readonly corruptRatio?: number
+  readonly reorderRatio?: number
+  /** Of chance on this link, a 32-bit number; absent: made from the node's and the peer's id. */
+  readonly seed?: number
+}
+
+/** A change of one node's routes, as in native/engine/packets/route_table.h. */
+export type RouteChange =
+  /** Replaces all routes of the pair; none: withdraws them. */
+  | {
+      readonly change: 'install'
+      readonly source: number
+      readonly destination: number
+      readonly routes: readonly { readonly id: number; readonly nextHops: readonly number[] }[]
+    }
+  /** Replaces all trees of the group from this source. */
+  | {
+      readonly change: 'install_trees'
+      readonly source: number
+      readonly group: number
+      readonly trees: readonly { readonly number: number; readonly nextHops: readonly number[] }[]
+    }
+  /** Runs [count, next hop, …] over destinations 1, 2, …, as InstallRoutes has them; replaces what was derived. */
+  | { readonly change: 'derive'; readonly runs: readonly number[] }
+  | { readonly change: 'member'; readonly group: number; readonly member: boolean }
+  | {
+      readonly change: 'pin'
+      readonly source: number
+      readonly destination: number
+      readonly flow: number
+      readonly route: number
+    }
+
+/** A built-in flow, from the node that it starts at. Exactly one of `bytes` and `durationNs`. */
+export interface FlowSetting {
+  /** The same at both ends, up to 2^31 - 1. */
+  readonly flow: number
+  /** A node, or with `isGroup` a group. */
+  readonly destination: number
+  readonly isGroup?: boolean
+  /** Of an IPv4 packet with its headers, 52 to 65535; default 1400. */
+  readonly packetBytes?: number
+  readonly bytes?: number
+  readonly durationNs?: number
+  /** Absent: as fast as its first link takes them. */
+  readonly rateBytesPerS?: number
+  /** In its link's round robin; default 1. */
+  readonly weight?: number
+}
+
+/** A node's TUN interface: made inside its namespace, up, its address and the route to `baseAddress`/`prefixLength`. */
+export interface TunSpec {
+  readonly name: string
+  /** baseAddress + node id. */
+  readonly baseAddress: string
+  readonly prefixLength: number
+  readonly mtu: number
+  /** Highest node id that packets may go to. */
+  readonly nodesMax: number
+}
+
+/** Packets and bytes of one end; bytes are those of packets, without frames' headers. */
+export interface PacketAccount {
+  readonly inPackets: number
+  readonly inBytes: number
+  readonly outPackets: number
+  readonly outBytes: number
+  /** Made by duplication or fan-out. */
+  readonly madePackets: number
+  /** By reason (native/engine/packets/drop.h); those that never happened are absent. */
+  readonly dropped: Readonly<Record<string, number>>
+  readonly heldPackets: number
+}
+
+export interface LinkCount {
+  readonly nodeId: number
+  readonly peerId: number
+  readonly up: boolean
+  /** From the peer. */
+  readonly receivedPackets: number
+  readonly receivedBytes: number
+  /** To the peer. */
+  readonly sent: PacketAccount
+}
+
+export interface SourceCount {
+  readonly nodeId: number
+  readonly flow: number
+  readonly sentPackets: number
+  readonly sentBytes: number
+  /** CLOCK_MONOTONIC of the first and the last packet; 0n before. */
+  readonly firstNs: bigint
+  readonly lastNs: bigint
+  readonly finished: boolean
+}
+
+export interface SinkCount {
+  readonly nodeId: number
+  readonly flow: number
+  /** Each once. */
+  readonly receivedPackets: number
+  readonly receivedBytes: number
+  readonly duplicatePackets: number
+  readonly reorderedPackets: number
+  readonly tooLatePackets: number
+  /** What the source said that it sent; 0 until it has. */
+  readonly sentPackets: number
+  readonly finished: boolean
+  readonly firstNs: bigint
+  readonly lastNs: bigint
+  /** One way, by the machine's clock; of packets between machines they mean nothing. */
+  readonly latencyP50Ns: number
+  readonly latencyP99Ns: number
+  readonly latencyMaxNs: number
+}
+
+export interface EngineCounts {
+  readonly links: readonly LinkCount[]
+  readonly nodes: readonly { readonly nodeId: number; readonly account: PacketAccount }[]
+  readonly sources: readonly SourceCount[]
+  readonly sinks: readonly SinkCount[]
+}
+
+/** A source has sent all, or a sink has heard so. */
+export interface FlowFinished {
+  readonly nodeId: number
+  readonly flow: number
+  readonly end: 'source' | 'sink'
+}
+
+export interface EngineOptions {
+  /** Threads; default one a core. */
+  readonly lanes?: number
+  /** Lanes that one node's links and flows spread over; default 1. */
+  readonly processors?: number
+  /** Packets are routed by the lane that has read them; default false: by the lane of their flow. */
+  readonly concurrent?: boolean
+  /** Packets that wait between two lanes; default 1000. */
+  readonly channelCapacity?: number
+  /** Where a queue is full, stop reading from where it comes from; default false: drop. */
+  readonly backpressure?: boolean
+  /** Addresses of nodes are this plus their id; default 10.0.0.0. */
+  readonly baseAddress?: string
+}
+
+/**
+ * All packets of one fleet. Links gives it its nodes and links (LinksOptions.engine); everything about a node or a link
+ * that is not there yet is remembered until it comes, and forgotten with the node. Promises reject with an errno name:
+ * ECANCELED after close(), EINVAL with `operation` naming the field.
+ */
+export interface PacketEngine {
+  /** Resolves when it holds for every packet that comes after. */
+  setLink(nodeId: number, peerId: number, setting: LinkSetting): Promise<void>
+  /** Resolves when no packet can take a hop of before any more. ENOENT for a pin to a route that is not there. */
+  changeRoutes(nodeId: number, changes: readonly RouteChange[]): Promise<void>
+  /** Rejects with EEXIST where the node has a source of this flow. Its sink opens by itself with the first packet. */
+  startFlow(nodeId: number, flow: FlowSetting): Promise<void>
+  /** Ends source and sink of the flow at this node; what they have counted is forgotten. */
+  stopFlow(nodeId: number, flow: number): Promise<void>
+  /** No source makes another packet; what is under way goes on. */
+  stopSources(): Promise<void>
+  /** Makes the interface inside the namespace. EEXIST where the node has one. It ends with the node, or detachTun. */
+  attachTun(nodeId: number, netns: Netns, tun: TunSpec): Promise<void>
+  detachTun(nodeId: number): Promise<void>
+  /**
+   * Copies of packets on the link (peer 0: on all links of the node), both directions, as pcap (LINKTYPE_RAW), into the
+   * descriptor, which is the engine's from now on; null: no more. At most `bytesMax`.
+   */
+  capture(nodeId: number, peerId: number, fd: number | null, bytesMax?: number): Promise<void>
+  count(): Promise<EngineCounts>
+  readonly lanes: number
+  /** Ends the threads. After the Links that it serves are closed. */
+  close(): Promise<void>
+}
+
+export interface PacketEngineConstructor {
+  /** Starts its threads. */
+  new (options: EngineOptions, onFinished: (flows: readonly FlowFinished[]) => void): PacketEngine
+}

@@ -1,0 +1,79 @@
+// Traffic as configuration, the control protocol and reports tell of it: how links are shaped, and what became of
+// every packet.
+
+/** One direction of a link. What is absent is not limited, and does not happen. */
+export interface LinkShape {
+  /** Bytes a second of packets, and bytes of the token bucket. */
+  readonly rate?: number
+  readonly bucket_size?: number
+  /** Packets that wait. */
+  readonly queue_packets?: number
+  readonly delay_s?: number
+  readonly jitter_s?: number
+  readonly loss_ratio?: number
+  readonly duplicate_ratio?: number
+  readonly corrupt_ratio?: number
+  readonly reorder_ratio?: number
+}
+
+/** Packets by what became of them; of a link's direction, a node or a whole fleet. */
+export interface PacketTotals {
+  readonly in_packets: number
+  readonly in_bytes: number
+  readonly made_packets: number
+  readonly out_packets: number
+  readonly out_bytes: number
+  readonly held_packets: number
+  /** By reason: no_route, queue_full, loss, … */
+  readonly dropped: Readonly<Record<string, number>>
+}
+
+/** One direction of a link: what its sender gave, and what its receiver took. */
+export interface LinkTraffic {
+  readonly node_id: number
+  readonly peer_id: number
+  /** Sender's account, to the peer. */
+  readonly sent: PacketTotals
+  /** From the peer: what came in here. */
+  readonly received_packets: number
+  readonly received_bytes: number
+  readonly up: boolean
+}
+
+/** One end of a built-in flow. Times count from the run's start, s. */
+export type FlowEnd =
+  | {
+      readonly end: 'source'
+      readonly flow_id: number
+      readonly node_id: number
+      readonly sent_packets: number
+      readonly sent_bytes: number
+      readonly first_s: number | null
+      readonly last_s: number | null
+      readonly finished: boolean
+    }
+  | {
+      readonly end: 'sink'
+      readonly flow_id: number
+      readonly node_id: number
+      readonly received_packets: number
+      readonly received_bytes: number
+      readonly duplicate_packets: number
+      readonly reordered_packets: number
+      readonly too_late_packets: number
+      /** What the source said that it sent; 0 until it has. */
+      readonly announced_packets: number
+      readonly first_s: number | null
+      readonly last_s: number | null
+      readonly latency_p50_s: number
+      readonly latency_p99_s: number
+      readonly latency_max_s: number
+      readonly finished: boolean
+    }
+
+/** Everything of one fleet at one moment. */
+export interface FleetTraffic {
+  readonly links: readonly LinkTraffic[]
+  readonly nodes: readonly { readonly node_id: number; readonly totals: PacketTotals }[]
+  readonly flows: readonly FlowEnd[]
+}
