@@ -21,32 +21,17 @@
 #include "churn/churner.h"
 #include "churn/clock.h"
 #include "churn/sockets.h"
+#include "test/check.h"
 
 using namespace nslab;
 using namespace nslab::churn;
+using namespace nslab::test;
 
 namespace {
 
 constexpr Kind kKinds[] = {Kind::named, Kind::mounted, Kind::process, Kind::thread, Kind::descriptor, Kind::socket};
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kDeadlineNs = 60 * kSecondNs;
-
-int checks = 0;
-bool all_well = true;
-
-void check(bool holds, const std::string& what) {
-  std::printf("%sok %d - %s\n", holds ? "" : "not ", ++checks, what.c_str());
-  std::fflush(stdout);
-  all_well = all_well && holds;
-}
-
-size_t entries(const char* folder) {
-  size_t count = 0;
-  DIR* open = ::opendir(folder);
-  while (open != nullptr && ::readdir(open) != nullptr) ++count;
-  if (open != nullptr) ::closedir(open);
-  return count;
-}
 
 Places places;
 
@@ -275,7 +260,8 @@ void test_time_wait(const char* buckets, bool kept) {
   const bool refused = !done && done.error().number == ETIMEDOUT;
   check(kept ? done.ok() && lived == 2 : refused && lived == 0,
         std::string("TIME_WAIT is told where the kernel keeps it: ") + buckets + ", " + std::to_string(lived));
-  if (kept) check(lost == std::vector<size_t>{0, 1, 0}, "one that it let go before its time is told, and none after it");
+  if (kept)
+    check(lost == std::vector<size_t>{0, 1, 0}, "one that it let go before its time is told, and none after it");
 }
 
 }  // namespace
@@ -301,5 +287,5 @@ int main(int argc, char** argv) {
   test_fail_at(Kind::named, Fault::remove_while_entered, "remove_while_entered");
   test_fail_at(Kind::thread, Fault::leader_dead, "leader_dead");
   test_fail_at(Kind::descriptor, Fault::none, "a table of its own", 1024);
-  return all_well ? 0 : 1;
+  return end_checks();
 }

@@ -1,4 +1,4 @@
-// What the tests of the socket poller share: checks as TAP, and messages as the kernel writes them.
+// What the tests of the socket poller share: messages as the kernel writes them.
 #pragma once
 
 #include <arpa/inet.h>
@@ -11,17 +11,9 @@
 #include <cstdio>
 
 #include "rtnl/wire.h"
+#include "test/check.h"
 
 namespace nslab::test {
-
-inline int checks = 0;
-inline int failures = 0;
-
-inline void check(bool ok, const char* sentence) {
-  ++checks;
-  if (!ok) ++failures;
-  std::printf("%sok %d - %s\n", ok ? "" : "not ", checks, sentence);
-}
 
 /** Adds a socket as the kernel tells of it. */
 inline void put_socket(rtnl::Writer& writer, uint32_t sequence, uint64_t cookie, uint16_t flags = 0) {
@@ -76,12 +68,6 @@ inline void put_error(rtnl::Writer& writer, uint32_t sequence, int error) {
   body.error = -error;
   writer.put_struct(body);
   writer.end_message(message);
-}
-
-/** Ends the TAP; returns the exit status. */
-inline int end_checks() {
-  std::printf("1..%d\n", checks);
-  return failures == 0 ? 0 : 1;
 }
 
 }  // namespace nslab::test

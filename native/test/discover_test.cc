@@ -24,18 +24,12 @@
 #include <thread>
 
 #include "discover/discovery.h"
+#include "test/check.h"
 
 namespace {
 
 using namespace nslab;
-
-int tests = 0;
-bool failed = false;
-
-void check(bool good, const char* what) {
-  failed = failed || !good;
-  std::printf("%sok %d - %s\n", good ? "" : "not ", ++tests, what);
-}
+using namespace nslab::test;
 
 /** Holds some namespaces by descriptors and sockets, another one every time. Ends with its parent. */
 [[noreturn]] void churn(unsigned seed) {
@@ -119,6 +113,5 @@ int main(int, char** arguments) {
   check(open_descriptors() == before, "as many descriptors as before");
   (void)::kill(child, SIGKILL);
   (void)::waitpid(child, nullptr, 0);
-  std::printf("1..%d\n", tests);
-  return failed ? 1 : 0;
+  return end_checks();
 }

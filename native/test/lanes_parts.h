@@ -19,10 +19,12 @@
 
 #include "engine/lanes/engine.h"
 #include "engine/packets/stream.h"
+#include "test/check.h"
 
 using namespace nslab;
 using namespace nslab::engine;
 using namespace nslab::engine::lanes;
+using namespace nslab::test;
 
 namespace {
 
@@ -36,23 +38,6 @@ using lanes::Reply;
 constexpr uint32_t kBase = 0x0a00'0000;
 constexpr uint32_t kClosingPackets = 5;
 constexpr int64_t kSecondNs = 1'000'000'000;
-
-int checks = 0;
-bool all_well = true;
-
-void check(bool holds, const std::string& what) {
-  std::printf("%sok %d - %s\n", holds ? "" : "not ", ++checks, what.c_str());
-  std::fflush(stdout);
-  all_well = all_well && holds;
-}
-
-size_t entries(const char* folder) {
-  size_t count = 0;
-  DIR* open = ::opendir(folder);
-  while (open != nullptr && ::readdir(open) != nullptr) ++count;
-  if (open != nullptr) ::closedir(open);
-  return count;
-}
 
 /** An engine whose answers and events can be waited for. */
 class Bench {

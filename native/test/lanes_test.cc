@@ -315,5 +315,5 @@ int main(int argc, char** argv) {
   size_t left = 0;
   for (int tries = 0; tries < 1000 && (left = entries("/proc/self/task")) > threads; ++tries) ::usleep(1000);
   check(left <= threads, "no thread is left");
-  return all_well ? 0 : 1;
+  return end_checks();
 }

@@ -11,20 +11,12 @@
 #include "engine/packets/big_endian.h"
 #include "engine/packets/frame.h"
 #include "engine/packets/pool.h"
+#include "test/check.h"
 
 namespace nslab::test {
 
-inline int checks = 0;
-inline bool all_well = true;
-
 /** Calls of operator new so far (packets_test.cc). */
 inline uint64_t allocations = 0;
-
-inline void check(bool holds, const std::string& what) {
-  std::printf("%sok %d - %s\n", holds ? "" : "not ", ++checks, what.c_str());
-  std::fflush(stdout);
-  all_well = all_well && holds;
-}
 
 /** Frames of any size, each with a number of its own in the first bytes of its packet. */
 class Frames {

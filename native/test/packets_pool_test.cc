@@ -87,5 +87,5 @@ void give_back_by_many() {
 
 int main() {
   give_back_by_many();
-  return all_well ? 0 : 1;
+  return end_checks();
 }

@@ -27,5 +27,5 @@ int main(int argc, char** argv) {
   nslab::test::egress::run_all();
   nslab::test::egress::run_chance();
   nslab::test::egress::run_walks(seed);
-  return nslab::test::all_well ? 0 : 1;
+  return nslab::test::end_checks();
 }

@@ -29,19 +29,12 @@
 #include "rtnl/nsid.h"
 #include "rtnl/route.h"
 #include "rtnl/socket.h"
+#include "test/check.h"
 
 namespace {
 
 using namespace nslab;
-
-int checks = 0;
-int failures = 0;
-
-void check(bool ok, const char* sentence) {
-  ++checks;
-  if (!ok) ++failures;
-  std::printf("%sok %d - %s\n", ok ? "" : "not ", checks, sentence);
-}
+using namespace nslab::test;
 
 rtnl::Message first_message(const rtnl::Batch& batch) {
   rtnl::MessageReader reader(batch.bytes());
@@ -254,6 +247,5 @@ int main(int count, char** words) {
   fuzz(seed);
   places();
   sockets();
-  std::printf("1..%d\n", checks);
-  return failures == 0 ? 0 : 1;
+  return end_checks();
 }
