@@ -59,6 +59,8 @@ export interface FlowSetting {
   /** A node, or with `isGroup` a group. */
   readonly destination: number
   readonly isGroup?: boolean
+  /** Addresses in its packets are this plus a node's id; absent: EngineOptions.baseAddress. */
+  readonly baseAddress?: string
   /** Of an IPv4 packet with its headers, 52 to 65535; default 1400. */
   readonly packetBytes?: number
   readonly bytes?: number
@@ -160,7 +162,7 @@ export interface EngineOptions {
   readonly channelCapacity?: number
   /** Where a queue is full, stop reading from where it comes from; default false: drop. */
   readonly backpressure?: boolean
-  /** Addresses of nodes are this plus their id; default 10.0.0.0. */
+  /** Addresses of nodes are this plus their id, of flows that don't say otherwise; default 10.0.0.0. */
   readonly baseAddress?: string
 }
 

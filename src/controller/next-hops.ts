@@ -1,6 +1,7 @@
 // Shortest paths of a graph without a closed form: one breadth-first search for the node that asks, nothing kept.
 
 import { bfsNextHops } from '../topology/routes.ts'
+import { runsOf } from '../topology/runs.ts'
 import type { Topology } from '../topology/types.ts'
 
 /**
@@ -10,13 +11,5 @@ import type { Topology } from '../topology/types.ts'
  */
 export function nextHopRuns(topology: Topology, nodeId: number): number[] {
   const hops = bfsNextHops(topology, nodeId)
-  const runs: number[] = []
-  let count = 0
-  for (let id = 1; id <= topology.nodesCount; id++) {
-    count++
-    if (hops[id] === hops[id + 1] && id < topology.nodesCount) continue
-    runs.push(count, hops[id] as number)
-    count = 0
-  }
-  return runs
+  return runsOf(topology.nodesCount, id => hops[id] as number)
 }
