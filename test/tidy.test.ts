@@ -13,8 +13,8 @@ const COLUMNS_MAX = 120
  */
 const ORDER = [
   ['base'],
-  ['config'],
   ['topology'],
+  ['config'],
   ['addressing'],
   ['protocol'],
   ['native.ts', 'native-churner.ts', 'native-diag.ts', 'native-discovery.ts', 'native-engine.ts', 'native-error.ts'],

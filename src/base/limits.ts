@@ -14,3 +14,9 @@ export const NODE_ID_MAX = 1_000_000
 
 /** Most edges a topology may have (a full mesh of 4,472): 16 bytes each and more while they are sorted. */
 export const EDGES_MAX = 10_000_000
+
+/** Flows of a scenario: one a node of the largest. They are in its plan, and a row each of the controller's. */
+export const FLOWS_MAX = 1_000_000
+
+/** Trees of a group: their number has 16 bits in a packet's frame. */
+export const GROUP_TREES_MAX = 65_536

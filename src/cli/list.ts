@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander'
 import { loadScenario, scenarioNames } from '../config/load.ts'
-import { nodesCountOf } from '../config/topology-size.ts'
 import type { Scenario } from '../config/types.ts'
+import { nodesCountOf } from '../topology/size.ts'
 
 export function addListCommand(program: Command): void {
   program

@@ -1,10 +1,13 @@
 // Rules between keys of the controller's configuration: ids within the topology, no repeats, addresses that suffice.
 
 import { parseIpv4 } from '../base/ipv4.ts'
+import { isEdge, makeTopology } from '../topology/make.ts'
 import type { ControllerTable } from './controller-schema.ts'
+import { checkGroup, checkLabel } from './groups.ts'
 import type { Path } from './locate.ts'
 import type { Problems } from './problems.ts'
 import { routeEdges } from './route-shape.ts'
+import type { ControllerConfig, GroupConfig, TopologyConfig } from './types.ts'
 
 type Edge = readonly [number, number]
 
@@ -25,9 +28,10 @@ export function checkIds(table: ControllerTable, nodesCount: number | null, path
     if (first === undefined) once.set(`${list} ${what}`, index)
     else problems.add({ path: [...path, list, index], problem: `repeats ${what} of ${list}[${first}]` })
   }
-  for (const list of ['link_rates', 'flows'] as const)
+  for (const list of ['link_rates', 'links', 'flows'] as const)
     table[list].forEach((item, index) => {
       within([list, index, 'src_node_id'], item.src_node_id)
+      if (item.dst_node_id === undefined) return
       within([list, index, 'dst_node_id'], item.dst_node_id)
       if (item.src_node_id === item.dst_node_id)
         problems.add({
@@ -35,7 +39,7 @@ export function checkIds(table: ControllerTable, nodesCount: number | null, path
           value: item.dst_node_id,
           problem: 'must differ from src_node_id',
         })
-      if (list === 'link_rates') unique(list, index, `link ${item.src_node_id} to ${item.dst_node_id}`)
+      if (list !== 'flows') unique(list, index, `link ${item.src_node_id} to ${item.dst_node_id}`)
     })
   table.nodes.forEach((node, index) => {
     within(['nodes', index, 'node_id'], node.node_id)
@@ -46,10 +50,30 @@ export function checkIds(table: ControllerTable, nodesCount: number | null, path
   })
 }
 
-/** Flow lengths and what they need; the same cases make Nextmini panic at start. */
-export function checkFlows(table: ControllerTable, path: Path, problems: Problems): void {
-  table.flows.forEach(({ flow_spec: spec }, index) => {
+/**
+ * Where flows go; flow lengths and what they need, of which the same cases make Nextmini panic at start. `groups`: those
+ * of the table.
+ */
+export function checkFlows(
+  table: ControllerTable,
+  groups: readonly GroupConfig[],
+  path: Path,
+  problems: Problems,
+): void {
+  table.flows.forEach(({ flow_spec: spec, src_node_id, dst_node_id, dst_group }, index) => {
     const at = [...path, 'flows', index, 'flow_spec']
+    if ((dst_node_id === undefined) === (dst_group === undefined))
+      problems.add({ path: [...path, 'flows', index], problem: 'needs either dst_node_id or dst_group' })
+    const group = groups.find(({ label }) => label === dst_group)
+    if (dst_group !== undefined && group?.srcNodeId !== src_node_id)
+      problems.add({
+        path: [...path, 'flows', index, 'dst_group'],
+        value: dst_group,
+        problem:
+          group === undefined
+            ? 'is the label of no group'
+            : `is a group whose source is node ${group.srcNodeId}, not node ${src_node_id}`,
+      })
     const { Bytes: bytes, Duration: duration } = spec.flow_len
     if ((bytes === undefined) === (duration === undefined))
       problems.mustBe([...at, 'flow_len'], spec.flow_len, 'either { Bytes = n } or { Duration = seconds }')
@@ -60,6 +84,34 @@ export function checkFlows(table: ControllerTable, path: Path, problems: Problem
         problem: 'is required for a flow with a Duration over lossless_unicast',
       })
   })
+}
+
+/** Groups and shapes of links, against the topology; null where that is wrong itself, or not given. */
+export function readTraffic(
+  table: ControllerTable,
+  config: TopologyConfig | null,
+  path: Path,
+  problems: Problems,
+): Pick<ControllerConfig, 'groups' | 'links'> {
+  const isUsed = table.groups.length > 0 || table.links.length > 0
+  const topology = config === null || !isUsed ? null : makeTopology(config)
+  const against = topology === null || topology.nodesCount === 0 ? null : topology
+  const labels = new Set<string>()
+  const groups = table.groups.map(({ src_node_id, ...group }) => ({ ...group, srcNodeId: src_node_id }))
+  groups.forEach((group, index) => {
+    checkGroup(group, against, 'src_node_id', [...path, 'groups', index], problems)
+    checkLabel(group.label, labels, [...path, 'groups', index], problems)
+  })
+  const links = table.links.map(({ src_node_id: srcNodeId, dst_node_id: dstNodeId, ...shape }, index) => {
+    const isBeyond = against === null || Math.max(srcNodeId, dstNodeId) > against.nodesCount || srcNodeId === dstNodeId
+    if (!isBeyond && !isEdge(against, srcNodeId, dstNodeId))
+      problems.add({
+        path: [...path, 'links', index],
+        problem: `there is no link between ${srcNodeId} and ${dstNodeId} in the topology`,
+      })
+    return { srcNodeId, dstNodeId, shape }
+  })
+  return { groups, links }
 }
 
 /** Every explicit route as edges; a route with a problem is left out. */

@@ -1,8 +1,10 @@
 // Every key of the controller's configuration. Names, meaning and defaults of the published keys are those of Nextmini
-// (facts/nextmini.md 1.1); `listen`, `token`, `mode` and the presets line, star and grid are nslab's.
+// (facts/nextmini.md 1.1); `listen`, `token`, `mode`, `links`, `groups`, a flow's `packet_bytes` and `dst_group`, and the
+// presets line, star and grid are nslab's.
 
 import * as v from 'valibot'
 import { NODE_ID_MAX } from '../base/limits.ts'
+import { controllerTrafficEntries, packetBytes } from './traffic-schema.ts'
 import { edge, int, intFrom, ipv4, netMask, nodeId, oneOf, port, portText, positive, text } from './values.ts'
 
 const nNodesConfig = v.optional(v.object({ n_nodes: nodeId }))
@@ -28,6 +30,7 @@ const flowSpecSchema = v.object({
   flow_rate: v.optional(positive),
   flow_weight: v.optional(positive),
   transport: v.optional(oneOf('tcp', 'lossless_unicast')),
+  packet_bytes: v.optional(packetBytes),
 })
 
 export const dbSchema = v.object({
@@ -64,7 +67,19 @@ export const controllerEntries = {
     v.array(v.object({ src_node_id: nodeId, dst_node_id: nodeId, rate: intFrom(1), bucket_size: intFrom(1) })),
     [],
   ),
-  flows: v.optional(v.array(v.object({ src_node_id: nodeId, dst_node_id: nodeId, flow_spec: flowSpecSchema })), []),
+  flows: v.optional(
+    v.array(
+      v.object({
+        src_node_id: nodeId,
+        dst_node_id: v.optional(nodeId),
+        /** In place of `dst_node_id`: the label of a group whose source is `src_node_id`. */
+        dst_group: v.optional(text(100)),
+        flow_spec: flowSpecSchema,
+      }),
+    ),
+    [],
+  ),
+  ...controllerTrafficEntries,
   nodes: v.optional(
     v.array(v.object({ node_id: nodeId, operating_mode: v.optional(oneOf('normal', 'max'), 'normal') })),
     [],

@@ -1,10 +1,10 @@
 // The [topology] section: which preset, with which parameter, and whether everything fits together.
 
 import { EDGES_MAX, NODE_ID_MAX } from '../base/limits.ts'
+import { nodesCountOf, presetNodesCount } from '../topology/size.ts'
 import type { TopologyTable } from './controller-schema.ts'
 import type { Path } from './locate.ts'
 import type { Problems } from './problems.ts'
-import { nodesCountOf, presetNodesCount } from './topology-size.ts'
 import type { TopologyConfig } from './types.ts'
 
 type Preset = NonNullable<TopologyConfig['preset']>

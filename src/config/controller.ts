@@ -1,15 +1,17 @@
 // The controller's configuration: TOML text or a scenario's section to typed values.
 
 import type { FlowSpec } from '../protocol/messages.ts'
-import { checkAddresses, checkFlows, checkIds, readRoutes } from './controller-rules.ts'
+import { nodesCountOf } from '../topology/size.ts'
+import { checkAddresses, checkFlows, checkIds, readRoutes, readTraffic } from './controller-rules.ts'
 import { type ControllerTable, controllerSchema } from './controller-schema.ts'
 import { readTopology } from './controller-topology.ts'
 import { readDb } from './db.ts'
+import { checkPool } from './groups.ts'
 import { isLoopback } from './host.ts'
 import type { Path } from './locate.ts'
 import { Problems, type TomlTable } from './problems.ts'
 import { readTable } from './table.ts'
-import { nodesCountOf } from './topology-size.ts'
+import { trafficWarnings } from './traffic.ts'
 import type { ControllerConfig, TopologyConfig } from './types.ts'
 
 /** Where the controller runs: on its own, or started by `nslab run` inside a fabric. */
@@ -29,8 +31,9 @@ export function parseControllerConfig(text: string, file: string, flags: Control
     problems.fromFlag(['token'], '--token')
   }
   const config = readController(raw, [], problems, 'alone')
+  checkPool(config, config.groups.length, [], problems)
   problems.throwIfAny()
-  return config
+  return { ...config, warnings: [...config.warnings, ...trafficWarnings(config)] }
 }
 
 /** Reads a controller's table that stands at `path`; the result is only meant to be used when no problem was added. */
@@ -45,7 +48,8 @@ export function readController(
   const topology = bad.has('topology') ? null : topologyOf(table, path, problems, warnings)
   const nodesCount = topology === null ? null : nodesCountOf(topology)
   checkIds(table, nodesCount === 0 ? null : nodesCount, path, problems)
-  checkFlows(table, path, problems)
+  const traffic = readTraffic(table, topology, path, problems)
+  checkFlows(table, traffic.groups, path, problems)
   if (nodesCount !== null) checkAddresses(table, nodesCount, path, problems)
   if (table.protocol !== 'tcp')
     problems.add({
@@ -62,7 +66,7 @@ export function readController(
     })
   const routes = readRoutes(table, path, problems)
   const db = readDb(table.db, path.concat('db'), problems, warnings)
-  warnings.push(...withoutEffect(table, raw))
+  warnings.push(...withoutEffect(table))
   return {
     port: table.port,
     listen,
@@ -72,6 +76,8 @@ export function readController(
     netMask: table.net_mask,
     userSpaceBaseAddr: table.user_space_base_addr,
     externalBaseAddr: table.external_base_addr,
+    multicastPoolBase: table.multicast_pool_base,
+    multicastPoolMask: table.multicast_pool_mask,
     protocol: 'tcp',
     flowTransport: table.flow_transport,
     schedulerType: table.scheduler_type,
@@ -83,13 +89,13 @@ export function readController(
       dstNodeId: dst_node_id,
       rate: { rate, bucket_size },
     })),
-    flows: table.flows.map(({ src_node_id, dst_node_id, flow_spec }) => ({
+    flows: table.flows.map(({ src_node_id, dst_node_id, dst_group, flow_spec }) => ({
       srcNodeId: src_node_id,
-      dstNodeId: dst_node_id,
+      dstNodeId: dst_node_id ?? src_node_id,
+      ...(dst_group === undefined ? {} : { dstGroup: dst_group }),
       spec: flowSpecOf(flow_spec),
     })),
-    links: [],
-    groups: [],
+    ...traffic,
     nodes: table.nodes.map(({ node_id, operating_mode }) => ({ nodeId: node_id, operatingMode: operating_mode })),
     db,
     warnings,
@@ -111,24 +117,17 @@ function flowSpecOf(spec: ControllerTable['flows'][number]['flow_spec']): FlowSp
     ...(spec.flow_rate === undefined ? {} : { flow_rate: spec.flow_rate }),
     ...(spec.flow_weight === undefined ? {} : { flow_weight: spec.flow_weight }),
     ...(spec.transport === undefined ? {} : { transport: spec.transport }),
+    ...(spec.packet_bytes === undefined ? {} : { packet_bytes: spec.packet_bytes }),
   }
 }
 
-/**
- * Keys that are known and change nothing, and those that are delivered to the nodes while no packets are carried yet.
- */
-function withoutEffect(table: ControllerTable, raw: TomlTable): string[] {
+/** What is delivered to the nodes, and taken by none. */
+function withoutEffect(table: ControllerTable): string[] {
+  const isLossless = (transport: string | undefined): boolean => transport === 'lossless_unicast'
   const warnings: string[] = []
-  for (const key of ['multicast_pool_base', 'multicast_pool_mask'])
-    if (raw[key] !== undefined) warnings.push(`${key} has no effect: there are no multicast groups`)
-  const delivered = [
-    ...(table.scheduler_type === 'fifo' ? [] : ['scheduler_type']),
-    ...(table.flow_transport === 'tcp' ? [] : ['flow_transport']),
-    ...(table.flows.length === 0 ? [] : ['flows']),
-    ...(table.link_rates.length === 0 ? [] : ['link_rates']),
-    ...(table.nodes.some(node => node.operating_mode === 'max') ? ['nodes.operating_mode'] : []),
-  ]
-  if (delivered.length > 0)
-    warnings.push(`${delivered.join(', ')}: stored and delivered to the nodes, which carry no packets in this version`)
+  if (isLossless(table.flow_transport) || table.flows.some(flow => isLossless(flow.flow_spec.transport)))
+    warnings.push('lossless_unicast is stored and delivered to the nodes, which send such flows as any other')
+  if (table.nodes.some(node => node.operating_mode === 'max'))
+    warnings.push('operating_mode = "max" is delivered to the nodes, which work as in "normal"')
   return warnings
 }

@@ -4,6 +4,7 @@
 
 import * as v from 'valibot'
 import { NODE_ID_MAX } from '../base/limits.ts'
+import { DURATION_S_MAX } from './units.ts'
 import {
   bridgeAddress,
   flag,
@@ -19,6 +20,12 @@ import {
 } from './values.ts'
 
 const MS_MAX = 86_400_000
+
+/** As many lanes as fit into a word of bits (native/engine/lanes/limits.h). */
+const LANES_MAX = 64
+
+/** A queue of so many packets of 1,400 bytes holds 1.4 GB. */
+const PACKETS_MAX = 1_000_000
 
 const ms = (fallback: number) => v.optional(int(0, MS_MAX), fallback)
 
@@ -84,31 +91,35 @@ const effective = {
   carrier_max_wait_ms: v.optional(int(1, MS_MAX), 20_000),
   protocol: v.optional(oneOf('tcp', 'udp', 'quic'), 'tcp'),
   peer_silence_ms: v.optional(int(2000, MS_MAX), 8000),
+  tun_interface_name: v.optional(interfaceName, 'utun'),
+  /** Absent: when a command enters the node. */
+  enable_local_interface: v.optional(flag),
+  num_packet_processors: v.optional(int(0, LANES_MAX), 0),
+  channel_capacity: v.optional(int(1, PACKETS_MAX), 1000),
+  channel_backpressure: v.optional(flag, false),
+  queue_capacity: v.optional(int(1, PACKETS_MAX), 1000),
+  scheduler_drop_strategy: v.optional(oneOf('taildrop', 'red'), 'taildrop'),
+  feature: v.optional(oneOf('sequential', 'concurrent'), 'sequential'),
+  metrics_collection_interval: v.optional(int(1, DURATION_S_MAX), 5),
   on_node_death: v.optional(oneOf('restart', 'report', 'fatal'), 'restart'),
   token: v.optional(text()),
 }
 
 /** Known keys without effect, by the reason that the warning gives. */
 const withoutEffect = {
-  'nodes carry no packets in this version': {
-    tun_interface_name: v.optional(interfaceName, 'utun'),
-    num_tun_queues: v.optional(intFrom(1), 1),
-    enable_local_interface: v.optional(flag, true),
-    num_packet_processors: v.optional(intFrom(0), 0),
-    channel_capacity: v.optional(intFrom(1), 1000),
-    queue_capacity: v.optional(intFrom(1), 1000),
-    fanout_pending_capacity: v.optional(intFrom(1)),
-    channel_backpressure: v.optional(flag, false),
-    quic_congestion_control: v.optional(oneOf('bbr', 'cubic'), 'bbr'),
-    scheduler_type: v.optional(oneOf('fifo', 'wrr'), 'fifo'),
-    scheduler_drop_strategy: v.optional(oneOf('taildrop', 'red'), 'taildrop'),
-    feature: v.optional(oneOf('sequential', 'concurrent'), 'sequential'),
+  'a node has one TUN queue': { num_tun_queues: v.optional(intFrom(1), 1) },
+  'packets are delivered as they come, and none waits to be put in order': {
     enforce_tcp_order: v.optional(flag, true),
     delay_tolerance: v.optional(intFrom(0), 500),
     backlog_tolerance: v.optional(intFrom(0), 0),
+  },
+  "copies for several next hops wait in their links' queues": { fanout_pending_capacity: v.optional(intFrom(1)) },
+  'links are TCP': { quic_congestion_control: v.optional(oneOf('bbr', 'cubic'), 'bbr') },
+  'built-in flows have no TCP ends in user space': {
     user_space_client_port: v.optional(port, 45_535),
     user_space_server_port: v.optional(port, 8888),
-    metrics_collection_interval: v.optional(intFrom(1), 5),
+  },
+  'there is no lossless transport': {
     lossless_runtime_config: v.optional(losslessSchema),
     integration_test: v.optional(integrationTestSchema),
   },
@@ -133,6 +144,7 @@ const withoutEffect = {
   },
   'see on_node_death': { restart_on_disconnect: v.optional(flag, false) },
   'the controller says it at start-up': {
+    scheduler_type: v.optional(oneOf('fifo', 'wrr'), 'fifo'),
     operating_mode: v.optional(oneOf('normal', 'max')),
     local_address: v.optional(text(255)),
   },

@@ -1,8 +1,9 @@
 // The dataplane's configuration: TOML text with flags over it, or a scenario's section, to typed values.
 
+import * as v from 'valibot'
 import { parseIpv4 } from '../base/ipv4.ts'
 import { INTERFACE_NAME_BYTES_MAX, NODE_ID_MAX, SHARD_ADDRESSES_COUNT, SHARD_NODES_MAX } from '../base/limits.ts'
-import { type DataplaneTable, dataplaneFileSchema, reasonWithoutEffect } from './dataplane-schema.ts'
+import { type DataplaneTable, dataplaneFileSchema, dataplaneSchema, reasonWithoutEffect } from './dataplane-schema.ts'
 import { isLoopback, parseControllerAddr } from './host.ts'
 import type { Path } from './locate.ts'
 import { applyOverride, type Override } from './override.ts'
@@ -22,17 +23,7 @@ export interface DataplaneFlags {
 export const CONTROLLER_ADDR_DEFAULT = '127.0.0.1:3000'
 
 /** As published (facts/nextmini.md 2); interfaces are made when somebody needs them. */
-export const ENGINE_DEFAULTS: EngineConfig = {
-  tun: 'demand',
-  tunName: 'utun',
-  processors: 0,
-  concurrent: false,
-  channelCapacity: 1000,
-  backpressure: false,
-  queueCapacity: 1000,
-  dropStrategy: 'taildrop',
-  metricsIntervalS: 5,
-}
+export const ENGINE_DEFAULTS: EngineConfig = engineOf(v.parse(dataplaneSchema, {}))
 
 /** Parses a dataplane's configuration file; flags win. Throws CONFIG_INVALID with every problem. */
 export function parseDataplaneConfig(text: string, file: string, flags: DataplaneFlags = {}): DataplaneConfig {
@@ -69,7 +60,9 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
       value: table.protocol,
       problem: 'is not supported: links are TCP, and another protocol is never replaced by it. Write protocol = "tcp"',
     })
-  const unsupported = Object.keys(raw).filter(key => reasonWithoutEffect.has(key))
+  const unsupported = Object.keys(raw).filter(
+    key => reasonWithoutEffect.has(key) && !(key === 'num_tun_queues' && raw[key] === 1),
+  )
   return {
     controllerAddr: controllerAddrOf(table, path, problems, warnings),
     controllerConnectTimeoutMs: table.controller_connect_timeout_ms,
@@ -82,11 +75,26 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     mtu: table.mtu,
     carrierMaxWaitMs: table.carrier_max_wait_ms,
     peerSilenceMs: table.peer_silence_ms,
-    engine: ENGINE_DEFAULTS,
+    engine: engineOf(table),
     onNodeDeath: table.on_node_death,
     unsupported,
     ...(table.token === undefined ? {} : { token: table.token }),
     warnings: [...warnings, ...unsupportedWarnings(unsupported)],
+  }
+}
+
+function engineOf(table: DataplaneTable): EngineConfig {
+  const { enable_local_interface: isOn } = table
+  return {
+    tun: isOn === undefined ? 'demand' : isOn ? 'on' : 'off',
+    tunName: table.tun_interface_name,
+    processors: table.num_packet_processors,
+    concurrent: table.feature === 'concurrent',
+    channelCapacity: table.channel_capacity,
+    backpressure: table.channel_backpressure,
+    queueCapacity: table.queue_capacity,
+    dropStrategy: table.scheduler_drop_strategy,
+    metricsIntervalS: table.metrics_collection_interval,
   }
 }
 

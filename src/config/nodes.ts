@@ -1,9 +1,9 @@
 // `nodes = N` (--nodes N): sets the parameter of the configured topology that makes N nodes of it.
 
+import { presetNodesCount } from '../topology/size.ts'
 import type { Path } from './locate.ts'
 import type { Problems, TomlTable } from './problems.ts'
 import { isTable } from './table.ts'
-import { presetNodesCount } from './topology-size.ts'
 
 const BY_N_NODES = new Set(['ring', 'full_mesh', 'line', 'star'])
 

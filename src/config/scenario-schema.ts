@@ -7,6 +7,7 @@ import { connectionsTable } from './connections.ts'
 import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
 import { collectorEntries, sutEntries } from './soak-schema.ts'
+import { flowTable, groupTable, linkTable } from './traffic-schema.ts'
 import { duration, flag, int, kernelName, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
 
 const SEED_MAX = 0xffff_ffff
@@ -55,6 +56,9 @@ export const shellSchema = v.object({
     }),
     {},
   ),
+  flow: v.optional(v.array(flowTable), []),
+  link: v.optional(v.array(linkTable), []),
+  group: v.optional(v.array(groupTable), []),
   fault: v.optional(
     v.array(
       v.object({

@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import { sutMetrics } from '../base/sut-metrics.ts'
+import { nodesCountOf } from '../topology/size.ts'
 import { checkConnectionsShell, connectionsTable, readConnections } from './connections.ts'
 import { readController } from './controller.ts'
 import { readDataplane } from './dataplane.ts'
@@ -16,7 +17,7 @@ import { Problems, type TomlTable } from './problems.ts'
 import { scenarioSchema, shellSchema } from './scenario-schema.ts'
 import { checkSoakShell, hasDatabase, isSoak, readSoak, soakWarnings } from './soak.ts'
 import { isTable, readTable } from './table.ts'
-import { nodesCountOf } from './topology-size.ts'
+import { refuseTraffic, trafficWarnings, withTraffic } from './traffic.ts'
 import type { ControllerConfig, DataplaneConfig, Scenario } from './types.ts'
 import { secondsOf } from './values.ts'
 
@@ -53,7 +54,8 @@ export function parseScenario(
   const hostsCount = dataplanes.length || shell.hosts.count
   checkHosts(raw, shell, dataplanes, problems)
   spreadNodes(...sections, shell.nodes, hostsCount, problems)
-  const controller = readController(sections[0], ['controller'], problems, 'fabric')
+  const ownKeys = readController(sections[0], ['controller'], problems, 'fabric')
+  const controller = withTraffic(ownKeys, shell, bad, problems)
   const nodesCount = nodesCountOf(controller.topology)
   sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
@@ -138,6 +140,7 @@ function parseConnectionsScenario(
   problems: Problems,
 ): Scenario {
   checkConnectionsShell(raw, shell, problems)
+  refuseTraffic(raw, 'connections', problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, {}, ['gate'], problems)
   const connections = readConnections(shell.connections ?? v.parse(connectionsTable, {}), ['connections'], problems)
   problems.throwIfAny()
@@ -154,6 +157,7 @@ function parseConnectionsScenario(
 /** A scenario with [churn]. */
 function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file: string, problems: Problems): Scenario {
   checkSoakShell(raw, shell, problems)
+  refuseTraffic(raw, 'churn', problems)
   const soak = readSoak(shell, problems)
   const faults = bad.has('fault') ? [] : readSoakFaults(shell.fault, hasDatabase(soak), ['fault'], problems)
   const sizes = { namespaces: soak.churn.namespaces, rate: soak.churn.ratePerS }
@@ -298,7 +302,7 @@ function checkTokens(controller: ControllerConfig, dataplane: DataplaneConfig, p
 
 function warningsOf(controller: ControllerConfig, dataplane: DataplaneConfig, rawDataplane: TomlTable): string[] {
   const warnings = [
-    ...controller.warnings.map(warning => `controller: ${warning}`),
+    ...[...controller.warnings, ...trafficWarnings(controller)].map(warning => `controller: ${warning}`),
     ...dataplane.warnings.map(warning => `dataplane: ${warning}`),
   ]
   const addr = parseControllerAddr(String(rawDataplane.controller_addr ?? ''))

@@ -41,6 +41,9 @@ export interface ControllerConfig {
   readonly netMask: string
   readonly userSpaceBaseAddr: string
   readonly externalBaseAddr: string
+  /** A group's address is this plus its number, within the mask. */
+  readonly multicastPoolBase: string
+  readonly multicastPoolMask: string
   /** "udp" is published but has no links here yet: the parser refuses it, as it does "quic". */
   readonly protocol: 'tcp' | 'udp'
   readonly flowTransport: 'tcp' | 'lossless_unicast'

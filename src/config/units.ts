@@ -1,4 +1,5 @@
-// Durations and sizes as written in configuration: "2s", "1h30m", "600 kB", "1GiB".
+// Durations, sizes and rates as written in configuration: "2s", "1h30m", "600 kB", "1GiB",
+// "100mbit".
 
 const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
 const BYTES: Readonly<Record<string, number>> = {
@@ -41,4 +42,27 @@ export function parseDuration(text: string): number | null {
 export function parseSize(text: string): number | null {
   const parts = /^([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB|KiB|MiB|GiB)$/.exec(text.trim())
   return parts === null ? null : Number(parts[1]) * (BYTES[parts[2] as string] as number)
+}
+
+const PREFIXES: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 1024,
+  mi: 1024 ** 2,
+  gi: 1024 ** 3,
+  ti: 1024 ** 4,
+}
+
+/**
+ * Bytes a second, whole ones; null for anything that is not a rate. As tc(8) has them: "bit" counts bits, "bps" bytes,
+ * k is 1000 and ki 1024, in any case of letters; only a number alone is none here.
+ */
+export function parseRate(text: string): number | null {
+  const parts = /^([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?)?(bit|bps)$/.exec(text.trim().toLowerCase())
+  if (parts === null) return null
+  const bytes = Number(parts[1]) * (PREFIXES[parts[2] ?? ''] as number)
+  return Math.round(parts[3] === 'bit' ? bytes / 8 : bytes)
 }

@@ -3,14 +3,14 @@
 import * as v from 'valibot'
 import { parseIpv4 } from '../base/ipv4.ts'
 import { INTERFACE_NAME_BYTES_MAX, NODE_ID_MAX, SHARD_ADDRESSES_COUNT } from '../base/limits.ts'
-import { DURATION_LIMIT, DURATION_S_MAX, parseDuration, parseSize } from './units.ts'
+import { DURATION_LIMIT, DURATION_S_MAX, parseDuration, parseRate, parseSize } from './units.ts'
 
 export const leaf = <T>(limit: string, ok: (value: unknown) => boolean) => v.custom<T>(ok, limit)
 
 /** First bytes of "this network" and loopback, and of multicast. Source: RFC 6890, RFC 5771. */
 const UNROUTED_BLOCKS: ReadonlySet<number> = new Set([0, 127, ...Array.from({ length: 16 }, (_, index) => 224 + index)])
 
-const isInt = (value: unknown): value is number => Number.isSafeInteger(value)
+export const isInt = (value: unknown): value is number => Number.isSafeInteger(value)
 
 /** An integer from `min` to `max`. */
 export const int = (min: number, max: number) =>
@@ -121,6 +121,15 @@ export const size = leaf<string>(
   value => typeof value === 'string' && (parseSize(value) ?? 0) > 0,
 )
 
+/** A rate; stays text here, see `rateOf`. */
+export const rate = leaf<string>('a rate of at least a byte a second, such as "100mbit" or "125kbps"', value => {
+  const bytes = typeof value === 'string' ? parseRate(value) : null
+  return bytes !== null && bytes >= 1 && Number.isSafeInteger(bytes)
+})
+
+/** Bytes a second of a rate that was checked. */
+export const rateOf = (checked: string): number => parseRate(checked) as number
+
 /** Bytes of a size that was checked. */
 export const bytesOf = (checked: string): number => parseSize(checked) as number
 
@@ -130,12 +139,11 @@ export const secondsOf = (checked: string): number => parseDuration(checked) as 
 /** A checked `portText` as a number. */
 export const portOf = (checked: string | number): number => Number(checked)
 
+export const isEdgePair = (value: unknown): value is [number, number] =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  value.every(id => isInt(id) && id >= 1 && id <= NODE_ID_MAX) &&
+  value[0] !== value[1]
+
 /** A pair of different node ids. */
-export const edge = leaf<[number, number]>(
-  `two different node ids from 1 to ${NODE_ID_MAX}, as in [1, 2]`,
-  value =>
-    Array.isArray(value) &&
-    value.length === 2 &&
-    value.every(id => isInt(id) && id >= 1 && id <= NODE_ID_MAX) &&
-    value[0] !== value[1],
-)
+export const edge = leaf<[number, number]>(`two different node ids from 1 to ${NODE_ID_MAX}, as in [1, 2]`, isEdgePair)

@@ -1,9 +1,9 @@
 // A configured topology to nodes and edges. Ids and edges of the presets follow Nextmini (facts/nextmini.md 1.2),
 // with two differences: a ring of one has no self edge, and a fat tree's servers are attached to their edge switches.
 
-import { nodesCountOf } from '../config/topology-size.ts'
 import type { TopologyConfig } from '../config/types.ts'
 import { EdgeList } from './csr.ts'
+import { nodesCountOf } from './size.ts'
 import type { Topology } from './types.ts'
 
 type Preset = NonNullable<TopologyConfig['preset']>
@@ -20,6 +20,19 @@ export function makeTopology(config: TopologyConfig): Topology {
 /** Neighbours of `id`, rising; a view, not a copy. */
 export function neighboursOf(topology: Topology, id: number): Uint32Array {
   return topology.neighbours.subarray(topology.offsets[id], topology.offsets[id + 1])
+}
+
+/** Whether two ids are neighbours; by halves of the shorter row. */
+export function isEdge(topology: Topology, x: number, y: number): boolean {
+  const [of, to] = neighboursOf(topology, x).length <= neighboursOf(topology, y).length ? [x, y] : [y, x]
+  const row = neighboursOf(topology, of)
+  let low = 0
+  for (let high = row.length; low < high; ) {
+    const middle = (low + high) >>> 1
+    if ((row[middle] as number) < to) low = middle + 1
+    else high = middle
+  }
+  return row[low] === to
 }
 
 function addPreset(edges: EdgeList, preset: Preset): void {

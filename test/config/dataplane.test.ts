@@ -37,25 +37,63 @@ t.test('an empty file has the published defaults', t => {
   t.end()
 })
 
-t.test('files rebuilt from the published profiles are taken, and each key without effect is named', t => {
+t.test('files rebuilt from the published profiles are taken', t => {
   const example = parse(nextmini('namespace/config.toml'))
   t.match(example, { nNodes: 600, controllerAddr: '127.0.0.1:3000' })
-  t.same(example.unsupported, [
-    'num_tun_queues',
-    'num_packet_processors',
-    'channel_capacity',
-    'queue_capacity',
-    'feature',
-  ])
-  for (const key of example.unsupported)
-    t.ok(
-      example.warnings.some(warning => warning.includes(key)),
-      key,
-    )
+  t.match(example.engine, { processors: 1, concurrent: true, channelCapacity: 4000, queueCapacity: 3000 })
+  t.same(example.unsupported, [], 'one TUN queue is what a node has')
 
   const large = parse(nextmini('namespace-10k/config.toml'))
   t.match(large, { nNodes: 10_000, controllerConnectTimeoutMs: 30_000 })
-  t.equal(large.unsupported.length, 9)
+  t.match(large.engine, { tun: 'off', concurrent: true, metricsIntervalS: 3600 })
+  t.same(large.unsupported, ['interval_between_spawn', 'child_start_delay_ms'])
+  t.end()
+})
+
+t.test('the keys of the packet engine reach it', t => {
+  const { engine, warnings } = parse(`
+    enable_local_interface = true
+    tun_interface_name = "lab0"
+    num_packet_processors = 4
+    channel_capacity = 10
+    channel_backpressure = true
+    queue_capacity = 20
+    scheduler_drop_strategy = "red"
+    feature = "concurrent"
+    metrics_collection_interval = 60
+  `)
+  t.same(engine, {
+    tun: 'on',
+    tunName: 'lab0',
+    processors: 4,
+    concurrent: true,
+    channelCapacity: 10,
+    backpressure: true,
+    queueCapacity: 20,
+    dropStrategy: 'red',
+    metricsIntervalS: 60,
+  })
+  t.same(warnings, [])
+  t.equal(parse('enable_local_interface = false').engine.tun, 'off')
+  t.end()
+})
+
+t.test('each key without effect is named in a warning', t => {
+  const config = parse(`
+    num_tun_queues = 2
+    enforce_tcp_order = true
+    fanout_pending_capacity = 10
+    quic_congestion_control = "cubic"
+    user_space_server_port = 8888
+    scheduler_type = "wrr"
+    lossless_runtime_config = { fec_enabled = true }
+  `)
+  t.equal(config.unsupported.length, 7)
+  for (const key of config.unsupported)
+    t.ok(
+      config.warnings.some(warning => warning.includes(key)),
+      key,
+    )
   t.end()
 })
 
@@ -125,6 +163,13 @@ t.test('values out of range are refused with their limit', t => {
     ['on_node_death = "ignore"', 'on_node_death'],
     ['protocol = "quic"', 'protocol'],
     ['feature = "parallel"', 'feature'],
+    ['num_packet_processors = 65', 'num_packet_processors'],
+    ['channel_capacity = 0', 'channel_capacity'],
+    ['queue_capacity = 1000001', 'queue_capacity'],
+    ['tun_interface_name = "a/b"', 'tun_interface_name'],
+    ['enable_local_interface = "yes"', 'enable_local_interface'],
+    ['scheduler_drop_strategy = "codel"', 'scheduler_drop_strategy'],
+    ['metrics_collection_interval = 0', 'metrics_collection_interval'],
     ['[lossless_runtime_config]\nfec_default_symbol_size = 20000', 'lossless_runtime_config.fec_default_symbol_size'],
   ] as const)
     t.same(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadScenario, readText, scenarioNames, scenarioPath } from '../../src/config/load.ts'
-import { nodesCountOf } from '../../src/config/topology-size.ts'
+import { nodesCountOf } from '../../src/topology/size.ts'
 import { nslabErrorOf } from '../fixtures/issues.ts'
 
 /** A folder of the test's own with these files. */

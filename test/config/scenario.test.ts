@@ -66,7 +66,7 @@ t.test('the example of the design is taken', t => {
     run: { out: '/tmp/here' },
     gates: [{ metric: 'fabric_to_wired_s', limit: 3, levels: ['host', 'kvm'] }, { limit: 0 }],
   })
-  t.equal(scenario.warnings.length, 1, 'num_packet_processors has no effect')
+  t.same(scenario.warnings, [])
   t.end()
 })
 

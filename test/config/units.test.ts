@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseDuration, parseSize } from '../../src/config/units.ts'
+import { parseDuration, parseRate, parseSize } from '../../src/config/units.ts'
 
 t.test('durations are seconds', t => {
   for (const [text, seconds] of [
@@ -32,5 +32,23 @@ t.test('sizes are bytes, decimal and binary', t => {
   ] as const)
     t.equal(parseSize(text), bytes, text)
   for (const text of ['', '5', '5 b', '-1B', '1 TB', 'MB']) t.equal(parseSize(text), null, text)
+  t.end()
+})
+
+t.test('rates are bytes a second, written as tc has them', t => {
+  for (const [text, bytes] of [
+    ['8bit', 1],
+    ['100kbit', 12_500],
+    ['10mbit', 1_250_000],
+    ['1gbit', 125_000_000],
+    ['1.5 Gbit', 187_500_000],
+    ['1tbit', 125_000_000_000],
+    ['8Kibit', 1024],
+    ['125kbps', 125_000],
+    ['3bps', 3],
+    ['1mibps', 1_048_576],
+  ] as const)
+    t.equal(parseRate(text), bytes, text)
+  for (const text of ['', '5', '5 b', '-1bit', '1 kbyte', 'bit', '1e3bit']) t.equal(parseRate(text), null, text)
   t.end()
 })

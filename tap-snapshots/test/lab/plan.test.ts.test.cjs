@@ -23,6 +23,8 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "links": [],
    "listen": "0.0.0.0",
    "maxServerPort": 8081,
+   "multicastPoolBase": "239.255.0.0",
+   "multicastPoolMask": "255.255.0.0",
    "netMask": "255.255.0.0",
    "nodes": [],
    "port": 3000,
@@ -180,6 +182,8 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "links": [],
    "listen": "0.0.0.0",
    "maxServerPort": 8081,
+   "multicastPoolBase": "239.255.0.0",
+   "multicastPoolMask": "255.255.0.0",
    "netMask": "255.255.0.0",
    "nodes": [],
    "port": 3000,
@@ -401,6 +405,8 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "links": [],
    "listen": "0.0.0.0",
    "maxServerPort": 8081,
+   "multicastPoolBase": "239.255.0.0",
+   "multicastPoolMask": "255.255.0.0",
    "netMask": "255.255.0.0",
    "nodes": [],
    "port": 3000,
@@ -489,73 +495,73 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-f53449f0d00d16f0e7bf645e5ae6eed300ff04a175ae41dc128d040c912af0b7
+4d2a43139502d1fcc00afca58a49aaeb130423e31035af60106ec5f2feb37273
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-5df6299146e03018dec42e8255cd266a2862367eb28fa93904d71549ef666e9d
+90ab59749e0edd15238277da699e2547e8298054398145147fd2abcac219efa4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-aff824e607ab9e21263bb8064fc216a659fda6d92a1ca8abdb23102319caf72e
+bded538d204eed1aa32ae310b1fab3e69b335dc43f5088d8af8415b382612c3d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-ecdb7b99e9780aacf5a64d02eb06ad7cdfb9513e2be4fec11aa946bd5da241ba
+f0cea0745b300373ec00f5ce8ce941a7252fff2661735c0b341636994f200e58
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-34cbc38a0f8c60043fa6546bbf99e991b810827be66ecc951f7f98ace9821f42
+f864c5f6c0b28f15a6d2fdc2b653958a1053937344f2272956969368934dcbfa
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-2355a547953d29db1fd0ed4aa99867fcd0b0287db4361a2d0d689c09148f8c01
+a535954d13af8cf4c25e3fba8e415d1947bf9782399668a630bc834bca94bcf9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-470531e818a09c0d0a8c94f3f8bbc366edddeec51e302499f8284da5c7918a60
+d737f54e035a89d8dd4391adec5f0f461a84f5e662b6de2fdd5265f39f2bcf99
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-f514a102db00c41d941bdb5e1dc3a1ebdb3f99020608b5bccf6027c7920d97cb
+ddbe780d7da9e263eeaae020d8f9c0b14d3715b7ef625b24011a8fa6643eb544
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-926f5fa8129d51781ddefac1cd6635f4e64da7a0a163525689842855ef055963
+3bbe8d1bbb28ac4593f7c017dfefab260fa1f80a1f9bf2ee0072bff8a2a68c9c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-f24513a3fd72776de802da40f9677e48002ce28eb938b806a05f2758d9e525a1
+575971c2b1cf0475fc3cd9952b924fa16318b279116c37dbb083b685e559498b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-8f36dad176aa480630d11534afdbe13a6f9209e1892c1efb8671adc91451c80e
+9bbcb80be6417fa7d11e58bb22034f83070f8a4d35e399ef8af20b17ece4c8a5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-3196d58b02f1b85c5aaf19764feaad75ec76236cae770be0524ce0727b881117
+7232d68128d3002e75bd02884b82d56aa7c68fb724e01c908185de153ef375eb
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-d080add0d1a023a3b3a65853d9db2c282595119e188ccbdada62a3f6bbd50ea8
+d3828f6b38cad417aa686b9162c2d4dfa05a9136b5c81111f06826514e0c5d11
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-5472f45363b6e073fa8b25cd2939b82ba49d1477822650894064df1ebc49e444
+fbd47586f98f833ee51267fab560d22c7305e1a00b551e99595de6462408acf4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-579368c23d119d17e6eeff652385116f3ed5d83cb2e556a3ad94aa44538278ae
+e54321997883c80d41bf4e933b979df24b2875462dabbaf5d7bc4b5b85c67030
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-d6a2ab7282184ba1c1cc4bfb9e04692587129ebf2e7a782855f4b249d5932121
+3baaf62116ab07f211617d6e91cc83b4edada25248eb1b0fd455f5eb702900e1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-82f905102be8fc51c8c97a49834600175436447f8c2c7882af3856c9981ee132
+d7f4fbe78ee7ff9d4dc49ddc73535dd5e1f1323a6f2dc28338725d57b960910a
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-431b62bf274286d0096dd2ea4d336e95e3fa5c93bce6f6279d801833edc30f8d
+e77f9a52510be6d6f6ede30d93ba723b7a750c31cff85c00ff28b8609f6e3063
 `
