@@ -43,6 +43,10 @@ const benches: Readonly<Record<string, Entry>> = {
     shows: 'packets routed and forwarded in memory against reading their destination',
     load: async () => (await import('./engine.ts')).benchEngine,
   },
+  chain: {
+    shows: 'a relay of packets between namespaces against bare relays and the kernel',
+    load: async () => (await import('./chain.ts')).benchChain,
+  },
   'vm-boot': {
     shows: 'an emulated guest up to its agent against the bare kernel',
     load: async () => (await import('./vm-boot.ts')).benchVmBoot,

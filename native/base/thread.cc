@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <string>
 
 #include "base/sys.h"
 
@@ -16,13 +17,14 @@ namespace {
 constexpr const char* kNoRoom = "no room for a thread: see ulimit -u, the cgroup's pids.max, kernel.threads-max";
 
 struct Work {
-  const char* name;
+  /** Its own: the caller's is gone when the thread begins. */
+  std::string name;
   std::function<void()> run;
 };
 
 void* run_thread(void* argument) {
   const std::unique_ptr<Work> work(static_cast<Work*>(argument));
-  (void)::pthread_setname_np(::pthread_self(), work->name);
+  (void)::pthread_setname_np(::pthread_self(), work->name.c_str());
   work->run();
   return nullptr;
 }
