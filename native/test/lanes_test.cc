@@ -2,7 +2,14 @@
 // the link engine. In a network namespace of its own. One line of TAP a check.
 // Usage: lanes_test SEED (test/native/lanes.test.ts)
 
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
 #include <random>
+#include <thread>
+#include <vector>
 
 #include "test/lanes_links_test.h"
 #include "test/lanes_parts.h"
@@ -284,6 +291,35 @@ void test_stop(const Options& made, uint32_t processors) {
   check(well, "stopped under load (" + shape_of(made) + "): blocks are back");
 }
 
+/** Whoever asks is answered, however many ask at once: a lane that falls asleep just then is woken. */
+void test_wakes() {
+  constexpr uint32_t kThreads = 4, kAsks = 20'000;
+  std::array<std::atomic<uint32_t>, kThreads> answered{};
+  std::unique_ptr<PacketEngine> engine;
+  std::mutex collecting;
+  engine = std::make_unique<PacketEngine>(options(1, false), [&] {
+    const std::lock_guard lock(collecting);
+    for (const Reply& reply : engine->collect().replies) answered[reply.id - 1]++;
+  });
+  if (!engine->start().ok()) std::abort();
+  std::atomic<bool> late{false};
+  std::vector<std::thread> threads;
+  for (uint32_t thread = 0; thread < kThreads; thread++)
+    threads.emplace_back([&, thread] {
+      for (uint32_t ask = 1; ask <= kAsks && !late; ask++) {
+        engine->post(Count{}, thread + 1);
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (answered[thread] < ask && !late) {
+          std::this_thread::yield();
+          if (std::chrono::steady_clock::now() > deadline) late = true;
+        }
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  engine->stop();
+  check(!late, "a lane is woken whenever it is asked");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -309,6 +345,7 @@ int main(int argc, char** argv) {
   test_loop();
   test_frames();
   test_hand_over();
+  test_wakes();
   test_stop(options(2, true), 1);
   test_stop(options(3, false), 3);
   check(entries("/proc/self/fd") == descriptors, "no descriptor is left");

@@ -95,8 +95,11 @@ void Lane::run() {
     const int wait_ms = !ready_.empty() ? (starved_ && !flushed_ ? kStarvedWaitMs : 0) : -1;
     const int count = ::epoll_wait(epoll_.get(), events.data(), kEpollBatch, wait_ms);
     now_ns_ = monotonic_ns();
-    // Before looking: what is given from here on wakes again.
-    awake_.store(false);
+    for (int i = 0; i < count; i++)
+      if (events[i].data.u64 == kWakeTag) take_wake();
+    // After the read, which would take the write of whoever has raised the flag since, and leave it raised: nobody
+    // would wake this again. Before looking at anything: what comes from here on wakes again.
+    (void)awake_.exchange(false);
     for (int i = 0; i < count; i++) on_event(events[i].data.u64, events[i].events);
     take_orders();
     if (room_told_.exchange(false)) {
@@ -120,11 +123,16 @@ void Lane::run() {
   }
 }
 
-void Lane::on_event(uint64_t tag, uint32_t what) {
+void Lane::take_wake() {
   uint64_t count;
-  if (tag == kWakeTag) return (void)!::read(wake_.get(), &count, sizeof count);
+  (void)!::read(wake_.get(), &count, sizeof count);
+}
+
+void Lane::on_event(uint64_t tag, uint32_t what) {
+  if (tag == kWakeTag) return;
   if (tag == kTimerTag) {
     armed_ns_ = kNever;
+    uint64_t count;
     return (void)!::read(timer_.get(), &count, sizeof count);
   }
   if (tag & kTunBit) {

@@ -62,6 +62,7 @@ class Lane {
 
  private:
   void run();
+  void take_wake();
   void on_event(uint64_t tag, uint32_t what);
   void take_orders();
   void serve_ready();
