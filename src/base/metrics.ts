@@ -3,6 +3,7 @@
 import { connectionMetrics } from './connection-metrics.ts'
 import { type Metric, metric } from './metric.ts'
 import { soakMetrics } from './soak-metrics.ts'
+import { trafficMetrics } from './traffic-metrics.ts'
 
 export type { Metric, MetricUnit } from './metric.ts'
 
@@ -64,6 +65,7 @@ export const metrics: readonly Metric[] = [
   metric('clock_error_s', 's', 'by how much the times of events of microVMs may be off'),
   metric('warnings_count', 'count', 'warnings'),
   metric('errors_count', 'count', 'errors'),
+  ...trafficMetrics,
   ...soakMetrics,
   ...connectionMetrics,
 ]

@@ -14,14 +14,15 @@ import {
   outcomeSchema,
   planSchema,
   sampleSchema,
+  trafficSchema,
 } from './schemas.ts'
 import { readSoak } from './soak/read.ts'
-import type { Damage, Environment, History, LedgerEntry, LinkListing, Outcome, Sample } from './types.ts'
+import type { Damage, Environment, History, LedgerEntry, LinkListing, Outcome, Sample, TrafficLine } from './types.ts'
 
 const NEWLINE = 0x0a
 
-/** A run that was killed has no outcome, and one of before links were listed has no list: neither is damage. */
-const mayBeMissing = new Set(['outcome.json', 'links.ndjson'])
+/** A run that was killed has no outcome, one of before links were listed has no list, most have no traffic. */
+const mayBeMissing = new Set(['outcome.json', 'links.ndjson', 'traffic.ndjson'])
 
 /**
  * Reads the saved data of the run in `folder`.
@@ -43,6 +44,7 @@ export function readHistory(folder: string): History {
     samples: readLines(folder, 'samples.ndjson', sampleSchema, damage) as Sample[],
     ledger: readLines(folder, 'ledger.ndjson', ledgerSchema, damage) as LedgerEntry[],
     links: readLines(folder, 'links.ndjson', linksSchema, damage) as unknown as LinkListing[],
+    traffic: readLines(folder, 'traffic.ndjson', trafficSchema, damage) as unknown as TrafficLine[],
     outcome,
     ...(soak === null ? {} : { soak }),
     damage,

@@ -1,6 +1,7 @@
 // Every metric of a run, from its saved data: pure, and each with where it was read. A metric that can't be known, or
 // whose sources contradict each other, says why and has no value.
 
+import { hasTraffic } from '../config/has-traffic.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import { faultsCount, faultsFeltCount, rowsKeptCount } from './fault-metrics.ts'
 import { known, type Metric, type Metrics, unknown } from './metric.ts'
@@ -9,6 +10,7 @@ import { rssAtWired, threadsMost } from './process-metrics.ts'
 import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof-metrics.ts'
 import { computeSoakMetrics } from './soak/metrics.ts'
 import { readTimeline, type Timeline } from './timeline.ts'
+import { computeTrafficMetrics } from './traffic-metrics.ts'
 import type { History } from './types.ts'
 import { toNanosecond, unitOf } from './units.ts'
 
@@ -119,6 +121,7 @@ export function computeMetrics(history: History): Metrics {
     }
   }
   if (history.soak) Object.assign(metrics, computeSoakMetrics(history, history.soak))
+  if (hasNodes && hasTraffic(facts.plan.scenario)) Object.assign(metrics, computeTrafficMetrics(history))
   for (const name of Object.keys(history.outcome?.metrics ?? {})) metrics[name] ??= facts.measured(name)
   return metrics
 }

@@ -102,6 +102,80 @@ export const linksSchema = v.looseObject({
   ends: v.array(v.strictTuple([nodeId, nodeId, endpoint, endpoint])),
 })
 
+const totals = v.looseObject({
+  in_packets: count,
+  in_bytes: count,
+  made_packets: count,
+  out_packets: count,
+  out_bytes: count,
+  held_packets: count,
+  dropped: v.record(v.string(), count),
+})
+
+const sourceEnd = v.looseObject({
+  end: v.literal('source'),
+  flow_id: count,
+  node_id: nodeId,
+  sent_packets: count,
+  sent_bytes: count,
+  first_s: v.nullable(finite),
+  last_s: v.nullable(finite),
+  finished: v.boolean(),
+})
+
+const sinkEnd = v.looseObject({
+  end: v.literal('sink'),
+  flow_id: count,
+  node_id: nodeId,
+  received_packets: count,
+  received_bytes: count,
+  duplicate_packets: count,
+  reordered_packets: count,
+  too_late_packets: count,
+  announced_packets: count,
+  first_s: v.nullable(finite),
+  last_s: v.nullable(finite),
+  latency_p50_s: finite,
+  latency_p99_s: finite,
+  latency_max_s: finite,
+  finished: v.boolean(),
+})
+
+const trafficFrame = { t_s: timeS, ask: count, host: v.string() }
+
+export const trafficSchema = v.union([
+  v.looseObject({
+    ...trafficFrame,
+    totals: v.looseObject({
+      hops_packets: count,
+      dropped_packets: count,
+      sent_packets: count,
+      sent_bytes: count,
+      received_packets: count,
+      received_bytes: count,
+    }),
+  }),
+  v.looseObject({
+    ...trafficFrame,
+    more: v.boolean(),
+    part: v.looseObject({
+      links: v.array(
+        v.looseObject({
+          node_id: nodeId,
+          peer_id: nodeId,
+          sent: totals,
+          received_packets: count,
+          received_bytes: count,
+          up: v.boolean(),
+          breaks: v.optional(count),
+        }),
+      ),
+      nodes: v.array(v.looseObject({ node_id: nodeId, totals })),
+      flows: v.array(v.variant('end', [sourceEnd, sinkEnd])),
+    }),
+  }),
+])
+
 export const ledgerSchema = v.looseObject({
   t_s: finite,
   op: v.string(),

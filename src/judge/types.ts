@@ -3,6 +3,7 @@
 import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import type { LinkEnd } from '../protocol/steering.ts'
+import type { FleetTraffic } from '../protocol/traffic.ts'
 import type { SoakFacts } from './soak/read.ts'
 
 /** A line of samples.ndjson. */
@@ -43,6 +44,35 @@ export interface LinkListing {
   readonly more: boolean
   readonly ends: readonly LinkEnd[]
 }
+
+/** What a fleet's packets had come to at a moment of the hold, all of its nodes, links and flows together. */
+export interface TrafficTotals {
+  /** Packets that links brought, and those dropped. */
+  readonly hops_packets: number
+  readonly dropped_packets: number
+  readonly sent_packets: number
+  readonly sent_bytes: number
+  readonly received_packets: number
+  readonly received_bytes: number
+}
+
+/**
+ * A line of traffic.ndjson: a fleet's totals while the run held; or, once its sources had stopped, all or a part of
+ * what became of its packets. Of the latter there is one answer a fleet, the last.
+ */
+export type TrafficLine = {
+  readonly t_s: number
+  /** Which question: the same of all fleets. */
+  readonly ask: number
+  readonly host: string
+} & (
+  | { readonly totals: TrafficTotals }
+  | {
+      readonly part: FleetTraffic
+      /** A further line has more of the same. */
+      readonly more: boolean
+    }
+)
 
 /** A line of ledger.ndjson: what the run truly did, written before (`intent`) or after (`done`) the deed. */
 export interface LedgerEntry {
@@ -131,6 +161,8 @@ export interface History {
   readonly outcome: Outcome | null
   /** Empty where the run did not prove its links; absent in data of before there was such a proof. */
   readonly links?: readonly LinkListing[]
+  /** Absent or empty where the run had no traffic to account for. */
+  readonly traffic?: readonly TrafficLine[]
   /** Of a soak: what churn did and the observer saw, read in passing. */
   readonly soak?: SoakFacts
   /** What could not be read back; absent or empty for a whole folder. Figures from a damaged file are not trusted. */

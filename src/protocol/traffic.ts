@@ -38,6 +38,8 @@ export interface LinkTraffic {
   readonly received_packets: number
   readonly received_bytes: number
   readonly up: boolean
+  /** How often it has ended so far; absent: nobody has counted. */
+  readonly breaks?: number
 }
 
 /** One end of a built-in flow. Times count from the run's start, s. */
