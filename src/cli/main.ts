@@ -24,6 +24,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   shell: async () => (await import('./shell.ts')).addShellCommand,
   stop: async () => (await import('./stop.ts')).addStopCommand,
   exec: async () => (await import('./exec.ts')).addExecCommand,
+  link: async () => (await import('./link.ts')).addLinkCommand,
+  capture: async () => (await import('./capture.ts')).addCaptureCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
   soak: async () => (await import('./soak.ts')).addSoakCommand,
   connections: async () => (await import('./connections.ts')).addConnectionsCommand,

@@ -49,7 +49,9 @@ export const packetBytes = int(52, 65_535)
 /** A quantum of round robin is so many of its smallest. */
 export const flowWeight = int(1, 65_535)
 
-const queuePackets = int(1, 1_000_000)
+export const QUEUE_PACKETS_MAX = 1_000_000
+
+const queuePackets = int(1, QUEUE_PACKETS_MAX)
 
 /** A packet that is late by more is as good as lost; the engine takes no more. */
 export const DELAY_S_MAX = 3600

@@ -155,6 +155,7 @@ export const trafficSchema = v.union([
       received_bytes: count,
     }),
   }),
+  v.looseObject({ ...trafficFrame, running: v.array(count) }),
   v.looseObject({
     ...trafficFrame,
     more: v.boolean(),

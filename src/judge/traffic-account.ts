@@ -29,6 +29,8 @@ export interface FlowFacts {
   readonly lost: number
   /** The source has sent all, and every destination has heard so. */
   readonly isFinished: boolean
+  /** Its source was stopped before it had sent all. */
+  readonly isStopped: boolean
   /** One of its ends was made anew while it ran, and has forgotten what it had counted. */
   readonly isForgetful: boolean
 }
@@ -63,7 +65,8 @@ export function readTraffic(history: History): TrafficFacts | string {
   const links = parts.flatMap(part => part.links)
   const nodes = parts.flatMap(part => part.nodes)
   const ends = parts.flatMap(part => part.flows)
-  const flows = flowsOf(plan, ends, remade)
+  const stopped = new Set((history.traffic ?? []).flatMap(line => ('running' in line ? line.running : [])))
+  const flows = flowsOf(plan, ends, { remade, stopped })
   const found: { readonly packets: number; readonly text: string }[] = nodes.flatMap(({ node_id, totals }) => {
     const packets = excessOf(totals)
     return packets === 0 ? [] : [{ packets: Math.abs(packets), text: `node ${node_id}: ${accountText(totals)}` }]
@@ -158,11 +161,18 @@ function compareLinks(
   return { between, broken }
 }
 
+interface Circumstances {
+  /** Nodes that have forgotten. */
+  readonly remade: ReadonlySet<number>
+  /** Flows whose sources were stopped before they had sent all. */
+  readonly stopped: ReadonlySet<number>
+}
+
 /**
  * Planned flows by the number that the controller gives them, which is their place from 1, and those that others asked
  * for.
  */
-function flowsOf({ scenario }: Plan, ends: readonly FlowEnd[], remade: ReadonlySet<number>): FlowFacts[] {
+function flowsOf({ scenario }: Plan, ends: readonly FlowEnd[], circumstances: Circumstances): FlowFacts[] {
   const planned = scenario.controller.flows
   const sources = new Map<number, SourceEnd>()
   const sinks = new Map<number, SinkEnd[]>()
@@ -178,7 +188,8 @@ function flowsOf({ scenario }: Plan, ends: readonly FlowEnd[], remade: ReadonlyS
       const source = sources.get(id) ?? null
       const flow = planned[id - 1]
       const isPlanned = flow !== undefined && (source === null || source.node_id === flow.srcNodeId)
-      return factsOf(id, isPlanned ? flow : null, source, sinks.get(id) ?? [], scenario.controller.groups ?? [], remade)
+      const groups = scenario.controller.groups ?? []
+      return factsOf(id, isPlanned ? flow : null, source, sinks.get(id) ?? [], groups, circumstances)
     })
 }
 
@@ -188,7 +199,7 @@ function factsOf(
   source: SourceEnd | null,
   sinks: readonly SinkEnd[],
   groups: Plan['scenario']['controller']['groups'],
-  remade: ReadonlySet<number>,
+  { remade, stopped }: Circumstances,
 ): FlowFacts {
   const destinations = destinationsOf(planned, sinks, groups)
   const heard = sinks.filter(({ node_id }) => destinations.includes(node_id))
@@ -211,9 +222,11 @@ function factsOf(
     lost,
     isFinished:
       source?.finished === true &&
+      !stopped.has(id) &&
       heard.length === destinations.length &&
       destinations.length > 0 &&
       heard.every(({ finished }) => finished),
+    isStopped: stopped.has(id),
     isForgetful: [sourceNode, ...destinations].some(node => remade.has(node)),
   }
 }

@@ -123,9 +123,9 @@ const named = (flow: FlowFacts): string =>
   `flow ${flow.id} (${flow.sourceNode} to ${flow.group ?? flow.destinations[0] ?? 'nobody'})`
 
 function unfinishedText(flow: FlowFacts): string {
-  const { source, sinks, destinations } = flow
+  const { source, sinks, destinations, isStopped } = flow
   if (source === null) return `${named(flow)} never began`
-  if (!source.finished) return `${named(flow)} had not sent all`
+  if (!source.finished || isStopped) return `${named(flow)} had not sent all`
   const deaf = destinations.filter(node => !sinks.some(sink => sink.node_id === node && sink.finished))
   return `${named(flow)}: node ${deaf.slice(0, NAMED_MAX).join(', ')} had not heard the end`
 }

@@ -57,8 +57,9 @@ export interface TrafficTotals {
 }
 
 /**
- * A line of traffic.ndjson: a fleet's totals while the run held; or, once its sources had stopped, all or a part of
- * what became of its packets. Of the latter there is one answer a fleet, the last.
+ * A line of traffic.ndjson: a fleet's totals while the run held; the flows that had not sent all when it ended; or,
+ * once its sources had stopped, all or a part of what became of its packets. Of the latter there is one answer a fleet,
+ * the last.
  */
 export type TrafficLine = {
   readonly t_s: number
@@ -67,6 +68,7 @@ export type TrafficLine = {
   readonly host: string
 } & (
   | { readonly totals: TrafficTotals }
+  | { readonly running: readonly number[] }
   | {
       readonly part: FleetTraffic
       /** A further line has more of the same. */

@@ -35,6 +35,7 @@ export class RunContext {
   readonly #listeners = new Set<(event: RunEvent) => void>()
   phase: PhaseName = 'preflight'
   #proofs = 0
+  #asks = 0
   #phaseStartedS = 0
 
   constructor(facts: {
@@ -68,6 +69,12 @@ export class RunContext {
   nextProof(): number {
     this.#proofs += 1
     return this.#proofs
+  }
+
+  /** The number of the next question about traffic, from 1. */
+  nextAsk(): number {
+    this.#asks += 1
+    return this.#asks
   }
 
   nowS(): number {

@@ -2,6 +2,7 @@
 
 import type { GuestPlace } from './lab-socket.ts'
 import type { Site } from './site.ts'
+import type { LinkSteering } from './traffic/steer.ts'
 
 /** The programs of a run, as whoever ends it sees them. */
 export interface Crew {
@@ -23,6 +24,8 @@ export interface Course {
   readonly crew: Crew
   /** Where a node of the run is, for those who enter it. Throws USAGE. */
   readonly whereIs: (nodeId: number) => Promise<GuestPlace>
+  /** Null where there are no links. */
+  readonly links: LinkSteering | null
   /** All phases between boot and teardown. `startSampling`: of every site; called once the programs are there. */
   drive(startSampling: () => Promise<void>): Promise<void>
 }

@@ -8,11 +8,13 @@ import type { Hosts } from './hosts.ts'
 import { measure, wire } from './phases.ts'
 import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { whereIs } from './run-lab.ts'
+import { RunSteering } from './traffic/steer.ts'
 
 export function fleetCourse(context: RunContext, ground: Ground, hosts: Hosts): Course {
   return {
     crew: hosts,
     whereIs: nodeId => whereIs(context, hosts, nodeId),
+    links: new RunSteering(context, ground, hosts),
     drive: startSampling => drive(context, ground, hosts, startSampling),
   }
 }
@@ -38,8 +40,9 @@ async function drive(
     context.metrics.proofs_count = (context.metrics.proofs_count ?? 0) + 1
   }
   await context.inPhase('prove', prove)
-  await context.inPhase('hold', () => {
+  const hold = (): Promise<void> => {
     const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
     return holdWithFaults({ context, hosts, ground, prove, getsRound })
-  })
+  }
+  await context.inPhase('hold', hold)
 }

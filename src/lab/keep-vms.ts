@@ -93,6 +93,7 @@ export class KeptVms {
         const problem = `node ${node_id} is not there: the run is over and its fleets have ended, only its VMs were kept`
         throw new NslabError('USAGE', { problem, hint: 'In a VM itself: nslab exec --vm VM -- CMD.', node_id })
       },
+      links: null,
       stop: (name, atOnce) => this.stop(name, atOnce),
     }
   }

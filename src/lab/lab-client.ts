@@ -1,4 +1,5 @@
-// The other side of lab.sock: what `nslab vms`, `shell`, `stop` and `exec` ask a run that has VMs.
+// The other side of lab.sock: what `nslab link` and `capture` ask a run, and `vms`, `shell`, `stop` and `exec` one that
+// has VMs.
 
 import { constants } from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
@@ -50,6 +51,9 @@ export class LabClient {
   readonly #exits = new Map<number, Waiting>()
   readonly #run: string
   readonly #stream: Duplex
+  /** Resolves when nothing more can be asked. */
+  readonly closed: Promise<void>
+  #onClosed = (): void => {}
   #number = 0
   #end: NslabError | null = null
 
@@ -67,16 +71,41 @@ export class LabClient {
     }
   }
 
+  /** For its links. Throws USAGE where the run has none, or they can't be asked about just now. */
+  static async connectForLinks(run: LiveRun): Promise<LabClient> {
+    if (run.links_socket === undefined)
+      throw new NslabError('USAGE', { problem: `the run in ${run.folder} has no links, or no more` })
+    try {
+      return new LabClient(await connectTo(run.links_socket), run.folder)
+    } catch (error) {
+      const problem = `the run in ${run.folder} can't be asked now (${(error as NodeJS.ErrnoException).code})`
+      throw new NslabError('USAGE', { problem, hint: 'It is just beginning or ending.' })
+    }
+  }
+
   /** `run`: in errors. */
   constructor(stream: Duplex, run: string) {
     this.#run = run
     this.#stream = stream
+    this.closed = new Promise(resolve => {
+      this.#onClosed = resolve
+    })
     this.#channel = new Channel<ToLab, FromLab>(
       stream,
       message => this.#receive(message),
       () => this.close(),
     )
     this.#streams = new ByteStreams(piece => this.#channel.send(piece))
+  }
+
+  /** Begins a capture, which ends with this client; `end` resolves when its file is whole. Rejects with USAGE. */
+  async capture(ask: Ask<'capture'>): Promise<{
+    readonly path: string
+    end(): Promise<LabAnswers['end_capture']>
+  }> {
+    const of = this.#newNumber()
+    const { path } = await this.#ask(of, 'capture', ask)
+    return { path, end: () => this.call('end_capture', { of }) }
   }
 
   /** Asks and waits. Rejects with the run's own error, or PROCESS_ENDED where it has gone. */
@@ -146,6 +175,7 @@ export class LabClient {
     this.#answers.clear()
     this.#exits.clear()
     this.#streams.destroy()
+    this.#onClosed()
     void this.#channel.close().then(() => this.#stream.destroy())
   }
 

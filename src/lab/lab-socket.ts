@@ -1,4 +1,5 @@
-// RUN/lab.sock: people's way into the VMs of a run, while it goes on and while it is kept. For the owner alone.
+// RUN/lab.sock: people's way to the links of a run while it goes on, and into its VMs also while they are kept. For the
+// owner alone.
 
 import { rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -9,6 +10,7 @@ import type { LiveVm } from '../protocol/lab.ts'
 import type { GuestChannel } from '../vm/guest-channel.ts'
 import { GUEST_ROOT } from '../vm/image/nslab-files.ts'
 import { LabVisit } from './lab-visit.ts'
+import type { LinkSteering } from './traffic/steer.ts'
 
 /** nslab-launch, where the images have it. */
 export const GUEST_LAUNCHER = `/${GUEST_ROOT}/native/build/Release/nslab-launch`
@@ -40,6 +42,8 @@ export interface Lab {
   readonly launcher: string
   /** Throws USAGE where there is no such node, or none any more. */
   whereIs(nodeId: number): Promise<GuestPlace>
+  /** Null where there are no links, or no more. */
+  readonly links: LinkSteering | null
   /** Ends VMs, one or all; says what did not end in order. Throws USAGE where the run still goes on. */
   stop(vm: string | null, atOnce: boolean): Promise<readonly string[]>
 }
@@ -80,7 +84,7 @@ export class LabSocket {
   }
 
   /**
-   * Ends all commands, telling their clients `why`, and then listens no more. The
+   * Ends all commands, telling their clients `why`, and all captures, and then listens no more. The
    * guests have no process of a client when this resolves, unless they don't answer.
    */
   async close(why: string): Promise<void> {

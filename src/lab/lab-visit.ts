@@ -11,6 +11,7 @@ import { type GuestCommand, startCommand } from './lab-command.ts'
 import { resizeShell, startShell } from './lab-shell.ts'
 import type { Lab, LabVm } from './lab-socket.ts'
 import { RUN_VARIABLE } from './process-table.ts'
+import type { CaptureEnd, LinkSteering, OpenCapture } from './traffic/steer.ts'
 
 /** A guest that is well ends its commands in milliseconds, in seconds where it is emulated and busy. */
 const END_LIMIT_MS = 10_000
@@ -25,6 +26,8 @@ export class LabVisit {
   readonly #streams: ByteStreams
   /** By the id of the call that starts it. */
   readonly #running = new Map<number, Promise<GuestCommand>>()
+  /** By the id of the call that began it. */
+  readonly #captures = new Map<number, Promise<OpenCapture>>()
   /** Answers and ends that are still to be told. */
   readonly #telling = new Set<Promise<void>>()
   #isOver = false
@@ -47,6 +50,7 @@ export class LabVisit {
   async end(why: string): Promise<void> {
     this.#isOver = true
     for (const { facts } of this.#lab.vms) this.endCommands(facts.name, why)
+    for (const id of this.#captures.keys()) this.#tell(this.#endCapture(id).catch(() => {}))
     const told = this.#allTold().then(() => this.#channel.close())
     let timer: NodeJS.Timeout | undefined
     // A client may have stopped reading.
@@ -78,6 +82,7 @@ export class LabVisit {
   #leave(): void {
     this.#isOver = true
     for (const running of this.#running.values()) running.then(killed, () => {})
+    for (const id of this.#captures.keys()) this.#endCapture(id).catch(() => {})
     this.#streams.destroy()
   }
 
@@ -172,8 +177,48 @@ export class LabVisit {
     }
   }
 
-  async #answer(call: Call<'vms' | 'resize' | 'signal' | 'stop'>): Promise<LabAnswers[typeof call.call]> {
+  get #links(): LinkSteering {
+    const { links } = this.#lab
+    if (links !== null) return links
+    throw new NslabError('USAGE', {
+      problem: 'the run has no links, or no more',
+      hint: 'See nslab run ring --duration.',
+    })
+  }
+
+  async #capture({ id, node_id, peer_id, bytes_max }: Call<'capture'>): Promise<LabAnswers['capture']> {
+    const capture = this.#links.capture({ nodeId: node_id, peerId: peer_id, bytesMax: bytes_max })
+    this.#captures.set(id, capture)
+    try {
+      const { path } = await capture
+      if (this.#isOver) await this.#endCapture(id)
+      return { path }
+    } catch (error) {
+      this.#captures.delete(id)
+      throw error
+    }
+  }
+
+  async #endCapture(id: number): Promise<CaptureEnd> {
+    const capture = this.#captures.get(id)
+    if (capture === undefined) throw new NslabError('USAGE', { problem: 'no such capture' })
+    try {
+      return await (await capture).end()
+    } finally {
+      this.#captures.delete(id)
+    }
+  }
+
+  async #answer(call: Exclude<LabCall, Call<'exec' | 'shell'>>): Promise<LabAnswers[typeof call.call]> {
     switch (call.call) {
+      case 'link': {
+        const { node_id: nodeId, peer_id: peerId, both, change, clear } = call
+        return this.#links.link({ nodeId, peerId, both, change, clear })
+      }
+      case 'capture':
+        return this.#capture(call)
+      case 'end_capture':
+        return this.#endCapture(call.of)
       case 'vms':
         return this.#lab.vms.map(({ facts }) => facts)
       case 'stop':

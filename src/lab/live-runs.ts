@@ -20,6 +20,8 @@ export interface LiveRun extends ProcessIdentity {
   readonly sockets: readonly { readonly path: string; readonly node_ids: readonly [number, number] }[]
   /** Unix socket by which its VMs are entered, absolute; absent: it has none. See protocol/lab.ts. */
   readonly lab_socket?: string
+  /** Unix socket by which its links are changed and captured, absolute; absent: it has none, or it is over. */
+  readonly links_socket?: string
   /** The run is over, and its VMs were left running: this process holds them. */
   readonly kept?: boolean
   /** What a crash leaves on disk and reap removes: paths relative to `folder`, never above it. */
@@ -57,7 +59,8 @@ export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): Liv
     }
   }
   write(textOf(run))
-  return { keep: () => write(textOf({ ...run, kept: true, sockets: [] })), close }
+  const { links_socket: _, ...kept } = run
+  return { keep: () => write(textOf({ ...kept, kept: true, sockets: [] })), close }
 }
 
 const textOf = (run: LiveRun): string => `${JSON.stringify(run, null, 2)}\n`

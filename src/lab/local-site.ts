@@ -1,5 +1,6 @@
 // This kernel as a site of a run: on this machine inside `nslab run` itself, in a microVM inside the guest's agent.
 
+import { join } from 'node:path'
 import { type HostUplink, UPLINK_INTERFACE } from '../addressing/uplinks.ts'
 import type { Clock } from '../base/clock.ts'
 import { Segment } from '../dataplane/segment.ts'
@@ -173,6 +174,14 @@ export class LocalSite implements Site {
     } finally {
       console.release?.()
     }
+  }
+
+  pathOf(name: string): string {
+    return join(this.#options.folder, name)
+  }
+
+  async fetch(name: string, path: string): Promise<void> {
+    if (this.pathOf(name) !== path) throw new Error(`${name} is in ${this.#options.folder}`)
   }
 
   /** One kernel, one clock. */

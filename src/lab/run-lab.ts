@@ -1,16 +1,16 @@
-// The VMs of a run that goes on, as people enter them by lab.sock.
+// A run that goes on, as people reach its VMs and its links by lab.sock.
 
 import { NslabError } from '../base/errors.ts'
 import type { RunContext } from './context.ts'
 import type { Ground } from './ground.ts'
-import type { Hosts } from './hosts.ts'
+import type { Hosts, RunHost } from './hosts.ts'
 import { GUEST_LAUNCHER, type GuestPlace, type Lab } from './lab-socket.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 
 /** A fleet that is well answers in milliseconds. */
 const ANSWER_LIMIT_S = 5
 
-export function labOf(context: RunContext, ground: Ground, whereIs: Lab['whereIs']): Lab {
+export function labOf(context: RunContext, ground: Ground, whereIs: Lab['whereIs'], links: Lab['links']): Lab {
   return {
     get vms() {
       return ground.labVms
@@ -18,6 +18,7 @@ export function labOf(context: RunContext, ground: Ground, whereIs: Lab['whereIs
     runId: context.runId,
     launcher: GUEST_LAUNCHER,
     whereIs,
+    links,
     stop: async () => {
       const problem = 'the run still goes on, and its VMs with it'
       throw new NslabError('USAGE', { problem, hint: 'nslab stop --force interrupts it.' })
@@ -25,9 +26,8 @@ export function labOf(context: RunContext, ground: Ground, whereIs: Lab['whereIs
   }
 }
 
-/** Asks the fleet that has the node. */
-export async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promise<GuestPlace> {
-  const { fleets } = context.plan
+/** The host whose fleet has the node. Throws USAGE where none has. */
+export function hostOf({ plan: { fleets } }: RunContext, hosts: Hosts, nodeId: number): RunHost {
   const index = fleets.findIndex(({ nodeIdOffset, nNodes }) => nodeId > nodeIdOffset && nodeId <= nodeIdOffset + nNodes)
   const host = hosts.all.find(({ plan }) => plan.fleet === index)
   if (index < 0 || host === undefined) {
@@ -39,6 +39,12 @@ export async function whereIs(context: RunContext, hosts: Hosts, nodeId: number)
       known,
     })
   }
+  return host
+}
+
+/** Asks the fleet that has the node. */
+export async function whereIs(context: RunContext, hosts: Hosts, nodeId: number): Promise<GuestPlace> {
+  const host = hostOf(context, hosts, nodeId)
   const dataplane = host.programs.get('dataplane')
   if (dataplane === undefined) throw notThere(nodeId)
   let place: GuestPlace | null = null

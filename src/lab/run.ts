@@ -82,7 +82,7 @@ interface Holdings {
   readonly course: Course
   readonly remaining: string[]
   readonly found: CensusDifference[]
-  /** People's way into the VMs, while they are there. */
+  /** People's way to the links and into the VMs, while they are there. */
   lab: LabSocket | null
   kept: KeptVms | null
   baselineTaken: boolean
@@ -230,7 +230,7 @@ async function drive(
   for (const warning of [...notes, ...plan.scenario.warnings]) context.warn(warning)
 
   await context.inPhase('preflight', async () => {
-    holdings.registration = register(context, holdings, environment.started_at)
+    holdings.registration = register(context, holdings, options, environment.started_at)
   })
   await context.inPhase('census', async () => {
     context.metrics.memory_before_bytes = await takeBaselines(context, [local], !ground.isHere)
@@ -242,8 +242,11 @@ async function drive(
       await ground.open()
       folder.writeJson('environment.json', { ...environment, guests: ground.guests })
       context.metrics.memory_before_bytes = await takeBaselines(context, ground.sites)
-      holdings.lab = await LabSocket.open(folder.file(LAB_SOCKET), labOf(context, ground, course.whereIs))
     })
+  if (hasLab(holdings, options)) {
+    const { links, whereIs } = course
+    holdings.lab = await LabSocket.open(folder.file(LAB_SOCKET), labOf(context, ground, whereIs, links))
+  }
   await course.drive(() => startSampling(context, holdings))
 }
 
@@ -258,8 +261,19 @@ function sample({ plan, folder }: RunContext, { isHere }: Ground, site: Site): P
   )
 }
 
+/** Whether people can reach its VMs or its links. Nobody is inside a guest that is a run of its own. */
+const hasLab = ({ course, ground }: Holdings, { here }: RunOptions): boolean =>
+  !ground.isHere || (course.links !== null && here === undefined)
+
 /** Enters the run in the registry of this machine, with the sockets of its fleets. */
-function register({ folder, plan, runId }: RunContext, { ground }: Holdings, started_at: string): LiveRegistration {
+function register(
+  { folder, plan, runId }: RunContext,
+  holdings: Holdings,
+  options: RunOptions,
+  started_at: string,
+): LiveRegistration {
+  const { course, ground } = holdings
+  const lab = hasLab(holdings, options) ? [LAB_SOCKET] : []
   const disks = plan.hosts.filter(host => keepsDisk(plan, host)).map(diskName)
   const sockets = plan.fleets.map(fleet => ({
     path: folder.file(fleetSocketName(plan, fleet)),
@@ -272,9 +286,10 @@ function register({ folder, plan, runId }: RunContext, { ground }: Holdings, sta
     started_at,
     sockets,
     ...(ground.isHere ? {} : { lab_socket: folder.file(LAB_SOCKET) }),
+    ...(lab.length === 0 || course.links === null ? {} : { links_socket: folder.file(LAB_SOCKET) }),
     temporary: [
       ...plan.fleets.map(fleet => fleetSocketName(plan, fleet)),
-      ...(ground.isHere ? [] : [LAB_SOCKET]),
+      ...lab,
       ...(plan.scenario.run.keep ? [] : ['db', ...disks]),
     ],
   })

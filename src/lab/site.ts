@@ -21,6 +21,10 @@ export interface Site {
    * ends with this process, by whatever cause.
    */
   start(request: StartRequest): Promise<SiteProcess>
+  /** Where its programs find a file of their folder, absolute. */
+  pathOf(name: string): string
+  /** Copies a file of its programs' folder to `path` of this machine. Throws FILE_UNREADABLE. */
+  fetch(name: string, path: string): Promise<void>
   /** The run's time of what this site's programs call `tS`: both in s since the run's origin. */
   toRunS(tS: number): number
   /** A sample every `intervalS`, until end(). */

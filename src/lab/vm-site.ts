@@ -9,7 +9,7 @@ import type { RunEvent } from '../protocol/events.ts'
 import type { Answer, Ask, GuestCallName, GuestNotice } from '../protocol/guest.ts'
 import type { GuestChannel } from '../vm/guest-channel.ts'
 import type { GuestClock } from '../vm/guest-clock.ts'
-import { writeToGuest } from '../vm/guest-files.ts'
+import { readFromGuest, writeToGuest } from '../vm/guest-files.ts'
 import type { LocalSiteOptions } from './local-site.ts'
 import type {
   Baseline,
@@ -80,6 +80,14 @@ export class VmSite implements Site {
   /** The largest error of all times that were put on the run's axis so far. */
   get clockErrorS(): number {
     return this.#clockErrorS
+  }
+
+  pathOf(name: string): string {
+    return `${this.#options.channel.hello?.folder}/${name}`
+  }
+
+  async fetch(name: string, path: string): Promise<void> {
+    await readFromGuest(this.#options.channel, this.pathOf(name), path)
   }
 
   toRunS(tS: number): number {

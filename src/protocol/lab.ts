@@ -1,8 +1,9 @@
-// What `nslab vms`, `shell`, `stop` and `exec` say to a run that has VMs: JSON lines over RUN/lab.sock, byte streams
-// beside them (byte-streams.ts). A client's commands end with its connection.
+// What `nslab link` and `capture` say to a run, and `vms`, `shell`, `stop` and `exec` to one that has VMs: JSON lines over
+// RUN/lab.sock, byte streams beside them (byte-streams.ts). A client's commands and captures end with its connection.
 
 import type { PieceOfStream } from './byte-streams.ts'
 import type { SentError } from './guest.ts'
+import type { LinkShape } from './traffic.ts'
 
 /** Name of the socket in the run folder. */
 export const LAB_SOCKET = 'lab.sock'
@@ -26,6 +27,16 @@ export interface LiveVm {
   readonly node_ids: readonly [number, number] | null
   /** Whether the run that made it is over and left it running. */
   readonly kept: boolean
+}
+
+/** What becomes of a link's shape; null: no more of that. */
+export type LinkChange = { readonly [Key in keyof LinkShape]?: NonNullable<LinkShape[Key]> | null }
+
+/** A direction of a link. */
+export interface LinkNow {
+  readonly node_id: number
+  readonly peer_id: number
+  readonly shape: LinkShape
 }
 
 /** Numbers of calls and of streams are the client's to choose; none is used twice. */
@@ -53,6 +64,23 @@ export type LabCall = { readonly id: number } & (
   | { readonly call: 'resize'; readonly of: number; readonly rows: number; readonly columns: number }
   /** To the command that call `of` started. Does nothing where it has ended. */
   | { readonly call: 'signal'; readonly of: number; readonly signal: string }
+  /**
+   * How a link is shaped, and changed: what `change` does not name stays, unless `clear` is set. Without both nothing
+   * changes. Answered when every later packet has it.
+   */
+  | {
+      readonly call: 'link'
+      readonly node_id: number
+      readonly peer_id: number
+      /** Also the direction from the peer. */
+      readonly both: boolean
+      readonly change: LinkChange | null
+      readonly clear: boolean
+    }
+  /** Copies packets at the node into a file of the run folder; `peer_id` 0: of all its links. Answered as it begins. */
+  | { readonly call: 'capture'; readonly node_id: number; readonly peer_id: number; readonly bytes_max: number }
+  /** Ends what call `of` began; answered when its file is whole and on the machine of the run. */
+  | { readonly call: 'end_capture'; readonly of: number }
   /** Ends VMs that were kept, one or all; answered when they have ended. `at_once`: without a word to their guests. */
   | { readonly call: 'stop'; readonly vm: string | null; readonly at_once: boolean }
 )
@@ -64,6 +92,11 @@ export interface LabAnswers {
   readonly shell: { readonly pid: number }
   readonly resize: null
   readonly signal: null
+  /** The direction that was asked for first. */
+  readonly link: readonly LinkNow[]
+  /** `path`: of the file, once it has ended. */
+  readonly capture: { readonly path: string }
+  readonly end_capture: { readonly path: string; readonly bytes: number }
   /** What did not end in order, in words. */
   readonly stop: readonly string[]
 }

@@ -199,6 +199,15 @@ t.test('a flow that never began, one that had not sent all, one whose end was no
   t.end()
 })
 
+t.test('a flow whose source was stopped at the end of the hold is not finished', t => {
+  const data = trafficRun()
+  data.traffic?.push({ t_s: 10, ask: 3, host: 'host0', running: [2] })
+  const metrics = computeMetrics(historyOf(data))
+  t.match(metrics.flows_unfinished_count, { value: 1, evidence: 'flow 2 (2 to all) had not sent all' })
+  t.equal(verdict(metrics, 'flow_packets_lost_count'), 'pass')
+  t.end()
+})
+
 t.test('a flow that a row has added is judged by the ends that told of it', t => {
   const metrics = metricsOf(traffic => {
     traffic.flows.push({ ...sourceOf(traffic, 1), flow_id: 9 }, { ...sinkOf(traffic, 1, 3), flow_id: 9 })

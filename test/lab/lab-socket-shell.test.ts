@@ -64,6 +64,7 @@ async function guest(t: Test): Promise<Guest> {
     runId: RUN_ID,
     launcher: '',
     whereIs: async () => ({ vm: '', pid: 0, fd: 0 }),
+    links: null,
     stop: async () => [],
   })
   t.teardown(async () => {

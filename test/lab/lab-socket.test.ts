@@ -220,7 +220,7 @@ t.test('what is no message ends its sender, and nobody else', async t => {
 })
 
 t.test('a socket that can not be made is told', async t => {
-  const lab = { vms: [], runId: RUN_ID, launcher: '', whereIs: async () => ({ vm: '', pid: 0, fd: 0 }) }
+  const lab = { vms: [], runId: RUN_ID, launcher: '', whereIs: async () => ({ vm: '', pid: 0, fd: 0 }), links: null }
   await t.rejects(LabSocket.open('/proc/none/lab.sock', { ...lab, stop: async () => [] }), { code: 'DISK_REFUSED' })
 })
 

@@ -44,7 +44,7 @@ function runOf(t: Test, answer: Answer | null): { lab: Lab; context: RunContext 
   const programs = new Map(answer === null ? [] : [['dataplane', dataplane]])
   const hosts = { all: plan.hosts.map(host => ({ plan: host, programs })) } as unknown as Hosts
   const ground = { labVms: [] } as unknown as Ground
-  return { lab: labOf(context, ground, nodeId => whereIs(context, hosts, nodeId)), context }
+  return { lab: labOf(context, ground, nodeId => whereIs(context, hosts, nodeId), null), context }
 }
 
 t.test("a node's place is what its fleet says of it, and not of another", async t => {

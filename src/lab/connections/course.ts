@@ -23,6 +23,7 @@ export function connectionsCourse(context: RunContext, ground: Ground): Course {
     whereIs: async () => {
       throw new NslabError('USAGE', { problem: 'such a run has no nodes', hint: 'Its VM is entered by nslab shell.' })
     },
+    links: null,
     drive: startSampling => drive(context, crew, startSampling),
   }
 }

@@ -27,6 +27,7 @@ export function soakCourse(context: RunContext, ground: Ground): Course {
     whereIs: async () => {
       throw new NslabError('USAGE', { problem: 'a soak has no nodes', hint: 'Its VM is entered by nslab shell.' })
     },
+    links: null,
     drive: startSampling => drive({ context, ground, crew, soak }, startSampling),
   }
 }

@@ -1,0 +1,214 @@
+// What people do to the links of a run that goes on: change how they are shaped, and have their packets copied.
+
+import { statSync } from 'node:fs'
+import { NslabError } from '../../base/errors.ts'
+import type { LinkChange, LinkNow } from '../../protocol/lab.ts'
+import type { Command, Notice } from '../../protocol/steering.ts'
+import type { LinkShape } from '../../protocol/traffic.ts'
+import type { RunContext } from '../context.ts'
+import type { Ground } from '../ground.ts'
+import type { Hosts, RunHost } from '../hosts.ts'
+import { DEADLINE_SCALE } from '../levels.ts'
+import type { Program } from '../program.ts'
+import { hostOf } from '../run-lab.ts'
+
+/** A node that is well has its link changed in milliseconds. */
+const ANSWER_LIMIT_S = 10
+
+export interface LinkAsk {
+  readonly nodeId: number
+  readonly peerId: number
+  /** Also the direction from the peer. */
+  readonly both: boolean
+  /** Null: only tell. */
+  readonly change: LinkChange | null
+  /** Forget the shape before the change. */
+  readonly clear: boolean
+}
+
+export interface CaptureAsk {
+  readonly nodeId: number
+  /** 0: all links of the node. */
+  readonly peerId: number
+  readonly bytesMax: number
+}
+
+/** Where the copies are once it has ended, on this machine. */
+export interface CaptureEnd {
+  readonly path: string
+  readonly bytes: number
+}
+
+export interface OpenCapture {
+  readonly path: string
+  /** The file is whole, and on this machine, when this resolves. Safe twice. */
+  end(): Promise<CaptureEnd>
+}
+
+/** What people may do to links. Everything throws USAGE for nodes and links that are not there. */
+export interface LinkSteering {
+  /** How the directions are shaped now, by this run's configuration and changes made this way. */
+  link(ask: LinkAsk): Promise<readonly LinkNow[]>
+  capture(ask: CaptureAsk): Promise<OpenCapture>
+}
+
+export class RunSteering implements LinkSteering {
+  readonly #context: RunContext
+  readonly #ground: Ground
+  readonly #hosts: Hosts
+  readonly #shapes = new Map<string, LinkShape>()
+  /** Places where packets are copied: one file each. */
+  readonly #captured = new Set<string>()
+  #number = 0
+
+  constructor(context: RunContext, ground: Ground, hosts: Hosts) {
+    this.#context = context
+    this.#ground = ground
+    this.#hosts = hosts
+    const { linkRates, links } = context.plan.scenario.controller
+    for (const { srcNodeId, dstNodeId, rate } of linkRates) this.#shapes.set(`${srcNodeId}-${dstNodeId}`, rate)
+    for (const { srcNodeId, dstNodeId, shape } of links ?? []) this.#shapes.set(`${srcNodeId}-${dstNodeId}`, shape)
+  }
+
+  async link({ nodeId, peerId, both, change, clear }: LinkAsk): Promise<readonly LinkNow[]> {
+    this.#requireLink(nodeId, peerId)
+    const directions = [[nodeId, peerId] as const, ...(both ? [[peerId, nodeId] as const] : [])]
+    const now: LinkNow[] = []
+    for (const [from, to] of directions) {
+      const before = this.#shapes.get(`${from}-${to}`) ?? {}
+      if (change === null && !clear) {
+        now.push({ node_id: from, peer_id: to, shape: before })
+        continue
+      }
+      const shape = changed(clear ? {} : before, change ?? {})
+      await this.#setLink(from, to, shape)
+      this.#shapes.set(`${from}-${to}`, shape)
+      now.push({ node_id: from, peer_id: to, shape })
+    }
+    return now
+  }
+
+  async #setLink(nodeId: number, peerId: number, shape: LinkShape): Promise<void> {
+    const { controller } = this.#hosts
+    if (controller === undefined) throw new NslabError('USAGE', { problem: 'the run has no controller now' })
+    const change = this.#next()
+    const { problem } = await this.#ask(
+      controller,
+      { do: 'set_link', change, node_id: nodeId, peer_id: peerId, shape },
+      notice => (notice.is === 'link_set' && notice.change === change ? notice : null),
+    )
+    const facts = { node_id: nodeId, peer_id: peerId, ...shape }
+    this.#context.folder.ledger.done('link_set', problem === undefined ? facts : { ...facts, problem })
+    if (problem !== undefined)
+      throw new NslabError('USAGE', { problem: `the link from node ${nodeId} to ${peerId} is as it was: ${problem}` })
+  }
+
+  async capture({ nodeId, peerId, bytesMax }: CaptureAsk): Promise<OpenCapture> {
+    if (peerId === 0) hostOf(this.#context, this.#hosts, nodeId)
+    else this.#requireLink(nodeId, peerId)
+    const host = hostOf(this.#context, this.#hosts, nodeId)
+    const dataplane = host.programs.get('dataplane')
+    const site = this.#ground.siteOf(host.plan)
+    if (dataplane === undefined || site === null)
+      throw new NslabError('USAGE', { problem: `node ${nodeId} is not there now`, hint: 'Its host may be starting.' })
+    const place = `${nodeId}-${peerId}`
+    if (this.#captured.has(place)) {
+      const what = peerId === 0 ? `links of node ${nodeId}` : `link from node ${nodeId} to ${peerId}`
+      throw new NslabError('USAGE', { problem: `somebody captures the ${what} already` })
+    }
+    this.#captured.add(place)
+    const number = this.#next()
+    const name = `capture-${number}-node-${place}.pcap`
+    const path = this.#context.folder.file(name)
+    const at = { capture: number, node_id: nodeId, peer_id: peerId }
+    const isAnswer = (notice: Notice): Captured | null =>
+      notice.is === 'captured' && notice.capture === number ? notice : null
+    try {
+      const begin: Command = { do: 'capture', ...at, path: site.pathOf(name), bytes_max: bytesMax }
+      const { problem } = await this.#ask(dataplane, begin, isAnswer)
+      if (problem !== undefined) throw new NslabError('USAGE', { problem: `nothing is captured: ${problem}` })
+    } catch (error) {
+      this.#captured.delete(place)
+      throw error
+    }
+    const close = async (): Promise<CaptureEnd> => {
+      try {
+        // A fleet that a fault has taken away meanwhile has ended it by itself.
+        if (isThere(host, dataplane)) await this.#ask(dataplane, { do: 'end_capture', ...at }, isAnswer)
+        await site.fetch(name, path)
+        return { path, bytes: statSync(path).size }
+      } finally {
+        this.#captured.delete(place)
+      }
+    }
+    let ending: Promise<CaptureEnd> | null = null
+    const end = (): Promise<CaptureEnd> => {
+      ending ??= close()
+      return ending
+    }
+    return { path, end }
+  }
+
+  #requireLink(nodeId: number, peerId: number): void {
+    for (const id of [nodeId, peerId]) hostOf(this.#context, this.#hosts, id)
+    const { edges } = this.#context.plan.topology
+    const peers = edges.flatMap(([a, b]) => (a === nodeId ? [b] : b === nodeId ? [a] : []))
+    if (peers.includes(peerId)) return
+    const problem = `nodes ${nodeId} and ${peerId} are not neighbours`
+    const known = peers.sort((a, b) => a - b)
+    const hint = known.length === 0 ? `Node ${nodeId} has no links.` : `Node ${nodeId} has links to ${listed(known)}.`
+    throw new NslabError('USAGE', { problem, hint, known })
+  }
+
+  async #ask<Answer>(program: Program, command: Command, isAnswer: (notice: Notice) => Answer | null): Promise<Answer> {
+    const found: { answer: Answer | null } = { answer: null }
+    const start = (done: () => void): (() => void) => {
+      const stop = program.onNotice(notice => {
+        found.answer ??= isAnswer(notice)
+        if (found.answer !== null) done()
+      })
+      program.send(command)
+      return stop
+    }
+    const limitS = ANSWER_LIMIT_S * DEADLINE_SCALE[this.#context.level]
+    await this.#context.until(start, limitS, () => {
+      const waitingFor = `an answer to "${command.do}"`
+      return new NslabError('DEADLINE', { waitingFor, limitS, missing: program.name })
+    })
+    return found.answer as Answer
+  }
+
+  #next(): number {
+    this.#number += 1
+    return this.#number
+  }
+}
+
+type Captured = Extract<Notice, { is: 'captured' }>
+
+/** Whether the host still has that program, and not another after a fault. */
+const isThere = ({ programs }: RunHost, program: Program): boolean => programs.get('dataplane') === program
+
+const NAMED_MAX = 20
+
+const listed = (ids: readonly number[]): string =>
+  `${ids.slice(0, NAMED_MAX).join(', ')}${ids.length > NAMED_MAX ? ` and ${ids.length - NAMED_MAX} more` : ''}`
+
+/** Throws USAGE for what does not fit together. */
+function changed(before: LinkShape, change: LinkChange): LinkShape {
+  const given = Object.entries({ ...before, ...change }).filter(([, value]) => value !== null)
+  const shape = Object.fromEntries(given) as LinkShape
+  if (shape.bucket_size !== undefined && shape.rate === undefined) {
+    // One that loses its rate loses what depends on it.
+    if (change.bucket_size === undefined) {
+      const { bucket_size: _, ...rest } = shape
+      return rest
+    }
+    throw new NslabError('USAGE', { problem: 'a burst needs a rate: it is the depth of its token bucket' })
+  }
+  if ((shape.reorder_ratio ?? 0) > 0 && !shape.delay_s && !shape.jitter_s)
+    throw new NslabError('USAGE', {
+      problem: 'reordering needs a delay or jitter: a packet is early where others wait',
+    })
+  return shape
+}
