@@ -21,7 +21,7 @@ export interface LinkSetting {
   readonly duplicateRatio?: number
   readonly corruptRatio?: number
   readonly reorderRatio?: number
-  /** Of chance on this link, a 32-bit number; absent: made from the node's and the peer's id. */
+  /** Of chance on this link, a 32-bit number; absent: made from the node's and the peer's id. Not of setLinks. */
   readonly seed?: number
 }
 
@@ -43,7 +43,9 @@ export type RouteChange =
     }
   /** Runs [count, next hop, …] over destinations 1, 2, …, as InstallRoutes has them; replaces what was derived. */
   | { readonly change: 'derive'; readonly runs: readonly number[] }
+  /** Of any tree of the group that is installed at the node: delivered there, or not. */
   | { readonly change: 'member'; readonly group: number; readonly member: boolean }
+  /** A built-in flow keeps to this route until the pair is installed anew. */
   | {
       readonly change: 'pin'
       readonly source: number
@@ -56,7 +58,7 @@ export type RouteChange =
 export interface FlowSetting {
   /** The same at both ends, up to 2^31 - 1. */
   readonly flow: number
-  /** A node, or with `isGroup` a group. */
+  /** A node, or with `isGroup` a group (1 to 65535, whose address is 239.255.0.0 plus its number). */
   readonly destination: number
   readonly isGroup?: boolean
   /** Addresses in its packets are this plus a node's id; absent: EngineOptions.baseAddress. */
@@ -67,7 +69,7 @@ export interface FlowSetting {
   readonly durationNs?: number
   /** Absent: as fast as its first link takes them. */
   readonly rateBytesPerS?: number
-  /** In its link's round robin; default 1. */
+  /** 1 to 65536, in the round robin of links of the node that makes it; relays know nothing of it. Default 1. */
   readonly weight?: number
 }
 
@@ -152,7 +154,7 @@ export interface FlowFinished {
 }
 
 export interface EngineOptions {
-  /** Threads; default one a core. */
+  /** Threads, at most 64. Default, and 0: one for each core that the process may use, at most 4. */
   readonly lanes?: number
   /** Lanes that one node's links and flows spread over; default 1. */
   readonly processors?: number
@@ -164,23 +166,39 @@ export interface EngineOptions {
   readonly backpressure?: boolean
   /** Addresses of nodes are this plus their id, of flows that don't say otherwise; default 10.0.0.0. */
   readonly baseAddress?: string
+  /** Of links that setLink says nothing of. */
+  readonly links?: LinkSetting
 }
 
 /**
- * All packets of one fleet. Links gives it its nodes and links (LinksOptions.engine); everything about a node or a link
- * that is not there yet is remembered until it comes, and forgotten with the node. Promises reject with an errno name:
- * ECANCELED after close(), EINVAL with `operation` naming the field.
+ * All packets of one fleet. Links gives it its nodes and links: a node is there from the resolution of Links.addNode on
+ * until Links.removeNode or the end of the Links, and whatever is asked of one that is not there is answered with
+ * ENOENT. All that it has and has counted is forgotten with it: whoever adds it again gives it all again. A link need
+ * not be up. Promises reject with an errno name, as other calls of the addon: ECANCELED after close(), EINVAL with
+ * `operation` naming the field.
  */
 export interface PacketEngine {
-  /** Resolves when it holds for every packet that comes after. */
+  /** From now on, and whenever this link comes up again. Resolves when it holds for every packet that comes after. */
   setLink(nodeId: number, peerId: number, setting: LinkSetting): Promise<void>
+  /** The same for all links that setLink says nothing of, of all nodes, those that come later too. */
+  setLinks(setting: LinkSetting): Promise<void>
   /** Resolves when no packet can take a hop of before any more. ENOENT for a pin to a route that is not there. */
   changeRoutes(nodeId: number, changes: readonly RouteChange[]): Promise<void>
-  /** Rejects with EEXIST where the node has a source of this flow. Its sink opens by itself with the first packet. */
+  /**
+   * Rejects with EEXIST where the node has a source of this flow that has not ended. Its sinks open by themselves where
+   * its first packet is delivered, 65,536 an engine; further ones are `nobody`'s. A flow that is started again under its
+   * number is counted from zero at both ends.
+   */
   startFlow(nodeId: number, flow: FlowSetting): Promise<void>
-  /** Ends source and sink of the flow at this node; what they have counted is forgotten. */
+  /**
+   * Ends source and sink of the flow at this node; what they have counted is forgotten. Packets that still come of this
+   * start of the flow are `nobody`'s.
+   */
   stopFlow(nodeId: number, flow: number): Promise<void>
-  /** No source makes another packet; what is under way goes on. */
+  /**
+   * No source makes another data packet: each says to its sinks, as at its end, how many there were. What is under way
+   * goes on. Flows that are started later are not concerned.
+   */
   stopSources(): Promise<void>
   /** Makes the interface inside the namespace. EEXIST where the node has one. It ends with the node, or detachTun. */
   attachTun(nodeId: number, netns: Netns, tun: TunSpec): Promise<void>
@@ -192,7 +210,7 @@ export interface PacketEngine {
   capture(nodeId: number, peerId: number, fd: number | null, bytesMax?: number): Promise<void>
   count(): Promise<EngineCounts>
   readonly lanes: number
-  /** Ends the threads. After the Links that it serves are closed. */
+  /** Ends the threads; what waits is dropped. After the Links that it serves are closed. */
   close(): Promise<void>
 }
 

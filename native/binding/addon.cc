@@ -32,6 +32,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_identity(env, exports);
   init_descriptors(env, exports);
   init_discovery(env, exports);
+  init_packet_engine(env, exports);
   init_links(env, exports);
   init_diag(env, exports);
   init_churn(env, exports);

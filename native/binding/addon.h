@@ -68,6 +68,7 @@ struct AddonState {
 void init_netns(Napi::Env env, Napi::Object exports);
 void init_fabric(Napi::Env env, Napi::Object exports);
 void init_links(Napi::Env env, Napi::Object exports);
+void init_packet_engine(Napi::Env env, Napi::Object exports);
 void init_diag(Napi::Env env, Napi::Object exports);
 void init_churn(Napi::Env env, Napi::Object exports);
 void init_process(Napi::Env env, Napi::Object exports);

@@ -15,6 +15,7 @@
 #include "binding/errors.h"
 #include "binding/link_values.h"
 #include "binding/netns.h"
+#include "binding/packet_engine.h"
 #include "engine/links.h"
 
 namespace nslab::binding {
@@ -88,6 +89,8 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
   };
 
   std::unique_ptr<engine::Links> engine_;
+  /** The PacketEngine, if there is one: it goes on as long as this does. */
+  Napi::ObjectReference packets_;
   std::shared_ptr<Mailbox> mailbox_;
   /** For letters, which may come after the object: null then. Read and written on the JavaScript thread. */
   std::shared_ptr<LinksObject*> self_ = std::make_shared<LinksObject*>(this);
@@ -106,17 +109,26 @@ class LinksObject : public Napi::ObjectWrap<LinksObject> {
 
 LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
-  const auto silence_ms =
-      info.Length() < 3 ? std::optional<uint64_t>(engine::kSilenceMs) : whole_number(info[2], kSilenceMsMin, INT32_MAX);
+  const auto silence_ms = info[2].IsUndefined() ? std::optional<uint64_t>(engine::kSilenceMs)
+                                                : whole_number(info[2], kSilenceMsMin, INT32_MAX);
   if (info.Length() < 2 || !silence_ms || !info[0].IsTypedArray() ||
       info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
       info[0].As<Napi::Uint8Array>().ByteLength() != 16 || !info[1].IsFunction()) {
-    throw_argument(env, "new Links(runId: Uint8Array of 16 bytes, onEvents: function, silenceMs?: number from 2000)");
+    throw_argument(env,
+                   "new Links(runId: Uint8Array of 16 bytes, onEvents: function, silenceMs?: number from 2000, "
+                   "engine?: PacketEngine)");
     return;
   }
   engine::RunId run_id;
   std::copy_n(info[0].As<Napi::Uint8Array>().Data(), run_id.size(), run_id.begin());
   on_events_ = Napi::Persistent(info[1].As<Napi::Function>());
+
+  std::shared_ptr<engine::lanes::PacketEngine> packets;
+  if (!info[3].IsUndefined()) {
+    packets = engine_of(info[3]);
+    if (!packets) return;
+    packets_ = Napi::Persistent(info[3].As<Napi::Object>());
+  }
 
   AddonState& state = state_of(env);
   mailbox_ = state.mailbox;
@@ -126,6 +138,7 @@ LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     });
   };
   auto engine = std::make_unique<engine::Links>(run_id, state.switch_log, tell, static_cast<uint32_t>(*silence_ms));
+  if (packets) engine->hand_over_to(std::move(packets));
   if (const Status started = engine->start(); !started) {
     to_js(env, started.error()).ThrowAsJavaScriptException();
     return;
@@ -174,6 +187,7 @@ void LinksObject::collect(Napi::Env env) {
 void LinksObject::finish(Napi::Env env) {
   state_of(env).stoppers.erase(stopper_);
   engine_.reset();
+  packets_.Reset();
   nodes_.clear();
   hold(env);
   for (const auto& [id, pending] : std::exchange(pending_, {})) {

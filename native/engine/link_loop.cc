@@ -101,6 +101,8 @@ void LinkLoop::carry_out(AddNode&& command) {
   Status listening = listen(*node, command.at);
   if (listening.ok()) {
     nodes_.emplace(command.node, std::move(node));
+    // Before the answer: whoever has it may ask the engine for more.
+    if (engine_) engine_->post(lanes::AddNode{command.node});
   } else {
     Error error = listening.take_error();
     error.where = where;
@@ -142,6 +144,7 @@ void LinkLoop::remove(LinkNode& node) {
       lost(*back->up, "peer_removed");
   }
   while (node.connections) close(*node.connections, Closing::abortive);
+  if (engine_) engine_->post(lanes::RemoveNode{node.id});
   nodes_.erase(node.id);
 }
 

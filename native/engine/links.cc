@@ -65,8 +65,7 @@ Links::~Links() {
   if (!thread_.joinable()) return;
   post(Stop{});
   join();
-  // Its lanes tell this of links.
-  if (engine_) engine_->stop();
+  if (engine_) engine_->tell_links(nullptr);
 }
 
 void Links::hand_over_to(std::shared_ptr<lanes::PacketEngine> engine) {

@@ -97,8 +97,8 @@ class Links {
   Links& operator=(const Links&) = delete;
 
   /**
-   * Before start() of either: links that come up are handed over to `engine`, which then has every node of them, and
-   * reads and writes them; who they are to and when they end is still told from here.
+   * Before start(): nodes and links that come up are handed over to `engine`, which reads and writes those; who they
+   * are to and when they end is still told from here.
    */
   void hand_over_to(std::shared_ptr<lanes::PacketEngine> engine);
   /** Starts the thread. */

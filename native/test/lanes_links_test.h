@@ -36,7 +36,9 @@ class LinkBench {
   }
   bool await(const std::function<bool()>& holds) {
     for (int tries = 0; tries < 6000; ++tries) {
-      for (const LinkEvent& event : links_.collect().events) events.push_back(event);
+      engine::Outbox more = links_.collect();
+      for (const LinkEvent& event : more.events) events.push_back(event);
+      for (engine::Reply& reply : more.replies) replies.push_back(std::move(reply));
       if (holds()) return true;
       ::usleep(10'000);
     }
@@ -44,6 +46,7 @@ class LinkBench {
   }
   engine::Links& links() { return links_; }
   std::vector<LinkEvent> events;
+  std::vector<engine::Reply> replies;
 
  private:
   static constexpr RunId kRun{1, 2, 3};
@@ -64,11 +67,11 @@ void test_hand_over() {
   Bench bench(options(2, false), false);
   LinkBench one(bench.share());
   bench.start();
-  (void)bench.did(AddNode{1, 1});
-  (void)bench.did(AddNode{2, 1});
-  for (const uint32_t node : {1u, 2u}) (void)bench.did(ChangeRoutes{node, {Derive{derived({1, 1, 1, 2})}}});
   one.add(1, 2, 7001);
   one.add(2, 1, 7002);
+  check(one.await([&] { return one.replies.size() == 2; }), "handed over: nodes are there");
+  const auto route = [&](uint32_t node) { return bench.did(ChangeRoutes{node, {Derive{derived({1, 1, 1, 2})}}}); };
+  check(route(1) && route(2), "handed over: and the lanes have them");
   one.links().post(engine::Dial{1, 2, LinkBench::at(7002)});
   check(one.await([&] { return one.count(EventKind::up, 1) == 1 && one.count(EventKind::up, 2) == 1; }),
         "handed over: up at both ends");
@@ -91,11 +94,15 @@ void test_hand_over() {
   one.links().post(SendToken{1, 2, 99, 0});
   check(one.await([&] { return one.count(EventKind::token_unsent, 1, "no_link") == 1; }),
         "handed over: a token without a link is told of");
-  const uint64_t before = sink_of(bench.counts(), 2, 1)->received_packets;
   one.add(2, 1, 7002, 2);
+  check(one.await([&] { return one.replies.size() == 3; }) && route(2), "handed over: there again, with nothing");
   one.links().post(engine::Dial{1, 2, LinkBench::at(7002)});
   check(one.await([&] { return one.count(EventKind::up, 1) == 2; }), "handed over: up again");
-  check(bench.await([&] { return sink_of(bench.counts(), 2, 1)->received_packets > before + 1000; }),
+  check(bench.await([&] {
+    const Counts counts = bench.counts();
+    const SinkStats* sink = sink_of(counts, 2, 1);
+    return sink && sink->received_packets > 1000;
+  }),
         "handed over: packets go on");
   (void)bench.did(StopFlow{1, 1});
   check(balanced(bench.counts()), "handed over: accounts balance");

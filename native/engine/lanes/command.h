@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -19,23 +20,24 @@ namespace nslab::engine::lanes {
 
 using SharedFd = std::shared_ptr<const UniqueFd>;
 
-/** `processors`: over how many lanes its flows and links spread. One: nothing of it crosses threads. */
+/** `processors`: over how many lanes its flows and links spread; 0: as the options say. One: nothing crosses threads.
+ */
 struct AddNode {
   uint32_t node = 0;
-  uint32_t processors = 1;
+  uint32_t processors = 0;
 };
 struct RemoveNode {
   uint32_t node = 0;
 };
 /**
  * The descriptor, connected, is read and written from now on. `tag` comes back in events. `early`: bytes that were read
- * from it already.
+ * from it already. Without a setting: as SetLink said before, else SetDefault.
  */
 struct AddLink {
   uint32_t node = 0;
   uint32_t peer = 0;
   SharedFd fd;
-  LinkSetting setting;
+  std::optional<LinkSetting> setting;
   uint64_t seed = 0;
   uint64_t tag = 0;
   std::vector<uint8_t> early{};
@@ -46,9 +48,15 @@ struct RemoveLink {
   uint32_t peer = 0;
   uint64_t tag = 0;
 };
+/** Of a link that is there, or comes; until its node is removed. `seed`: of chance, in place of that in AddLink. */
 struct SetLink {
   uint32_t node = 0;
   uint32_t peer = 0;
+  LinkSetting setting;
+  std::optional<uint64_t> seed{};
+};
+/** Of all links that SetLink said nothing of. */
+struct SetDefault {
   LinkSetting setting;
 };
 /** Sends a frame of the handshake's kind (a token) between packets. Unsent where there is no such link. */
@@ -94,16 +102,18 @@ struct StartFlow {
   uint32_t node = 0;
   FlowSetting setting;
 };
-/** Counts what arrives of the flow at `node`. */
+/** Counts what arrives of the flow at `node`: before its first packet, which would open a sink by itself. */
 struct OpenSink {
   uint32_t node = 0;
   uint32_t flow = 0;
 };
-/** Ends a flow's source or sink, or both, at `node`. */
+/** Ends a flow's source or sink, or both, at `node`. What still comes of it is nobody's. */
 struct StopFlow {
   uint32_t node = 0;
   uint32_t flow = 0;
 };
+/** No source makes another packet, but for those that say so. */
+struct StopSources {};
 
 /** The node's TUN interface (IFF_TUN, IFF_NO_PI, non-blocking). Its addresses are `base` + node id, in host order. */
 struct AttachTun {
@@ -111,6 +121,10 @@ struct AttachTun {
   SharedFd fd;
   uint32_t base = 0;
   uint32_t nodes_max = 0;
+};
+/** The lanes let go of the descriptor. ENOENT where there is none. */
+struct DetachTun {
+  uint32_t node = 0;
 };
 
 /** Packets of links of `node` (`peer` 0: of all), both directions, as pcap (LINKTYPE_RAW); no fd: no more. */
@@ -124,8 +138,8 @@ struct Capture {
 /** Accounts of everything. */
 struct Count {};
 
-using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, SendFrame, ChangeRoutes, StartFlow,
-                             OpenSink, StopFlow, AttachTun, Capture, Count>;
+using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, SetDefault, SendFrame, ChangeRoutes,
+                             StartFlow, OpenSink, StopFlow, StopSources, AttachTun, DetachTun, Capture, Count>;
 
 struct LinkCount {
   bool up = false;

@@ -30,17 +30,28 @@ uint32_t conversation_hash(const uint8_t* packet, uint32_t bytes) {
 
 Drop Lane::deliver(NodePart& part, const Slice& slice) {
   const uint8_t* packet = slice.packet();
-  if (!part.sinks.empty())
-    if (const auto mark = flow_mark(packet, slice.packet_bytes()))
-      if (const auto sink = part.sinks.find(mark->flow); sink != part.sinks.end()) {
-        if (sink->second->take(*mark, slice.packet_bytes(), now_ns_))
-          outbox_.finished.push_back({part.id, mark->flow, false});
-        return Drop::none;
-      }
+  if (const auto mark = flow_mark(packet, slice.packet_bytes())) {
+    FlowSink* sink = sink_of(part, *mark);
+    if (!sink) return Drop::nobody;
+    if (sink->take(*mark, slice.packet_bytes(), now_ns_)) outbox_.finished.push_back({part.id, mark->flow, false});
+    return Drop::none;
+  }
   if (!part.tun) return Drop::nobody;
   const ssize_t written = sys::call([&] { return ::write(part.tun->fd->get(), packet, slice.packet_bytes()); });
   if (written >= 0) return Drop::none;
   return errno == EINVAL ? Drop::malformed : Drop::local_full;
+}
+
+FlowSink* Lane::sink_of(NodePart& part, const FlowMark& mark) {
+  if (const auto found = part.sinks.find(mark.flow); found != part.sinks.end()) return found->second.get();
+  if (std::ranges::find(part.stopped, static_cast<const FlowStart&>(mark)) != part.stopped.end()) return nullptr;
+  if (hub_.sinks.fetch_add(1) >= kSinksMax) {
+    hub_.sinks.fetch_sub(1);
+    return nullptr;
+  }
+  auto& sink = part.sinks[mark.flow];
+  sink = std::make_unique<FlowSink>(part.id, mark.flow);
+  return sink.get();
 }
 
 void Lane::start_timer(Source& source, int64_t at_ns) {
@@ -96,6 +107,20 @@ Status Lane::carry_out(const AttachTun& command, const Order&) {
   }
   part->tun = std::move(tun);
   return {};
+}
+
+Status Lane::carry_out(const DetachTun& command, const Order&) {
+  NodePart* part = part_of(command.node);
+  if (!part || !part->tun) return Status::failed(ENOENT, "DetachTun", "node " + std::to_string(command.node));
+  detach(*part);
+  return {};
+}
+
+void Lane::detach(NodePart& part) {
+  if (!part.tun) return;
+  forget(*part.tun);
+  if (part.tun->reads) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, part.tun->fd->get(), nullptr);
+  part.tun.reset();
 }
 
 void Lane::serve(Tun& tun) {

@@ -62,11 +62,12 @@ uint64_t PacketEngine::State::lanes_for(const Command& command) {
   return std::visit(
       [&](const auto& body) -> uint64_t {
         using Body = std::decay_t<decltype(body)>;
-        if constexpr (std::is_same_v<Body, Count>) {
+        if constexpr (std::is_same_v<Body, Count> || std::is_same_v<Body, StopSources> ||
+                      std::is_same_v<Body, SetDefault>) {
           return hub.options.lanes == 64 ? ~uint64_t{0} : (uint64_t{1} << hub.options.lanes) - 1;
         } else if constexpr (std::is_same_v<Body, AddNode>) {
           // Where there is one already, its lanes say so.
-          nodes.emplace(body.node, std::clamp<uint32_t>(body.processors, 1, hub.options.lanes));
+          nodes.emplace(body.node, hub.processors_of(body));
           return lanes_of(body.node);
         } else if constexpr (std::is_same_v<Body, RemoveNode>) {
           const uint64_t lanes = lanes_of(body.node);
@@ -74,9 +75,7 @@ uint64_t PacketEngine::State::lanes_for(const Command& command) {
           return lanes;
         } else if constexpr (std::is_same_v<Body, SetLink> || std::is_same_v<Body, SendFrame>) {
           return lane_of(body.node, body.peer);
-        } else if constexpr (std::is_same_v<Body, StartFlow>) {
-          return lane_of(body.node, flow_hash(body.setting.flow));
-        } else if constexpr (std::is_same_v<Body, OpenSink> || std::is_same_v<Body, StopFlow>) {
+        } else if constexpr (std::is_same_v<Body, OpenSink>) {
           return lane_of(body.node, flow_hash(body.flow));
         } else {
           return lanes_of(body.node);
@@ -90,7 +89,7 @@ PacketEngine::PacketEngine(const Options& options, Tell tell)
 
 PacketEngine::~PacketEngine() { stop(); }
 
-void PacketEngine::tell_links(OnLinks on_links) { state_->hub.on_links = std::move(on_links); }
+void PacketEngine::tell_links(OnLinks on_links) { state_->hub.tell_links(std::move(on_links)); }
 
 uint32_t PacketEngine::lanes() const { return state_->hub.options.lanes; }
 

@@ -24,6 +24,10 @@ struct Options {
   uint32_t channel_capacity = 1000;
   /** Where a queue is full: stop reading from where it comes from; else drop. */
   bool backpressure = false;
+  /** Of nodes that are added without a number: lanes that one spreads over. */
+  uint32_t processors = 1;
+  /** Of links that SetLink and SetDefault say nothing of. */
+  LinkSetting link;
   /** Of each lane. */
   uint32_t read_blocks = 0;
   uint32_t park_blocks = 0;
@@ -43,7 +47,7 @@ class PacketEngine {
 
   /** Called on a lane's thread. */
   using OnLinks = std::function<void(LinkNews&&)>;
-  /** Before start(): news of links go there, and are not collected. */
+  /** From now on news of links go there, and are not collected; null: no more. Not within a call of it. */
   void tell_links(OnLinks on_links);
 
   /** Starts the threads; none is left where it fails. */

@@ -8,12 +8,13 @@
 #include "engine/lanes/limits.h"
 #include "engine/packets/big_endian.h"
 #include "engine/packets/egress.h"
+#include "engine/packets/mix.h"
 
 namespace nslab::engine::lanes {
 namespace {
 
 constexpr uint32_t kMagic = 0x4e53'4c46;
-constexpr size_t kUdpAt = 20, kMarkAt = 28;
+constexpr size_t kStartAt = 4, kUdpAt = 20, kMarkAt = 28;
 constexpr uint32_t kClosingBit = 0x8000'0000;
 
 uint64_t read_u64(const uint8_t* bytes) { return uint64_t{read_u32(bytes)} << 32 | read_u32(bytes + 4); }
@@ -44,7 +45,9 @@ std::optional<FlowMark> flow_mark(const uint8_t* packet, uint32_t bytes) {
                     read_u16(packet + kUdpAt + 2) == kFlowPort && read_u32(packet + kMarkAt) == kMagic;
   if (!ours) return {};
   const uint32_t flow = read_u32(packet + kMarkAt + 4);
-  return FlowMark{flow & ~kClosingBit, (flow & kClosingBit) != 0, read_u64(packet + kMarkAt + 8),
+  return FlowMark{{flow & ~kClosingBit, read_u16(packet + kStartAt)},
+                  (flow & kClosingBit) != 0,
+                  read_u64(packet + kMarkAt + 8),
                   static_cast<int64_t>(read_u64(packet + kMarkAt + 16))};
 }
 
@@ -55,21 +58,25 @@ void FlowSource::open(uint32_t node, const FlowSetting& setting, int64_t now_ns)
   stats_.flow = setting.flow;
   began_ns_ = next_ns_ = now_ns;
   closings_left_ = kClosings;
+  ended_ = false;
   PacketHeader header;
   header.packet_bytes = static_cast<uint16_t>(setting.packet_bytes);
   header.source = node;
   header.destination = setting.destination;
   header.flow = flow_hash(setting.flow);
+  if (setting.is_group) header.flags = kFlagGroup;
   encode_header(header, start_.data());
   uint8_t* ip = start_.data() + kPacketHeaderBytes;
   ip[0] = 0x45;
   write_u16(ip + 2, static_cast<uint16_t>(setting.packet_bytes));
+  // Chance enough: another start of the same flow is seldom, and one in 65,536 of them is taken for the one before.
+  write_u16(ip + kStartAt, static_cast<uint16_t>(mix(static_cast<uint64_t>(now_ns))));
   // Don't fragment; time to live 64.
   write_u16(ip + 6, 0x4000);
   ip[8] = 64;
   ip[9] = IPPROTO_UDP;
   write_u32(ip + 12, setting.base + node);
-  write_u32(ip + 16, setting.base + setting.destination);
+  write_u32(ip + 16, (setting.is_group ? kGroupBase : setting.base) + setting.destination);
   write_u16(ip + 10, header_sum(ip));
   write_u16(ip + kUdpAt, static_cast<uint16_t>(49'152 + setting.flow % 16'384));
   write_u16(ip + kUdpAt + 2, kFlowPort);
@@ -80,7 +87,7 @@ void FlowSource::open(uint32_t node, const FlowSetting& setting, int64_t now_ns)
 }
 
 bool FlowSource::all_made(int64_t now_ns) const {
-  return (setting_.bytes > 0 && stats_.sent_bytes >= setting_.bytes) ||
+  return ended_ || (setting_.bytes > 0 && stats_.sent_bytes >= setting_.bytes) ||
          (setting_.duration_ns > 0 && now_ns - began_ns_ >= setting_.duration_ns);
 }
 
@@ -134,7 +141,23 @@ FlowSink::FlowSink(uint32_t node, uint32_t flow) {
   stats_.flow = flow;
 }
 
+void FlowSink::begin(uint16_t start) {
+  if (start_) {
+    const auto before = start_;
+    *this = FlowSink(stats_.node, stats_.flow);
+    start_before_ = before;
+  }
+  start_ = start;
+}
+
 bool FlowSink::take(const FlowMark& mark, uint32_t bytes, int64_t now_ns) {
+  if (start_ != mark.start) {
+    if (start_before_ == mark.start) {
+      stats_.too_late_packets++;
+      return false;
+    }
+    begin(mark.start);
+  }
   if (mark.closing) {
     stats_.sent_packets = mark.number;
     return !std::exchange(stats_.finished, true);

@@ -3,6 +3,8 @@
 //    0  4  magic "NSLF"        8  8  sequence number, from 0; of a closing packet how many were sent
 //    4  4  flow; its first    16  8  when it was sent, ns
 //          bit: closing
+//
+// The IPv4 header's identification is the same in all packets of one start of the flow.
 #pragma once
 
 #include <array>
@@ -21,8 +23,14 @@ inline constexpr uint32_t kFlowMax = 0x7fff'ffff;
 /** What packets of a flow have in their frame's header. */
 [[nodiscard]] uint32_t flow_hash(uint32_t flow);
 
-struct FlowMark {
+/** One start of a flow: numbers of packets begin anew with it. */
+struct FlowStart {
   uint32_t flow = 0;
+  uint16_t start = 0;
+  bool operator==(const FlowStart&) const = default;
+};
+
+struct FlowMark : FlowStart {
   bool closing = false;
   uint64_t number = 0;
   int64_t sent_ns = 0;
@@ -34,6 +42,8 @@ struct FlowMark {
 class FlowSource {
  public:
   void open(uint32_t node, const FlowSetting& setting, int64_t now_ns);
+  /** As if all were made: its closing packets follow. */
+  void end() { ended_ = true; }
 
   /** How many packets may be made now, `most` at most; 0: not before next_ns(), or all is made. */
   [[nodiscard]] uint32_t due(int64_t now_ns, uint32_t most);
@@ -62,20 +72,30 @@ class FlowSource {
   int64_t began_ns_ = 0;
   int64_t next_ns_ = 0;
   uint32_t closings_left_ = 0;
+  bool ended_ = false;
 };
 
 class FlowSink {
  public:
   FlowSink(uint32_t node, uint32_t flow);
-  /** True where this says, for the first time, that the source has sent all. */
+  /**
+   * True where this says, for the first time, that the source has sent all. A flow that was started again counts from
+   * zero; what is left of its start before is too late.
+   */
   bool take(const FlowMark& mark, uint32_t bytes, int64_t now_ns);
   [[nodiscard]] SinkStats stats() const;
+  /** Nothing before the first packet. */
+  [[nodiscard]] std::optional<uint16_t> start() const { return start_; }
 
  private:
   /** Packets that may overtake each other by so many, and are still told apart from duplicates. */
   static constexpr uint64_t kWindow = 16'384;
 
+  void begin(uint16_t start);
+
   SinkStats stats_;
+  std::optional<uint16_t> start_;
+  std::optional<uint16_t> start_before_;
   Histogram latency_;
   /** The next number that was never seen. */
   uint64_t next_ = 0;

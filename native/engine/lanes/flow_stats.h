@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <memory>
 
 namespace nslab::engine::lanes {
 
@@ -13,6 +14,7 @@ inline constexpr uint16_t kFlowPort = 8888;
 struct FlowSetting {
   /** Number of the flow, the same at both ends. */
   uint32_t flow = 0;
+  /** A node, or a group. */
   uint32_t destination = 0;
   /** Bytes of one IPv4 packet, headers included; from kFlowPacketMin. */
   uint32_t packet_bytes = 1400;
@@ -24,7 +26,14 @@ struct FlowSetting {
   uint64_t rate_bytes_per_s = 0;
   /** Addresses are base + node id, in host order. */
   uint32_t base = 0;
+  bool is_group = false;
+  /** In the round robin of the links of the node that makes it. */
+  uint32_t weight = 1;
 };
+
+/** Addresses of groups are this plus their number, in host order: 239.255.0.0. */
+inline constexpr uint32_t kGroupBase = 0xefff'0000;
+inline constexpr uint32_t kGroupMax = 0xffff;
 
 /** IPv4 and UDP header, and 24 bytes of our own. */
 inline constexpr uint32_t kFlowPacketMin = 20 + 8 + 24;
@@ -32,18 +41,26 @@ inline constexpr uint32_t kFlowPacketMin = 20 + 8 + 24;
 /** Log-linear, as HdrHistogram: 64 steps an octave, so that a value is known to 1.6 %; up to 2^41 ns (36 minutes). */
 class Histogram {
  public:
-  void add(uint64_t value) { counts_[index_of(value)]++; }
+  void add(uint64_t value) {
+    const size_t index = index_of(value);
+    auto& octave = octaves_[index / kSteps];
+    if (!octave) octave = std::make_unique<Octave>();
+    (*octave)[index % kSteps]++;
+  }
   /** The value that `share` (0..1) of all are at or below; 0 where there are none. */
   [[nodiscard]] uint64_t quantile(double share) const {
     uint64_t total = 0;
-    for (const uint64_t count : counts_) total += count;
+    for (const auto& octave : octaves_)
+      if (octave)
+        for (const uint64_t count : *octave) total += count;
     if (total == 0) return 0;
     auto wanted = static_cast<uint64_t>(share * static_cast<double>(total) + 0.5);
     if (wanted < 1) wanted = 1;
     uint64_t seen = 0;
-    for (size_t i = 0; i < counts_.size(); i++)
-      if ((seen += counts_[i]) >= wanted) return top_of(i);
-    return top_of(counts_.size() - 1);
+    for (size_t i = 0; i < octaves_.size() * kSteps; i++)
+      if (const auto& octave = octaves_[i / kSteps]; octave && (seen += (*octave)[i % kSteps]) >= wanted)
+        return top_of(i);
+    return top_of(octaves_.size() * kSteps - 1);
   }
 
  private:
@@ -63,7 +80,9 @@ class Histogram {
     return ((index % kSteps + kSteps + 1) << shift) - 1;
   }
 
-  std::array<uint64_t, (kBits - kStepBits + 1) * kSteps> counts_{};
+  using Octave = std::array<uint64_t, kSteps>;
+  /** There from its first value on: of one flow's latencies few are. */
+  std::array<std::unique_ptr<Octave>, kBits - kStepBits + 1> octaves_;
 };
 
 struct SourceStats {

@@ -45,11 +45,17 @@ Hub::Hub(const Options& wanted, PacketEngine::Tell tell) : options(wanted), tell
 // What is still on its way lies in blocks of the lanes.
 Hub::~Hub() { channels_.clear(); }
 
+void Hub::tell_links(PacketEngine::OnLinks on_links) {
+  const std::lock_guard lock(links_mutex_);
+  on_links_ = std::move(on_links);
+}
+
 void Hub::deliver(Outbox&& more) {
-  if (on_links && !more.links.empty()) {
-    on_links(std::exchange(more.links, {}));
-    if (more.finished.empty() && more.replies.empty()) return;
+  if (!more.links.empty()) {
+    const std::lock_guard lock(links_mutex_);
+    if (on_links_) on_links_(std::exchange(more.links, {}));
   }
+  if (more.links.empty() && more.finished.empty() && more.replies.empty()) return;
   bool first;
   {
     const std::lock_guard lock(mutex_);

@@ -1,6 +1,8 @@
 // Between the lanes and their owner: orders that several lanes carry out, and what they tell.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,14 +39,19 @@ class Hub {
 
   const Options options;
   std::vector<std::unique_ptr<Lane>> lanes;
-  /** In place before lanes start. */
-  PacketEngine::OnLinks on_links;
+  /** Sinks that are open. */
+  std::atomic<uint32_t> sinks{0};
 
   [[nodiscard]] Channel& channel(uint32_t from, uint32_t to) { return *channels_[from * options.lanes + to]; }
   [[nodiscard]] uint32_t lane_of(uint32_t node, uint32_t processors, uint32_t number) const {
     return (node + (processors > 1 ? number % processors : 0)) % options.lanes;
   }
 
+  [[nodiscard]] uint32_t processors_of(const AddNode& command) const {
+    return std::clamp<uint32_t>(command.processors == 0 ? options.processors : command.processors, 1, options.lanes);
+  }
+
+  void tell_links(PacketEngine::OnLinks on_links);
   void deliver(Outbox&& more);
   /** One lane's part of the answer: the first that fails is told; counts are added up. */
   void answer(const std::shared_ptr<Pending>& pending, Status status, Counts* counts = nullptr);
@@ -53,6 +60,9 @@ class Hub {
  private:
   const PacketEngine::Tell tell_;
   std::vector<std::unique_ptr<Channel>> channels_;
+  /** Held while it is called: once it is taken away it is not called any more. */
+  std::mutex links_mutex_;
+  PacketEngine::OnLinks on_links_;
   std::mutex mutex_;
   Outbox outbox_;
   bool told_ = false;

@@ -29,7 +29,8 @@ Lane::Lane(uint32_t index, Hub& hub)
       hub_(hub),
       reads_(kBlockBytes, hub.options.read_blocks),
       parking_(hub.options.park_blocks),
-      spares_(hub.options.spares) {
+      spares_(hub.options.spares),
+      default_setting_(hub.options.link) {
   for (uint32_t from = 0; from < hub.options.lanes; from++) {
     ChannelEnd& end = ends_.emplace_back();
     end.channel = &hub.channel(from, index);

@@ -79,15 +79,19 @@ class Lane {
   Status carry_out(const AddLink& command, const Order& order);
   Status carry_out(const RemoveLink& command, const Order& order);
   Status carry_out(const SetLink& command, const Order& order);
+  Status carry_out(const SetDefault& command, const Order& order);
   Status carry_out(const SendFrame& command, const Order& order);
   Status carry_out(const ChangeRoutes& command, const Order& order);
   Status carry_out(const StartFlow& command, const Order& order);
   Status carry_out(const OpenSink& command, const Order& order);
   Status carry_out(const StopFlow& command, const Order& order);
+  Status carry_out(const StopSources& command, const Order& order);
   Status carry_out(const AttachTun& command, const Order& order);
+  Status carry_out(const DetachTun& command, const Order& order);
   Status carry_out(const Capture& command, const Order& order);
   void count(Counts& counts);
   void withdraw_stale(NodePart& part);
+  static void set_weight(NodePart& part, uint32_t hash, uint32_t weight);
   void remove(NodePart& part);
   [[nodiscard]] NodePart* part_of(uint32_t node);
 
@@ -118,6 +122,7 @@ class Lane {
   void lose(Link& link, const char* reason);
   /** Takes it out of everything. */
   void close(Link& link);
+  [[nodiscard]] LinkSetting setting_of(const NodePart& part, uint32_t peer) const;
   void shape(Link& link, const LinkSetting& setting);
 
   // forward.cc
@@ -134,6 +139,9 @@ class Lane {
   // ends.cc
   /** A reason where nobody took it. */
   [[nodiscard]] Drop deliver(NodePart& part, const Slice& slice);
+  /** Opens it with its first packet; null where it was stopped, or there are too many. */
+  [[nodiscard]] FlowSink* sink_of(NodePart& part, const FlowMark& mark);
+  void detach(NodePart& part);
   void serve(Source& source);
   void serve(Tun& tun);
   void start_timer(Source& source, int64_t at_ns);
@@ -200,6 +208,7 @@ class Lane {
   bool starved_ = false;
   bool flushed_ = false;
   Memo memo_;
+  LinkSetting default_setting_;
   std::vector<Watch> watches_;
   Outbox outbox_;
 };

@@ -43,6 +43,11 @@ inline constexpr uint32_t kLanesMax = 64;
 inline constexpr uint32_t kClosings = 5;
 inline constexpr int64_t kClosingGapNs = 50'000'000;
 
+/** Sinks of an engine that open by themselves: a program in a node can make such packets, too. About 5 KiB each. */
+inline constexpr uint32_t kSinksMax = 65'536;
+/** Of a node: packets that come after their flow was stopped are told from a flow that starts anew. */
+inline constexpr size_t kStoppedMax = 64;
+
 /** Tokens not yet collected beyond this are dropped: a hostile peer can send them without end. */
 inline constexpr size_t kPendingTokensMax = 65'536;
 

@@ -62,7 +62,7 @@ void Lane::carry_out(const Order& order) {
 Status Lane::carry_out(const AddNode& command, const Order&) {
   if (part_of(command.node)) return Status::failed(EEXIST, "AddNode", place(command.node));
   auto part = std::make_unique<NodePart>(command.node);
-  part->processors = std::clamp<uint32_t>(command.processors, 1, hub_.options.lanes);
+  part->processors = hub_.processors_of(command);
   nodes_.emplace(command.node, std::move(part));
   return {};
 }
@@ -80,11 +80,9 @@ void Lane::remove(NodePart& part) {
     if (own == part.ways.end()) break;
     close(*own->link);
   }
-  if (part.tun) {
-    forget(*part.tun);
-    if (part.tun->reads) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, part.tun->fd->get(), nullptr);
-  }
+  detach(part);
   for (const auto& [flow, source] : part.sources) forget(*source);
+  hub_.sinks.fetch_sub(static_cast<uint32_t>(part.sinks.size()));
   if (part.watched) stop_watching(part, 0);
   nodes_.erase(part.id);
 }
@@ -115,8 +113,8 @@ Status Lane::carry_out(const AddLink& command, const Order& order) {
     link.peer = command.peer;
     link.tag = command.tag;
     link.fd = command.fd;
-    link.seed = command.seed;
-    link.setting = command.setting;
+    const auto set = part->settings.find(command.peer);
+    link.seed = set != part->settings.end() ? set->second.seed.value_or(command.seed) : command.seed;
     link.count = &part->counts[command.peer];
     link.count->up = true;
     link.outside = order.outside;
@@ -124,7 +122,7 @@ Status Lane::carry_out(const AddLink& command, const Order& order) {
     link.in.stash = command.early;
     link.in.size = static_cast<uint32_t>(command.early.size());
     if (link.in.size > 0) make_ready(link);
-    shape(link, command.setting);
+    shape(link, command.setting ? *command.setting : setting_of(*part, command.peer));
     way.link = &link;
   }
   const auto after = std::ranges::find_if(part->ways, [&](const Way& other) { return other.peer > command.peer; });
@@ -144,10 +142,26 @@ Status Lane::carry_out(const RemoveLink& command, const Order&) {
 
 Status Lane::carry_out(const SetLink& command, const Order&) {
   NodePart* part = part_of(command.node);
-  Way* way = part ? part->way_to(command.peer) : nullptr;
-  if (!way || !way->link) return Status::failed(ENOENT, "SetLink", place(command.node, command.peer));
+  if (!part) return Status::failed(ENOENT, "SetLink", place(command.node, command.peer));
+  part->settings.insert_or_assign(command.peer, command);
+  const Way* way = part->way_to(command.peer);
+  if (!way || !way->link) return {};
+  if (command.seed) way->link->seed = *command.seed;
   shape(*way->link, command.setting);
+  if (command.seed && way->link->egress) way->link->egress->set_seed(*command.seed);
   return {};
+}
+
+Status Lane::carry_out(const SetDefault& command, const Order&) {
+  default_setting_ = command.setting;
+  for (Link& link : links_)
+    if (link.part && !link.part->settings.contains(link.peer)) shape(link, default_setting_);
+  return {};
+}
+
+LinkSetting Lane::setting_of(const NodePart& part, uint32_t peer) const {
+  const auto set = part.settings.find(peer);
+  return set == part.settings.end() ? default_setting_ : set->second.setting;
 }
 
 Status Lane::carry_out(const SendFrame& command, const Order&) {
@@ -202,11 +216,17 @@ Status Lane::carry_out(const StartFlow& command, const Order&) {
   NodePart* part = part_of(command.node);
   if (!part) return Status::failed(ENOENT, "StartFlow", where);
   const bool good = flow.flow <= kFlowMax && flow.destination > 0 && flow.packet_bytes >= kFlowPacketMin &&
-                    flow.packet_bytes <= kPacketBytesMax;
+                    flow.packet_bytes <= kPacketBytesMax && (!flow.is_group || flow.destination <= kGroupMax);
   if (!good) return Status::failed(EINVAL, "StartFlow", where, "no such flow, destination or size of packets");
+  const uint32_t hash = flow_hash(flow.flow);
+  const bool is_home = hub_.lane_of(part->id, part->processors, hash) == index_;
+  const auto found = part->sources.find(flow.flow);
+  if (found != part->sources.end() && !found->second->flow.closed()) return Status::failed(EEXIST, "StartFlow", where);
+  // Its links may be of any of the node's lanes.
+  set_weight(*part, hash, flow.weight);
+  if (!is_home) return {};
+  if (found != part->sources.end()) forget(*found->second);
   auto& source = part->sources[flow.flow];
-  if (source && !source->flow.closed()) return Status::failed(EEXIST, "StartFlow", where);
-  if (source) forget(*source);
   source = std::make_unique<Source>();
   source->part = part;
   source->flow.open(command.node, flow, now_ns_);
@@ -220,6 +240,7 @@ Status Lane::carry_out(const OpenSink& command, const Order&) {
   auto& sink = part->sinks[command.flow];
   if (sink) return Status::failed(EEXIST, "OpenSink", place(command.node));
   sink = std::make_unique<FlowSink>(command.node, command.flow);
+  hub_.sinks.fetch_add(1);
   return {};
 }
 
@@ -231,8 +252,32 @@ Status Lane::carry_out(const StopFlow& command, const Order&) {
     forget(*source->second);
     part->sources.erase(source);
   }
-  part->sinks.erase(command.flow);
+  set_weight(*part, flow_hash(command.flow), 1);
+  const auto sink = part->sinks.find(command.flow);
+  if (sink == part->sinks.end()) return {};
+  if (const auto start = sink->second->start()) part->stopped.push_back({command.flow, *start});
+  if (part->stopped.size() > kStoppedMax) part->stopped.pop_front();
+  part->sinks.erase(sink);
+  hub_.sinks.fetch_sub(1);
   return {};
+}
+
+Status Lane::carry_out(const StopSources&, const Order&) {
+  for (const auto& [id, part] : nodes_)
+    for (const auto& [flow, source] : part->sources) {
+      if (source->flow.stats().finished) continue;
+      source->flow.end();
+      // One that waits for room says it when there is some.
+      if (!source->waiting) make_ready(*source);
+    }
+  return {};
+}
+
+void Lane::set_weight(NodePart& part, uint32_t hash, uint32_t weight) {
+  if (weight <= 1 && part.weights.erase(hash) == 0) return;
+  if (weight > 1) part.weights[hash] = weight;
+  for (const Way& way : part.ways)
+    if (way.link && way.link->egress) way.link->egress->set_weight(hash, weight);
 }
 
 void Lane::count(Counts& counts) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -134,8 +135,14 @@ struct NodePart {
   uint64_t crossed_in = 0;
   uint64_t crossed_out = 0;
   std::map<uint32_t, LinkCount> counts;
+  /** By peer, of links that are there or not. */
+  std::map<uint32_t, SetLink> settings;
+  /** By what frames have of the flow, where it is not 1. */
+  std::map<uint32_t, uint32_t> weights;
   std::map<uint32_t, std::unique_ptr<Source>> sources;
   std::map<uint32_t, std::unique_ptr<FlowSink>> sinks;
+  /** Flows that were stopped last, as kStoppedMax. */
+  std::deque<FlowStart> stopped;
   std::unique_ptr<Tun> tun;
   bool watched = false;
 

@@ -156,7 +156,10 @@ void Lane::close(Link& link) {
 void Lane::shape(Link& link, const LinkSetting& setting) {
   link.setting = setting;
   if (link.egress) link.egress->configure(setting);
-  else if (!is_plain(setting)) link.egress = std::make_unique<Egress>(setting, link.seed, spares_);
+  else if (!is_plain(setting)) {
+    link.egress = std::make_unique<Egress>(setting, link.seed, spares_);
+    for (const auto& [flow, weight] : link.part->weights) link.egress->set_weight(flow, weight);
+  }
   mark_dirty(link);
 }
 

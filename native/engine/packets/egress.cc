@@ -24,7 +24,7 @@ struct Egress::State {
   State(uint64_t seed, Spares& spares) : chance(seed), spares(spares) {}
 
   LinkSetting setting;
-  const Chance chance;
+  Chance chance;
   Spares& spares;
   DrrQueue queue;
   TokenBucket bucket;
@@ -203,6 +203,8 @@ void Egress::configure(const LinkSetting& setting) {
   const RedSetting& red = setting.red;
   state.red.configure({red.low_ratio * capacity, red.high_ratio * capacity, red.chance, red.weight});
 }
+
+void Egress::set_seed(uint64_t seed) { state_->chance = Chance(seed); }
 
 void Egress::set_weight(uint32_t flow, uint32_t weight) { state_->queue.set_weight(flow, weight); }
 

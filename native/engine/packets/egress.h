@@ -73,6 +73,8 @@ class Egress {
 
   /** Takes effect on what is not yet past its stage; nothing that waits is lost by it. */
   void configure(const LinkSetting& setting);
+  /** Of chance, for packets that leave the queue from now on. */
+  void set_seed(uint64_t seed);
   /** A flow's weight in round robin; 1 unless set. */
   void set_weight(uint32_t flow, uint32_t weight);
 

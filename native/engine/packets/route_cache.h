@@ -30,21 +30,25 @@ class RouteCache {
     bool local = false;
   };
 
-  /** `entries`: a power of two, from 2. */
-  explicit RouteCache(uint32_t entries) : entries_(entries), mask_(entries - 2) {}
+  /** `entries`: a power of two, from 2. Their memory is there from the first one on: most nodes need none. */
+  explicit RouteCache(uint32_t entries) : mask_(entries - 2) {}
 
   [[nodiscard]] const Entry* find(const CacheKey& key) const {
+    if (entries_.empty()) return nullptr;
     const Entry* two = &entries_[slot(key)];
     if (two[0].key == key) return &two[0];
     return two[1].key == key ? &two[1] : nullptr;
   }
   /** The older of the two goes. */
   void put(const Entry& entry) {
+    if (entries_.empty()) [[unlikely]]
+      entries_.resize(mask_ + 2);
     Entry* two = &entries_[slot(entry.key)];
     if (two[0].key != entry.key) two[1] = two[0];
     two[0] = entry;
   }
   void forget(const CacheKey& key) {
+    if (entries_.empty()) return;
     Entry* two = &entries_[slot(key)];
     for (int i = 0; i < 2; i++)
       if (two[i].key == key) two[i] = {};

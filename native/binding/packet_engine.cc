@@ -1,0 +1,289 @@
+// The packet engine for JavaScript: what is asked goes to its lanes at once, and is answered when they have done it.
+#include "engine/lanes/engine.h"
+
+#include <napi.h>
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "binding/addon.h"
+#include "binding/arguments.h"
+#include "binding/errors.h"
+#include "binding/packet_engine.h"
+#include "binding/packet_engine_values.h"
+#include "engine/lanes/flow.h"
+
+namespace nslab::binding {
+namespace {
+
+namespace lanes = engine::lanes;
+
+/** Tells our objects from others of the same shape. Drawn at random once. */
+constexpr napi_type_tag kEngineTag = {0x3c1d5e6fa2704b9e, 0x91b7c4d2e85f0a36};
+
+class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "PacketEngine",
+                       {
+                           InstanceMethod<&PacketEngineObject::set_link>("setLink"),
+                           InstanceMethod<&PacketEngineObject::set_links>("setLinks"),
+                           InstanceMethod<&PacketEngineObject::change_routes>("changeRoutes"),
+                           InstanceMethod<&PacketEngineObject::start_flow>("startFlow"),
+                           InstanceMethod<&PacketEngineObject::stop_flow>("stopFlow"),
+                           InstanceMethod<&PacketEngineObject::stop_sources>("stopSources"),
+                           InstanceMethod<&PacketEngineObject::capture>("capture"),
+                           InstanceMethod<&PacketEngineObject::count>("count"),
+                           InstanceAccessor<&PacketEngineObject::lanes_of>("lanes"),
+                           InstanceMethod<&PacketEngineObject::close>("close"),
+                       });
+  }
+
+  explicit PacketEngineObject(const Napi::CallbackInfo& info);
+  ~PacketEngineObject() override;
+
+  [[nodiscard]] std::shared_ptr<lanes::PacketEngine> share() const { return stopping_ ? nullptr : engine_; }
+
+ private:
+  Napi::Value set_link(const Napi::CallbackInfo& info);
+  Napi::Value set_links(const Napi::CallbackInfo& info);
+  Napi::Value change_routes(const Napi::CallbackInfo& info);
+  Napi::Value start_flow(const Napi::CallbackInfo& info);
+  Napi::Value stop_flow(const Napi::CallbackInfo& info);
+  Napi::Value stop_sources(const Napi::CallbackInfo& info);
+  Napi::Value capture(const Napi::CallbackInfo& info);
+  Napi::Value count(const Napi::CallbackInfo& info);
+  Napi::Value lanes_of(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  /** Posts the command; the promise is settled with the lanes' answer. */
+  Napi::Value ask(Napi::Env env, lanes::Command command);
+  /** A promise that is settled with the answer to `id`. */
+  Napi::Value await(Napi::Env env, uint64_t& id);
+  static Napi::Value rejected(Napi::Env env, Status status);
+  /** A node's id, or that it is none. */
+  static Result<uint32_t> node_id(Napi::Value value, const char* operation);
+
+  void collect(Napi::Env env);
+  void finish(Napi::Env env);
+  /** The event loop waits for answers; an engine that only forwards is kept alive by its Links. */
+  void hold(Napi::Env env);
+
+  std::shared_ptr<lanes::PacketEngine> engine_;
+  std::shared_ptr<Mailbox> mailbox_;
+  /** For letters, which may come after the object: null then. Read and written on the JavaScript thread. */
+  std::shared_ptr<PacketEngineObject*> self_ = std::make_shared<PacketEngineObject*>(this);
+  std::list<std::function<void()>>::iterator stopper_;
+  Napi::FunctionReference on_finished_;
+  std::map<uint64_t, Napi::Promise::Deferred> pending_;
+  uint64_t last_reply_ = 0;
+  uint32_t base_ = 0;
+  uint32_t lanes_ = 0;
+  std::vector<Napi::Promise::Deferred> closing_;
+  bool stopping_ = false;
+  bool held_ = false;
+};
+
+PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() != 2 || !info[0].IsObject() || !info[1].IsFunction()) {
+    throw_argument(env, "new PacketEngine(options: object, onFinished: function)");
+    return;
+  }
+  auto options = engine_options(info[0].As<Napi::Object>(), base_);
+  if (!options) {
+    to_js(env, options.error()).ThrowAsJavaScriptException();
+    return;
+  }
+  on_finished_ = Napi::Persistent(info[1].As<Napi::Function>());
+  AddonState& state = state_of(env);
+  mailbox_ = state.mailbox;
+  auto engine = std::make_shared<lanes::PacketEngine>(*options, [self = self_, mailbox = mailbox_] {
+    mailbox->post([self](Napi::Env env) {
+      if (*self && (*self)->engine_) (*self)->collect(env);
+    });
+  });
+  if (const Status started = engine->start(); !started) {
+    to_js(env, started.error()).ThrowAsJavaScriptException();
+    return;
+  }
+  engine_ = std::move(engine);
+  lanes_ = engine_->lanes();
+  stopper_ = state.stoppers.insert(state.stoppers.end(), [this] {
+    // Links may share it.
+    engine_->stop();
+    engine_.reset();
+  });
+  (void)napi_type_tag_object(env, info.This(), &kEngineTag);
+}
+
+PacketEngineObject::~PacketEngineObject() {
+  *self_ = nullptr;
+  if (engine_) state_of(Env()).stoppers.erase(stopper_);
+}
+
+void PacketEngineObject::collect(Napi::Env env) {
+  lanes::Outbox outbox = engine_->collect();
+  for (lanes::Reply& reply : outbox.replies) {
+    const auto found = pending_.find(reply.id);
+    if (found == pending_.end()) continue;
+    const Napi::Promise::Deferred deferred = found->second;
+    pending_.erase(found);
+    if (!reply.status.ok()) deferred.Reject(to_js(env, reply.status.error()).Value());
+    else if (reply.counts) deferred.Resolve(counts_to_js(env, *reply.counts));
+    else deferred.Resolve(env.Undefined());
+  }
+  hold(env);
+  if (outbox.finished.empty()) return;
+  call_user(env, on_finished_.Value(), {finished_to_js(env, outbox.finished)});
+}
+
+void PacketEngineObject::finish(Napi::Env env) {
+  // Empty where the environment's end came first.
+  if (engine_) state_of(env).stoppers.erase(stopper_);
+  engine_.reset();
+  for (const auto& [id, deferred] : std::exchange(pending_, {}))
+    deferred.Reject(to_js(env, Status::failed(ECANCELED, "close", "packet engine", "it has ended").error()).Value());
+  for (const Napi::Promise::Deferred& deferred : std::exchange(closing_, {})) deferred.Resolve(env.Undefined());
+  hold(env);
+}
+
+void PacketEngineObject::hold(Napi::Env env) {
+  const bool needed = !pending_.empty() || !closing_.empty();
+  if (needed == held_) return;
+  held_ = needed;
+  if (needed) {
+    Ref();
+    mailbox_->hold(env);
+  } else {
+    mailbox_->release(env);
+    Unref();
+  }
+}
+
+Napi::Value PacketEngineObject::rejected(Napi::Env env, Status status) {
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  deferred.Reject(to_js(env, status.error()).Value());
+  return deferred.Promise();
+}
+
+Napi::Value PacketEngineObject::await(Napi::Env env, uint64_t& id) {
+  id = ++last_reply_;
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  pending_.emplace(id, deferred);
+  hold(env);
+  return deferred.Promise();
+}
+
+Napi::Value PacketEngineObject::ask(Napi::Env env, lanes::Command command) {
+  if (!engine_ || stopping_)
+    return rejected(env, Status::failed(ECANCELED, "PacketEngine", "packet engine", "it has ended"));
+  uint64_t id = 0;
+  const Napi::Value promise = await(env, id);
+  engine_->post(std::move(command), id);
+  return promise;
+}
+
+Result<uint32_t> PacketEngineObject::node_id(Napi::Value value, const char* operation) {
+  const auto id = whole_number(value, 1, UINT32_MAX);
+  if (!id) return Status::failed(EINVAL, operation, "packet engine", "a node's id is a whole number from 1");
+  return static_cast<uint32_t>(*id);
+}
+
+Napi::Value PacketEngineObject::set_link(const Napi::CallbackInfo& info) {
+  const auto node = node_id(info[0], "setLink nodeId"), peer = node_id(info[1], "setLink peerId");
+  if (!node) return rejected(info.Env(), Status(node.error()));
+  if (!peer) return rejected(info.Env(), Status(peer.error()));
+  auto setting = link_setting(info[2], "setLink");
+  if (!setting) return rejected(info.Env(), setting.take_status());
+  return ask(info.Env(), lanes::SetLink{*node, *peer, setting->setting, setting->seed});
+}
+
+Napi::Value PacketEngineObject::set_links(const Napi::CallbackInfo& info) {
+  auto setting = link_setting(info[0], "setLinks");
+  if (!setting) return rejected(info.Env(), setting.take_status());
+  return ask(info.Env(), lanes::SetDefault{setting->setting});
+}
+
+Napi::Value PacketEngineObject::change_routes(const Napi::CallbackInfo& info) {
+  const auto node = node_id(info[0], "changeRoutes nodeId");
+  if (!node) return rejected(info.Env(), Status(node.error()));
+  auto changes = route_changes(info[1]);
+  if (!changes) return rejected(info.Env(), changes.take_status());
+  return ask(info.Env(), lanes::ChangeRoutes{*node, std::move(*changes)});
+}
+
+Napi::Value PacketEngineObject::start_flow(const Napi::CallbackInfo& info) {
+  const auto node = node_id(info[0], "startFlow nodeId");
+  if (!node) return rejected(info.Env(), Status(node.error()));
+  auto flow = flow_setting(info[1]);
+  if (!flow) return rejected(info.Env(), flow.take_status());
+  flow->base = base_;
+  return ask(info.Env(), lanes::StartFlow{*node, *flow});
+}
+
+Napi::Value PacketEngineObject::stop_flow(const Napi::CallbackInfo& info) {
+  const auto node = node_id(info[0], "stopFlow nodeId");
+  if (!node) return rejected(info.Env(), Status(node.error()));
+  const auto flow = whole_number(info[1], 0, lanes::kFlowMax);
+  if (!flow) return rejected(info.Env(), Status::failed(EINVAL, "stopFlow flow", "packet engine"));
+  return ask(info.Env(), lanes::StopFlow{*node, static_cast<uint32_t>(*flow)});
+}
+
+Napi::Value PacketEngineObject::stop_sources(const Napi::CallbackInfo& info) {
+  return ask(info.Env(), lanes::StopSources{});
+}
+
+Napi::Value PacketEngineObject::capture(const Napi::CallbackInfo& info) {
+  auto command = capture_command(info);
+  if (!command) return rejected(info.Env(), command.take_status());
+  return ask(info.Env(), std::move(*command));
+}
+
+Napi::Value PacketEngineObject::count(const Napi::CallbackInfo& info) { return ask(info.Env(), lanes::Count{}); }
+
+Napi::Value PacketEngineObject::lanes_of(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), lanes_);
+}
+
+Napi::Value PacketEngineObject::close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  if (!engine_) {
+    deferred.Resolve(env.Undefined());
+    return deferred.Promise();
+  }
+  closing_.push_back(deferred);
+  hold(env);
+  if (std::exchange(stopping_, true)) return deferred.Promise();
+  // It waits for threads: not here.
+  const auto end = [engine = engine_, self = self_, mailbox = mailbox_] {
+    engine->stop();
+    mailbox->post([self](Napi::Env to) {
+      if (*self) (*self)->finish(to);
+    });
+  };
+  if (Status started = state_of(env).tasks.run(end); !started) end();
+  return deferred.Promise();
+}
+
+}  // namespace
+
+std::shared_ptr<lanes::PacketEngine> engine_of(Napi::Value value) {
+  bool ours = false;
+  if (value.IsObject()) (void)napi_check_object_type_tag(value.Env(), value, &kEngineTag, &ours);
+  auto engine = ours ? PacketEngineObject::Unwrap(value.As<Napi::Object>())->share() : nullptr;
+  if (!engine) throw_argument(value.Env(), ours ? "the PacketEngine was closed" : "a PacketEngine is wanted");
+  return engine;
+}
+
+void init_packet_engine(Napi::Env env, Napi::Object exports) {
+  exports.Set("PacketEngine", PacketEngineObject::define(env));
+}
+
+}  // namespace nslab::binding

@@ -1,0 +1,108 @@
+// What the packet engine tells, as values of JavaScript.
+#include "binding/packet_engine_values.h"
+
+#include <string>
+
+#include "engine/packets/drop.h"
+
+namespace nslab::binding {
+namespace {
+
+namespace lanes = engine::lanes;
+
+/** Numbers of packets and bytes are exact up to 2^53. */
+Napi::Number number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+Napi::BigInt nanoseconds(Napi::Env env, int64_t value) { return Napi::BigInt::New(env, value); }
+
+Napi::Object account_to_js(Napi::Env env, const engine::Account& account) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("inPackets", number(env, account.in_packets));
+  to.Set("inBytes", number(env, account.in_bytes));
+  to.Set("outPackets", number(env, account.out_packets));
+  to.Set("outBytes", number(env, account.out_bytes));
+  to.Set("madePackets", number(env, account.made_packets));
+  Napi::Object dropped = Napi::Object::New(env);
+  for (size_t i = 0; i < engine::kDropReasons; i++)
+    if (account.dropped[i] > 0)
+      dropped.Set(engine::drop_name(static_cast<engine::Drop>(i)), number(env, account.dropped[i]));
+  to.Set("dropped", dropped);
+  to.Set("heldPackets", number(env, account.held_packets));
+  return to;
+}
+
+/** Makes a list of what `make` makes of each; its own values end with each. */
+template <typename List, typename Make>
+Napi::Array list_to_js(Napi::Env env, const List& list, Make make) {
+  Napi::Array to = Napi::Array::New(env, list.size());
+  uint32_t at = 0;
+  for (const auto& item : list) {
+    const Napi::HandleScope scope(env);
+    to.Set(at++, make(item));
+  }
+  return to;
+}
+
+}  // namespace
+
+Napi::Object counts_to_js(Napi::Env env, const lanes::Counts& counts) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("links", list_to_js(env, counts.links, [&](const auto& entry) {
+           const auto& [ends, count] = entry;
+           Napi::Object link = Napi::Object::New(env);
+           link.Set("nodeId", number(env, ends.first));
+           link.Set("peerId", number(env, ends.second));
+           link.Set("up", Napi::Boolean::New(env, count.up));
+           link.Set("receivedPackets", number(env, count.received_packets));
+           link.Set("receivedBytes", number(env, count.received_bytes));
+           link.Set("sent", account_to_js(env, count.sent));
+           return link;
+         }));
+  to.Set("nodes", list_to_js(env, counts.nodes, [&](const auto& entry) {
+           Napi::Object node = Napi::Object::New(env);
+           node.Set("nodeId", number(env, entry.first));
+           node.Set("account", account_to_js(env, entry.second));
+           return node;
+         }));
+  to.Set("sources", list_to_js(env, counts.sources, [&](const lanes::SourceStats& stats) {
+           Napi::Object source = Napi::Object::New(env);
+           source.Set("nodeId", number(env, stats.node));
+           source.Set("flow", number(env, stats.flow));
+           source.Set("sentPackets", number(env, stats.sent_packets));
+           source.Set("sentBytes", number(env, stats.sent_bytes));
+           source.Set("firstNs", nanoseconds(env, stats.first_ns));
+           source.Set("lastNs", nanoseconds(env, stats.last_ns));
+           source.Set("finished", Napi::Boolean::New(env, stats.finished));
+           return source;
+         }));
+  to.Set("sinks", list_to_js(env, counts.sinks, [&](const lanes::SinkStats& stats) {
+           Napi::Object sink = Napi::Object::New(env);
+           sink.Set("nodeId", number(env, stats.node));
+           sink.Set("flow", number(env, stats.flow));
+           sink.Set("receivedPackets", number(env, stats.received_packets));
+           sink.Set("receivedBytes", number(env, stats.received_bytes));
+           sink.Set("duplicatePackets", number(env, stats.duplicate_packets));
+           sink.Set("reorderedPackets", number(env, stats.reordered_packets));
+           sink.Set("tooLatePackets", number(env, stats.too_late_packets));
+           sink.Set("sentPackets", number(env, stats.sent_packets));
+           sink.Set("finished", Napi::Boolean::New(env, stats.finished));
+           sink.Set("firstNs", nanoseconds(env, stats.first_ns));
+           sink.Set("lastNs", nanoseconds(env, stats.last_ns));
+           sink.Set("latencyP50Ns", number(env, stats.latency_p50_ns));
+           sink.Set("latencyP99Ns", number(env, stats.latency_p99_ns));
+           sink.Set("latencyMaxNs", number(env, stats.latency_max_ns));
+           return sink;
+         }));
+  return to;
+}
+
+Napi::Array finished_to_js(Napi::Env env, const std::vector<lanes::FlowFinished>& flows) {
+  return list_to_js(env, flows, [&](const lanes::FlowFinished& flow) {
+    Napi::Object finished = Napi::Object::New(env);
+    finished.Set("nodeId", number(env, flow.node));
+    finished.Set("flow", number(env, flow.flow));
+    finished.Set("end", flow.is_source ? "source" : "sink");
+    return finished;
+  });
+}
+
+}  // namespace nslab::binding

@@ -1,0 +1,37 @@
+// What the packet engine is asked and tells, from and to values of JavaScript (src/native-engine.ts). An error is
+// EINVAL and names the field.
+#pragma once
+
+#include <napi.h>
+
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/lanes/command.h"
+#include "engine/lanes/engine.h"
+
+namespace nslab::binding {
+
+struct SeededSetting {
+  engine::LinkSetting setting;
+  std::optional<uint64_t> seed;
+};
+
+/** EngineOptions; `base`: of nodes' addresses. */
+[[nodiscard]] Result<engine::lanes::Options> engine_options(Napi::Object options, uint32_t& base);
+/** LinkSetting */
+[[nodiscard]] Result<SeededSetting> link_setting(Napi::Value value, const char* operation);
+/** RouteChange[] */
+[[nodiscard]] Result<std::vector<engine::lanes::RouteChange>> route_changes(Napi::Value value);
+/** FlowSetting, without the base of addresses. */
+[[nodiscard]] Result<engine::lanes::FlowSetting> flow_setting(Napi::Value value);
+/** Arguments of capture(). It owns the descriptor, unless they are wrong. */
+[[nodiscard]] Result<engine::lanes::Capture> capture_command(const Napi::CallbackInfo& info);
+
+/** EngineCounts */
+[[nodiscard]] Napi::Object counts_to_js(Napi::Env env, const engine::lanes::Counts& counts);
+/** FlowFinished[] */
+[[nodiscard]] Napi::Array finished_to_js(Napi::Env env, const std::vector<engine::lanes::FlowFinished>& flows);
+
+}  // namespace nslab::binding
