@@ -68,7 +68,13 @@ t.test('a node that spreads over lanes loses nothing and keeps the order, as one
 t.test('installed routes win over derived ones; withdrawn, they are gone', async t => {
   // 1 - 2 - 4 and 1 - 3 - 4
   const netns = await loopbackNamespace(t)
-  const overlay = await Overlay.make(t, netns, [[1, 2], [1, 3], [2, 4], [3, 4]], { lanes: 1 }) // biome-ignore format: a list
+  const edges = [
+    [1, 2],
+    [1, 3],
+    [2, 4],
+    [3, 4],
+  ] as const
+  const overlay = await Overlay.make(t, netns, edges, { lanes: 1 })
   const { engine } = overlay
   const derive = (runs: number[]): RouteChange => ({ change: 'derive', runs })
   await engine.changeRoutes(1, [derive([1, 1, 1, 2, 1, 3, 1, 2])])
