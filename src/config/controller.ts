@@ -121,12 +121,12 @@ function flowSpecOf(spec: ControllerTable['flows'][number]['flow_spec']): FlowSp
   }
 }
 
-/** What is delivered to the nodes, and taken by none. */
+/** What is kept and delivered to the nodes, and does nothing there. */
 function withoutEffect(table: ControllerTable): string[] {
   const isLossless = (transport: string | undefined): boolean => transport === 'lossless_unicast'
   const warnings: string[] = []
   if (isLossless(table.flow_transport) || table.flows.some(flow => isLossless(flow.flow_spec.transport)))
-    warnings.push('lossless_unicast is stored and delivered to the nodes, which send such flows as any other')
+    warnings.push('lossless_unicast is not supported: such flows are kept, and not run')
   if (table.nodes.some(node => node.operating_mode === 'max'))
     warnings.push('operating_mode = "max" is delivered to the nodes, which work as in "normal"')
   return warnings

@@ -113,6 +113,9 @@ export const shapeEntries = {
   reorder_ratio: v.exactOptional(ratio),
 }
 
+/** Anything else in a shape is a mistake, too. */
+export const shapeSchema = v.strictObject(shapeEntries)
+
 /** As the controller's own file has them. */
 export const controllerTrafficEntries = {
   links: v.optional(v.array(v.object({ src_node_id: nodeId, dst_node_id: nodeId, ...shapeEntries })), []),

@@ -10,11 +10,11 @@ import type { Topology } from '../topology/types.ts'
 import { Barrier, type Missing } from './barrier.ts'
 import { Contests } from './contests.ts'
 import { addressBetween, Directory, type Identity, identityOf, takenReason } from './directory.ts'
-import { endsOf, type Flow, FlowBook, flowEntry } from './flows.ts'
 import { nextHopRuns } from './next-hops.ts'
 import { RouteBook, type RouteEdges, RouteInvalid } from './routes.ts'
 import { type Port, Session } from './session.ts'
 import { startUpFor } from './start-up.ts'
+import { Traffic, type TrafficListener } from './traffic.ts'
 
 type WithoutStamp<T> = T extends unknown ? Omit<T, 't_s' | 'from'> : never
 
@@ -35,28 +35,32 @@ export interface CoreOptions {
   readonly token: string | null
   readonly onEvent: (event: CoreEvent) => void
   readonly onNode: (state: NodeState) => void
+  /** Absent: nobody wants to hear of traffic. */
+  readonly traffic?: TrafficListener
 }
 
 /** Why a peer's connection ends, as WebSocket close codes. Source: RFC 6455, section 7.4.1. */
 const closeCodes = { normal: 1000, goingAway: 1001, policy: 1008 } as const
 
+const nobody: TrafficListener = { onFlowTimes: () => {}, onMetrics: () => {}, onLinkSet: () => {} }
+
 const topologyReadyText = JSON.stringify({ type: 'TopologyReady' } satisfies ControllerMessage)
 const noRoutesText = JSON.stringify({ type: 'InstallRoutes', routes: [] } satisfies ControllerMessage)
 
 export class Core {
+  /** Flows, shapes of links and groups. */
+  readonly traffic: Traffic
   readonly #options: CoreOptions
   readonly #topology: Topology
   readonly #barrier: Barrier
   readonly #directory = new Directory<Session>()
   readonly #contests = new Contests()
   readonly #routes: RouteBook
-  readonly #flows = new FlowBook()
-  readonly #rates = new Map<number, ControllerMessage[]>()
   /** Next hops are computed here: no formula describes the graph. */
   readonly #derivesHere: boolean
   readonly #maxNodes: ReadonlySet<number>
-  /** Once all were connected, a node that comes back gets rates and flows at once. */
-  #flowsAreOut = false
+  /** Once all were connected, a node that comes back gets links' shapes, groups and flows at once. */
+  #trafficIsOut = false
   #ending = false
   /** What a StartUp must carry. */
   #token: string | null
@@ -70,11 +74,13 @@ export class Core {
     this.#token = options.token
     this.#derivesHere = config.routing !== null && distanceFormula(config.topology) === null
     this.#maxNodes = new Set(config.nodes.filter(node => node.operatingMode === 'max').map(node => node.nodeId))
-    for (const { srcNodeId, dstNodeId, rate } of config.linkRates) {
-      const messages = this.#rates.get(srcNodeId) ?? []
-      messages.push({ type: 'SetLinkRate', node_id: dstNodeId, rate })
-      this.#rates.set(srcNodeId, messages)
-    }
+    this.traffic = new Traffic({
+      config,
+      topology: options.topology,
+      sessionOf: id => this.#directory.get(id),
+      listener: options.traffic ?? nobody,
+      warn: message => options.onEvent({ kind: 'warning', message }),
+    })
   }
 
   get connectedCount(): number {
@@ -122,6 +128,8 @@ export class Core {
     } else if (message.type === 'LinksChanged') {
       if (message.links_up >= message.links_expected) this.#ready(session)
       else this.#barrier.notReady(session.nodeId)
+    } else {
+      this.traffic.hear(message)
     }
   }
 
@@ -170,25 +178,6 @@ export class Core {
   replaceRoutes(routes: ReadonlyMap<number, RouteEdges>): void {
     for (const id of this.#routes.ids()) if (!routes.has(id)) this.setRoute(id, null)
     for (const [id, edges] of routes) this.setRoute(id, edges)
-  }
-
-  /** A flow was added, changed or (null) removed, before or during the run. */
-  setFlow(id: number, flow: Flow | null): void {
-    if (flow !== null && !endsOf(flow).every(end => this.#isInPlan(end))) {
-      const message = `flow ${id} from node ${flow.srcNodeId} to ${flow.dstNodeId} is not in the plan; it is ignored`
-      this.#options.onEvent({ kind: 'warning', message })
-      flow = null
-    }
-    const change = this.#flows.set(id, flow)
-    if (change === null || !this.#flowsAreOut) return
-    this.#sendToEnds(change.old, { type: 'RemoveFlows', controller_ids: [id] })
-    if (flow !== null) this.#sendToEnds(flow, { type: 'AddFlows', flows: [flowEntry(flow)] })
-  }
-
-  /** These are all flows there are: the others are removed. */
-  replaceFlows(flows: ReadonlyMap<number, Flow>): void {
-    for (const id of this.#flows.ids()) if (!flows.has(id)) this.setFlow(id, null)
-    for (const [id, flow] of flows) this.setFlow(id, flow)
   }
 
   /** Closes every session; neighbours are not told of each other's end any more. */
@@ -260,9 +249,9 @@ export class Core {
         session.port.send({ type: 'AddNode', remote_node_id: id, remote_addr })
       }
       this.#sendRoutes(session)
-      if (this.#flowsAreOut) this.#sendFlows(session)
+      if (this.#trafficIsOut) this.#sendTraffic(session)
     })
-    if (this.#flowsAreOut && this.#maxNodes.size > 0) this.#announceMaxAddress(session)
+    if (this.#trafficIsOut && this.#maxNodes.size > 0) this.#announceMaxAddress(session)
     this.#options.onNode({ ...identity, connected: true })
     this.#options.onEvent({ kind: 'node_connected', node_id: nodeId, incarnation: identity.incarnation })
     if (isLast) this.#allConnected()
@@ -270,8 +259,8 @@ export class Core {
 
   #allConnected(): void {
     this.#options.onEvent({ kind: 'all_connected' })
-    this.#flowsAreOut = true
-    for (const session of this.#directory.values()) if (!session.toldFlows) this.#sendFlows(session)
+    this.#trafficIsOut = true
+    for (const session of this.#directory.values()) if (!session.toldTraffic) this.#sendTraffic(session)
     this.#options.onEvent({ kind: 'flows_sent' })
   }
 
@@ -336,15 +325,13 @@ export class Core {
     }
   }
 
-  #sendFlows(session: Session): void {
-    session.toldFlows = true
-    const rates = this.#rates.get(session.nodeId)
-    const flows = this.#flows.of(session.nodeId)
-    if (rates === undefined && flows.length === 0 && this.#maxNodes.size === 0) return
+  #sendTraffic(session: Session): void {
+    session.toldTraffic = true
+    const messages = this.traffic.messagesFor(session.nodeId)
+    if (messages.length === 0 && this.#maxNodes.size === 0) return
     session.port.together(() => {
       if (this.#maxNodes.size > 0) this.#sendMaxAddresses(session)
-      for (const message of rates ?? []) session.port.send(message)
-      if (flows.length > 0) session.port.send({ type: 'AddFlows', flows: flows.map(flowEntry) })
+      for (const message of messages) session.port.send(message)
     })
   }
 
@@ -360,7 +347,7 @@ export class Core {
   #announceMaxAddress(session: Session): void {
     for (const id of this.#neighboursOf(session.nodeId)) {
       const other = this.#directory.get(id)
-      if (other?.toldFlows === true) other.port.send(this.#maxAddress(other, session))
+      if (other?.toldTraffic === true) other.port.send(this.#maxAddress(other, session))
     }
   }
 
@@ -371,14 +358,6 @@ export class Core {
       type: 'AddNodeAddress',
       remote_node_id: to.nodeId,
       remote_max_server_addr: `${host}:${this.#options.config.maxServerPort}`,
-    }
-  }
-
-  #sendToEnds(flow: Flow | undefined, message: ControllerMessage): void {
-    if (flow === undefined) return
-    for (const end of endsOf(flow)) {
-      const session = this.#directory.get(end)
-      if (session?.toldFlows === true) session.port.send(message)
     }
   }
 

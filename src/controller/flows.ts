@@ -5,7 +5,10 @@ import type { ControllerMessage, FlowSpec } from '../protocol/messages.ts'
 export interface Flow {
   readonly id: number
   readonly srcNodeId: number
+  /** Of a flow to a group the source itself. */
   readonly dstNodeId: number
+  /** The group that it goes to. */
+  readonly dstGroupId?: number
   /** The route this flow is pinned to. */
   readonly routeId?: number
   readonly spec: FlowSpec
@@ -18,6 +21,7 @@ export function flowEntry(flow: Flow): FlowEntry {
     controller_id: flow.id,
     src_node_id: flow.srcNodeId,
     dst_node_id: flow.dstNodeId,
+    ...(flow.dstGroupId === undefined ? {} : { dst_group_id: flow.dstGroupId }),
     ...(flow.routeId === undefined ? {} : { route_id: flow.routeId }),
     flow_spec: flow.spec,
   }
@@ -34,6 +38,10 @@ export class FlowBook {
 
   ids(): number[] {
     return [...this.#byId.keys()]
+  }
+
+  get(id: number): Flow | undefined {
+    return this.#byId.get(id)?.flow
   }
 
   of(nodeId: number): Flow[] {

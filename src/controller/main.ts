@@ -12,8 +12,10 @@ import type { RunEvent } from '../protocol/events.ts'
 import { type OwnCommand, type ProgramEnd, Steered } from '../protocol/steered.ts'
 import { makeTopology } from '../topology/make.ts'
 import { Core, type CoreEvent } from './core.ts'
+import { LinkChanges } from './link-changes.ts'
 import { type OpenStore, openStore } from './open-store.ts'
 import { ControlServer } from './server.ts'
+import type { Contents } from './store.ts'
 
 export interface ControllerOptions {
   readonly config: ControllerConfig
@@ -53,6 +55,7 @@ class Controller {
   readonly #steered: Steered
   readonly #core: Core
   readonly #server: ControlServer
+  readonly #changes: LinkChanges
   #store: OpenStore | undefined
   #deadline: NodeJS.Timeout | undefined
 
@@ -68,13 +71,26 @@ class Controller {
       if (event.kind === 'all_wired') clearTimeout(this.#deadline)
       this.#emit(event)
     }
+    this.#changes = new LinkChanges({
+      change: (...change) => this.#core.traffic.changeLink(...change),
+      send: notice => this.#steered.send(notice),
+      timeScale: options.timeScale ?? 1,
+    })
     this.#core = new Core({
       config,
       topology: makeTopology(config.topology),
       runId,
       token: config.token ?? null,
       onEvent,
-      onNode: state => this.#store?.store.putNode(state),
+      onNode: state => {
+        this.#store?.store.putNode(state)
+        if (!state.connected) this.#changes.left(state.nodeId)
+      },
+      traffic: {
+        onFlowTimes: times => this.#store?.store.putFlowTimes(times),
+        onMetrics: rows => this.#store?.store.putMetrics(rows),
+        onLinkSet: (nodeId, change) => this.#changes.done(nodeId, change),
+      },
     })
     this.#server = new ControlServer({ core: this.#core, onEvent, timeScale: options.timeScale ?? 1 })
   }
@@ -106,19 +122,25 @@ class Controller {
       onWarning,
       listener: {
         onRoute: (id, edges) => core.setRoute(id, edges),
-        onFlow: (id, flow) => core.setFlow(id, flow),
-        onContents: contents => {
-          core.replaceRoutes(contents.routes)
-          core.replaceFlows(contents.flows)
-        },
+        onFlow: (id, flow) => core.traffic.setFlow(id, flow),
+        onLink: (from, to, shape) => core.traffic.setLinkRow(from, to, shape),
+        onContents: contents => this.#take(contents),
         onInvalid: onWarning,
         onLost: reason => this.#emit({ kind: 'database_lost', reason }),
         onBack: () => this.#emit({ kind: 'database_back' }),
       },
     })
-    core.replaceRoutes(this.#store.contents.routes)
-    core.replaceFlows(this.#store.contents.flows)
+    this.#take(this.#store.contents)
     this.#emit(this.#store.ready)
+  }
+
+  /** Groups before the flows that go to them. */
+  #take({ routes, links, groups, flows }: Contents): void {
+    const { traffic } = this.#core
+    this.#core.replaceRoutes(routes)
+    traffic.replaceLinks(links)
+    traffic.replaceGroups(groups)
+    traffic.replaceFlows(flows)
   }
 
   async #listen(): Promise<void> {
@@ -161,6 +183,7 @@ class Controller {
     clearTimeout(this.#deadline)
     const store = this.#store
     this.#core.end()
+    this.#changes.close()
     await this.#server.close()
     this.#store = undefined
     if (store === undefined) return { facts: {}, remaining: [] }
@@ -175,6 +198,7 @@ class Controller {
 
   #obey(command: OwnCommand): void {
     if (command.do === 'secret') this.#core.requireToken(command.secret)
+    if (command.do === 'set_link') this.#changes.ask(command)
     if (command.do !== 'missing') return
     const { notConnected, notReady } = this.#core.missing()
     this.#steered.send({ is: 'missing', not_connected: notConnected, not_ready: notReady })

@@ -1,9 +1,12 @@
 // The store of a controller without a database: nothing outlives the process.
 
+import type { LinkShape } from '../protocol/traffic.ts'
 import type { NodeState } from './core.ts'
 import type { Flow } from './flows.ts'
+import type { LinkRow } from './links.ts'
 import type { RouteEdges } from './routes.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
+import { type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
 
 export class MemoryStore implements Store {
   readonly kind = 'memory'
@@ -13,6 +16,11 @@ export class MemoryStore implements Store {
   readonly #nodes = new Map<number, NodeState>()
   readonly #routes = new Map<number, RouteEdges>()
   readonly #flows = new Map<number, Flow>()
+  /** By source and destination. */
+  readonly #links = new Map<string, LinkRow>()
+  readonly #flowTimes = new Map<number, FlowTimes>()
+  /** Rows themselves would be for nobody. */
+  #metricsCount = 0
   #lastRouteId = 0
   #lastFlowId = 0
 
@@ -23,11 +31,26 @@ export class MemoryStore implements Store {
   open(seed: Seed): Promise<Contents> {
     for (const edges of seed.routes) this.#routes.set(++this.#lastRouteId, edges)
     for (const flow of seed.flows) this.#flows.set(++this.#lastFlowId, { ...flow, id: this.#lastFlowId })
-    return Promise.resolve({ routes: new Map(this.#routes), flows: new Map(this.#flows) })
+    for (const link of seed.links) this.#links.set(`${link.srcNodeId} ${link.dstNodeId}`, link)
+    const { groups } = seed
+    const links = [...this.#links.values()]
+    return Promise.resolve({ routes: new Map(this.#routes), flows: new Map(this.#flows), links, groups })
   }
 
   putNode(state: NodeState): void {
     this.#nodes.set(state.nodeId, state)
+  }
+
+  putFlowTimes(times: readonly FlowTimes[]): void {
+    for (const each of times) {
+      const older = this.#flowTimes.get(each.flowId)
+      if (this.#flows.has(each.flowId))
+        this.#flowTimes.set(each.flowId, older === undefined ? each : mergeTimes(older, each))
+    }
+  }
+
+  putMetrics(rows: readonly MetricRow[]): void {
+    this.#metricsCount += rows.length
   }
 
   flush(): Promise<void> {
@@ -36,6 +59,14 @@ export class MemoryStore implements Store {
 
   countNodes(): Promise<number> {
     return Promise.resolve(this.#nodes.size)
+  }
+
+  countMetrics(): Promise<number> {
+    return Promise.resolve(this.#metricsCount)
+  }
+
+  flowTimes(id: number): Promise<FlowTimes | null> {
+    return Promise.resolve(this.#flowTimes.get(id) ?? null)
   }
 
   insertRoute(edges: RouteEdges): Promise<number> {
@@ -66,7 +97,16 @@ export class MemoryStore implements Store {
   }
 
   deleteFlow(id: number): Promise<void> {
+    this.#flowTimes.delete(id)
     if (this.#flows.delete(id)) queueMicrotask(() => this.#listener.onFlow(id, null))
+    return Promise.resolve()
+  }
+
+  setLink(srcNodeId: number, dstNodeId: number, shape: LinkShape | null): Promise<void> {
+    const key = `${srcNodeId} ${dstNodeId}`
+    if (shape !== null) this.#links.set(key, { srcNodeId, dstNodeId, shape })
+    else if (!this.#links.delete(key)) return Promise.resolve()
+    queueMicrotask(() => this.#listener.onLink(srcNodeId, dstNodeId, shape))
     return Promise.resolve()
   }
 

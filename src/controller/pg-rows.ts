@@ -1,6 +1,10 @@
-// Rows of the database to routes and flows, and back. Rows come from anybody's SQL, so they are checked here.
+// Rows of the database to routes, flows and shapes of links, and back. Rows come from anybody's SQL: they are checked
+// here.
 
+import * as v from 'valibot'
+import { packetBytes, shapeSchema } from '../config/traffic-schema.ts'
 import type { FlowSpec } from '../protocol/messages.ts'
+import type { LinkShape } from '../protocol/traffic.ts'
 import type { Flow } from './flows.ts'
 import type { RouteEdges } from './routes.ts'
 
@@ -13,7 +17,7 @@ export interface RouteRow {
 
 export const flowQuery = `
 SELECT f.id, f.src_node_id, f.dst_node_id, f.flow_len_type, f.flow_len_bytes, f.flow_len_duration, f.flow_rate,
-  f.flow_weight, r.route_id FROM flows f LEFT JOIN flow_routes r ON r.flow_id = f.id`
+  f.flow_weight, f.packet_bytes, f.dst_group_id, r.route_id FROM flows f LEFT JOIN flow_routes r ON r.flow_id = f.id`
 
 /** BIGINT comes as text. */
 export interface FlowRow {
@@ -22,9 +26,11 @@ export interface FlowRow {
   readonly dst_node_id: number
   readonly flow_len_type: string
   readonly flow_len_bytes: string | null
-  readonly flow_len_duration: string | null
-  readonly flow_rate: string | null
+  readonly flow_len_duration: number | null
+  readonly flow_rate: number | null
   readonly flow_weight: number | null
+  readonly packet_bytes: number | null
+  readonly dst_group_id: number | null
   readonly route_id: number | null
 }
 
@@ -38,29 +44,42 @@ export function edgesOf(value: unknown): RouteEdges | null {
   return value.every(isEdge) ? (value as RouteEdges) : null
 }
 
-/** The flow of a row; null where a length is missing or a number is beyond what JSON keeps exact. */
+/** The flow of a row; null where a length is missing, or a number is none that a flow can have. */
 export function flowOf(row: FlowRow, transport: 'tcp' | 'lossless_unicast'): Flow | null {
-  const length = exact(row.flow_len_type === 'bytes' ? row.flow_len_bytes : row.flow_len_duration)
-  const rate = exact(row.flow_rate)
-  if (length === null || length === undefined || rate === undefined || length < 0 || (rate ?? 0) < 0) return null
+  const { flow_rate: rate, flow_weight: weight, packet_bytes: packet } = row
+  const length = row.flow_len_type === 'bytes' ? exact(row.flow_len_bytes) : row.flow_len_duration
+  if (!isAmount(length) || (rate !== null && !isAmount(rate)) || (weight !== null && !isAmount(weight))) return null
+  if (packet !== null && !v.is(packetBytes, packet)) return null
   const spec: FlowSpec = {
     transport,
     flow_len: row.flow_len_type === 'bytes' ? { Bytes: length } : { Duration: length },
     ...(rate === null ? {} : { flow_rate: rate }),
-    ...(row.flow_weight === null ? {} : { flow_weight: row.flow_weight }),
+    ...(weight === null ? {} : { flow_weight: weight }),
+    ...(packet === null ? {} : { packet_bytes: packet }),
   }
   return {
     id: row.id,
     srcNodeId: row.src_node_id,
     dstNodeId: row.dst_node_id,
+    ...(row.dst_group_id === null ? {} : { dstGroupId: row.dst_group_id }),
     ...(row.route_id === null ? {} : { routeId: row.route_id }),
     spec,
   }
 }
 
-/** Values for src_node_id, dst_node_id, flow_len_type, flow_len_bytes, flow_len_duration, flow_rate, flow_weight. */
+/** The shape of a row, null where it is none. */
+export function shapeOf(value: unknown): LinkShape | null {
+  const parsed = v.safeParse(shapeSchema, value)
+  return parsed.success ? parsed.output : null
+}
+
+/** Of `flows`, for `flowValues`; and their types. */
+export const flowColumns =
+  'src_node_id, dst_node_id, flow_len_type, flow_len_bytes, flow_len_duration, flow_rate, flow_weight, packet_bytes, dst_group_id'
+export const flowTypes = ['int', 'int', 'text', 'bigint', 'float8', 'float8', 'float8', 'int', 'int'] as const
+
 export function flowValues(flow: Omit<Flow, 'id'>): unknown[] {
-  const { flow_len, flow_rate, flow_weight } = flow.spec
+  const { flow_len, flow_rate, flow_weight, packet_bytes } = flow.spec
   const isBytes = 'Bytes' in flow_len
   return [
     flow.srcNodeId,
@@ -70,16 +89,28 @@ export function flowValues(flow: Omit<Flow, 'id'>): unknown[] {
     isBytes ? null : flow_len.Duration,
     flow_rate ?? null,
     flow_weight ?? null,
+    packet_bytes ?? null,
+    flow.dstGroupId ?? null,
   ]
+}
+
+/** For the columns of a route that a person reads; what counts is `edges`. */
+export function endsOfRoute(edges: RouteEdges): readonly [number, number] {
+  const entered = new Set(edges.map(([, to]) => to))
+  const left = new Set(edges.map(([from]) => from))
+  const source = edges.find(([from]) => !entered.has(from))?.[0]
+  const sink = edges.find(([, to]) => !left.has(to))?.[1]
+  return [source ?? 0, sink ?? 0]
 }
 
 function isId(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 1
 }
 
-/** undefined: not exact. */
-function exact(text: string | null): number | null | undefined {
-  if (text === null) return null
+const isAmount = (value: number | null): value is number => value !== null && Number.isFinite(value) && value >= 0
+
+/** Null: beyond what JSON keeps exact. */
+function exact(text: string | null): number | null {
   const value = Number(text)
-  return Number.isSafeInteger(value) ? value : undefined
+  return text !== null && Number.isSafeInteger(value) ? value : null
 }

@@ -1,15 +1,20 @@
-// The store in PostgreSQL. Node states queue by id and are written in batches, off the path of wiring: what was noted
-// is kept until the server has it, whatever happens to the connection. Changed rows come back by LISTEN/NOTIFY.
+// The store in PostgreSQL. What is noted queues and is written in batches, off the path of wiring: it is kept until the
+// server has it, whatever happens to the connection. Changed rows come back by LISTEN/NOTIFY.
 
 import { NslabError } from '../base/errors.ts'
+import type { LinkShape } from '../protocol/traffic.ts'
 import type { NodeState } from './core.ts'
 import type { Flow } from './flows.ts'
 import { PgLink, type PgTarget } from './pg-link.ts'
-import { edgesOf, type FlowRow, flowOf, flowQuery, flowValues, type RouteRow, routeColumns } from './pg-rows.ts'
+import { type Ends, PgReader } from './pg-reader.ts'
+import { endsOfRoute, flowColumns, flowValues } from './pg-rows.ts'
+import { migrate, seedRows } from './pg-seed.ts'
 import type { RouteEdges } from './routes.ts'
-import { channels, migrations, tables } from './schema.ts'
+import { flowTimesPile, MetricsPile, nodesPile } from './row-piles.ts'
+import { RowWriter } from './row-writer.ts'
+import { channels } from './schema.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
-import { WRITE_QUIET_MS, WritePace } from './write-pace.ts'
+import type { FlowTimes, MetricRow } from './traffic-news.ts'
 
 /** Notifications of one statement on many rows arrive one by one; they are answered by one query. */
 const READ_DELAY_MS = 10
@@ -23,42 +28,65 @@ export interface PostgresStoreOptions {
   readonly connectDeadlineMs?: number
 }
 
+/** Which rows have changed since they were read. */
+class Changes {
+  readonly routes = new Set<number>()
+  readonly flows = new Set<number>()
+  /** By source and destination. */
+  readonly links = new Map<string, Ends>()
+  /** Nothing says which. */
+  all = false
+}
+
 export class PostgresStore implements Store {
   readonly kind = 'postgres'
   readonly persisted = true
   readonly #options: PostgresStoreOptions
   readonly #link: PgLink
-  /** Newest state of each id that is not written; while a write is under way, of ids noted since it began. */
-  #unwritten = new Map<number, NodeState>()
-  #writing = new Map<number, NodeState>()
-  readonly #pace = new WritePace()
-  #writeTimer: NodeJS.Timeout | undefined
-  #changedRoutes = new Set<number>()
-  #changedFlows = new Set<number>()
-  #readsAll = false
+  readonly #reader: PgReader
+  readonly #nodes = nodesPile()
+  readonly #flowTimes = flowTimesPile()
+  readonly #metrics: MetricsPile
+  readonly #writer: RowWriter
+  #changes = new Changes()
   #readTimer: NodeJS.Timeout | undefined
-  #flushed: (() => void)[] = []
+  /** There is a connection, and what it missed has been read: nothing is written before. */
+  #isHeard = false
   #isClosed = false
-  #hasWarned = false
 
   constructor(options: PostgresStoreOptions) {
     this.#options = options
+    const { target, listener, flowTransport } = options
     this.#link = new PgLink({
-      target: options.target,
+      target,
       onNotification: (channel, payload) => this.#onNotification(channel, payload),
-      onLost: reason => options.listener.onLost(reason),
+      onLost: reason => {
+        this.#isHeard = false
+        listener.onLost(reason)
+      },
       onBack: () => void this.#onBack(),
+    })
+    this.#reader = new PgReader(this.#link, flowTransport, listener.onInvalid)
+    this.#metrics = new MetricsPile(count => {
+      listener.onInvalid(`${count} rows of metrics were dropped: the database does not keep up`)
+    })
+    this.#writer = new RowWriter({
+      piles: [this.#nodes, this.#flowTimes, this.#metrics],
+      query: (text, values) => this.#link.query(text, values),
+      isUp: () => this.#isHeard,
+      onWarning: listener.onInvalid,
     })
   }
 
   async open(seed: Seed): Promise<Contents> {
     await this.#link.connect(this.#options.connectDeadlineMs ?? 10_000)
     try {
-      if (seed.reset) await this.#link.query(`DROP TABLE IF EXISTS ${tables.join(', ')} CASCADE`)
-      await this.#migrate()
-      await this.#seed(seed)
+      await migrate(this.#link, seed.reset)
+      await seedRows(this.#link, seed)
       await this.#listen()
-      return await this.#readContents()
+      const contents = await this.#reader.contents()
+      this.#isHeard = true
+      return contents
     } catch (error) {
       await this.close()
       throw error instanceof NslabError ? error : this.#link.refusal(error)
@@ -66,21 +94,26 @@ export class PostgresStore implements Store {
   }
 
   putNode(state: NodeState): void {
-    this.#pace.noted(performance.now(), this.#unwritten.size === 0)
-    this.#unwritten.set(state.nodeId, state)
-    this.#scheduleWrite(WRITE_QUIET_MS)
+    this.#writer.noting()
+    this.#nodes.note(state)
+  }
+
+  putFlowTimes(times: readonly FlowTimes[]): void {
+    this.#writer.noting()
+    for (const each of times) this.#flowTimes.note(each)
+  }
+
+  putMetrics(rows: readonly MetricRow[]): void {
+    this.#writer.noting()
+    this.#metrics.note(rows)
   }
 
   get unwrittenCount(): number {
-    if (this.#writing.size === 0) return this.#unwritten.size
-    return new Set([...this.#unwritten.keys(), ...this.#writing.keys()]).size
+    return this.#writer.unwrittenCount
   }
 
   async flush(deadlineMs: number): Promise<void> {
-    this.#scheduleWrite(0)
-    if (this.unwrittenCount === 0) return
     let timer: NodeJS.Timeout | undefined
-    const written = new Promise<void>(resolve => this.#flushed.push(resolve))
     const late = new Promise<never>((_, reject) => {
       const reason = (): Error => {
         const why = this.#link.refusedWith
@@ -90,15 +123,28 @@ export class PostgresStore implements Store {
       timer = setTimeout(() => reject(this.#link.refusal(reason())), deadlineMs)
     })
     try {
-      await Promise.race([written, late])
+      await Promise.race([this.#writer.written(), late])
     } finally {
       clearTimeout(timer)
+      this.#metrics.tellDropped()
     }
   }
 
   async countNodes(): Promise<number> {
-    const { rows } = await this.#link.query<{ count: string }>('SELECT COUNT(*) FROM nodes')
-    return Number(rows[0]?.count)
+    return this.#count('nodes')
+  }
+
+  async countMetrics(): Promise<number> {
+    return this.#count('metrics')
+  }
+
+  async flowTimes(id: number): Promise<FlowTimes | null> {
+    const text = 'SELECT start_time, finish_time FROM flows WHERE id = $1 AND start_time IS NOT NULL'
+    const { rows } = await this.#link.query<{ start_time: string; finish_time: string | null }>(text, [id])
+    const [row] = rows
+    if (row === undefined) return null
+    const { start_time, finish_time } = row
+    return { flowId: id, startTime: Number(start_time), finishTime: finish_time === null ? null : Number(finish_time) }
   }
 
   async insertRoute(edges: RouteEdges): Promise<number> {
@@ -117,8 +163,8 @@ export class PostgresStore implements Store {
   }
 
   async insertFlow(flow: Omit<Flow, 'id'>): Promise<number> {
-    const pin = flow.routeId === undefined ? '' : ', pin AS (INSERT INTO flow_routes SELECT id, $8::int FROM new)'
-    const text = `WITH new AS (INSERT INTO flows (${flowColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id)${pin}
+    const pin = flow.routeId === undefined ? '' : ', pin AS (INSERT INTO flow_routes SELECT id, $10::int FROM new)'
+    const text = `WITH new AS (INSERT INTO flows (${flowColumns}) VALUES (${flowPlaces}) RETURNING id)${pin}
       SELECT id FROM new`
     const values = flow.routeId === undefined ? flowValues(flow) : [...flowValues(flow), flow.routeId]
     const { rows } = await this.#link.query<{ id: number }>(text, values)
@@ -126,99 +172,51 @@ export class PostgresStore implements Store {
   }
 
   async updateFlow(flow: Flow): Promise<void> {
-    await this.#link.query(`UPDATE flows SET (${flowColumns}) = ($1, $2, $3, $4, $5, $6, $7) WHERE id = $8`, [
-      ...flowValues(flow),
-      flow.id,
-    ])
+    const text = `UPDATE flows SET (${flowColumns}) = (${flowPlaces}) WHERE id = $10`
+    await this.#link.query(text, [...flowValues(flow), flow.id])
   }
 
   async deleteFlow(id: number): Promise<void> {
+    const text = 'WITH gone AS (DELETE FROM flow_routes WHERE flow_id = $1) DELETE FROM flows WHERE id = $1'
+    await this.#link.query(text, [id])
+  }
+
+  async setLink(srcNodeId: number, dstNodeId: number, shape: LinkShape | null): Promise<void> {
+    const text =
+      shape === null
+        ? 'DELETE FROM links WHERE src_node_id = $1 AND dst_node_id = $2'
+        : `INSERT INTO links VALUES ($1, $2, $3)
+           ON CONFLICT (src_node_id, dst_node_id) DO UPDATE SET shape = EXCLUDED.shape`
     await this.#link.query(
-      'WITH gone AS (DELETE FROM flow_routes WHERE flow_id = $1) DELETE FROM flows WHERE id = $1',
-      [id],
+      text,
+      shape === null ? [srcNodeId, dstNodeId] : [srcNodeId, dstNodeId, JSON.stringify(shape)],
     )
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#writeTimer)
+    this.#writer.close()
     clearTimeout(this.#readTimer)
     await this.#link.close()
   }
 
-  async #migrate(): Promise<void> {
-    await this.#link.query(
-      'CREATE TABLE IF NOT EXISTS nslab_migrations (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())',
-    )
-    const { rows } = await this.#link.query<{ version: number }>(
-      'SELECT COALESCE(MAX(version), 0) AS version FROM nslab_migrations',
-    )
-    const version = rows[0]?.version ?? 0
-    if (version > migrations.length) {
-      throw this.#link.refusal(new Error(`its schema is version ${version}; this nslab knows ${migrations.length}`))
-    }
-    for (const [at, text] of migrations.entries()) {
-      if (at < version) continue
-      // Several statements in one query are one transaction.
-      await this.#link.query(`${text}; INSERT INTO nslab_migrations (version) VALUES (${at + 1})`)
-    }
-  }
-
-  async #seed(seed: Seed): Promise<void> {
-    const { rows } = await this.#link.query<{ routes: boolean; flows: boolean }>(
-      'SELECT EXISTS (SELECT FROM routes) AS routes, EXISTS (SELECT FROM flows) AS flows',
-    )
-    if (rows[0]?.routes === false && seed.routes.length > 0) {
-      const values = seed.routes.map(edges => [...endsOfRoute(edges), JSON.stringify(edges)])
-      await this.#link.query(insertRoutes, transpose(values))
-    }
-    if (rows[0]?.flows === false && seed.flows.length > 0) {
-      await this.#link.query(insertFlows, transpose(seed.flows.map(flowValues)))
-    }
-    // What an earlier run left connected is not.
-    await this.#link.query('UPDATE nodes SET connected = FALSE WHERE connected')
+  async #count(table: 'nodes' | 'metrics'): Promise<number> {
+    const { rows } = await this.#link.query<{ count: string }>(`SELECT COUNT(*) FROM ${table}`)
+    return Number(rows[0]?.count)
   }
 
   async #listen(): Promise<void> {
     await this.#link.query(channels.map(channel => `LISTEN ${channel}`).join('; '))
   }
 
-  async #readContents(): Promise<Contents> {
-    const routes = new Map<number, RouteEdges>()
-    const flows = new Map<number, Flow>()
-    const routeRows = await this.#link.query<RouteRow>(`SELECT ${routeColumns} FROM routes ORDER BY route_id`)
-    for (const row of routeRows.rows) {
-      const edges = this.#edges(row)
-      if (edges !== null) routes.set(row.route_id, edges)
-    }
-    const flowRows = await this.#link.query<FlowRow>(`${flowQuery} ORDER BY f.id`)
-    for (const row of flowRows.rows) {
-      const flow = this.#flow(row)
-      if (flow !== null) flows.set(row.id, flow)
-    }
-    return { routes, flows }
-  }
-
-  #edges(row: RouteRow): RouteEdges | null {
-    const edges = edgesOf(row.edges)
-    if (edges === null)
-      this.#options.listener.onInvalid(`route ${row.route_id} of the database has edges that are none; it is ignored`)
-    return edges
-  }
-
-  #flow(row: FlowRow): Flow | null {
-    const flow = flowOf(row, this.#options.flowTransport)
-    if (flow === null)
-      this.#options.listener.onInvalid(`flow ${row.id} of the database has no valid length or rate; it is ignored`)
-    return flow
-  }
-
   #onNotification(channel: string, payload: string): void {
-    const id = idOf(payload)
-    if (id === null) this.#readsAll = true
-    else if (channel === 'auto_sync_routes') this.#changedRoutes.add(id)
-    else if (channel === 'auto_sync_flows') this.#changedFlows.add(id)
-    else this.#readsAll = true
+    const changes = this.#changes
+    const value = parsed(payload)
+    if (channel === 'auto_sync_routes' && isId(value?.route_id)) changes.routes.add(value.route_id)
+    else if (channel === 'auto_sync_flows' && isId(value?.newly_inserted_id)) changes.flows.add(value.newly_inserted_id)
+    else if (channel === 'auto_sync_links' && isId(value?.[0]) && isId(value[1]))
+      changes.links.set(`${value[0]} ${value[1]}`, [value[0], value[1]])
+    else changes.all = true
     this.#scheduleRead()
   }
 
@@ -233,124 +231,42 @@ export class PostgresStore implements Store {
 
   async #readChanges(): Promise<void> {
     const { listener } = this.#options
-    const routeIds = [...this.#changedRoutes]
-    const flowIds = [...this.#changedFlows]
-    const readsAll = this.#readsAll
-    this.#changedRoutes.clear()
-    this.#changedFlows.clear()
-    this.#readsAll = false
-    if (readsAll) return listener.onContents(await this.#readContents())
-    if (routeIds.length > 0) {
-      const text = `SELECT ${routeColumns} FROM routes WHERE route_id = ANY($1)`
-      const { rows } = await this.#link.query<RouteRow>(text, [routeIds])
-      const byId = new Map(rows.map(row => [row.route_id, row]))
-      for (const id of routeIds) {
-        const row = byId.get(id)
-        listener.onRoute(id, row === undefined ? null : this.#edges(row))
-      }
-    }
-    if (flowIds.length > 0) {
-      const { rows } = await this.#link.query<FlowRow>(`${flowQuery} WHERE f.id = ANY($1)`, [flowIds])
-      const byId = new Map(rows.map(row => [row.id, row]))
-      for (const id of flowIds) {
-        const row = byId.get(id)
-        listener.onFlow(id, row === undefined ? null : this.#flow(row))
-      }
-    }
+    const { routes, flows, links, all } = this.#changes
+    this.#changes = new Changes()
+    if (all) return listener.onContents(await this.#reader.contents())
+    if (routes.size > 0) for (const [id, edges] of await this.#reader.routes([...routes])) listener.onRoute(id, edges)
+    if (flows.size > 0) for (const [id, flow] of await this.#reader.flows([...flows])) listener.onFlow(id, flow)
+    if (links.size === 0) return
+    for (const [[from, to], row] of await this.#reader.links([...links.values()]))
+      listener.onLink(from, to, row === null ? null : row.shape)
   }
 
   async #onBack(): Promise<void> {
     try {
       await this.#listen()
-      const contents = await this.#readContents()
+      const contents = await this.#reader.contents()
+      this.#isHeard = true
       this.#options.listener.onBack()
       this.#options.listener.onContents(contents)
-      this.#scheduleWrite(0)
+      this.#writer.resume()
     } catch {
       // Lost again before it was of use: the next one does all of this anew.
     }
   }
-
-  #scheduleWrite(delayMs: number): void {
-    if (this.#isClosed || this.#writing.size > 0 || !this.#link.isUp) return
-    if (delayMs === 0) clearTimeout(this.#writeTimer)
-    else if (this.#writeTimer !== undefined) return
-    this.#writeTimer = setTimeout(() => {
-      this.#writeTimer = undefined
-      const waitMs = this.#flushed.length > 0 ? 0 : this.#pace.waitMs(performance.now())
-      if (waitMs > 0) this.#scheduleWrite(waitMs)
-      else void this.#write()
-    }, delayMs)
-  }
-
-  async #write(): Promise<void> {
-    if (this.#unwritten.size === 0 || this.#writing.size > 0) return
-    const batch = this.#unwritten
-    this.#writing = batch
-    this.#unwritten = new Map()
-    try {
-      await this.#link.query(upsertNodes, transpose([...batch.values()].map(nodeValues)))
-      this.#writing = new Map()
-    } catch (error) {
-      // Not written, or not known to be: what is newer wins, the rest waits for the next attempt.
-      this.#writing = new Map()
-      for (const [id, state] of batch) if (!this.#unwritten.has(id)) this.#unwritten.set(id, state)
-      this.#onWriteRefused(error)
-    }
-    if (this.#unwritten.size > 0) this.#scheduleWrite(WRITE_QUIET_MS)
-    else for (const resolve of this.#flushed.splice(0)) resolve()
-  }
-
-  /** A server that is there and says no is worth one warning; a lost connection is reported as such. */
-  #onWriteRefused(error: unknown): void {
-    const { severity, message } = error as { readonly severity?: string; readonly message: string }
-    if (severity !== 'ERROR' || this.#hasWarned) return
-    this.#hasWarned = true
-    this.#options.listener.onInvalid(`the database refuses node states, they are kept and tried again: ${message}`)
-  }
 }
 
-const flowColumns = 'src_node_id, dst_node_id, flow_len_type, flow_len_bytes, flow_len_duration, flow_rate, flow_weight'
+const flowPlaces = flowColumns
+  .split(',')
+  .map((_, at) => `$${at + 1}`)
+  .join(', ')
 
-const insertRoutes = `
-INSERT INTO routes (src_node_id, dst_node_id, edges) SELECT * FROM unnest($1::int[], $2::int[], $3::jsonb[])`
+const isId = (value: unknown): value is number => Number.isInteger(value)
 
-const insertFlows = `
-INSERT INTO flows (${flowColumns})
-SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[])`
-
-const upsertNodes = `
-INSERT INTO nodes (id, private_network_name, private_network_addr, public_network_addr, connected, incarnation)
-SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[])
-ON CONFLICT (id) DO UPDATE SET private_network_name = EXCLUDED.private_network_name,
-  private_network_addr = EXCLUDED.private_network_addr, public_network_addr = EXCLUDED.public_network_addr,
-  connected = EXCLUDED.connected, incarnation = EXCLUDED.incarnation, changed_at = now()`
-
-function nodeValues(state: NodeState): unknown[] {
-  const { nodeId, privateNetworkName, privateNetworkAddr, publicNetworkAddr, connected, incarnation } = state
-  return [nodeId, privateNetworkName, privateNetworkAddr, publicNetworkAddr, connected, incarnation]
-}
-
-/** Rows to the columns that unnest() takes. At least one row. */
-function transpose(rows: readonly (readonly unknown[])[]): unknown[][] {
-  return (rows[0] as readonly unknown[]).map((_, column) => rows.map(row => row[column]))
-}
-
-/** For the columns a person reads; what counts is `edges`. */
-function endsOfRoute(edges: RouteEdges): readonly [number, number] {
-  const entered = new Set(edges.map(([, to]) => to))
-  const left = new Set(edges.map(([from]) => from))
-  const source = edges.find(([from]) => !entered.has(from))?.[0]
-  const sink = edges.find(([, to]) => !left.has(to))?.[1]
-  return [source ?? 0, sink ?? 0]
-}
-
-/** The row a notification names; null when it names none. */
-function idOf(payload: string): number | null {
+/** What a notification names the row by; null where it names none. */
+function parsed(payload: string): Record<string | number, unknown> | null {
   try {
-    const value = JSON.parse(payload) as Record<string, unknown> | null
-    const id = value?.route_id ?? value?.newly_inserted_id
-    return Number.isInteger(id) ? (id as number) : null
+    const value: unknown = JSON.parse(payload)
+    return typeof value === 'object' ? (value as Record<string | number, unknown> | null) : null
   } catch {
     return null
   }

@@ -13,20 +13,25 @@ export class RouteInvalid extends Error {
 type Entries = ReadonlyMap<number, RouteEntry>
 
 /**
- * What each node of a route must install. Throws RouteInvalid for an id outside the plan (`nodesCount` 0: any id), for
- * more or less than one source, and for a loop: rows of a database have passed no parser.
+ * What each node of a route must install, or of `what` else is one. Throws RouteInvalid for an id outside the plan
+ * (`nodesCount` 0: any id), for more or less than one source, and for a loop: rows of a database have passed no parser.
  */
-export function compileRoute(routeId: number, edges: RouteEdges, nodesCount: number): Entries {
+export function compileRoute(
+  routeId: number,
+  edges: RouteEdges,
+  nodesCount: number,
+  what = `route ${routeId}`,
+): Entries {
   for (const id of edges.flat()) {
     if (Number.isInteger(id) && id >= 1 && (nodesCount === 0 || id <= nodesCount)) continue
-    throw new RouteInvalid(`route ${routeId} names node ${id}, which is not in the plan`)
+    throw new RouteInvalid(`${what} names node ${id}, which is not in the plan`)
   }
-  if (edges.some(([from, to]) => from === to)) throw new RouteInvalid(`route ${routeId} has a loop`)
+  if (edges.some(([from, to]) => from === to)) throw new RouteInvalid(`${what} has a loop`)
   const route = resolveRoute(edges)
   const entered = new Set(edges.map(([, to]) => to))
   const sourcesCount = [...route.nextHops.keys()].filter(id => !entered.has(id)).length
-  if (sourcesCount !== 1) throw new RouteInvalid(`route ${routeId} has ${sourcesCount} sources, it must have one`)
-  if (!isAcyclic(route)) throw new RouteInvalid(`route ${routeId} has a loop`)
+  if (sourcesCount !== 1) throw new RouteInvalid(`${what} has ${sourcesCount} sources, it must have one`)
+  if (!isAcyclic(route)) throw new RouteInvalid(`${what} has a loop`)
   const entries = new Map<number, RouteEntry>()
   for (const id of route.nextHops.keys()) {
     const hop = routeHop(route, id) as RouteHop

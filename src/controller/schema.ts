@@ -15,10 +15,17 @@ export const tables = [
   'link_throughput',
   'probe_requests',
   'probe_results',
+  'links',
   'nslab_migrations',
 ] as const
 
-export const channels = ['auto_sync_routes', 'sync_routes', 'auto_sync_flows'] as const
+export const channels = [
+  'auto_sync_routes',
+  'sync_routes',
+  'auto_sync_flows',
+  'auto_sync_links',
+  'sync_group_routes',
+] as const
 
 const published = `
 CREATE TABLE IF NOT EXISTS nodes (
@@ -171,5 +178,55 @@ CREATE TRIGGER nslab_flow_route_changed AFTER INSERT OR UPDATE OR DELETE ON flow
   FOR EACH ROW EXECUTE FUNCTION nslab_notify_flow_route();
 `
 
+/**
+ * Flows to groups, of other packets, and of parts of a second; shapes of links, one row a direction, with the keys of
+ * LinkShape (src/protocol/traffic.ts). A type of a column that a trigger names can't be changed under it. Groups are
+ * few: whoever hears of a change reads all of them again.
+ */
+const traffic = `
+DROP TRIGGER IF EXISTS nslab_flow_changed ON flows;
+ALTER TABLE flows ADD COLUMN IF NOT EXISTS packet_bytes INTEGER, ADD COLUMN IF NOT EXISTS dst_group_id INTEGER,
+  ALTER COLUMN flow_len_duration TYPE DOUBLE PRECISION, ALTER COLUMN flow_rate TYPE DOUBLE PRECISION,
+  ALTER COLUMN flow_weight TYPE DOUBLE PRECISION;
+CREATE TRIGGER nslab_flow_changed AFTER INSERT OR DELETE OR UPDATE OF id, src_node_id, dst_node_id, flow_len_type,
+  flow_len_bytes, flow_len_duration, flow_rate, flow_weight, packet_bytes, dst_group_id ON flows
+  FOR EACH ROW EXECUTE FUNCTION nslab_notify_flow();
+CREATE TABLE IF NOT EXISTS links (
+  src_node_id INTEGER NOT NULL,
+  dst_node_id INTEGER NOT NULL,
+  shape JSONB NOT NULL,
+  PRIMARY KEY (src_node_id, dst_node_id)
+);
+CREATE OR REPLACE FUNCTION nslab_notify_link() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    PERFORM pg_notify('auto_sync_links', json_build_array(OLD.src_node_id, OLD.dst_node_id)::text);
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    PERFORM pg_notify('auto_sync_links', json_build_array(NEW.src_node_id, NEW.dst_node_id)::text);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE FUNCTION nslab_notify_groups() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('sync_group_routes', '');
+  RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS nslab_link_changed ON links;
+CREATE TRIGGER nslab_link_changed AFTER INSERT OR UPDATE OR DELETE ON links
+  FOR EACH ROW EXECUTE FUNCTION nslab_notify_link();
+DROP TRIGGER IF EXISTS nslab_links_truncated ON links;
+CREATE TRIGGER nslab_links_truncated AFTER TRUNCATE ON links EXECUTE FUNCTION nslab_notify_truncate();
+DROP TRIGGER IF EXISTS nslab_groups_changed ON groups;
+CREATE TRIGGER nslab_groups_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON groups
+  EXECUTE FUNCTION nslab_notify_groups();
+DROP TRIGGER IF EXISTS nslab_group_members_changed ON group_members;
+CREATE TRIGGER nslab_group_members_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON group_members
+  EXECUTE FUNCTION nslab_notify_groups();
+DROP TRIGGER IF EXISTS nslab_group_routes_changed ON group_routes;
+CREATE TRIGGER nslab_group_routes_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON group_routes
+  EXECUTE FUNCTION nslab_notify_groups();
+`
+
 /** Migration n is migrations[n - 1]. Each runs in a transaction of its own with the row that records it. */
-export const migrations: readonly string[] = [published, widened, presence, notifications]
+export const migrations: readonly string[] = [published, widened, presence, notifications, traffic]

@@ -26,8 +26,8 @@ export class Session {
   stage: Stage = 'fresh'
   /** TopologyReady was sent since this node joined. */
   toldReady = false
-  /** Link rates and flows were sent since this node joined. */
-  toldFlows = false
+  /** Shapes of links, groups and flows were sent since this node joined: from now on it hears of changes. */
+  toldTraffic = false
   #identity: Identity | undefined
 
   constructor(port: Port) {

@@ -3,14 +3,20 @@
 
 import type { ControllerConfig } from '../config/types.ts'
 import type { FlowSpec } from '../protocol/messages.ts'
+import type { LinkShape } from '../protocol/traffic.ts'
 import type { NodeState } from './core.ts'
 import type { Flow } from './flows.ts'
+import { type Group, groupsOf } from './groups.ts'
+import type { LinkRow } from './links.ts'
 import type { RouteEdges } from './routes.ts'
+import type { FlowTimes, MetricRow } from './traffic-news.ts'
 
-/** Everything routes and flows hold at one moment. */
+/** Everything that rows ask for at one moment. */
 export interface Contents {
   readonly routes: ReadonlyMap<number, RouteEdges>
   readonly flows: ReadonlyMap<number, Flow>
+  readonly links: readonly LinkRow[]
+  readonly groups: readonly Group[]
 }
 
 /** What a store tells, after open() has returned. */
@@ -18,9 +24,10 @@ export interface StoreListener {
   /** A row was added, changed or (null) removed. */
   readonly onRoute: (id: number, edges: RouteEdges | null) => void
   readonly onFlow: (id: number, flow: Flow | null) => void
+  readonly onLink: (srcNodeId: number, dstNodeId: number, shape: LinkShape | null) => void
   /** Changes may have been missed: this is all there is now. */
   readonly onContents: (contents: Contents) => void
-  /** A row that can't be understood; it is left out. */
+  /** A row that can't be understood and is left out, or can't be written. */
   readonly onInvalid: (message: string) => void
   readonly onLost: (reason: string) => void
   readonly onBack: () => void
@@ -34,12 +41,19 @@ export interface Store {
   open(seed: Seed): Promise<Contents>
   /** Notes a node's newest state; written soon, in one batch with others. Never waits. */
   putNode(state: NodeState): void
-  /** Nodes whose newest state is not written yet. */
+  /** Notes when flows were, as one end of each knows; the same way. Rows of flows keep it. */
+  putFlowTimes(times: readonly FlowTimes[]): void
+  /** Notes what flows have moved; dropped, with a warning that counts, while too many rows wait. */
+  putMetrics(rows: readonly MetricRow[]): void
+  /** Rows that are noted and not written yet. */
   readonly unwrittenCount: number
-  /** Resolves when every state noted before is written; rejects with DATABASE_REFUSED after `deadlineMs`. */
+  /** Resolves when everything noted before is written; rejects with DATABASE_REFUSED after `deadlineMs`. */
   flush(deadlineMs: number): Promise<void>
   /** `SELECT COUNT(*) FROM nodes`: every id that ever joined since the last reset. */
   countNodes(): Promise<number>
+  countMetrics(): Promise<number>
+  /** Of one flow; null where nobody has told. */
+  flowTimes(id: number): Promise<FlowTimes | null>
   /** Adds or changes rows as an operator would: nodes hear of it through the listener. */
   insertRoute(edges: RouteEdges): Promise<number>
   updateRoute(id: number, edges: RouteEdges): Promise<void>
@@ -47,26 +61,35 @@ export interface Store {
   insertFlow(flow: Omit<Flow, 'id'>): Promise<number>
   updateFlow(flow: Flow): Promise<void>
   deleteFlow(id: number): Promise<void>
+  /** null: there is no row any more. */
+  setLink(srcNodeId: number, dstNodeId: number, shape: LinkShape | null): Promise<void>
   close(): Promise<void>
 }
 
 export interface Seed {
-  /** Forget what earlier runs left. Otherwise rows stay, and routes and flows are seeded only where there are none. */
+  /** Forget what earlier runs left. Otherwise rows stay, and each kind is seeded only where there are none. */
   readonly reset: boolean
   readonly routes: readonly RouteEdges[]
   readonly flows: readonly Omit<Flow, 'id'>[]
+  readonly links: readonly LinkRow[]
+  readonly groups: readonly Group[]
 }
 
 /** What the configuration puts into an empty store. Flows take the global transport, as in the published controller. */
 export function seedOf(config: ControllerConfig, reset: boolean): Seed {
+  const groups = groupsOf(config)
+  const groupId = new Map(groups.map(({ id, label }) => [label, id]))
   return {
     reset,
     routes: config.routes,
-    flows: config.flows.map(({ srcNodeId, dstNodeId, spec }) => ({
+    flows: config.flows.map(({ srcNodeId, dstNodeId, dstGroup, spec }) => ({
       srcNodeId,
       dstNodeId,
+      ...(dstGroup === undefined ? {} : { dstGroupId: groupId.get(dstGroup) as number }),
       spec: withTransport(spec, config),
     })),
+    links: config.links,
+    groups,
   }
 }
 

@@ -138,7 +138,7 @@ export type ControllerMessage =
    * before and any SetLinkRate. `change`: answered by LinkSet.
    */
   | { readonly type: 'SetLink'; readonly node_id: number; readonly shape: LinkShape; readonly change?: number }
-  /** Every group; `member`: packets to it are delivered here. Replaces the directory before. */
+  /** Every group that this node has a part in; `member`: packets to it are delivered here. Replaces the directory before. */
   | {
       readonly type: 'InstallGroupDirectory'
       readonly groups: readonly { readonly group_id: number; readonly group_ip: string; readonly member: boolean }[]

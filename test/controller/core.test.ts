@@ -82,7 +82,7 @@ const spec = { flow_len: { Bytes: 4_294_967_296 } }
 
 t.test('link rates and flows reach both ends when all are connected', async t => {
   const bench = new CoreBench({ linkRates: [{ srcNodeId: 1, dstNodeId: 2, rate }] })
-  bench.core.setFlow(9, { id: 9, srcNodeId: 1, dstNodeId: 3, routeId: 4, spec })
+  bench.core.traffic.setFlow(9, { id: 9, srcNodeId: 1, dstNodeId: 3, routeId: 4, spec })
   const peers = [1, 2, 3].map(id => bench.join(id).port)
   const flows = [{ controller_id: 9, src_node_id: 1, dst_node_id: 3, route_id: 4, flow_spec: spec }]
   const tails = peers.map(port => port.take().filter(message => /^(SetLinkRate|AddFlows)$/.test(message.type)))
@@ -98,7 +98,7 @@ t.test('link rates and flows reach both ends when all are connected', async t =>
 
 t.test('a node that comes back gets its neighbours, rates, flows and readiness again', async t => {
   const bench = new CoreBench({ linkRates: [{ srcNodeId: 2, dstNodeId: 3, rate }] })
-  bench.core.setFlow(1, { id: 1, srcNodeId: 2, dstNodeId: 1, spec })
+  bench.core.traffic.setFlow(1, { id: 1, srcNodeId: 2, dstNodeId: 1, spec })
   const peers = [1, 2, 3].map(id => bench.join(id))
   for (const { session } of peers) bench.ready(session)
   for (const { port } of peers) port.take()

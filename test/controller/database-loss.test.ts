@@ -25,7 +25,7 @@ import {
   temporaryFolder,
 } from '../fixtures/private-postgres.ts'
 
-const seed: Seed = { reset: true, routes: [[[1, 2]]], flows: [] }
+const seed: Seed = { reset: true, routes: [[[1, 2]]], flows: [], links: [], groups: [] }
 
 const state = (nodeId: number): NodeState => {
   const address = `172.16.8.${nodeId}:8080`
@@ -45,6 +45,7 @@ function listening(): { listener: StoreListener; seen: string[]; contents: Conte
   const listener: StoreListener = {
     onRoute: () => {},
     onFlow: () => {},
+    onLink: () => {},
     onContents: all => contents.push(all),
     onInvalid: message => seen.push(message),
     onLost: () => seen.push('lost'),

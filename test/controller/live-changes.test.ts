@@ -120,19 +120,19 @@ t.test('flows inserted, changed and deleted after the barrier reach their two en
   const bench = new CoreBench(line(3))
   const ports = [1, 2, 3].map(id => bench.join(id).port)
   take(ports)
-  bench.core.setFlow(1, flow())
+  bench.core.traffic.setFlow(1, flow())
   t.same(
     ports.map(port => port.takeTypes()),
     [['AddFlows'], [], ['AddFlows']],
   )
-  bench.core.setFlow(1, flow())
+  bench.core.traffic.setFlow(1, flow())
   t.same(take(ports), [[], [], []])
-  bench.core.setFlow(1, flow({ dstNodeId: 2 }))
+  bench.core.traffic.setFlow(1, flow({ dstNodeId: 2 }))
   t.same(
     ports.map(port => port.takeTypes()),
     [['RemoveFlows', 'AddFlows'], ['AddFlows'], ['RemoveFlows']],
   )
-  bench.core.replaceFlows(new Map([[2, flow({ id: 2, srcNodeId: 3 })]]))
+  bench.core.traffic.replaceFlows(new Map([[2, flow({ id: 2, srcNodeId: 3 })]]))
   t.same(take(ports), [
     [{ type: 'RemoveFlows', controller_ids: [1] }],
     [{ type: 'RemoveFlows', controller_ids: [1] }],
@@ -148,9 +148,9 @@ t.test('flows inserted, changed and deleted after the barrier reach their two en
 t.test('flows before the barrier wait for it, and a deleted one is never sent', async t => {
   const bench = new CoreBench(line(3))
   const ports = [1, 2].map(id => bench.join(id).port)
-  bench.core.setFlow(1, flow())
-  bench.core.setFlow(2, flow({ id: 2 }))
-  bench.core.setFlow(1, null)
+  bench.core.traffic.setFlow(1, flow())
+  bench.core.traffic.setFlow(2, flow({ id: 2 }))
+  bench.core.traffic.setFlow(1, null)
   t.notOk(ports.some(port => port.takeTypes().includes('AddFlows')))
   bench.join(3)
   t.match(ports[0]?.take(), [{ type: 'AddFlows', flows: [{ controller_id: 2 }] }])
@@ -158,6 +158,6 @@ t.test('flows before the barrier wait for it, and a deleted one is never sent', 
 
 t.test('a flow whose end is not in the plan is ignored with a warning', async t => {
   const bench = new CoreBench(line(3))
-  bench.core.setFlow(1, flow({ dstNodeId: 4 }))
+  bench.core.traffic.setFlow(1, flow({ dstNodeId: 4 }))
   t.same(bench.takeEvents(), ['warning'])
 })

@@ -200,7 +200,7 @@ t.test('closing ends every session with "going away", joined or not', async t =>
 
 t.test('everything a node gets when it joins leaves in one segment, flows included', async t => {
   const { bench, port } = await serve(t)
-  bench.core.setFlow(7, { id: 7, srcNodeId: 2, dstNodeId: 3, spec: { flow_len: { Bytes: 1 } } })
+  bench.core.traffic.setFlow(7, { id: 7, srcNodeId: 2, dstNodeId: 3, spec: { flow_len: { Bytes: 1 } } })
   const join = async (id: number, incarnation = 1) => {
     const client = await ControlClient.open(port)
     const chunks: Buffer[] = []

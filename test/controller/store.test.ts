@@ -19,6 +19,8 @@ class Listener implements StoreListener {
   readonly connection: string[] = []
   readonly onRoute = (id: number, edges: unknown): number => this.heard.push(['route', id, edges])
   readonly onFlow = (id: number, flow: unknown): number => this.heard.push(['flow', id, flow])
+  readonly onLink = (from: number, to: number, shape: unknown): number =>
+    this.heard.push(['link', 100 * from + to, shape])
   readonly onContents = (contents: Contents): number => this.contents.push(contents)
   readonly onInvalid = (message: string): number => this.invalid.push(message)
   readonly onLost = (): number => this.connection.push('lost')
@@ -52,7 +54,33 @@ const seed = {
     [[3, 1]],
   ],
   flows: [flow(1), flow(3)],
+  links: [
+    { srcNodeId: 1, dstNodeId: 2, shape: { rate: 6_000_000_000, loss_ratio: 0.1 } },
+    { srcNodeId: 2, dstNodeId: 1, shape: { delay_s: 0.01 } },
+  ],
+  groups: [
+    {
+      id: 1,
+      label: 'news',
+      srcNodeId: 1,
+      groupIp: '239.255.0.1',
+      members: [2, 3],
+      trees: [
+        {
+          treeId: 0,
+          edges: [
+            [1, 2],
+            [2, 3],
+          ],
+        },
+        { treeId: 1, edges: [[1, 3]] },
+      ],
+    },
+    { id: 2, label: "it's", srcNodeId: 2, groupIp: '239.255.0.2', members: [1], trees: [] },
+  ],
 } as const
+
+const nothing = { routes: [], flows: [], links: [], groups: [] }
 
 tap.test('memory', async t => suite(t, () => Promise.resolve((listener: Listener) => new MemoryStore(listener))))
 
@@ -64,7 +92,7 @@ tap.test('postgres', { skip: skipReason }, async t => {
   await suite(t, () => Promise.resolve(make))
 
   t.test('rows that make no sense are left out with a warning, and live changes by SQL are heard', async t => {
-    const { listener, store } = await opened(t, make, { reset: true, routes: [], flows: [] })
+    const { listener, store } = await opened(t, make, { reset: true, ...nothing })
     const pg = await sql(t, target)
     await pg("INSERT INTO routes (src_node_id, dst_node_id, edges) VALUES (1, 2, '\"none\"'), (1, 3, '[1,2,3]')")
     await until(() => listener.heard.length === 2)
@@ -107,6 +135,65 @@ tap.test('postgres', { skip: skipReason }, async t => {
     await until(() => listener.contents.length === 2)
     t.same(listener.contents[1]?.routes, new Map())
     t.equal(store.unwrittenCount, 0)
+  })
+
+  t.test('shapes of links by SQL are heard, and those that are none are left out with a warning', async t => {
+    const { listener } = await opened(t, make, seed)
+    const pg = await sql(t, target)
+    await pg(`UPDATE links SET shape = '{"loss_ratio": 2}' WHERE src_node_id = 1`)
+    await until(() => listener.heard.length === 1)
+    t.same([listener.heard[0], listener.invalid.length], [['link', 102, null], 1])
+    await pg(`INSERT INTO links VALUES (1, 3, '{"los": 0.1}')`)
+    await until(() => listener.heard.length === 2)
+    t.same([listener.heard[1], listener.invalid.length], [['link', 103, null], 2])
+    await pg('UPDATE links SET dst_node_id = 5 WHERE src_node_id = 2')
+    await until(() => listener.heard.length === 4)
+    t.same(
+      listener.heard.slice(2).toSorted(([, a], [, b]) => a - b),
+      [
+        ['link', 201, null],
+        ['link', 205, { delay_s: 0.01 }],
+      ],
+      'a row that is of another direction now',
+    )
+    await pg('TRUNCATE links')
+    await until(() => listener.contents.length === 1)
+    t.same(listener.contents[0]?.links, [])
+  })
+
+  t.test('rows are as the published schema has them; a flow that is finished is no new one', async t => {
+    const { listener, store } = await opened(t, make, seed)
+    const pg = await sql(t, target)
+    t.match(await pg('SELECT label, src_node_id, group_ip FROM groups ORDER BY id'), [
+      { label: 'news', src_node_id: 1, group_ip: '239.255.0.1' },
+      { label: "it's", src_node_id: 2 },
+    ])
+    t.match(await pg('SELECT group_id, tree_id, edges FROM group_routes ORDER BY tree_id'), [
+      {
+        group_id: 1,
+        tree_id: 0,
+        edges: [
+          [1, 2],
+          [2, 3],
+        ],
+      },
+      { group_id: 1, tree_id: 1 },
+    ])
+    store.putFlowTimes([{ flowId: 2, startTime: 5, finishTime: 7 }])
+    const flowId = Buffer.from('0a0000010a000002c00122b800000000', 'hex')
+    store.putMetrics([{ flowId, localNodeId: 1, remoteNodeId: 2, bytes: 5_000_000_000, timeRead: 6 }])
+    await store.flush(5_000)
+    t.match(await pg('SELECT start_time, finish_time, is_finished FROM flows ORDER BY id'), [
+      { start_time: null, finish_time: null, is_finished: false },
+      { start_time: '5', finish_time: '7', is_finished: true },
+    ])
+    t.match(await pg('SELECT flow_id, local_node_id, remote_node_id, bytes, time_read FROM metrics'), [
+      { flow_id: flowId, local_node_id: 1, remote_node_id: 2, bytes: '5000000000', time_read: '6' },
+    ])
+    await pg("INSERT INTO groups (label, src_node_id, group_ip, created_at) VALUES ('new', 3, '239.255.0.3', 0)")
+    await until(() => listener.contents.length === 1)
+    t.match(listener.contents[0]?.groups[2], { id: 3, label: 'new', members: [], trees: [] })
+    t.same(listener.heard, [], 'no flow was told of')
   })
 
   t.test('a node row says whether its node is there, and stays when it left', async t => {
@@ -163,6 +250,8 @@ async function suite(t: Test, prepare: () => Promise<(listener: Listener) => Sto
         [2, { ...flow(3), id: 2 }],
       ]),
     )
+    t.same(contents.links, seed.links)
+    t.same(contents.groups, seed.groups)
   })
 
   t.test('nodes are counted by id, however often they come and go', async t => {
@@ -203,6 +292,49 @@ async function suite(t: Test, prepare: () => Promise<(listener: Listener) => Sto
     ])
     await store.deleteRoute(1)
     await heard(['route', 1, null])
+    await store.setLink(3, 4, { jitter_s: 0.5, reorder_ratio: 1 })
+    await heard(['link', 304, { jitter_s: 0.5, reorder_ratio: 1 }])
+    await store.setLink(1, 2, {})
+    await heard(['link', 102, {}])
+    await store.setLink(2, 1, null)
+    await heard(['link', 201, null])
+    await store.setLink(9, 8, null)
+    await store.setLink(3, 4, null)
+    await heard(['link', 304, null])
+    const toGroup = { ...flow(1), dstNodeId: 1, dstGroupId: 1, spec: { ...flow(1).spec, packet_bytes: 100 } }
+    const groupFlowId = await store.insertFlow(toGroup)
+    await heard(['flow', groupFlowId, { ...toGroup, id: groupFlowId }])
+    const short = { ...flow(1), spec: { transport: 'tcp', flow_len: { Duration: 0.5 }, flow_rate: 0.25 } } as const
+    const shortId = await store.insertFlow(short)
+    await heard(['flow', shortId, { ...short, id: shortId }])
+  })
+
+  t.test('times of flows and metrics are kept, and nobody is told of them', async t => {
+    const { listener, store } = await opened(t, make, seed)
+    t.equal(await store.flowTimes(1), null)
+    store.putFlowTimes([
+      { flowId: 1, startTime: 1000, finishTime: null },
+      { flowId: 99, startTime: 1, finishTime: 2 },
+    ])
+    await store.flush(5_000)
+    t.same(await store.flowTimes(1), { flowId: 1, startTime: 1000, finishTime: null })
+    // Both ends tell, in any order.
+    store.putFlowTimes([{ flowId: 1, startTime: 1010, finishTime: 5_000_000_000_000 }])
+    await store.flush(5_000)
+    store.putFlowTimes([{ flowId: 1, startTime: 990, finishTime: 4_000_000_000_000 }])
+    await store.flush(5_000)
+    t.same(await store.flowTimes(1), { flowId: 1, startTime: 990, finishTime: 5_000_000_000_000 })
+    t.equal(await store.flowTimes(99), null, 'there is no such flow')
+    const flowId = Buffer.from('0a0000010a000002c00122b800000000', 'hex')
+    const row = { flowId, localNodeId: 1, remoteNodeId: 2, bytes: 5_000_000_000, timeRead: 1_700_000_000_000 }
+    store.putMetrics([row, row])
+    store.putMetrics([row])
+    await store.flush(5_000)
+    t.equal(store.unwrittenCount, 0)
+    t.equal(await store.countMetrics(), 3)
+    await store.setLink(1, 2, null)
+    await until(() => listener.heard.length > 0)
+    t.same(listener.heard, [['link', 102, null]], 'what came before would have been heard before')
   })
 }
 

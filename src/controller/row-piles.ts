@@ -1,0 +1,163 @@
+// Rows on their way into the database: noted at once, written in batches, kept until the server has them.
+
+import type { NodeState } from './core.ts'
+import { type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
+
+/** Runs one statement with its values; rejects when the connection is away or the server says no. */
+export type Query = (text: string, values: readonly unknown[]) => Promise<unknown>
+
+export interface Pile {
+  /** Rows that wait or are being written. */
+  readonly count: number
+  /** Writes what has been noted before. Rejects with what was not written kept. Never two at a time. */
+  write(query: Query): Promise<void>
+}
+
+/** One row for each key: what was noted later is merged into what waits. */
+export class KeyedPile<Row> implements Pile {
+  readonly #text: string
+  readonly #keyOf: (row: Row) => number
+  readonly #merge: (older: Row, newer: Row) => Row
+  readonly #valuesOf: (row: Row) => unknown[]
+  #waiting = new Map<number, Row>()
+  #writing = new Map<number, Row>()
+
+  constructor(
+    text: string,
+    keyOf: (row: Row) => number,
+    merge: (older: Row, newer: Row) => Row,
+    valuesOf: (row: Row) => unknown[],
+  ) {
+    this.#text = text
+    this.#keyOf = keyOf
+    this.#merge = merge
+    this.#valuesOf = valuesOf
+  }
+
+  get count(): number {
+    if (this.#writing.size === 0) return this.#waiting.size
+    return new Set([...this.#waiting.keys(), ...this.#writing.keys()]).size
+  }
+
+  note(row: Row): void {
+    const key = this.#keyOf(row)
+    const older = this.#waiting.get(key)
+    this.#waiting.set(key, older === undefined ? row : this.#merge(older, row))
+  }
+
+  async write(query: Query): Promise<void> {
+    if (this.#waiting.size === 0) return
+    const batch = this.#waiting
+    this.#writing = batch
+    this.#waiting = new Map()
+    try {
+      await query(this.#text, transpose([...batch.values()].map(this.#valuesOf)))
+    } catch (error) {
+      // Not written, or not known to be: what is newer wins, the rest waits for the next attempt.
+      for (const [key, row] of batch) {
+        const newer = this.#waiting.get(key)
+        this.#waiting.set(key, newer === undefined ? row : this.#merge(row, newer))
+      }
+      throw error
+    } finally {
+      this.#writing = new Map()
+    }
+  }
+}
+
+/** Metrics that wait take some 200 bytes each: 20 MB, for minutes without a server. */
+const METRICS_MAX = 100_000
+const METRICS_A_STATEMENT = 5_000
+
+/** Rows of metrics, in order; the newest are dropped while too many wait. */
+export class MetricsPile implements Pile {
+  readonly #onDropped: (count: number) => void
+  readonly #max: number
+  #rows: MetricRow[] = []
+  #droppedCount = 0
+
+  /** `onDropped`: so many were, since it was told last; when rows could be written again, or nobody waits any more. */
+  constructor(onDropped: (count: number) => void, max = METRICS_MAX) {
+    this.#onDropped = onDropped
+    this.#max = max
+  }
+
+  get count(): number {
+    return this.#rows.length
+  }
+
+  note(rows: readonly MetricRow[]): void {
+    const room = Math.max(0, this.#max - this.#rows.length)
+    for (const row of rows.slice(0, room)) this.#rows.push(row)
+    if (rows.length > room) this.#droppedCount += rows.length - room
+  }
+
+  async write(query: Query): Promise<void> {
+    while (this.#rows.length > 0) {
+      const batch = this.#rows.slice(0, METRICS_A_STATEMENT)
+      await query(insertMetrics, transpose(batch.map(metricValues)))
+      this.#rows.splice(0, batch.length)
+    }
+    this.tellDropped()
+  }
+
+  tellDropped(): void {
+    if (this.#droppedCount > 0) this.#onDropped(this.#droppedCount)
+    this.#droppedCount = 0
+  }
+}
+
+/** Each node's newest state. */
+export const nodesPile = (): KeyedPile<NodeState> =>
+  new KeyedPile(
+    upsertNodes,
+    ({ nodeId }) => nodeId,
+    (_, newer) => newer,
+    ({ nodeId, privateNetworkName, privateNetworkAddr, publicNetworkAddr, connected, incarnation }) => [
+      nodeId,
+      privateNetworkName,
+      privateNetworkAddr,
+      publicNetworkAddr,
+      connected,
+      incarnation,
+    ],
+  )
+
+/** When flows were. */
+export const flowTimesPile = (): KeyedPile<FlowTimes> =>
+  new KeyedPile(
+    updateFlowTimes,
+    ({ flowId }) => flowId,
+    mergeTimes,
+    ({ flowId, startTime, finishTime }) => [flowId, startTime, finishTime],
+  )
+
+const upsertNodes = `
+INSERT INTO nodes (id, private_network_name, private_network_addr, public_network_addr, connected, incarnation)
+SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[])
+ON CONFLICT (id) DO UPDATE SET private_network_name = EXCLUDED.private_network_name,
+  private_network_addr = EXCLUDED.private_network_addr, public_network_addr = EXCLUDED.public_network_addr,
+  connected = EXCLUDED.connected, incarnation = EXCLUDED.incarnation, changed_at = now()`
+
+/** As mergeTimes(): each end says what it knows, in any order. LEAST and GREATEST leave nulls out. */
+const updateFlowTimes = `
+UPDATE flows f SET start_time = LEAST(f.start_time, n.start_time), finish_time = GREATEST(f.finish_time, n.finish_time),
+  is_finished = f.is_finished OR n.finish_time IS NOT NULL
+FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS n (id, start_time, finish_time) WHERE f.id = n.id`
+
+const insertMetrics = `
+INSERT INTO metrics (flow_id, local_node_id, remote_node_id, bytes, time_read)
+SELECT * FROM unnest($1::bytea[], $2::int[], $3::int[], $4::bigint[], $5::bigint[])`
+
+const metricValues = ({ flowId, localNodeId, remoteNodeId, bytes, timeRead }: MetricRow): unknown[] => [
+  flowId,
+  localNodeId,
+  remoteNodeId,
+  bytes,
+  timeRead,
+]
+
+/** Rows to the columns that unnest() takes. At least one row. */
+export function transpose(rows: readonly (readonly unknown[])[]): unknown[][] {
+  return (rows[0] as readonly unknown[]).map((_, column) => rows.map(row => row[column]))
+}

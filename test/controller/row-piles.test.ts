@@ -1,0 +1,88 @@
+// Rows on their way into a database that refuses, comes back, or does not keep up.
+
+import t from 'tap'
+import { flowTimesPile, MetricsPile, type Query } from '../../src/controller/row-piles.ts'
+import type { MetricRow } from '../../src/controller/traffic-news.ts'
+
+const metric = (bytes: number): MetricRow => ({
+  flowId: Buffer.alloc(16),
+  localNodeId: 1,
+  remoteNodeId: 2,
+  bytes,
+  timeRead: 0,
+})
+
+/** Statements' values, and what each is answered with. */
+function database() {
+  const written: (readonly unknown[])[] = []
+  let refusal: Error | null = null
+  const query: Query = async (_, values) => {
+    if (refusal !== null) throw refusal
+    written.push(values)
+  }
+  return { query, written, refuse: (error: Error | null) => (refusal = error) }
+}
+
+t.test('times that both ends tell of are one row', async t => {
+  const { query, written } = database()
+  const pile = flowTimesPile()
+  pile.note({ flowId: 1, startTime: 20, finishTime: null })
+  pile.note({ flowId: 1, startTime: 10, finishTime: 50 })
+  pile.note({ flowId: 1, startTime: 15, finishTime: 40 })
+  pile.note({ flowId: 2, startTime: 5, finishTime: null })
+  t.equal(pile.count, 2)
+  await pile.write(query)
+  await pile.write(query)
+  t.same(written, [
+    [
+      [1, 2],
+      [10, 5],
+      [50, null],
+    ],
+  ])
+})
+
+t.test('what is refused waits, merged with what came meanwhile', async t => {
+  const { query, refuse, written } = database()
+  const pile = flowTimesPile()
+  pile.note({ flowId: 1, startTime: 20, finishTime: null })
+  pile.note({ flowId: 2, startTime: 30, finishTime: null })
+  refuse(new Error('away'))
+  const attempt = pile.write(query)
+  pile.note({ flowId: 1, startTime: 10, finishTime: 40 })
+  t.equal(pile.count, 2, 'each once')
+  await t.rejects(attempt)
+  t.equal(pile.count, 2)
+  refuse(null)
+  await pile.write(query)
+  t.same(written, [
+    [
+      [1, 2],
+      [10, 30],
+      [40, null],
+    ],
+  ])
+})
+
+t.test('metrics are written in order and in parts, and dropped beyond a bound, which is told by number', async t => {
+  const { query, refuse, written } = database()
+  const dropped: number[] = []
+  const pile = new MetricsPile(count => dropped.push(count), 12_000)
+  refuse(new Error('away'))
+  pile.note(Array.from({ length: 10_000 }, (_, at) => metric(at)))
+  await t.rejects(pile.write(query))
+  pile.note(Array.from({ length: 3000 }, (_, at) => metric(10_000 + at)))
+  pile.note([metric(0)])
+  t.equal(pile.count, 12_000)
+  t.same(dropped, [])
+  refuse(null)
+  await pile.write(query)
+  t.same(dropped, [1001])
+  t.same(
+    written.flatMap(values => values[3] as number[]),
+    Array.from({ length: 12_000 }, (_, at) => at),
+  )
+  t.equal(written.length, 3)
+  await pile.write(query)
+  t.same([dropped, pile.count], [[1001], 0])
+})
