@@ -1,91 +1,14 @@
-// The whole controller in this process, steered over a channel as `nslab run` does.
+// The whole controller in this process: its beginning, its end, and what happens where it can't go on.
 
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
 
 import t from 'tap'
 
-import { Channel } from '../../src/base/channel.ts'
-import { systemClock } from '../../src/base/clock.ts'
-import type { ControllerConfig } from '../../src/config/types.ts'
-import { runController } from '../../src/controller/main.ts'
 import { isResetAsked } from '../../src/controller/store.ts'
-import type { RunEvent } from '../../src/protocol/events.ts'
-import type { ProgramEnd } from '../../src/protocol/steered.ts'
-import type { Command, Notice } from '../../src/protocol/steering.ts'
 import { ControlClient, until } from '../fixtures/control-client.ts'
-import { controllerConfig, runId, startUp } from '../fixtures/controller.ts'
-import { privatePostgres, skipReason, temporaryFolder } from '../fixtures/private-postgres.ts'
-import type { Teardown } from '../fixtures/teardown.ts'
-
-/** Two ends of one stream. */
-async function socketPair(): Promise<readonly [Socket, Socket]> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  const near = connect(port, '127.0.0.1')
-  const [far] = (await once(server, 'connection')) as [Socket]
-  server.close()
-  return [near, far]
-}
-
-interface Bench {
-  readonly channel: Channel<Command, Notice>
-  readonly notices: Notice[]
-  readonly end: Promise<ProgramEnd | Error>
-  readonly folder: string
-  event<K extends RunEvent['kind']>(kind: K): Promise<Extract<RunEvent, { kind: K }>>
-  notice<I extends Notice['is']>(is: I): Promise<Extract<Notice, { is: I }>>
-}
-
-async function start(t: Teardown, changes: Partial<ControllerConfig> = {}, deadlineS?: number): Promise<Bench> {
-  const folder = join(temporaryFolder(t), 'db')
-  const [near, far] = await socketPair()
-  const notices: Notice[] = []
-  const channel = new Channel<Command, Notice>(
-    near,
-    notice => notices.push(notice),
-    () => {},
-  )
-  const stop = new AbortController()
-  const end = runController({
-    config: controllerConfig(changes),
-    runId,
-    originNs: systemClock.nowNs(),
-    clock: systemClock,
-    databaseFolder: folder,
-    keepDatabase: false,
-    resetDatabase: true,
-    steering: far,
-    signal: stop.signal,
-    ...(deadlineS === undefined ? {} : { deadlineS }),
-  }).catch((error: Error) => error)
-  t.teardown(async () => {
-    stop.abort()
-    await end
-    near.destroy()
-  })
-  const find = async <T>(pick: () => T | undefined): Promise<T> => {
-    await until(() => pick() !== undefined)
-    return pick() as T
-  }
-  return {
-    channel,
-    notices,
-    end,
-    folder,
-    event: kind =>
-      find(
-        () =>
-          notices.flatMap(notice =>
-            notice.is === 'events' ? notice.events.filter(event => event.kind === kind) : [],
-          )[0] as never,
-      ),
-    notice: is => find(() => notices.find(notice => notice.is === is) as never),
-  }
-}
+import { startUp } from '../fixtures/controller.ts'
+import { startController as start } from '../fixtures/controller-program.ts'
+import { privatePostgres, skipReason } from '../fixtures/private-postgres.ts'
 
 t.test('a run: ready, nodes join and are counted, a row changes, the end', { skip: skipReason }, async t => {
   const bench = await start(t, { routes: [[[1, 2]]] })
