@@ -19,13 +19,14 @@ import { linkEndsOf } from './link-ends.ts'
 import { Membership } from './membership.ts'
 import { NodeAgent } from './node-agent.ts'
 import { Recovery } from './recovery.ts'
+import { Traffic } from './traffic/traffic.ts'
 import { type Walk, Walks } from './walks.ts'
 
 /** An event before it has its time and place. */
 export type FleetEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 't_s' | 'from'> : never) : never
 
 export interface FleetOptions {
-  readonly native: Pick<Addon, 'Fabric' | 'Links'>
+  readonly native: Pick<Addon, 'Fabric' | 'Links' | 'PacketEngine'>
   /** The fabric root. Borrowed: must outlive the fleet. */
   readonly root: Netns
   readonly spec: FabricSpec
@@ -62,6 +63,8 @@ export function makeFleetName(): string {
 }
 
 export class Fleet {
+  /** Of its packets. */
+  readonly traffic: Traffic
   readonly #options: FleetOptions
   readonly #nodes: readonly FleetNode[]
   readonly #fabric: Fabric
@@ -112,11 +115,21 @@ export class Fleet {
         fatal: error => this.#fail(error),
       },
     )
+    this.traffic = new Traffic({
+      PacketEngine: native.PacketEngine,
+      config,
+      nodes,
+      nodesCount: spec.nodes.length,
+      netnsOf: node => this.#fabric.netns(node.index),
+      clock,
+      warn: message => options.emit({ kind: 'warning', message }),
+    })
     this.#membership = new Membership(
       {
         nodes,
         fabric: this.#fabric,
         Links: native.Links,
+        traffic: this.traffic,
         alarms: this.#alarms,
         clock,
         controllerHost: isLoopback(controller.host) ? null : controller.host,
@@ -142,7 +155,8 @@ export class Fleet {
         fleet,
         ...(config.token === undefined ? undefined : { token: config.token }),
       }
-      nodes.push(new FleetNode(index, node, options.firstIncarnation, new NodeAgent(identity, this.#membership)))
+      const agent = new NodeAgent(identity, this.#membership, this.traffic)
+      nodes.push(new FleetNode(index, node, options.firstIncarnation, agent))
     }
     this.#keepAlive = new KeepAlive(nodes)
   }
@@ -181,6 +195,20 @@ export class Fleet {
     }
   }
 
+  /**
+   * The same for somebody who enters the node: it has its TUN interface by then, where nodes have any. `problem`: why
+   * it has none.
+   */
+  async visit(nodeId: number): Promise<(NonNullable<ReturnType<Fleet['whereIs']>> & { problem?: string }) | null> {
+    if (this.whereIs(nodeId) === null) return null
+    const problem = await this.traffic.enter(nodeId)
+    // It may have been made again meanwhile.
+    const place = this.whereIs(nodeId)
+    if (place === null || problem === null) return place
+    this.#options.emit({ kind: 'warning', message: problem })
+    return { ...place, problem }
+  }
+
   /** Takes part in a walk, and starts it where its first node is here. Walks before it have ended. */
   walk(walk: Walk): void {
     this.#walks.begin(walk)
@@ -204,14 +232,11 @@ export class Fleet {
     const { reconnects, restarts, linksRefused, dialsFailed } = this.#recovery.counts
     let lost = 0
     let ready = 0
-    let flowsHeld = 0
-    let routesHeld = 0
     for (const { stage, agent } of this.#nodes) {
       if (stage === 'lost') lost++
       if (agent.isReady) ready++
-      flowsHeld += agent.flowsHeld
-      routesHeld += agent.routes.length
     }
+    const { flowsHeld, routesHeld } = this.traffic.facts()
     return {
       links_up_count: this.#membership.linkEndsUp,
       links_refused_count: linksRefused,
@@ -243,6 +268,7 @@ export class Fleet {
     this.#recovery.close()
     this.#keepAlive.close()
     this.#fabric.cancel()
+    await this.traffic.lastWords()
     await this.#membership.close('the fleet ends')
     await this.#building?.catch(() => {})
     const spentMs = Number((clock.nowNs() - startedNs) / 1_000_000n)

@@ -16,6 +16,7 @@ import { linkNotices } from './link-ends.ts'
 import { Meeting } from './meeting.ts'
 import { type Member, netnsName } from './meeting-place.ts'
 import { Relay } from './relay.ts'
+import { TrafficAnswers } from './traffic/answers.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 export interface DataplaneOptions {
@@ -60,6 +61,7 @@ class Dataplane {
   #fleet: Fleet | null = null
   #relay: Relay | null = null
   #meeting: Meeting | null = null
+  #answers: TrafficAnswers | null = null
   #whereabouts: Whereabouts | null = null
   #ownRoot: Netns | null = null
   #token: string | undefined
@@ -120,6 +122,9 @@ class Dataplane {
         ...(this.#options.runId === undefined ? undefined : { runId: this.#options.runId }),
         ...(this.#options.peersOf === undefined ? undefined : { peersOf: this.#options.peersOf }),
       })
+      const { traffic, firstId, lastId } = this.#fleet
+      const send: Steered['send'] = notice => this.#steered.send(notice)
+      this.#answers = new TrafficAnswers({ traffic, firstId, lastId, originNs: this.#options.originNs, send })
       if (socketPath !== undefined) this.#whereabouts = await Whereabouts.open(socketPath, this.#fleet)
     } catch (error) {
       throw kernelError(error) ?? error
@@ -155,13 +160,14 @@ class Dataplane {
       case 'build':
         this.#build()
         return
-      case 'netns': {
-        // A node without a namespace has no descriptor.
-        const place = this.#fleet?.whereIs(command.node_id) ?? null
-        const where = place === null ? { fd: -1 } : { fd: place.fd, cookie: String(place.cookie) }
-        this.#steered.send({ is: 'netns', node_id: command.node_id, pid: process.pid, ...where })
+      case 'netns':
+        this.#tellPlace(command.node_id).catch(error => this.#steered.fail(error))
         return
-      }
+      case 'traffic':
+      case 'capture':
+      case 'end_capture':
+        this.#answers?.obey(command).catch(error => this.#steered.fail(error))
+        return
       case 'walk': {
         const { walk, first, second, nodes_count: nodesCount } = command
         this.#fleet?.walk({ walk, first, second, nodesCount })
@@ -172,8 +178,16 @@ class Dataplane {
         this.#tellLinks(command.proof).catch(error => this.#steered.fail(error))
         return
       case 'missing':
+      case 'set_link':
         return
     }
+  }
+
+  async #tellPlace(nodeId: number): Promise<void> {
+    const place = (await this.#fleet?.visit(nodeId)) ?? null
+    // A node without a namespace has no descriptor.
+    const where = place === null ? { fd: -1 } : { fd: place.fd, cookie: String(place.cookie) }
+    this.#steered.send({ is: 'netns', node_id: nodeId, pid: process.pid, ...where })
   }
 
   async #tellLinks(proof: number): Promise<void> {

@@ -5,17 +5,20 @@ import { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native.ts'
+import type { PacketEngine } from '../native-engine.ts'
 import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
 import type { Alarms } from './alarms.ts'
 import { ControlConnection, type ControlHandlers } from './control-connection.ts'
 import type { FleetNode } from './fleet-node.ts'
 import { JoinWindow } from './join-window.ts'
 import type { AgentEffects, NodeAgent } from './node-agent.ts'
+import type { Traffic } from './traffic/traffic.ts'
 
 export interface MembershipOptions {
   readonly nodes: readonly FleetNode[]
   readonly fabric: Fabric
   readonly Links: LinksConstructor
+  readonly traffic: Traffic
   /** Alarms of the fleet; one that rings for a joining node is its join's deadline. */
   readonly alarms: Alarms<FleetNode>
   /** Where nodes dial; null: their own gateway, at `controllerPort`. */
@@ -50,6 +53,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   readonly #options: MembershipOptions
   readonly #events: MembershipEvents
   #links: Links | null = null
+  /** Of `links`. */
+  #engine: PacketEngine | null = null
   /** Set while the listeners of an earlier run are being closed. */
   #closing: Promise<void> | null = null
   #runId: string | null = null
@@ -105,6 +110,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   /** Every node leaves, every join and every link ends. */
   async close(reason: string): Promise<void> {
     this.#open = false
+    this.#options.traffic.close()
     this.#queue = []
     const links = this.#links
     this.#links = null
@@ -116,6 +122,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     }
     await this.#closing
     await links?.close()
+    await this.#engine?.close()
   }
 
   // Joining, in order: socket, WebSocket, listener, greeting, the controller's StartUp.
@@ -231,7 +238,9 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     const onEvents = (events: readonly LinkEvent[]): void => {
       if (this.#links === links) this.#events.linkEvents(events)
     }
-    const links: Links = new this.#options.Links(Buffer.from(runId, 'hex'), onEvents, this.#options.peerSilenceMs)
+    const { Links, peerSilenceMs, traffic } = this.#options
+    this.#engine = traffic.begin()
+    const links: Links = new Links(Buffer.from(runId, 'hex'), onEvents, peerSilenceMs, this.#engine)
     this.#links = links
   }
 
@@ -257,6 +266,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
 
   #unlisten(node: FleetNode): void {
     if (node.listening !== null) this.#links?.removeNode(node.nodeId)
+    this.#options.traffic.forget(node.nodeId)
     node.listening = null
     node.preparing = null
     node.refusedDials = 0
@@ -266,6 +276,7 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
   /** Takes up another controller's run: every link is proven anew, so every node joins anew. */
   #changeRun(runId: string, joining: FleetNode): void {
     const links = this.#links
+    const engine = this.#engine
     for (const node of this.#options.nodes) {
       node.listening = null
       node.preparing = null
@@ -273,7 +284,8 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
       if (node !== joining && node.stage === 'joined') node.connection?.close('the controller has begun another run')
     }
     if (links !== null) {
-      const closing = Promise.all([this.#closing, links.close()]).then(() => {
+      const ended = links.close().then(() => engine?.close())
+      const closing = Promise.all([this.#closing, ended]).then(() => {
         if (this.#closing === closing) this.#closing = null
       })
       this.#closing = closing

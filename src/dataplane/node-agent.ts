@@ -2,10 +2,25 @@
 // One incarnation is one life of its control connection; `connected` starts the next.
 
 import { parseControllerAddr } from '../config/host.ts'
-import type { ControllerMessage, LinkRate, NodeMessage, RefusalCode, RouteEntry } from '../protocol/messages.ts'
+import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
 
-type StartUpReply = Extract<ControllerMessage, { type: 'StartUp' }>
-type Flow = Extract<ControllerMessage, { type: 'AddFlows' }>['flows'][number]
+export type StartUpReply = Extract<ControllerMessage, { type: 'StartUp' }>
+
+/** What a controller says of a node's packets. */
+export type TrafficMessage = Extract<
+  ControllerMessage,
+  {
+    type:
+      | 'InstallRoutes'
+      | 'InstallGroupDirectory'
+      | 'InstallGroupRoutes'
+      | 'SetLinkRate'
+      | 'SetLink'
+      | 'AddFlows'
+      | 'RemoveFlows'
+      | 'TopologyReady'
+  }
+>
 
 /** What an agent asks of the fleet. One object serves all agents, so each call says which. */
 export interface AgentEffects {
@@ -22,6 +37,15 @@ export interface AgentEffects {
   broken(agent: NodeAgent, reason: string): void
 }
 
+/** Where what is said of packets goes. One object serves all agents, so each call says which. */
+export interface AgentTraffic {
+  /** The controller has accepted the node; what it says from now on is all that holds. */
+  greeted(agent: NodeAgent, reply: StartUpReply): void
+  told(agent: NodeAgent, message: TrafficMessage): void
+  /** The control connection of an accepted node is gone. */
+  parted(agent: NodeAgent): void
+}
+
 export interface AgentIdentity {
   readonly nodeId: number
   /** IPv4 address of the node; private and public are one. */
@@ -32,24 +56,17 @@ export interface AgentIdentity {
   readonly token?: string
 }
 
-const NO_FLOWS: readonly Flow[] = []
-const NO_ROUTES: readonly RouteEntry[] = []
-
 export class NodeAgent {
   readonly identity: AgentIdentity
   /** What it shows the controller; its identity's unless set. */
   token: string | undefined
-  /** The rate of this node's outgoing links by neighbour, as last told. */
-  readonly linkRates = new Map<number, LinkRate>()
   #effects: AgentEffects
+  #traffic: AgentTraffic
   #incarnation = 0
   #joined = false
   #hasRoutes = false
   #saidReady = false
   #topologyReady = false
-  #routes = NO_ROUTES
-  #nextHopRuns: readonly number[] | undefined
-  #flows = NO_FLOWS
   /** Ids that links are kept with. */
   #expected = new Set<number>()
   /** Peers whose link is up, expected or not: a peer may dial before this node knows of it. */
@@ -58,10 +75,11 @@ export class NodeAgent {
   /** Neighbours this node was told to dial, and where. */
   #dials = new Map<number, string>()
 
-  constructor(identity: AgentIdentity, effects: AgentEffects) {
+  constructor(identity: AgentIdentity, effects: AgentEffects, traffic: AgentTraffic) {
     this.identity = identity
     this.token = identity.token
     this.#effects = effects
+    this.#traffic = traffic
   }
 
   get nodeId(): number {
@@ -89,26 +107,14 @@ export class NodeAgent {
     return this.#expected.size
   }
 
-  get routes(): readonly RouteEntry[] {
-    return this.#routes
+  /** Ids that links are kept with, rising. */
+  get neighbours(): readonly number[] {
+    return [...this.#expected].sort((a, b) => a - b)
   }
 
-  /** Shortest paths of an irregular graph, as InstallRoutes brought them. */
-  get nextHopRuns(): readonly number[] | undefined {
-    return this.#nextHopRuns
-  }
-
-  /** Flows wait here for TopologyReady, and then for an engine that runs them. */
-  get flowsHeld(): number {
-    return this.#flows.length
-  }
-
-  /** Hands out the flows held, once every node is ready; nothing before. */
-  takeFlows(): readonly Flow[] {
-    if (!this.#topologyReady) return NO_FLOWS
-    const flows = this.#flows
-    this.#flows = NO_FLOWS
-    return flows
+  /** Whether every node of the plan has been ready, by the controller's word in this incarnation. */
+  get isTopologyReady(): boolean {
+    return this.#topologyReady
   }
 
   /** A control connection is open: greets the controller as `incarnation`. Links of earlier incarnations are gone. */
@@ -132,17 +138,14 @@ export class NodeAgent {
 
   /** The control connection is gone. Links stay as they are until the next incarnation. */
   disconnected(): void {
+    if (this.#joined) this.#traffic.parted(this)
     this.#joined = false
     this.#hasRoutes = false
     this.#saidReady = false
     this.#topologyReady = false
-    this.#routes = NO_ROUTES
-    this.#nextHopRuns = undefined
-    this.#flows = NO_FLOWS
     this.#expected.clear()
     this.#dials.clear()
     this.#linksUp = 0
-    this.linkRates.clear()
   }
 
   /** All links of the node were dropped with its listener. */
@@ -172,22 +175,21 @@ export class NodeAgent {
         if (this.#dials.delete(message.remote_node_id)) this.#effects.cancelDial(this, message.remote_node_id)
         return
       case 'InstallRoutes':
-        this.#routes = message.routes.length === 0 ? NO_ROUTES : message.routes
-        this.#nextHopRuns = message.next_hop_runs
+        this.#traffic.told(this, message)
         this.#hasRoutes = true
         this.#sayWhenReady()
         return
-      case 'SetLinkRate':
-        this.linkRates.set(message.node_id, message.rate)
-        return
-      case 'AddFlows':
-        this.#flows = this.#flows.length === 0 ? message.flows : [...this.#flows, ...message.flows]
-        return
-      case 'RemoveFlows':
-        this.#flows = this.#flows.filter(flow => !message.controller_ids.includes(flow.controller_id))
-        return
       case 'TopologyReady':
         this.#topologyReady = true
+        this.#traffic.told(this, message)
+        return
+      case 'InstallGroupDirectory':
+      case 'InstallGroupRoutes':
+      case 'SetLinkRate':
+      case 'SetLink':
+      case 'AddFlows':
+      case 'RemoveFlows':
+        this.#traffic.told(this, message)
         return
       case 'AddNodeAddress':
         return
@@ -222,6 +224,8 @@ export class NodeAgent {
     this.#joined = true
     for (const peer of reply.neighbours) this.#expect(peer)
     this.#effects.joined(this, reply)
+    // A run of its own is refused by whoever was told of it.
+    if (this.#joined) this.#traffic.greeted(this, reply)
   }
 
   #receiveAddNode(peerId: number, address: string): void {

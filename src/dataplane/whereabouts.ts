@@ -41,6 +41,7 @@ export class Whereabouts {
   #serve(client: Socket, fleet: Fleet): void {
     this.#clients.add(client)
     let text = ''
+    let answered = Promise.resolve()
     client.setEncoding('utf8')
     client.on('error', () => {})
     client.on('close', () => this.#clients.delete(client))
@@ -48,14 +49,18 @@ export class Whereabouts {
       text += chunk
       if (text.length > QUESTION_BYTES_MAX) client.destroy()
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-        client.write(`${JSON.stringify(answer(text.slice(0, end), fleet))}\n`)
+        const asked = answer(text.slice(0, end), fleet)
+        answered = answered.then(async () => {
+          const line = `${JSON.stringify(await asked)}\n`
+          if (client.writable) client.write(line)
+        })
         text = text.slice(end + 1)
       }
     })
   }
 }
 
-function answer(question: string, fleet: Fleet): object {
+async function answer(question: string, fleet: Fleet): Promise<object> {
   const known = `${fleet.firstId}-${fleet.lastId}`
   let nodeId: unknown
   try {
@@ -64,7 +69,9 @@ function answer(question: string, fleet: Fleet): object {
     return { error: 'not JSON', known }
   }
   if (!Number.isSafeInteger(nodeId)) return { error: 'node_id: must be an integer', known }
-  const place = fleet.whereIs(nodeId as number)
+  const place = await fleet.visit(nodeId as number)
   if (place === null) return { error: `node ${nodeId} has no namespace here`, known }
-  return { pid: process.pid, fd: place.fd, address: place.address, cookie: String(place.cookie) }
+  const { fd, address, cookie, problem } = place
+  const where = { pid: process.pid, fd, address, cookie: String(cookie) }
+  return problem === undefined ? where : { ...where, warning: problem }
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { ControlConnection } from '../../src/dataplane/control-connection.ts'
 import { FleetNode } from '../../src/dataplane/fleet-node.ts'
 import { LossNotices } from '../../src/dataplane/loss-notices.ts'
-import { type AgentEffects, NodeAgent } from '../../src/dataplane/node-agent.ts'
+import { type AgentEffects, type AgentTraffic, NodeAgent } from '../../src/dataplane/node-agent.ts'
 import type { NodeSpec } from '../../src/native.ts'
 import type { NodeMessage } from '../../src/protocol/messages.ts'
 
@@ -10,7 +10,11 @@ function fleet(count: number) {
   const sent: NodeMessage[] = []
   const nodes = Array.from({ length: count }, (_, index) => {
     const nodeId = index + 1
-    const agent = new NodeAgent({ nodeId, address: '', port: 1, privateNetworkName: '' }, {} as AgentEffects)
+    const agent = new NodeAgent(
+      { nodeId, address: '', port: 1, privateNetworkName: '' },
+      {} as AgentEffects,
+      {} as AgentTraffic,
+    )
     const node = new FleetNode(index, { nodeId } as NodeSpec, 3, agent)
     node.stage = 'joined'
     node.greeted = true

@@ -1,7 +1,7 @@
 // The state machine of one node, without sockets or kernel.
 
 import t from 'tap'
-import { type AgentEffects, NodeAgent } from '../../src/dataplane/node-agent.ts'
+import { type AgentEffects, type AgentTraffic, NodeAgent } from '../../src/dataplane/node-agent.ts'
 import type { ControllerMessage } from '../../src/protocol/messages.ts'
 
 const RUN_ID = '00112233445566778899aabbccddeeff'
@@ -46,6 +46,12 @@ function setUp(token?: string) {
     refused: (_, code, reason) => did.push(`refused ${code} ${reason}`),
     broken: (_, reason) => did.push(`broken ${reason}`),
   }
+  const heard: string[] = []
+  const traffic: AgentTraffic = {
+    greeted: (_, reply) => heard.push(`greeted ${reply.scheduler_type}`),
+    told: (agent, message) => heard.push(`${message.type} ${agent.isTopologyReady}`),
+    parted: () => heard.push('parted'),
+  }
   const agent = new NodeAgent(
     {
       nodeId: 5,
@@ -55,6 +61,7 @@ function setUp(token?: string) {
       ...(token === undefined ? undefined : { token }),
     },
     effects,
+    traffic,
   )
   /** What was done since the last call. */
   const done = (): string[] => did.splice(0)
@@ -63,7 +70,7 @@ function setUp(token?: string) {
     agent.receive(startUp(neighbours))
     done()
   }
-  return { agent, done, joined }
+  return { agent, done, heard, joined }
 }
 
 const READY = 'send {"type":"NodeTopologyReady","node_id":5}'
@@ -242,37 +249,49 @@ t.test('the next incarnation is ready anew, its links kept unless they were drop
   t.end()
 })
 
-t.test('flows are held until every node is ready, and removed by id', t => {
-  const { agent, joined } = setUp()
-  joined([])
+t.test('what is said of packets goes on, in order, from StartUp to the end of the connection', t => {
+  const { agent, heard, joined } = setUp()
+  agent.disconnected()
+  joined([6, 4])
+  t.strictSame(agent.neighbours, [4, 6])
+  agent.receive({ type: 'InstallRoutes', routes: [] })
+  agent.receive({ type: 'InstallGroupDirectory', groups: [] })
+  agent.receive({ type: 'InstallGroupRoutes', group_id: 1, src_node_id: 5, routes: [] })
+  agent.receive({ type: 'SetLinkRate', node_id: 6, rate: { rate: 10, bucket_size: 20 } })
+  agent.receive({ type: 'SetLink', node_id: 6, shape: {} })
   agent.receive({ type: 'AddFlows', flows: [flow(1)] })
-  agent.receive({ type: 'AddFlows', flows: [flow(2), flow(3)] })
-  agent.receive({ type: 'RemoveFlows', controller_ids: [2] })
-  t.equal(agent.flowsHeld, 2)
-  t.strictSame(agent.takeFlows(), [])
   agent.receive({ type: 'TopologyReady' })
-  t.strictSame(
-    agent.takeFlows().map(f => f.controller_id),
-    [1, 3],
-  )
-  t.equal(agent.flowsHeld, 0)
+  agent.receive({ type: 'RemoveFlows', controller_ids: [1] })
+  agent.receive(addNode(4))
+  agent.disconnected()
+  agent.disconnected()
+  t.equal(agent.isTopologyReady, false)
+  t.strictSame(heard, [
+    'greeted fifo',
+    'InstallRoutes false',
+    'InstallGroupDirectory false',
+    'InstallGroupRoutes false',
+    'SetLinkRate false',
+    'SetLink false',
+    'AddFlows false',
+    'TopologyReady true',
+    'RemoveFlows true',
+    'parted',
+  ])
   t.end()
 })
 
-t.test('routes, next hops and rates are kept as last told and forgotten with the connection', t => {
-  const { agent, joined } = setUp()
-  joined([])
-  const route = { route_id: 1, next_hops: [6], src_node_id: 5, dst_node_id: 9, forward_mode: 'unicast' } as const
-  agent.receive({ type: 'InstallRoutes', routes: [route], next_hop_runs: [9, 6] })
-  agent.receive({ type: 'SetLinkRate', node_id: 6, rate: { rate: 10, bucket_size: 20 } })
-  t.strictSame(
-    [agent.routes, agent.nextHopRuns, [...agent.linkRates]],
-    [[route], [9, 6], [[6, { rate: 10, bucket_size: 20 }]]],
-  )
-  agent.receive(routes)
-  t.strictSame([agent.routes, agent.nextHopRuns], [[], undefined])
-  agent.disconnected()
-  t.equal(agent.linkRates.size, 0)
+t.test('nothing is said of packets to a node whose run was refused', t => {
+  const { agent, heard } = setUp()
+  const effects = { joined: () => refused.disconnected(), send: () => {} } as unknown as AgentEffects
+  const traffic = {
+    greeted: () => heard.push('greeted'),
+    parted: () => heard.push('parted'),
+  } as unknown as AgentTraffic
+  const refused: NodeAgent = new NodeAgent(agent.identity, effects, traffic)
+  refused.connected(1)
+  refused.receive(startUp([]))
+  t.strictSame(heard, ['parted'])
   t.end()
 })
 

@@ -8,7 +8,7 @@ import { Alarms } from '../../src/dataplane/alarms.ts'
 import { FleetNode } from '../../src/dataplane/fleet-node.ts'
 import { CONTROLLER_PATIENCE_MS, NODE_TRIES, RETRY_LONGEST_MS } from '../../src/dataplane/limits.ts'
 import type { Membership } from '../../src/dataplane/membership.ts'
-import { type AgentEffects, NodeAgent } from '../../src/dataplane/node-agent.ts'
+import { type AgentEffects, type AgentTraffic, NodeAgent } from '../../src/dataplane/node-agent.ts'
 import { Recovery, type RecoveryOptions } from '../../src/dataplane/recovery.ts'
 import type { Fabric, LinkChange, NodeSpec } from '../../src/native.ts'
 
@@ -24,7 +24,7 @@ function setUp(t: { teardown(fn: () => void): unknown }, changes: Partial<Recove
   const nodes = [1, 2, 3].map((nodeId, index) => {
     const spec = { nodeId, bridge: Math.floor(index / SHARD_NODES) } as NodeSpec
     const identity = { nodeId, address: '', port: 1, privateNetworkName: '' }
-    return new FleetNode(index, spec, 1, new NodeAgent(identity, {} as AgentEffects))
+    return new FleetNode(index, spec, 1, new NodeAgent(identity, {} as AgentEffects, {} as AgentTraffic))
   })
   const fabric = {
     rebuildNode: async (index: number) => {

@@ -1,0 +1,91 @@
+// What the engine has counted, as reports tell of it: in parts that fit into a line each.
+
+import type { EngineCounts, PacketAccount } from '../../native-engine.ts'
+import type { FleetTraffic, FlowEnd, LinkTraffic, PacketTotals } from '../../protocol/traffic.ts'
+import { ENTRIES_A_NOTICE } from './limits.ts'
+
+type NodeTotals = FleetTraffic['nodes'][number]
+
+/** One part at least. `originNs`: CLOCK_MONOTONIC that times count from. */
+export function trafficParts(counts: EngineCounts | null, originNs: bigint): FleetTraffic[] {
+  const links = counts?.links.map(linkTraffic) ?? []
+  const nodes = counts?.nodes.map(({ nodeId, account }) => ({ node_id: nodeId, totals: totalsOf(account) })) ?? []
+  const flows = counts === null ? [] : flowEnds(counts, originNs)
+  const parts: { links: LinkTraffic[]; nodes: NodeTotals[]; flows: FlowEnd[] }[] = []
+  let room = 0
+  /** Fills the last part before it begins another. */
+  const place = <T>(entries: readonly T[], into: (part: (typeof parts)[number]) => T[]): void => {
+    for (let at = 0; at < entries.length; ) {
+      if (room === 0) {
+        parts.push({ links: [], nodes: [], flows: [] })
+        room = ENTRIES_A_NOTICE
+      }
+      const some = entries.slice(at, at + room)
+      into(parts.at(-1) as (typeof parts)[number]).push(...some)
+      room -= some.length
+      at += some.length
+    }
+  }
+  place(links, part => part.links)
+  place(nodes, part => part.nodes)
+  place(flows, part => part.flows)
+  return parts.length === 0 ? [{ links: [], nodes: [], flows: [] }] : parts
+}
+
+function totalsOf(account: PacketAccount): PacketTotals {
+  return {
+    in_packets: account.inPackets,
+    in_bytes: account.inBytes,
+    made_packets: account.madePackets,
+    out_packets: account.outPackets,
+    out_bytes: account.outBytes,
+    held_packets: account.heldPackets,
+    dropped: account.dropped,
+  }
+}
+
+function linkTraffic({ nodeId, peerId, up, sent, ...count }: EngineCounts['links'][number]): LinkTraffic {
+  return {
+    node_id: nodeId,
+    peer_id: peerId,
+    sent: totalsOf(sent),
+    received_packets: count.receivedPackets,
+    received_bytes: count.receivedBytes,
+    up,
+  }
+}
+
+function flowEnds({ sources, sinks }: EngineCounts, originNs: bigint): FlowEnd[] {
+  const at = (ns: bigint): number | null => (ns === 0n ? null : Number(ns - originNs) / 1e9)
+  const ends: FlowEnd[] = []
+  for (const source of sources)
+    ends.push({
+      end: 'source',
+      flow_id: source.flow,
+      node_id: source.nodeId,
+      sent_packets: source.sentPackets,
+      sent_bytes: source.sentBytes,
+      first_s: at(source.firstNs),
+      last_s: at(source.lastNs),
+      finished: source.finished,
+    })
+  for (const sink of sinks)
+    ends.push({
+      end: 'sink',
+      flow_id: sink.flow,
+      node_id: sink.nodeId,
+      received_packets: sink.receivedPackets,
+      received_bytes: sink.receivedBytes,
+      duplicate_packets: sink.duplicatePackets,
+      reordered_packets: sink.reorderedPackets,
+      too_late_packets: sink.tooLatePackets,
+      announced_packets: sink.sentPackets,
+      first_s: at(sink.firstNs),
+      last_s: at(sink.lastNs),
+      latency_p50_s: sink.latencyP50Ns / 1e9,
+      latency_p99_s: sink.latencyP99Ns / 1e9,
+      latency_max_s: sink.latencyMaxNs / 1e9,
+      finished: sink.finished,
+    })
+  return ends
+}

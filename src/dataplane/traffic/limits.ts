@@ -1,0 +1,16 @@
+// Fixed numbers of a fleet's traffic, each with its reason.
+
+/** What one turn of the event loop spends on telling the engine of nodes, ms: keep-alives and joins go on between. */
+export const TURN_MS = 4
+
+/** Things that the engine refused and that become warnings; beyond, they are as bad and as many as before. */
+export const WARNINGS_TOLD = 100
+
+/** Flows in one message of a node: at most 60 KB of the 64 KiB that a controller takes. */
+export const FLOWS_A_MESSAGE = 400
+
+/** Counting looks at every flow: those that finish within this, ms, are told of together. */
+export const FINISHES_APART_MS = 500
+
+/** Links, nodes and flow ends in one answer: a quarter of a megabyte as JSON. */
+export const ENTRIES_A_NOTICE = 500

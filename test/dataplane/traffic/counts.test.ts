@@ -1,0 +1,107 @@
+// What the engine has counted, as the run is told of it.
+
+import t from 'tap'
+import { trafficParts } from '../../../src/dataplane/traffic/counts.ts'
+import { ENTRIES_A_NOTICE } from '../../../src/dataplane/traffic/limits.ts'
+import type { EngineCounts, PacketAccount, SinkCount, SourceCount } from '../../../src/native-engine.ts'
+
+const account: PacketAccount = {
+  inPackets: 10,
+  inBytes: 1000,
+  outPackets: 7,
+  outBytes: 700,
+  madePackets: 1,
+  dropped: { loss: 3 },
+  heldPackets: 1,
+}
+const source: SourceCount = {
+  nodeId: 1,
+  flow: 9,
+  sentPackets: 5,
+  sentBytes: 500,
+  firstNs: 3_500_000_000n,
+  lastNs: 0n,
+  finished: false,
+}
+const sink: SinkCount = {
+  nodeId: 2,
+  flow: 9,
+  receivedPackets: 4,
+  receivedBytes: 400,
+  duplicatePackets: 1,
+  reorderedPackets: 2,
+  tooLatePackets: 3,
+  sentPackets: 5,
+  finished: true,
+  firstNs: 4_000_000_000n,
+  lastNs: 5_000_000_000n,
+  latencyP50Ns: 1000,
+  latencyP99Ns: 2000,
+  latencyMaxNs: 3000,
+}
+
+t.test('every count has its place, times count from the run', async t => {
+  const counts: EngineCounts = {
+    links: [{ nodeId: 1, peerId: 2, up: true, receivedPackets: 2, receivedBytes: 200, sent: account }],
+    nodes: [{ nodeId: 1, account }],
+    sources: [source],
+    sinks: [sink],
+  }
+  const totals = {
+    in_packets: 10,
+    in_bytes: 1000,
+    made_packets: 1,
+    out_packets: 7,
+    out_bytes: 700,
+    held_packets: 1,
+    dropped: { loss: 3 },
+  }
+  t.strictSame(trafficParts(counts, 3_000_000_000n), [
+    {
+      links: [{ node_id: 1, peer_id: 2, sent: totals, received_packets: 2, received_bytes: 200, up: true }],
+      nodes: [{ node_id: 1, totals }],
+      flows: [
+        {
+          end: 'source',
+          flow_id: 9,
+          node_id: 1,
+          sent_packets: 5,
+          sent_bytes: 500,
+          first_s: 0.5,
+          last_s: null,
+          finished: false,
+        },
+        {
+          end: 'sink',
+          flow_id: 9,
+          node_id: 2,
+          received_packets: 4,
+          received_bytes: 400,
+          duplicate_packets: 1,
+          reordered_packets: 2,
+          too_late_packets: 3,
+          announced_packets: 5,
+          first_s: 1,
+          last_s: 2,
+          latency_p50_s: 1e-6,
+          latency_p99_s: 2e-6,
+          latency_max_s: 3e-6,
+          finished: true,
+        },
+      ],
+    },
+  ])
+})
+
+t.test('parts are full, and together they are all', async t => {
+  const nodes = Array.from({ length: ENTRIES_A_NOTICE - 1 }, (_, at) => ({ nodeId: at + 1, account }))
+  const parts = trafficParts({ links: [], nodes, sources: [source, source], sinks: [sink] }, 0n)
+  t.strictSame(
+    parts.map(({ links, nodes, flows }) => [links.length, nodes.length, flows.length]),
+    [
+      [0, ENTRIES_A_NOTICE - 1, 1],
+      [0, 0, 2],
+    ],
+  )
+  t.strictSame(trafficParts(null, 0n), [{ links: [], nodes: [], flows: [] }], 'one part at least')
+})
