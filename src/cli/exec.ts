@@ -50,7 +50,8 @@ async function inNode([node, ...command]: readonly string[], { run: wanted }: Op
   const nodeId = Number(node)
   const run = (wanted && liveRunIn(wanted)) || chooseRun(candidates(wanted), wanted)
   if (run.lab_socket !== undefined) return runRemotely(await LabClient.connect(run), { node_id: nodeId }, command)
-  const result = await execInNode({ run, nodeId, command, onStart: forwardSignals })
+  const onWarning = (warning: string): boolean => process.stderr.write(`nslab: warning: ${warning}\n`)
+  const result = await execInNode({ run, nodeId, command, onStart: forwardSignals, onWarning })
   if (result.fleetEnded) process.stderr.write('nslab: the fleet ended, and the command with it\n')
   return result.exitCode
 }

@@ -25,6 +25,8 @@ export interface NodePlace {
   readonly fd: number
   readonly address: string
   readonly cookie?: string
+  /** What the node lacks that a command might want: its TUN interface, and why. */
+  readonly warning?: string
 }
 
 /**
@@ -133,6 +135,8 @@ export interface ExecRequest {
   readonly stdio?: StdioOptions & readonly unknown[]
   /** Told once the command's launcher runs; signals sent to it reach the command. */
   readonly onStart?: (launcher: ChildProcess) => void
+  /** Told before, where the command may miss something in the node. */
+  readonly onWarning?: (warning: string) => void
 }
 
 export interface ExecResult {
@@ -150,6 +154,7 @@ export interface ExecResult {
 export async function execInNode(request: ExecRequest): Promise<ExecResult> {
   const { place, lifeLine } = await locateNode(request.run, request.nodeId)
   try {
+    if (place.warning !== undefined) request.onWarning?.(place.warning)
     return await runAt(place, lifeLine, request)
   } finally {
     lifeLine.destroy()
