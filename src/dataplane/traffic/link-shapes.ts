@@ -12,18 +12,6 @@ export interface LinkDefaults {
   readonly queuePackets: number
 }
 
-/** Of the engine, where nothing is set. */
-const ENGINE_DEFAULTS: LinkDefaults = { discipline: 'fifo', dropStrategy: 'taildrop', queuePackets: 1000 }
-
-/** Whether a link that nobody has shaped must be told so. */
-export function differs({ discipline, dropStrategy, queuePackets }: LinkDefaults): boolean {
-  return (
-    discipline !== ENGINE_DEFAULTS.discipline ||
-    dropStrategy !== ENGINE_DEFAULTS.dropStrategy ||
-    queuePackets !== ENGINE_DEFAULTS.queuePackets
-  )
-}
-
 const ns = (seconds: number): number => Math.round(seconds * 1e9)
 
 export function linkSetting(shape: LinkShape, defaults: LinkDefaults): LinkSetting {
@@ -75,11 +63,6 @@ export class LinkShapes {
     link.shape = shape
     link.isDirty = true
     if (change !== undefined) link.changes.push(change)
-  }
-
-  /** Whether anybody has shaped the link. */
-  has(peerId: number): boolean {
-    return this.#links.has(peerId)
   }
 
   /** The control connection is gone: what holds is told again by the next one. */

@@ -1,5 +1,6 @@
 // What the controller says of one node's packets, and what the engine has been told of it. Messages in, engine commands
-// out when flush() is called, in one order: routes, links, flows that end, flows that start.
+// out when they are called for: prepare() has routes, links and the end of flows, start() has what waits for those of
+// all nodes: flows that begin.
 //
 // Nothing of this is kept for a node that nothing is said of. After a control connection was lost everything is told
 // again by the next one; what is told as it was makes no command, what is not told again by its TopologyReady is taken
@@ -10,7 +11,7 @@ import type { TrafficMessage } from '../node-agent.ts'
 import { derivedRuns, type Preset } from './derived-routes.ts'
 import { type Flow, FlowSet, flowProblem, flowSetting, type HeldFlow } from './flows.ts'
 import { GroupSet } from './groups.ts'
-import { differs, type LinkDefaults, LinkShapes, linkSetting } from './link-shapes.ts'
+import { type LinkDefaults, LinkShapes, type LinkToSet, linkSetting } from './link-shapes.ts'
 import { RouteSet } from './routes.ts'
 
 /** What holds for every node of the controller's run. */
@@ -26,7 +27,7 @@ export interface TrafficNode {
   readonly nodeId: number
   /** Rising. */
   readonly neighbours: readonly number[]
-  /** Whether every node of the plan has been ready since its control connection began. */
+  /** Whether the controller has said so since the control connection began, after all that it had to say. */
   readonly isTopologyReady: boolean
 }
 
@@ -107,28 +108,57 @@ export class NodeTraffic {
     this.flows.parted()
   }
 
-  /** `mayStart`: false where no source may start any more. */
-  flush(engine: PacketEngine, plan: TrafficPlan, mayStart: boolean): void {
-    const isReady = this.#node.isTopologyReady
-    if (this.#mustSettle) this.#settle(engine, plan)
-    if (isReady) this.#derive(plan)
-    const starting = isReady && mayStart ? this.flows.takeHeld() : []
-    this.#changeRoutes(engine, starting)
-    this.#setLinks(engine, plan)
-    for (const id of this.flows.takeStopping()) this.#ask(engine.stopFlow(this.#node.nodeId, id), `stop flow ${id}`)
-    if (starting.length > 0) this.#start(engine, plan, starting)
+  /** Whether flows wait for start(). */
+  get hasWaiting(): boolean {
+    return this.#node.isTopologyReady && this.flows.heldCount > 0
+  }
+
+  /**
+   * Hands on what was told. `isWired`: every node of the plan has been ready, so that there is time to derive routes.
+   * Resolves when it holds for every packet that comes after; null: nothing was to be done.
+   */
+  prepare(engine: PacketEngine, plan: TrafficPlan, isWired: boolean): Promise<unknown> | null {
+    const { nodeId } = this.#node
+    if (this.#mustSettle) this.#settle()
+    if (isWired) this.#derive(plan)
+    const asked: Promise<unknown>[] = []
+    if (this.#changes.length > 0) {
+      const changes = this.#changes
+      this.#changes = []
+      const again = [...this.flows.all()].filter(held => held.state === 'started' && isTouched(held.flow, changes))
+      changes.push(...this.#pins(again))
+      asked.push(this.#ask(engine.changeRoutes(nodeId, changes), 'change its routes'))
+    }
+    for (const link of this.#links.take()) asked.push(this.#setLink(engine, plan, link))
+    for (const id of this.flows.takeStopping()) asked.push(this.#ask(engine.stopFlow(nodeId, id), `stop flow ${id}`))
+    return asked.length === 0 ? null : Promise.all(asked)
+  }
+
+  /** Starts the flows that wait. */
+  start(engine: PacketEngine, plan: TrafficPlan): Promise<unknown> | null {
+    const flows = this.#node.isTopologyReady ? this.flows.takeHeld() : []
+    if (flows.length === 0) return null
+    const { nodeId } = this.#node
+    const pins = this.#pins(flows)
+    if (pins.length > 0) this.#ask(engine.changeRoutes(nodeId, pins), 'pin its flows')
+    const asked = flows.map(({ flow }) =>
+      this.#ask(engine.startFlow(nodeId, flowSetting(flow, plan.baseAddress)), `start flow ${flow.controller_id}`),
+    )
+    return Promise.all(asked).then(started =>
+      this.#outcome.started(
+        nodeId,
+        flows.filter((_, at) => started[at]),
+      ),
+    )
   }
 
   /** Every node is ready, and everything has been told. */
-  #settle(engine: PacketEngine, plan: TrafficPlan): void {
+  #settle(): void {
     this.#mustSettle = false
     this.#changes.push(...this.#groups.settle())
     this.#links.settle()
     this.flows.settle()
     if (this.#wasParted) this.#outcome.toldAgain(this.#node.nodeId, this.flows.all())
-    else if (differs(plan.links))
-      for (const peer of this.#node.neighbours)
-        if (!this.#links.has(peer)) this.#setLink(engine, peer, linkSetting({}, plan.links))
     this.#wasParted = false
   }
 
@@ -143,58 +173,27 @@ export class NodeTraffic {
     this.#runs = null
   }
 
-  /** Pins go with the routes that they are to: installing a pair's routes forgets them. */
-  #changeRoutes(engine: PacketEngine, starting: readonly HeldFlow[]): void {
-    const { nodeId } = this.#node
-    const touched = new Set<string>()
-    for (const change of this.#changes)
-      if (change.change === 'install') touched.add(`${change.source} ${change.destination}`)
-    const pinned = new Set(starting)
-    if (touched.size > 0)
-      for (const held of this.flows.all())
-        if (held.state === 'started' && touched.has(`${nodeId} ${held.flow.dst_node_id}`)) pinned.add(held)
-    for (const { flow } of pinned) this.#pin(flow)
-    if (this.#changes.length === 0) return
-    this.#ask(engine.changeRoutes(nodeId, this.#changes), 'change its routes')
-    this.#changes = []
-  }
-
-  #pin({ controller_id: flow, src_node_id: source, dst_node_id: destination, route_id: route }: Flow): void {
-    if (route === undefined || source !== this.#node.nodeId) return
-    if (this.#routes.has(source, destination, route))
-      this.#changes.push({ change: 'pin', source, destination, flow, route })
-    else
-      this.#outcome.warn(
-        `flow ${flow} is pinned to route ${route}, and node ${source} has no such route to node ${destination}: ` +
-          'it takes any',
-      )
-  }
-
-  #setLinks(engine: PacketEngine, plan: TrafficPlan): void {
-    for (const { peerId, shape, changes } of this.#links.take()) {
-      const done = this.#setLink(engine, peerId, linkSetting(shape, plan.links))
-      if (changes.length === 0) continue
-      done.then(isSet => {
-        if (isSet) this.#outcome.linkSet(this.#node.nodeId, peerId, changes)
-      })
+  /** For flows that are told which route to take; installing a pair's routes forgets them. */
+  #pins(flows: readonly HeldFlow[]): RouteChange[] {
+    const pins: RouteChange[] = []
+    for (const { flow: told } of flows) {
+      const { controller_id: flow, src_node_id: source, dst_node_id: destination, route_id: route } = told
+      if (route === undefined || source !== this.#node.nodeId) continue
+      if (this.#routes.has(source, destination, route)) {
+        pins.push({ change: 'pin', source, destination, flow, route })
+        continue
+      }
+      const message = `flow ${flow} is pinned to route ${route}, and node ${source} has no such route to node ${destination}`
+      this.#outcome.warn(`${message}: it takes any`)
     }
+    return pins
   }
 
-  #setLink(engine: PacketEngine, peerId: number, setting: ReturnType<typeof linkSetting>): Promise<boolean> {
-    return this.#ask(engine.setLink(this.#node.nodeId, peerId, setting), `shape its link to node ${peerId}`)
-  }
-
-  #start(engine: PacketEngine, plan: TrafficPlan, flows: readonly HeldFlow[]): void {
+  async #setLink(engine: PacketEngine, plan: TrafficPlan, { peerId, shape, changes }: LinkToSet): Promise<void> {
     const { nodeId } = this.#node
-    const asked = flows.map(({ flow }) =>
-      this.#ask(engine.startFlow(nodeId, flowSetting(flow, plan.baseAddress)), `start flow ${flow.controller_id}`),
-    )
-    Promise.all(asked).then(started =>
-      this.#outcome.started(
-        nodeId,
-        flows.filter((_, at) => started[at]),
-      ),
-    )
+    const setting = linkSetting(shape, plan.links)
+    const isSet = await this.#ask(engine.setLink(nodeId, peerId, setting), `shape its link to node ${peerId}`)
+    if (isSet && changes.length > 0) this.#outcome.linkSet(nodeId, peerId, changes)
   }
 
   #addFlow(flow: Flow): void {
@@ -216,3 +215,10 @@ export class NodeTraffic {
 
 const NOTHING = ''
 const RUNS = 'runs'
+
+/** Whether routes of the flow's pair are among these. */
+function isTouched({ src_node_id, dst_node_id }: Flow, changes: readonly RouteChange[]): boolean {
+  return changes.some(
+    change => change.change === 'install' && change.source === src_node_id && change.destination === dst_node_id,
+  )
+}

@@ -12,10 +12,11 @@ import type { AgentTraffic, NodeAgent, StartUpReply, TrafficMessage } from '../n
 import type { Preset } from './derived-routes.ts'
 import { engineOptions } from './engine-options.ts'
 import { FlowReports } from './flow-reports.ts'
-import { TURN_MS, WARNINGS_TOLD } from './limits.ts'
-import { differs } from './link-shapes.ts'
+import { START_LATER_MS, TURN_MS, WARNINGS_TOLD } from './limits.ts'
+import { linkSetting } from './link-shapes.ts'
 import { NodeTraffic, type TrafficOutcome, type TrafficPlan } from './node-traffic.ts'
 import { Tuns } from './tun.ts'
+import { Turns } from './turns.ts'
 
 export interface TrafficOptions {
   readonly PacketEngine: PacketEngineConstructor
@@ -35,17 +36,28 @@ export class Traffic implements AgentTraffic {
   readonly #reports: FlowReports
   readonly #tuns: Tuns
   readonly #byNode = new Map<number, NodeTraffic>()
-  /** Nodes that the engine is to be told of. */
-  readonly #waiting = new Set<FleetNode>()
-  #pumping: NodeJS.Immediate | null = null
+  /** Nodes that the engine is to be told of; those whose flows wait for that, and then start. */
+  readonly #preparing: Turns<FleetNode>
+  readonly #starting: Turns<FleetNode>
+  readonly #toStart = new Set<FleetNode>()
   #engine: PacketEngine | null = null
   #plan: TrafficPlan | null = null
+  /** What links that nobody shapes are like in the engine. */
+  #linksAre = LINKS_OF_THE_ENGINE
+  /** Since when every node of the plan has been ready, by the controller's word to any node. */
+  #wiredMs: number | null = null
+  /** Not before this; null: not decided. */
+  #startMs: number | null = null
+  #startTimer: NodeJS.Timeout | null = null
   #mayStart = true
   #warnings = 0
 
   constructor(options: TrafficOptions) {
     this.#options = options
     const { config, clock, netnsOf } = options
+    const turnMs = TURN_MS
+    this.#preparing = new Turns({ clock, turnMs, work: node => this.#prepare(node), onIdle: () => this.#prepared() })
+    this.#starting = new Turns({ clock, turnMs, work: node => this.#start(node) })
     this.#reports = new FlowReports({
       clock,
       intervalMs: config.engine.metricsIntervalS * 1000,
@@ -55,7 +67,7 @@ export class Traffic implements AgentTraffic {
     })
     this.#tuns = new Tuns({ config, netnsOf: nodeId => netnsOf(this.find(nodeId) as FleetNode) })
     this.#outcome = {
-      refused: (nodeId, what, error) => this.#refused(nodeId, what, error),
+      refused: (nodeId, what, error) => this.#refusedBy(nodeId, what, error),
       warn: message => this.#warn(message),
       linkSet: (nodeId, peerId, changes) => {
         const told = { type: 'LinkSet', node_id: nodeId, remote_node_id: peerId } as const
@@ -71,9 +83,11 @@ export class Traffic implements AgentTraffic {
   /** A new engine, for links of a new run. What the one before was told is forgotten. */
   begin(): PacketEngine {
     const { config, nodesCount, PacketEngine } = this.#options
-    this.#byNode.clear()
-    this.#waiting.clear()
+    this.#clear()
     this.#tuns.forgetAll()
+    this.#linksAre = LINKS_OF_THE_ENGINE
+    this.#wiredMs = null
+    this.#startMs = null
     const onFinished = (flows: readonly FlowFinished[]): void => {
       if (this.#engine === engine) this.#reports.finished(flows)
     }
@@ -90,34 +104,49 @@ export class Traffic implements AgentTraffic {
   /** No command from now on; the engine is still to be closed, after its links. */
   close(): void {
     this.#reports.close()
-    if (this.#pumping !== null) clearImmediate(this.#pumping)
-    this.#waiting.clear()
+    this.#clear()
     this.#engine = null
+  }
+
+  #clear(): void {
+    this.#byNode.clear()
+    this.#preparing.clear()
+    this.#starting.clear()
+    this.#toStart.clear()
+    if (this.#startTimer !== null) clearTimeout(this.#startTimer)
+    this.#startTimer = null
   }
 
   // What agents hear.
 
-  greeted(_: NodeAgent, reply: StartUpReply): void {
+  greeted(agent: NodeAgent, reply: StartUpReply): void {
     const { config } = this.#options
     const { scheduler_type: discipline, virtual_base_addr: baseAddress, routing } = reply
-    this.#plan = {
-      // The border has checked that it is one (controller-message.ts).
-      routing: routing === null ? null : { topology: routing.topology as Preset | null },
-      links: { discipline, dropStrategy: config.engine.dropStrategy, queuePackets: config.engine.queueCapacity },
-      baseAddress,
-    }
+    const links = { discipline, dropStrategy: config.engine.dropStrategy, queuePackets: config.engine.queueCapacity }
+    // The border has checked that it is a preset (controller-message.ts).
+    const derived = routing === null ? null : { topology: routing.topology as Preset | null }
+    this.#plan = { routing: derived, links, baseAddress }
     this.#tuns.learn(reply)
+    const linksAre = Object.values(links).join()
+    if (linksAre !== this.#linksAre) {
+      this.#linksAre = linksAre
+      this.#engine?.setLinks(linkSetting({}, links)).catch(error => this.#refused('the links', 'set them', error))
+    }
+    if (this.#wiredMs !== null) this.#wired(agent)
   }
 
   told(agent: NodeAgent, message: TrafficMessage): void {
     const node = this.find(agent.nodeId)
-    if (node === undefined || (saysNothing(message) && !this.#byNode.has(agent.nodeId))) return
+    if (node === undefined) return
+    if (message.type === 'TopologyReady' && this.#wiredMs === null) {
+      this.#wiredMs = this.#nowMs()
+      for (const { agent } of this.#options.nodes) if (agent.isJoined) this.#wired(agent)
+    }
+    if (saysNothing(message) && !this.#byNode.has(agent.nodeId)) return
     if (message.type === 'AddFlows') this.#reports.learn(message.flows)
     if (message.type === 'RemoveFlows') this.#reports.forget(message.controller_ids)
-    const isNew = !this.#byNode.has(agent.nodeId)
-    if (message.type === 'TopologyReady' && isNew && !this.#isBusy) return
     this.#trafficOf(agent).told(message)
-    this.#touch(node)
+    this.#preparing.add(node)
   }
 
   parted(agent: NodeAgent): void {
@@ -127,7 +156,7 @@ export class Traffic implements AgentTraffic {
   /** The node's listener and links are gone, and with them all that the engine knew of it. */
   forget(nodeId: number): void {
     const node = this.find(nodeId)
-    if (node !== undefined) this.#waiting.delete(node)
+    if (node !== undefined) for (const list of [this.#preparing, this.#starting, this.#toStart]) list.delete(node)
     this.#byNode.delete(nodeId)
     this.#tuns.forget(nodeId)
   }
@@ -171,10 +200,12 @@ export class Traffic implements AgentTraffic {
     return { flowsHeld, routesHeld }
   }
 
-  /** Whether there is something to do for a node that nobody has said anything of, once all are ready. */
-  get #isBusy(): boolean {
-    const plan = this.#plan
-    return plan !== null && (plan.routing !== null || differs(plan.links) || this.#tuns.isAlways)
+  /** Every node of the plan is ready, the links of this one with it: there is time for what was not on the way there. */
+  #wired(agent: NodeAgent): void {
+    const node = this.find(agent.nodeId)
+    if (node === undefined) return
+    if (this.#plan?.routing != null) this.#trafficOf(agent)
+    if (this.#byNode.has(agent.nodeId) || this.#tuns.isAlways) this.#preparing.add(node)
   }
 
   /** False where the controller does not listen: before it has accepted the node it would take it for an intruder. */
@@ -194,24 +225,53 @@ export class Traffic implements AgentTraffic {
     return traffic
   }
 
-  #touch(node: FleetNode): void {
-    this.#waiting.add(node)
-    this.#pumping ??= setImmediate(() => this.#pump())
+  #prepare(node: FleetNode): Promise<unknown> | null {
+    if (this.#engine === null || this.#plan === null) return null
+    // The engine knows a node from when its listener is open.
+    if (node.listening === null || node.preparing !== null) {
+      node.preparing?.then(
+        () => this.#preparing.add(node),
+        () => {},
+      )
+      return null
+    }
+    if (this.#tuns.isAlways && this.#wiredMs !== null) this.#enterAlways(node.nodeId)
+    const traffic = this.#byNode.get(node.nodeId)
+    if (traffic === undefined) return null
+    const prepared = traffic.prepare(this.#engine, this.#plan, this.#wiredMs !== null)
+    if (traffic.hasWaiting) this.#toStart.add(node)
+    return prepared
   }
 
-  /** Tells the engine of nodes, for as long as a turn may take, and goes on in the next one. */
-  #pump(): void {
-    this.#pumping = null
-    const { clock } = this.#options
-    const until = clock.nowNs() + BigInt(TURN_MS) * 1_000_000n
-    for (const node of this.#waiting) {
-      if (this.#engine === null || this.#plan === null) return
-      this.#waiting.delete(node)
-      this.#byNode.get(node.nodeId)?.flush(this.#engine, this.#plan, this.#mayStart)
-      if (this.#tuns.isAlways && node.agent.isTopologyReady) this.#enterAlways(node.nodeId)
-      if (clock.nowNs() > until) break
+  /** Every node of this fleet has its routes, and so flows can start. */
+  #prepared(): void {
+    if (this.#wiredMs === null || this.#toStart.size === 0 || this.#startTimer !== null) return
+    const nowMs = this.#nowMs()
+    // Nobody says when other fleets have got so far. They were told at the same time, and have as much to do.
+    this.#startMs ??= this.#isAlone() ? nowMs : nowMs + Math.max(START_LATER_MS, nowMs - this.#wiredMs)
+    if (nowMs < this.#startMs) {
+      this.#startTimer = setTimeout(() => {
+        this.#startTimer = null
+        this.#prepared()
+      }, this.#startMs - nowMs)
+      return
     }
-    if (this.#waiting.size > 0) this.#pumping ??= setImmediate(() => this.#pump())
+    for (const node of this.#toStart) this.#starting.add(node)
+    this.#toStart.clear()
+  }
+
+  #start(node: FleetNode): Promise<unknown> | null {
+    if (this.#engine === null || this.#plan === null || !this.#mayStart) return null
+    return this.#byNode.get(node.nodeId)?.start(this.#engine, this.#plan) ?? null
+  }
+
+  /** Whether no link leads out of this fleet. */
+  #isAlone(): boolean {
+    return this.#options.nodes.every(({ peers }) => peers.every(id => this.find(id) !== undefined))
+  }
+
+  #nowMs(): number {
+    return Number(this.#options.clock.nowNs() / 1_000_000n)
   }
 
   async #enterAlways(nodeId: number): Promise<void> {
@@ -219,16 +279,24 @@ export class Traffic implements AgentTraffic {
     if (problem !== null && this.#engine !== null) this.#warn(problem)
   }
 
-  #refused(nodeId: number, what: string, error: unknown): void {
+  #refused(where: string, what: string, error: unknown): void {
     // The fleet ends, or the engine's run has.
     if (this.#engine === null || (error as { code?: unknown }).code === 'ECANCELED') return
-    this.#warn(`node ${nodeId}: the engine did not ${what}: ${(error as Error).message}`)
+    this.#warn(`${where}: the engine did not ${what}: ${(error as Error).message}`)
+  }
+
+  /** A node that has gone meanwhile is no news: whoever makes it again is told all again. */
+  #refusedBy(nodeId: number, what: string, error: unknown): void {
+    const isGone = (error as { code?: unknown }).code === 'ENOENT' && !this.#byNode.has(nodeId)
+    if (!isGone) this.#refused(`node ${nodeId}`, what, error)
   }
 
   #warn(message: string): void {
     if (this.#warnings++ < WARNINGS_TOLD) this.#options.warn(message)
   }
 }
+
+const LINKS_OF_THE_ENGINE = 'fifo,taildrop,1000'
 
 /** What every node hears where there is nothing to say. */
 function saysNothing(message: TrafficMessage): boolean {
@@ -242,6 +310,7 @@ function saysNothing(message: TrafficMessage): boolean {
     case 'AddFlows':
       return message.flows.length === 0
     case 'RemoveFlows':
+    case 'TopologyReady':
       return true
     default:
       return false

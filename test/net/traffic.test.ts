@@ -1,0 +1,251 @@
+// Traffic of a fleet on the real kernel and the real engine: flows over a ring of six namespaces, six links.
+
+import t from 'tap'
+import { ENGINE_DEFAULTS } from '../../src/config/dataplane.ts'
+import type { SinkCount, SourceCount } from '../../src/native-engine.ts'
+import type { FlowSpec } from '../../src/protocol/messages.ts'
+import { Lab, type LabOptions } from '../fixtures/fleet.ts'
+
+const PACKET = 1000
+const MS = 1_000_000
+
+const spec = (flow_len: FlowSpec['flow_len'], more: Partial<FlowSpec> = {}): FlowSpec => ({
+  flow_len,
+  packet_bytes: PACKET,
+  ...more,
+})
+const flow = (id: number, srcNodeId: number, dstNodeId: number, spec: FlowSpec, routeId?: number) => ({
+  id,
+  srcNodeId,
+  dstNodeId,
+  spec,
+  ...(routeId === undefined ? {} : { routeId }),
+})
+
+const routed: LabOptions = { controller: { routing: 'shortest_path' } }
+
+type Ends = { readonly source: SourceCount | undefined; readonly sink: SinkCount | undefined }
+
+/** Counts until `fits`. The test's own deadline ends the wait. */
+async function counted(lab: Lab, id: number, fits: (ends: Ends) => boolean): Promise<Ends> {
+  for (;;) {
+    const counts = await lab.fleet.traffic.count()
+    const source = counts?.sources.find(({ flow }) => flow === id)
+    const sink = counts?.sinks.find(({ flow }) => flow === id)
+    if (fits({ source, sink })) return { source, sink }
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** Packets that a node has had in, out, and dropped by a reason. */
+async function nodeCount(lab: Lab, id: number, reason = 'no_route') {
+  const counts = await lab.fleet.traffic.count()
+  const account = counts?.nodes.find(({ nodeId }) => nodeId === id)?.account
+  return { in: account?.inPackets ?? 0, out: account?.outPackets ?? 0, dropped: account?.dropped[reason] ?? 0 }
+}
+
+const warnings = (lab: Lab): string[] =>
+  lab.recorder.events.flatMap(event => (event.kind === 'warning' ? [event.message] : []))
+
+t.test('a flow over three hops of derived routes arrives wholly, and the controller hears of it', async t => {
+  const config = { engine: { ...ENGINE_DEFAULTS, metricsIntervalS: 1 } }
+  const lab = await Lab.open(t, { ...routed, config })
+  await lab.startController()
+  lab.core?.setFlow(7, flow(7, 1, 4, spec({ Bytes: 100 * PACKET })))
+  await lab.fleet.build()
+  const { sink } = await counted(lab, 7, ({ sink }) => sink?.finished === true)
+  t.match(sink, { nodeId: 4, receivedPackets: 100, receivedBytes: 100 * PACKET, duplicatePackets: 0, sentPackets: 100 })
+  t.equal((await nodeCount(lab, 2)).out + (await nodeCount(lab, 6)).out >= 100, true, 'by relays')
+  const started = await lab.core?.hear('UserFlowStart', 1)
+  const nowMs = Date.now()
+  t.match(started, { flows: [{ controller_id: 7, start_time: Number }] })
+  for (const node of [1, 4]) {
+    const message = await lab.core?.hear('FlowFinished', node)
+    if (message?.type !== 'FlowFinished') throw new Error('no FlowFinished')
+    const [finished] = message.flows
+    t.equal(finished?.controller_id, 7)
+    const { start_time = 0, finish_time = 0 } = finished ?? {}
+    t.ok(nowMs - 60_000 < start_time && start_time <= finish_time && finish_time <= nowMs + 1, 'in order, and just now')
+  }
+  const metrics = await Promise.all([1, 4].map(node => lab.core?.hear('Metrics', node)))
+  t.match(metrics, [
+    { metrics: [{ controller_id: 7, remote_node_id: 4, bytes: 100 * PACKET }] },
+    { metrics: [{ controller_id: 7, remote_node_id: 1, bytes: 100 * PACKET }] },
+  ])
+  t.strictSame(warnings(lab), [])
+  t.equal(lab.fleet.facts().flows_held_count, 0)
+})
+
+t.test('without routing nothing is derived: packets are dropped for want of a route', async t => {
+  const lab = await Lab.open(t)
+  await lab.startController()
+  lab.core?.setFlow(1, flow(1, 1, 4, spec({ Bytes: 10 * PACKET })))
+  await lab.fleet.build()
+  const { source } = await counted(lab, 1, ({ source }) => source?.finished === true)
+  t.equal(source?.sentPackets, 10)
+  t.ok((await nodeCount(lab, 1)).dropped >= 10)
+})
+
+t.test('a graph that no preset describes: the controller brings the next hops', async t => {
+  const topology = { preset: { type: 'ring', nNodes: 6 }, edges: [[1, 4]] } as const
+  const lab = await Lab.open(t, { topology, ...routed })
+  await lab.startController()
+  lab.core?.setFlow(1, flow(1, 1, 5, spec({ Bytes: 10 * PACKET })))
+  await lab.fleet.build()
+  const { sink } = await counted(lab, 1, ({ sink }) => sink?.finished === true)
+  t.equal(sink?.receivedPackets, 10)
+})
+
+t.test('an explicit route is preferred; withdrawn under load, none goes its way after', async t => {
+  const lab = await Lab.open(t)
+  await lab.startController()
+  lab.core?.setRoute(1, [
+    [1, 6],
+    [6, 5],
+    [5, 4],
+  ])
+  lab.core?.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  await lab.fleet.build()
+  await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 50)
+  t.equal((await nodeCount(lab, 2)).in, 0, 'not the other way round')
+  t.equal((await nodeCount(lab, 1)).dropped, 0)
+  lab.core?.setRoute(1, null)
+  while ((await nodeCount(lab, 1)).dropped === 0) await new Promise(resolve => setTimeout(resolve, 20))
+  // What was sent before is on its way for a moment.
+  await new Promise(resolve => setTimeout(resolve, 200))
+  const before = await nodeCount(lab, 6)
+  const { dropped } = await nodeCount(lab, 1)
+  await new Promise(resolve => setTimeout(resolve, 200))
+  t.strictSame(await nodeCount(lab, 6), before, 'none to the hop of before')
+  t.ok((await nodeCount(lab, 1)).dropped > dropped)
+})
+
+t.test('a flow takes the route that it is pinned to; of one that is not there it is told', async t => {
+  const lab = await Lab.open(t)
+  await lab.startController()
+  lab.core?.setRoute(1, [
+    [1, 2],
+    [2, 3],
+    [3, 4],
+  ])
+  lab.core?.setRoute(2, [
+    [1, 6],
+    [6, 5],
+    [5, 4],
+  ])
+  for (const id of [1, 2, 3, 4]) lab.core?.setFlow(id, flow(id, 1, 4, spec({ Bytes: 10 * PACKET }), 2))
+  await lab.fleet.build()
+  for (const id of [1, 2, 3, 4]) await counted(lab, id, ({ sink }) => sink?.finished === true)
+  t.equal((await nodeCount(lab, 2)).in, 0)
+  t.ok((await nodeCount(lab, 6)).in >= 40)
+  lab.core?.setFlow(5, flow(5, 1, 4, spec({ Bytes: 10 * PACKET }), 9))
+  const { sink } = await counted(lab, 5, ({ sink }) => sink?.finished === true)
+  t.equal(sink?.receivedPackets, 10)
+  t.match(warnings(lab), [/^flow 5 is pinned to route 9, and node 1 has no such route to node 4: it takes any$/])
+})
+
+t.test(
+  'a link is shaped while it runs: delay and loss are seen at the sink, and the controller hears that it is set',
+  async t => {
+    const lab = await Lab.open(t, routed)
+    await lab.startController()
+    lab.core?.setFlow(1, flow(1, 1, 2, spec({ Duration: 3600 }, { flow_rate: 1000 * PACKET })))
+    await lab.fleet.build()
+    const before = await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 50)
+    lab.core?.tell(1, { type: 'SetLink', node_id: 2, shape: { delay_s: 0.25, loss_ratio: 0.5 }, change: 3 })
+    t.strictSame(await lab.core?.hear('LinkSet', 1), { type: 'LinkSet', node_id: 1, remote_node_id: 2, change: 3 })
+    const { sink } = await counted(lab, 1, ({ sink }) => (sink?.latencyMaxNs ?? 0) >= 250 * MS)
+    t.ok((before.sink?.latencyP50Ns ?? 0) < 250 * MS)
+    t.ok((sink?.latencyMaxNs ?? 0) >= 250 * MS)
+    const counts = await lab.fleet.traffic.count()
+    const link = counts?.links.find(({ nodeId, peerId }) => nodeId === 1 && peerId === 2)
+    t.ok((link?.sent.dropped.loss ?? 0) > 0)
+    t.equal(counts?.links.find(({ nodeId, peerId }) => nodeId === 2 && peerId === 1)?.sent.dropped.loss, undefined)
+  },
+)
+
+t.test('a flow that is deleted ends, one that is added while it runs starts', async t => {
+  const lab = await Lab.open(t, routed)
+  await lab.wire()
+  lab.core?.setFlow(1, flow(1, 1, 3, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 10)
+  lab.core?.setFlow(1, null)
+  await counted(lab, 1, ({ source, sink }) => source === undefined && sink === undefined)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  const counts = await lab.fleet.traffic.count()
+  t.strictSame([counts?.sources.length, counts?.sinks.length], [0, 0], 'nor does what was under way open it again')
+})
+
+t.test('a flow to a group is delivered at each member, along its tree', async t => {
+  const lab = await Lab.open(t)
+  await lab.wire()
+  const group_id = 9
+  const tree = (node: number, ...next_hops: number[]) =>
+    lab.core?.tell(node, {
+      type: 'InstallGroupRoutes',
+      group_id,
+      src_node_id: 1,
+      routes: [{ tree_id: 0, next_hops }],
+    })
+  for (const node of [3, 6])
+    lab.core?.tell(node, {
+      type: 'InstallGroupDirectory',
+      groups: [{ group_id, group_ip: '239.255.0.9', member: true }],
+    })
+  tree(1, 2, 6)
+  tree(2, 3)
+  tree(3, 3)
+  tree(6, 6)
+  await lab.settled()
+  const flow_spec = spec({ Bytes: 20 * PACKET })
+  const flows = [{ controller_id: 5, src_node_id: 1, dst_node_id: 1, dst_group_id: group_id, flow_spec }]
+  lab.core?.tell(1, { type: 'AddFlows', flows })
+  for (const node of [3, 6]) {
+    for (;;) {
+      const sink = (await lab.fleet.traffic.count())?.sinks.find(({ nodeId }) => nodeId === node)
+      if (sink?.finished === true) {
+        t.match(sink, { flow: 5, receivedPackets: 20 }, `node ${node}`)
+        break
+      }
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+})
+
+t.test('no source makes another packet once they are stopped, and a flow that is added does not start', async t => {
+  const lab = await Lab.open(t, routed)
+  await lab.startController()
+  lab.core?.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  await lab.fleet.build()
+  await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 10)
+  await lab.fleet.traffic.stopSources()
+  const { source, sink } = await counted(lab, 1, ({ sink }) => sink?.finished === true)
+  t.equal(sink?.receivedPackets, source?.sentPackets)
+  lab.core?.setFlow(2, flow(2, 1, 4, spec({ Bytes: PACKET })))
+  await lab.settled()
+  t.equal((await lab.fleet.traffic.count())?.sources.length, 1)
+  t.equal(lab.fleet.facts().flows_held_count, 1)
+})
+
+t.test('a rate and a queue as configured: what does not fit is dropped', async t => {
+  const engine = { ...ENGINE_DEFAULTS, queueCapacity: 2 }
+  const linkRates = [{ srcNodeId: 1, dstNodeId: 2, rate: { rate: 10 * PACKET, bucket_size: 2 * PACKET } }]
+  const controller = { routing: 'shortest_path', linkRates } as const
+  const lab = await Lab.open(t, { controller, config: { engine } })
+  await lab.startController()
+  lab.core?.setFlow(1, flow(1, 1, 2, spec({ Bytes: 50 * PACKET }, { flow_rate: 5000 * PACKET })))
+  await lab.fleet.build()
+  await counted(lab, 1, ({ source }) => source?.finished === true)
+  const counts = await lab.fleet.traffic.count()
+  const sent = counts?.links.find(({ nodeId, peerId }) => nodeId === 1 && peerId === 2)?.sent
+  t.ok((sent?.dropped.queue_full ?? 0) > 20)
+  t.ok((sent?.heldPackets ?? 0) <= 2)
+})
+
+t.test('a transport that is not supported is refused by name', async t => {
+  const lab = await Lab.open(t, routed)
+  await lab.wire()
+  lab.core?.setFlow(3, flow(3, 1, 4, spec({ Bytes: PACKET }, { transport: 'lossless_unicast' })))
+  const warning = await lab.recorder.until('warning')
+  t.match(warning, { message: 'flow 3 of node 1 is not run: its transport, lossless_unicast, is not supported' })
+})
