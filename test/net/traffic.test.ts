@@ -51,7 +51,7 @@ t.test('a flow over three hops of derived routes arrives wholly, and the control
   const config = { engine: { ...ENGINE_DEFAULTS, metricsIntervalS: 1 } }
   const lab = await Lab.open(t, { ...routed, config })
   await lab.startController()
-  lab.core?.setFlow(7, flow(7, 1, 4, spec({ Bytes: 100 * PACKET })))
+  lab.core?.traffic.setFlow(7, flow(7, 1, 4, spec({ Bytes: 100 * PACKET })))
   await lab.fleet.build()
   const { sink } = await counted(lab, 7, ({ sink }) => sink?.finished === true)
   t.match(sink, { nodeId: 4, receivedPackets: 100, receivedBytes: 100 * PACKET, duplicatePackets: 0, sentPackets: 100 })
@@ -79,7 +79,7 @@ t.test('a flow over three hops of derived routes arrives wholly, and the control
 t.test('without routing nothing is derived: packets are dropped for want of a route', async t => {
   const lab = await Lab.open(t)
   await lab.startController()
-  lab.core?.setFlow(1, flow(1, 1, 4, spec({ Bytes: 10 * PACKET })))
+  lab.core?.traffic.setFlow(1, flow(1, 1, 4, spec({ Bytes: 10 * PACKET })))
   await lab.fleet.build()
   const { source } = await counted(lab, 1, ({ source }) => source?.finished === true)
   t.equal(source?.sentPackets, 10)
@@ -90,7 +90,7 @@ t.test('a graph that no preset describes: the controller brings the next hops', 
   const topology = { preset: { type: 'ring', nNodes: 6 }, edges: [[1, 4]] } as const
   const lab = await Lab.open(t, { topology, ...routed })
   await lab.startController()
-  lab.core?.setFlow(1, flow(1, 1, 5, spec({ Bytes: 10 * PACKET })))
+  lab.core?.traffic.setFlow(1, flow(1, 1, 5, spec({ Bytes: 10 * PACKET })))
   await lab.fleet.build()
   const { sink } = await counted(lab, 1, ({ sink }) => sink?.finished === true)
   t.equal(sink?.receivedPackets, 10)
@@ -104,7 +104,7 @@ t.test('an explicit route is preferred; withdrawn under load, none goes its way 
     [6, 5],
     [5, 4],
   ])
-  lab.core?.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  lab.core?.traffic.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
   await lab.fleet.build()
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 50)
   t.equal((await nodeCount(lab, 2)).in, 0, 'not the other way round')
@@ -133,12 +133,12 @@ t.test('a flow takes the route that it is pinned to; of one that is not there it
     [6, 5],
     [5, 4],
   ])
-  for (const id of [1, 2, 3, 4]) lab.core?.setFlow(id, flow(id, 1, 4, spec({ Bytes: 10 * PACKET }), 2))
+  for (const id of [1, 2, 3, 4]) lab.core?.traffic.setFlow(id, flow(id, 1, 4, spec({ Bytes: 10 * PACKET }), 2))
   await lab.fleet.build()
   for (const id of [1, 2, 3, 4]) await counted(lab, id, ({ sink }) => sink?.finished === true)
   t.equal((await nodeCount(lab, 2)).in, 0)
   t.ok((await nodeCount(lab, 6)).in >= 40)
-  lab.core?.setFlow(5, flow(5, 1, 4, spec({ Bytes: 10 * PACKET }), 9))
+  lab.core?.traffic.setFlow(5, flow(5, 1, 4, spec({ Bytes: 10 * PACKET }), 9))
   const { sink } = await counted(lab, 5, ({ sink }) => sink?.finished === true)
   t.equal(sink?.receivedPackets, 10)
   t.match(warnings(lab), [/^flow 5 is pinned to route 9, and node 1 has no such route to node 4: it takes any$/])
@@ -149,7 +149,7 @@ t.test(
   async t => {
     const lab = await Lab.open(t, routed)
     await lab.startController()
-    lab.core?.setFlow(1, flow(1, 1, 2, spec({ Duration: 3600 }, { flow_rate: 1000 * PACKET })))
+    lab.core?.traffic.setFlow(1, flow(1, 1, 2, spec({ Duration: 3600 }, { flow_rate: 1000 * PACKET })))
     await lab.fleet.build()
     const before = await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 50)
     lab.core?.tell(1, { type: 'SetLink', node_id: 2, shape: { delay_s: 0.25, loss_ratio: 0.5 }, change: 3 })
@@ -167,9 +167,9 @@ t.test(
 t.test('a flow that is deleted ends, one that is added while it runs starts', async t => {
   const lab = await Lab.open(t, routed)
   await lab.wire()
-  lab.core?.setFlow(1, flow(1, 1, 3, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  lab.core?.traffic.setFlow(1, flow(1, 1, 3, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 10)
-  lab.core?.setFlow(1, null)
+  lab.core?.traffic.setFlow(1, null)
   await counted(lab, 1, ({ source, sink }) => source === undefined && sink === undefined)
   await new Promise(resolve => setTimeout(resolve, 100))
   const counts = await lab.fleet.traffic.count()
@@ -215,13 +215,13 @@ t.test('a flow to a group is delivered at each member, along its tree', async t 
 t.test('no source makes another packet once they are stopped, and a flow that is added does not start', async t => {
   const lab = await Lab.open(t, routed)
   await lab.startController()
-  lab.core?.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  lab.core?.traffic.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
   await lab.fleet.build()
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 10)
   await lab.fleet.traffic.stopSources()
   const { source, sink } = await counted(lab, 1, ({ sink }) => sink?.finished === true)
   t.equal(sink?.receivedPackets, source?.sentPackets)
-  lab.core?.setFlow(2, flow(2, 1, 4, spec({ Bytes: PACKET })))
+  lab.core?.traffic.setFlow(2, flow(2, 1, 4, spec({ Bytes: PACKET })))
   await lab.settled()
   t.equal((await lab.fleet.traffic.count())?.sources.length, 1)
   t.equal(lab.fleet.facts().flows_held_count, 1)
@@ -233,7 +233,7 @@ t.test('a rate and a queue as configured: what does not fit is dropped', async t
   const controller = { routing: 'shortest_path', linkRates } as const
   const lab = await Lab.open(t, { controller, config: { engine } })
   await lab.startController()
-  lab.core?.setFlow(1, flow(1, 1, 2, spec({ Bytes: 50 * PACKET }, { flow_rate: 5000 * PACKET })))
+  lab.core?.traffic.setFlow(1, flow(1, 1, 2, spec({ Bytes: 50 * PACKET }, { flow_rate: 5000 * PACKET })))
   await lab.fleet.build()
   await counted(lab, 1, ({ source }) => source?.finished === true)
   const counts = await lab.fleet.traffic.count()
@@ -245,7 +245,7 @@ t.test('a rate and a queue as configured: what does not fit is dropped', async t
 t.test('a transport that is not supported is refused by name', async t => {
   const lab = await Lab.open(t, routed)
   await lab.wire()
-  lab.core?.setFlow(3, flow(3, 1, 4, spec({ Bytes: PACKET }, { transport: 'lossless_unicast' })))
+  lab.core?.traffic.setFlow(3, flow(3, 1, 4, spec({ Bytes: PACKET }, { transport: 'lossless_unicast' })))
   const warning = await lab.recorder.until('warning')
   t.match(warning, { message: 'flow 3 of node 1 is not run: its transport, lossless_unicast, is not supported' })
 })
