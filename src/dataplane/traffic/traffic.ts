@@ -200,7 +200,7 @@ export class Traffic implements AgentTraffic {
     return { flowsHeld, routesHeld }
   }
 
-  /** Every node of the plan is ready, the links of this one with it: there is time for what was not on the way there. */
+  /** Every node of the plan is ready, this one with it: there is time for what was not on the way there. */
   #wired(agent: NodeAgent): void {
     const node = this.find(agent.nodeId)
     if (node === undefined) return
