@@ -18,6 +18,7 @@
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'sources': [
+        'base/closer.cc',
         'base/status.cc',
         'base/sys.cc',
         'base/thread.cc',
@@ -41,6 +42,7 @@
         'fabric/build.cc',
         'fabric/fabric.cc',
         'fabric/service.cc',
+        'tun/tun.cc',
         'uplink/uplink.cc',
         'diag/poll_loop.cc',
         'diag/poller.cc',

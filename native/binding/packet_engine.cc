@@ -8,12 +8,16 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "base/closer.h"
 #include "binding/addon.h"
 #include "binding/arguments.h"
 #include "binding/errors.h"
+#include "binding/netns.h"
 #include "binding/packet_engine.h"
 #include "binding/packet_engine_values.h"
 #include "engine/lanes/flow.h"
@@ -37,6 +41,8 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
                            InstanceMethod<&PacketEngineObject::start_flow>("startFlow"),
                            InstanceMethod<&PacketEngineObject::stop_flow>("stopFlow"),
                            InstanceMethod<&PacketEngineObject::stop_sources>("stopSources"),
+                           InstanceMethod<&PacketEngineObject::attach_tun>("attachTun"),
+                           InstanceMethod<&PacketEngineObject::detach_tun>("detachTun"),
                            InstanceMethod<&PacketEngineObject::capture>("capture"),
                            InstanceMethod<&PacketEngineObject::count>("count"),
                            InstanceAccessor<&PacketEngineObject::lanes_of>("lanes"),
@@ -56,6 +62,8 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
   Napi::Value start_flow(const Napi::CallbackInfo& info);
   Napi::Value stop_flow(const Napi::CallbackInfo& info);
   Napi::Value stop_sources(const Napi::CallbackInfo& info);
+  Napi::Value attach_tun(const Napi::CallbackInfo& info);
+  Napi::Value detach_tun(const Napi::CallbackInfo& info);
   Napi::Value capture(const Napi::CallbackInfo& info);
   Napi::Value count(const Napi::CallbackInfo& info);
   Napi::Value lanes_of(const Napi::CallbackInfo& info);
@@ -65,7 +73,10 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
   Napi::Value ask(Napi::Env env, lanes::Command command);
   /** A promise that is settled with the answer to `id`. */
   Napi::Value await(Napi::Env env, uint64_t& id);
+  /** Settles the promise of `id`, unless it was. */
+  void answer(Napi::Env env, lanes::Reply&& reply);
   static Napi::Value rejected(Napi::Env env, Status status);
+  static Status ended() { return Status::failed(ECANCELED, "PacketEngine", "packet engine", "it has ended"); }
   /** A node's id, or that it is none. */
   static Result<uint32_t> node_id(Napi::Value value, const char* operation);
 
@@ -75,12 +86,16 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
   void hold(Napi::Env env);
 
   std::shared_ptr<lanes::PacketEngine> engine_;
+  /** Of TUN interfaces: lanes don't wait for their end. */
+  std::shared_ptr<Closer> closer_ = std::make_shared<Closer>();
   std::shared_ptr<Mailbox> mailbox_;
   /** For letters, which may come after the object: null then. Read and written on the JavaScript thread. */
   std::shared_ptr<PacketEngineObject*> self_ = std::make_shared<PacketEngineObject*>(this);
   std::list<std::function<void()>>::iterator stopper_;
   Napi::FunctionReference on_finished_;
   std::map<uint64_t, Napi::Promise::Deferred> pending_;
+  /** Answers to these wait until what lanes have let go of is closed. */
+  std::set<uint64_t> closing_fds_;
   uint64_t last_reply_ = 0;
   uint32_t base_ = 0;
   uint32_t lanes_ = 0;
@@ -118,6 +133,7 @@ PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectW
     // Links may share it.
     engine_->stop();
     engine_.reset();
+    closer_->wait();
   });
   (void)napi_type_tag_object(env, info.This(), &kEngineTag);
 }
@@ -129,26 +145,39 @@ PacketEngineObject::~PacketEngineObject() {
 
 void PacketEngineObject::collect(Napi::Env env) {
   lanes::Outbox outbox = engine_->collect();
-  for (lanes::Reply& reply : outbox.replies) {
-    const auto found = pending_.find(reply.id);
-    if (found == pending_.end()) continue;
-    const Napi::Promise::Deferred deferred = found->second;
-    pending_.erase(found);
-    if (!reply.status.ok()) deferred.Reject(to_js(env, reply.status.error()).Value());
-    else if (reply.counts) deferred.Resolve(counts_to_js(env, *reply.counts));
-    else deferred.Resolve(env.Undefined());
-  }
+  for (lanes::Reply& reply : outbox.replies) answer(env, std::move(reply));
   hold(env);
   if (outbox.finished.empty()) return;
   call_user(env, on_finished_.Value(), {finished_to_js(env, outbox.finished)});
+}
+
+void PacketEngineObject::answer(Napi::Env env, lanes::Reply&& reply) {
+  const auto found = pending_.find(reply.id);
+  if (found == pending_.end()) return;
+  if (closing_fds_.erase(reply.id) > 0 && reply.status.ok()) {
+    const auto wait = [closer = closer_, self = self_, mailbox = mailbox_, id = reply.id] {
+      closer->wait();
+      mailbox->post([self, id](Napi::Env to) {
+        if (!*self) return;
+        (*self)->answer(to, {id, {}, nullptr});
+        (*self)->hold(to);
+      });
+    };
+    if (Status started = state_of(env).tasks.run(wait); !started) wait();
+    return;
+  }
+  const Napi::Promise::Deferred deferred = found->second;
+  pending_.erase(found);
+  if (!reply.status.ok()) deferred.Reject(to_js(env, reply.status.error()).Value());
+  else if (reply.counts) deferred.Resolve(counts_to_js(env, *reply.counts));
+  else deferred.Resolve(env.Undefined());
 }
 
 void PacketEngineObject::finish(Napi::Env env) {
   // Empty where the environment's end came first.
   if (engine_) state_of(env).stoppers.erase(stopper_);
   engine_.reset();
-  for (const auto& [id, deferred] : std::exchange(pending_, {}))
-    deferred.Reject(to_js(env, Status::failed(ECANCELED, "close", "packet engine", "it has ended").error()).Value());
+  for (const auto& [id, deferred] : std::exchange(pending_, {})) deferred.Reject(to_js(env, ended().error()).Value());
   for (const Napi::Promise::Deferred& deferred : std::exchange(closing_, {})) deferred.Resolve(env.Undefined());
   hold(env);
 }
@@ -181,8 +210,7 @@ Napi::Value PacketEngineObject::await(Napi::Env env, uint64_t& id) {
 }
 
 Napi::Value PacketEngineObject::ask(Napi::Env env, lanes::Command command) {
-  if (!engine_ || stopping_)
-    return rejected(env, Status::failed(ECANCELED, "PacketEngine", "packet engine", "it has ended"));
+  if (!engine_ || stopping_) return rejected(env, ended());
   uint64_t id = 0;
   const Napi::Value promise = await(env, id);
   engine_->post(std::move(command), id);
@@ -239,6 +267,51 @@ Napi::Value PacketEngineObject::stop_sources(const Napi::CallbackInfo& info) {
   return ask(info.Env(), lanes::StopSources{});
 }
 
+Napi::Value PacketEngineObject::attach_tun(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto node = node_id(info[0], "attachTun nodeId");
+  if (!node) return rejected(env, Status(node.error()));
+  SharedNetns netns = netns_of(info[1]);
+  if (!netns) return env.Undefined();
+  auto request = tun_request(info[2], *node);
+  if (!request) return rejected(env, request.take_status());
+  if (!engine_ || stopping_) return rejected(env, ended());
+  uint64_t id = 0;
+  const Napi::Value promise = await(env, id);
+  // Node.js threads don't change namespace; the opener does.
+  const auto make = [engine = engine_, closer = closer_, self = self_, mailbox = mailbox_, netns = std::move(netns),
+                     request = std::move(*request), node = *node, id] {
+    auto fd = tun::make(*netns, request.link, "node " + std::to_string(node));
+    if (!fd) {
+      const auto error = std::make_shared<Status>(fd.take_status());
+      return mailbox->post([self, error, id](Napi::Env to) {
+        if (!*self) return;
+        (*self)->answer(to, {id, std::move(*error), nullptr});
+        (*self)->hold(to);
+      });
+    }
+    // Whoever lets go of it last does not wait.
+    const lanes::SharedFd shared(new UniqueFd(std::move(*fd)), [closer](const UniqueFd* last) {
+      const std::unique_ptr<UniqueFd> owned(const_cast<UniqueFd*>(last));
+      closer->close(std::move(*owned));
+    });
+    engine->post(lanes::AttachTun{node, shared, request.base, request.nodes_max}, id);
+  };
+  if (Status posted = state_of(env).opener.post(make); !posted) {
+    answer(env, {id, std::move(posted), nullptr});
+    hold(env);
+  }
+  return promise;
+}
+
+Napi::Value PacketEngineObject::detach_tun(const Napi::CallbackInfo& info) {
+  const auto node = node_id(info[0], "detachTun nodeId");
+  if (!node) return rejected(info.Env(), Status(node.error()));
+  // Answered when the interface is gone.
+  closing_fds_.insert(last_reply_ + 1);
+  return ask(info.Env(), lanes::DetachTun{*node});
+}
+
 Napi::Value PacketEngineObject::capture(const Napi::CallbackInfo& info) {
   auto command = capture_command(info);
   if (!command) return rejected(info.Env(), command.take_status());
@@ -262,8 +335,9 @@ Napi::Value PacketEngineObject::close(const Napi::CallbackInfo& info) {
   hold(env);
   if (std::exchange(stopping_, true)) return deferred.Promise();
   // It waits for threads: not here.
-  const auto end = [engine = engine_, self = self_, mailbox = mailbox_] {
+  const auto end = [engine = engine_, closer = closer_, self = self_, mailbox = mailbox_] {
     engine->stop();
+    closer->wait();
     mailbox->post([self](Napi::Env to) {
       if (*self) (*self)->finish(to);
     });

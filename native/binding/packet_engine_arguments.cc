@@ -1,5 +1,7 @@
 // What the packet engine is asked, from values of JavaScript.
 #include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -27,6 +29,8 @@ constexpr uint32_t kQueuePacketsMax = 1'000'000;
 /** As many lanes serve one fleet unless more are asked for: the rest of the machine is for its programs. */
 constexpr uint32_t kLanesUsual = 4;
 constexpr size_t kIdsMax = 65'536;
+/** An IPv4 link must carry so many bytes (RFC 791). */
+constexpr uint32_t kMtuMin = 68;
 
 /** Cores that this process may use. */
 uint32_t own_cores() {
@@ -179,6 +183,27 @@ Result<lanes::FlowSetting> flow_setting(Napi::Value value) {
   if ((flow.bytes == 0) == (flow.duration_ns == 0)) fields.fail("bytes", "either bytes or durationNs is wanted");
   if (!fields.ok()) return fields.take_status();
   return flow;
+}
+
+Result<TunRequest> tun_request(Napi::Value value, uint32_t node) {
+  Fields fields(value, "attachTun", kWhere);
+  TunRequest read;
+  read.link.name = text(fields.get("name")).value_or("");
+  const bool is_name = !read.link.name.empty() && read.link.name.size() < IFNAMSIZ && read.link.name != "." &&
+                       read.link.name != ".." && read.link.name.find_first_of("/: \t\n%") == std::string::npos;
+  if (!is_name) fields.fail("name", "the name of an interface is wanted, of 1 to 15 bytes");
+  const auto base = ipv4(fields.get("baseAddress"));
+  if (!base) fields.fail("baseAddress", "a dotted IPv4 address is wanted");
+  read.link.prefix_length = static_cast<uint8_t>(fields.whole("prefixLength", 1, 32));
+  read.link.mtu = fields.whole32("mtu", kMtuMin, engine::kPacketBytesMax);
+  read.nodes_max = fields.whole32("nodesMax", 1, UINT32_MAX);
+  if (node > read.nodes_max) fields.fail("nodesMax", "it is below the node's own id");
+  if (!fields.ok()) return fields.take_status();
+  read.base = ntohl(base->s_addr);
+  read.link.address = in_addr{htonl(read.base + node)};
+  read.link.groups = in_addr{htonl(lanes::kGroupBase)};
+  read.link.groups_prefix_length = 16;
+  return read;
 }
 
 Result<lanes::Capture> capture_command(const Napi::CallbackInfo& info) {

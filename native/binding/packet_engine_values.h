@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "engine/lanes/command.h"
 #include "engine/lanes/engine.h"
+#include "tun/tun.h"
 
 namespace nslab::binding {
 
@@ -26,6 +27,13 @@ struct SeededSetting {
 [[nodiscard]] Result<std::vector<engine::lanes::RouteChange>> route_changes(Napi::Value value);
 /** FlowSetting, without the base of addresses. */
 [[nodiscard]] Result<engine::lanes::FlowSetting> flow_setting(Napi::Value value);
+struct TunRequest {
+  tun::TunLink link;
+  uint32_t base = 0;
+  uint32_t nodes_max = 0;
+};
+/** TunSpec, of this node. */
+[[nodiscard]] Result<TunRequest> tun_request(Napi::Value value, uint32_t node);
 /** Arguments of capture(). It owns the descriptor, unless they are wrong. */
 [[nodiscard]] Result<engine::lanes::Capture> capture_command(const Napi::CallbackInfo& info);
 

@@ -94,6 +94,12 @@ void set_address(Batch& batch, int index, const Mac& mac, uint32_t mtu) {
   request->put(IFLA_MTU, mtu);
 }
 
+void set_mtu(Batch& batch, int index, uint32_t mtu) {
+  Batch::Request request(batch, RTM_NEWLINK, 0);
+  request->put_struct(link_header(index));
+  request->put(IFLA_MTU, mtu);
+}
+
 void move_link(Batch& batch, int index, int netns_fd, std::string_view name) {
   Batch::Request request(batch, RTM_NEWLINK, 0);
   request->put_struct(link_header(index));

@@ -71,6 +71,9 @@ void set_up(Batch& batch, std::string_view name);
 /** Equivalent to: `ip link set INDEX address MAC mtu MTU` */
 void set_address(Batch& batch, int index, const Mac& mac, uint32_t mtu);
 
+/** Equivalent to: `ip link set INDEX mtu MTU` */
+void set_mtu(Batch& batch, int index, uint32_t mtu);
+
 /**
  * Takes a link to the namespace behind `netns_fd` under another name, where it is down and has no addresses.
  * Equivalent to: `ip link set INDEX netns FD name NAME`

@@ -36,6 +36,15 @@ void set_route(Batch& batch, const Network& to, in_addr gateway) {
   put_route(request, to, gateway);
 }
 
+void add_link_route(Batch& batch, const Network& to, int index) {
+  Batch::Request request(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+  rtmsg header = route_header(to.prefix_length);
+  header.rtm_scope = RT_SCOPE_LINK;
+  request->put_struct(header);
+  if (to.prefix_length > 0) request->put(RTA_DST, to.address);
+  request->put<uint32_t>(RTA_OIF, static_cast<uint32_t>(index));
+}
+
 void delete_route(Batch& batch, const Network& to, in_addr gateway) {
   Batch::Request request(batch, RTM_DELROUTE, 0);
   put_route(request, to, gateway);

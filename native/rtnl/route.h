@@ -19,6 +19,9 @@ struct Network {
 /** Equivalent to: `ip route replace NETWORK via GATEWAY proto static` */
 void set_route(Batch& batch, const Network& to, in_addr gateway);
 
+/** Equivalent to: `ip route add NETWORK dev INDEX proto static scope link` */
+void add_link_route(Batch& batch, const Network& to, int index);
+
 /** Equivalent to: `ip route delete NETWORK via GATEWAY proto static`; ESRCH where there is none. */
 void delete_route(Batch& batch, const Network& to, in_addr gateway);
 

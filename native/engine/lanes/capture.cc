@@ -1,9 +1,11 @@
 // Packets of links to a file, in the format of pcap-savefile(5) with LINKTYPE_RAW: what is behind the frame's header.
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "base/sys.h"
@@ -36,11 +38,16 @@ void put(std::vector<uint8_t>& to, const void* from, size_t bytes) {
 
 }  // namespace
 
-std::vector<uint8_t> capture_header() {
-  const FileHeader fields;
-  std::vector<uint8_t> header(sizeof fields);
-  std::memcpy(header.data(), &fields, sizeof fields);
-  return header;
+Status begin_capture(Capture& capture) {
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  capture.left = std::make_shared<std::atomic<int64_t>>(static_cast<int64_t>(std::min(capture.bytes_max, kMost)));
+  const int fd = capture.fd->get();
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return Status::from_errno("fcntl", "capture");
+  const FileHeader header;
+  if (sys::call([&] { return ::write(fd, &header, sizeof header); }) != sizeof header)
+    return Status::from_errno("write", "capture");
+  return {};
 }
 
 Status Lane::carry_out(const Capture& command, const Order&) {
@@ -48,7 +55,7 @@ Status Lane::carry_out(const Capture& command, const Order&) {
   if (!part) return Status::failed(ENOENT, "Capture", "node " + std::to_string(command.node));
   stop_watching(*part, command.peer);
   if (!command.fd) return {};
-  watches_.push_back({part, command.peer, command.fd, command.bytes_max, {}});
+  watches_.push_back({part, command.peer, command.fd, command.left, {}});
   part->watched = true;
   return {};
 }
@@ -66,11 +73,11 @@ void Lane::capture(const Link& link, const Slice& slice) {
     if (watch.part != link.part || (watch.peer != 0 && watch.peer != link.peer)) continue;
     const uint32_t bytes = slice.packet_bytes();
     // Bounded: what does not fit is the last that was wanted.
-    if (watch.bytes_left < bytes + sizeof(RecordHeader)) {
-      watch.bytes_left = 0;
+    const auto needed = static_cast<int64_t>(bytes + sizeof(RecordHeader));
+    if (watch.left->fetch_sub(needed) < needed) {
+      watch.left->store(0);
       continue;
     }
-    watch.bytes_left -= bytes + sizeof(RecordHeader);
     const RecordHeader record{static_cast<uint32_t>(time.tv_sec), static_cast<uint32_t>(time.tv_nsec), bytes, bytes};
     put(watch.buffer, &record, sizeof record);
     put(watch.buffer, slice.packet(), bytes);
@@ -83,7 +90,7 @@ void Lane::write_captures() {
     // Whole records in one write: several lanes may append to one file. A full disk ends it.
     const ssize_t written =
         sys::call([&] { return ::write(watch.fd->get(), watch.buffer.data(), watch.buffer.size()); });
-    if (written != static_cast<ssize_t>(watch.buffer.size())) watch.bytes_left = 0;
+    if (written != static_cast<ssize_t>(watch.buffer.size())) watch.left->store(0);
     watch.buffer.clear();
   }
 }

@@ -1,6 +1,7 @@
 // What the packet engine is asked, and what it tells.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -127,12 +128,17 @@ struct DetachTun {
   uint32_t node = 0;
 };
 
-/** Packets of links of `node` (`peer` 0: of all), both directions, as pcap (LINKTYPE_RAW); no fd: no more. */
+/**
+ * Packets of links of `node` (`peer` 0: of all), both directions, as pcap (LINKTYPE_RAW); no fd: no more. A descriptor
+ * that takes no more at once ends it: lanes don't wait.
+ */
 struct Capture {
   uint32_t node = 0;
   uint32_t peer = 0;
   SharedFd fd;
   uint64_t bytes_max = 0;
+  /** Of them, what is left to all lanes; made when it is posted. */
+  std::shared_ptr<std::atomic<int64_t>> left{};
 };
 
 /** Accounts of everything. */

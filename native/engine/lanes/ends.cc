@@ -137,8 +137,10 @@ void Lane::serve(Tun& tun) {
         return;
       }
       const auto bytes = static_cast<uint32_t>(count);
-      const uint32_t to = bytes >= kPacketBytesMin && packet[0] >> 4 == 4 ? read_u32(packet + 16) - tun.base : 0;
-      if (to == 0 || to > tun.nodes_max) {
+      const uint32_t address = bytes >= kPacketBytesMin && packet[0] >> 4 == 4 ? read_u32(packet + 16) : tun.base;
+      const bool is_group = address - kGroupBase <= kGroupMax;
+      const uint32_t to = address - (is_group ? kGroupBase : tun.base);
+      if (to == 0 || (!is_group && to > tun.nodes_max)) {
         part.account.in_packets++;
         part.account.in_bytes += bytes;
         part.account.dropped[static_cast<size_t>(Drop::malformed)]++;
@@ -149,6 +151,7 @@ void Lane::serve(Tun& tun) {
       header.source = part.id;
       header.destination = to;
       header.flow = conversation_hash(packet, bytes);
+      if (is_group) header.flags = kFlagGroup;
       encode_header(header, frame);
       const uint32_t size = bytes + static_cast<uint32_t>(kPacketHeaderBytes);
       current_->holders.fetch_add(1, std::memory_order_relaxed);

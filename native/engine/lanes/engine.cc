@@ -123,11 +123,8 @@ void PacketEngine::post(Command command, uint64_t reply) {
   if (!state_->running) return hub.answer(pending, Status::failed(ECANCELED, "post", "packet engine", "it has ended"));
   const uint64_t lanes = state_->lanes_for(command);
   if (lanes == 0) return hub.answer(pending, Status::failed(ENOENT, "post", "packet engine", "no such node"));
-  if (const auto* capture = std::get_if<Capture>(&command); capture && capture->fd) {
-    const std::vector<uint8_t> header = capture_header();
-    if (sys::call([&] { return ::write(capture->fd->get(), header.data(), header.size()); }) < 0)
-      return hub.answer(pending, Status::from_errno("write", "capture"));
-  }
+  if (auto* capture = std::get_if<Capture>(&command); capture && capture->fd)
+    if (Status begun = begin_capture(*capture); !begun) return hub.answer(pending, std::move(begun));
   if (pending) pending->left = static_cast<uint32_t>(__builtin_popcountll(lanes));
   Order order{nullptr, std::move(pending), nullptr};
   if (const auto* link = std::get_if<AddLink>(&command); link && (lanes & (lanes - 1)) != 0) {

@@ -37,8 +37,8 @@ struct Slice {
   [[nodiscard]] uint32_t packet_bytes() const { return size - static_cast<uint32_t>(kPacketHeaderBytes); }
 };
 
-/** The beginning of a file of captured packets. */
-[[nodiscard]] std::vector<uint8_t> capture_header();
+/** Writes the beginning of its file. */
+[[nodiscard]] Status begin_capture(Capture& capture);
 
 class Lane {
  public:

@@ -117,7 +117,7 @@ struct Watch {
   /** 0: any. */
   uint32_t peer = 0;
   SharedFd fd;
-  uint64_t bytes_left = 0;
+  std::shared_ptr<std::atomic<int64_t>> left;
   std::vector<uint8_t> buffer;
 };
 
