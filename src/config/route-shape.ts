@@ -24,7 +24,9 @@ function findCycle(edges: readonly Edge[]): string | null {
   for (const [from, to] of edges) {
     entering.set(from, entering.get(from) ?? 0)
     entering.set(to, (entering.get(to) ?? 0) + 1)
-    leaving.set(from, [...(leaving.get(from) ?? []), to])
+    const known = leaving.get(from)
+    if (known === undefined) leaving.set(from, [to])
+    else known.push(to)
   }
   const free = [...entering].filter(([, count]) => count === 0).map(([id]) => id)
   for (let id = free.pop(); id !== undefined; id = free.pop()) {

@@ -32,7 +32,7 @@ type GroupRoutes = Extract<ControllerMessage, { type: 'InstallGroupRoutes' }>
 type Trees = GroupRoutes['routes'][number][]
 
 /** What one node has to do with groups: by number, the trees through it and whether it is a member. */
-type Parts = Map<number, { readonly group: Group; readonly trees: Trees }>
+type Parts = Map<number, { readonly group: Group; readonly trees: Trees; readonly isMember: boolean }>
 
 export class GroupBook {
   readonly #nodesCount: number
@@ -56,10 +56,10 @@ export class GroupBook {
     if (parts.length === 0 && withdrawn.length === 0) return []
     const directory: ControllerMessage = {
       type: 'InstallGroupDirectory',
-      groups: parts.map(({ group: { id, groupIp, members } }) => ({
+      groups: parts.map(({ group: { id, groupIp }, isMember }) => ({
         group_id: id,
         group_ip: groupIp,
-        member: members.includes(nodeId),
+        member: isMember,
       })),
     }
     const routes = parts.filter(({ trees }) => trees.length > 0).map(({ group, trees }) => routesOf(group, trees))
@@ -116,9 +116,10 @@ export class GroupBook {
       }
     }
     this.#groups.set(id, group)
+    const memberOf = new Set(members)
     for (const [node, own] of through) {
       const parts = this.#byNode.get(node) ?? new Map()
-      parts.set(id, { group, trees: own })
+      parts.set(id, { group, trees: own, isMember: memberOf.has(node) })
       this.#byNode.set(node, parts)
     }
   }

@@ -29,6 +29,9 @@ export interface TrafficOptions {
   readonly warn: (message: string) => void
 }
 
+/** Some 150 bytes each; a message of them is read in a few milliseconds. */
+const FLOWS_A_MESSAGE = 1000
+
 /** told: the node was told. away: it is not connected, and will be told when it is. unknown: there is no such link. */
 export type LinkOutcome = 'told' | 'away' | 'unknown'
 
@@ -46,9 +49,11 @@ export class Traffic {
 
   /** Everything a node is told once all are connected: rates and shapes of its links, groups, then flows. */
   messagesFor(nodeId: number): ControllerMessage[] {
-    const flows = this.#flows.of(nodeId)
+    const flows = this.#flows.of(nodeId).map(flowEntry)
     const messages = [...this.#links.messagesFor(nodeId), ...this.#groups.messagesFor(nodeId)]
-    return flows.length === 0 ? messages : [...messages, { type: 'AddFlows', flows: flows.map(flowEntry) }]
+    for (let at = 0; at < flows.length; at += FLOWS_A_MESSAGE)
+      messages.push({ type: 'AddFlows', flows: flows.slice(at, at + FLOWS_A_MESSAGE) })
+    return messages
   }
 
   /** A flow was added, changed or (null) removed, before or during the run. */

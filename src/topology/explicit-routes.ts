@@ -24,23 +24,23 @@ export interface ExplicitRoute {
  * Order is that of first mention in the edges.
  */
 export function resolveRoute(edges: Edges): ExplicitRoute {
-  const out = new Map<number, number[]>()
+  // Sets: a hub may have every other node for a next hop.
+  const out = new Map<number, Set<number>>()
   const entered = new Set<number>()
   for (const [from, to] of edges) {
-    if (!out.has(from)) out.set(from, [])
-    if (!out.has(to)) out.set(to, [])
-    const hops = out.get(from) as number[]
-    if (!hops.includes(to)) hops.push(to)
+    if (!out.has(from)) out.set(from, new Set())
+    if (!out.has(to)) out.set(to, new Set())
+    out.get(from)?.add(to)
     entered.add(to)
   }
   const ids = [...out.keys()]
-  const sinks = ids.filter(id => (out.get(id) as number[]).length === 0)
-  for (const sink of sinks) out.set(sink, [sink])
+  const nextHops = new Map([...out].map(([id, hops]) => [id, hops.size === 0 ? [id] : [...hops]]))
+  const sinks = ids.filter(id => out.get(id)?.size === 0)
   return {
     sourceId: ids.find(id => !entered.has(id)) ?? 0,
     destinationId: sinks[0] ?? 0,
     sinks,
-    nextHops: out,
+    nextHops,
   }
 }
 

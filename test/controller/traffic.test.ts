@@ -103,6 +103,21 @@ t.test('nothing is sent while nodes are missing, and all of it to a node that co
   )
 })
 
+t.test('many flows of one node come in parts', async t => {
+  const bench = new CoreBench(line(2))
+  for (let id = 1; id <= 2500; id++) bench.core.traffic.setFlow(id, { id, srcNodeId: 1, dstNodeId: 2, spec })
+  const [port] = [1, 2].map(id => bench.join(id).port) as [RecordingPort]
+  const parts = trafficOf(port).map(message => (message.type === 'AddFlows' ? message.flows : []))
+  t.same(
+    parts.map(flows => flows.length),
+    [1000, 1000, 500],
+  )
+  t.same(
+    parts.flat().map(flow => flow.controller_id),
+    Array.from({ length: 2500 }, (_, at) => at + 1),
+  )
+})
+
 t.test('a changed row shapes its direction at once, and only where it differs', async t => {
   const bench = shaped()
   const ports = [1, 2, 3, 4].map(id => bench.join(id).port)
