@@ -65,7 +65,7 @@ const treesSchema = v.array(v.array(edge))
 
 export const flowTable = v.object({
   from: v.optional(someNodes),
-  /** So many of `from`, drawn by the scenario's seed. */
+  /** So many of `from`, drawn by the scenario's seed; all of "all" where there are fewer. */
   count: v.optional(intFrom(1)),
   to: v.optional(toward),
   /** Label of a group, whose source the flow starts at. */

@@ -1,7 +1,9 @@
 // Doubt and advice beside the verdict: what a reader should know before believing the figures.
 
+import { hasTraffic } from '../config/has-traffic.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import { inOrder, type Timeline } from './timeline.ts'
+import { readTraffic } from './traffic-account.ts'
 import type { History } from './types.ts'
 
 /** Share of time, in percent, that something waited for a processor before the run had begun to work. */
@@ -21,6 +23,7 @@ export function notesOf(history: History, time: Timeline, openPhases: readonly s
       ...errorNotes(history),
       // There others have no part in a guest's time; what it shows is its own boot.
       ...(plan.scenario.run?.deterministic ? [] : busyNotes(history, time)),
+      ...trafficNotes(history),
       ...foreignNotes(history),
       ...canaryNotes(history),
     ]),
@@ -84,6 +87,19 @@ function busyNotes(history: History, time: Timeline): string[] {
     )
   }
   return notes
+}
+
+/** Of links that broke while there was traffic: what was on them is lost, and held against nobody. */
+function trafficNotes(history: History): string[] {
+  if (history.soak || !hasTraffic((history.plan as Plan).scenario) || history.damage?.length) return []
+  const facts = readTraffic(history)
+  if (typeof facts === 'string' || facts.broken.length === 0) return []
+  const { broken, lostWithLinks } = facts
+  const more = broken.length > NAMES_MAX ? ` and ${broken.length - NAMES_MAX} more` : ''
+  const names = broken.slice(0, NAMES_MAX).map(({ link }) => link)
+  return [
+    `links broke while there was traffic: ${names.join(', ')}${more}; ${lostWithLinks} packets were under way on them`,
+  ]
 }
 
 function foreignNotes(history: History): string[] {

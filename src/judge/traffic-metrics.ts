@@ -241,15 +241,15 @@ function hopCpu({ history, hops, window }: Facts): Metric {
   const sites = [...new Set(history.samples.map(siteOf))]
   const spent = sites.flatMap(site => {
     const samples = history.samples.filter(sample => siteOf(sample) === site && cpuOf(sample) !== null)
-    const before = samples.findLast(({ t_s }) => t_s <= window[0]) ?? samples[0]
-    const after = samples.find(({ t_s }) => t_s >= window[1]) ?? samples.at(-1)
-    if (before === undefined || after === undefined || after.t_s <= before.t_s) return []
+    const before = samples.findLast(({ t_s }) => t_s <= window[0])
+    const after = samples.find(({ t_s }) => t_s >= window[1])
+    if (before === undefined || after === undefined) return []
     return [{ cpuS: (cpuOf(after) as number) - (cpuOf(before) as number), fromS: before.t_s, toS: after.t_s }]
   })
   const [first] = spent
   if (first === undefined) return unknown("no samples of a dataplane around the flows' time")
   const cpuS = sumOf(spent, each => each.cpuS)
-  if (cpuS < 0) return unknown('a dataplane was started anew meanwhile')
+  if (cpuS < 0) return unknown('a dataplane was started anew in that time')
   const when = `samples at ${first.fromS.toFixed(1)} s and ${first.toS.toFixed(1)} s`
   return known(cpuS / hops, `${cpuS.toFixed(2)} s of processors between ${when}, by ${hops} packet-hops`)
 }

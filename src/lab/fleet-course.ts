@@ -1,5 +1,6 @@
 // The course of a fleet: from nothing to wired nodes, held for as long as the scenario says.
 
+import { hasTraffic } from '../config/has-traffic.ts'
 import type { RunContext } from './context.ts'
 import type { Course } from './course.ts'
 import { holdWithFaults } from './faults.ts'
@@ -8,6 +9,7 @@ import type { Hosts } from './hosts.ts'
 import { measure, wire } from './phases.ts'
 import { proveWiring, provingFleets, tokenComesHome } from './proof.ts'
 import { whereIs } from './run-lab.ts'
+import { TrafficWatch } from './traffic/drain.ts'
 import { RunSteering } from './traffic/steer.ts'
 
 export function fleetCourse(context: RunContext, ground: Ground, hosts: Hosts): Course {
@@ -44,5 +46,13 @@ async function drive(
     const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
     return holdWithFaults({ context, hosts, ground, prove, getsRound })
   }
-  await context.inPhase('hold', hold)
+  if (!hasTraffic(context.plan.scenario)) return context.inPhase('hold', hold)
+  const watch = new TrafficWatch(context, () => provingFleets(hosts))
+  try {
+    watch.begin()
+    await context.inPhase('hold', hold)
+    await context.inPhase('drain', () => watch.drain())
+  } finally {
+    watch.end()
+  }
 }

@@ -9,6 +9,7 @@ import { memorySection, phasesSection, publishedSection, wiringSection } from '.
 import { environmentSection, metricsSection } from './html-facts.ts'
 import { soakSections } from './html-soak.ts'
 import { pageCss } from './html-style.ts'
+import { trafficSection } from './html-traffic.ts'
 import { failureSection, faultsSection, gatesSection, headline, notesSection } from './html-verdict.ts'
 import { Markup, markup } from './markup.ts'
 import { subject } from './summary.ts'
@@ -59,6 +60,7 @@ function fleetBody(report: Report, history: History): Markup {
   return markup`${faultsSection(history)}
 ${gatesSection(report)}
 ${notesSection(report)}
+${trafficSection(report, history)}
 ${wiringSection(report, history)}
 ${phasesSection(report)}
 ${memorySection(report, history)}

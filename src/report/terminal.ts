@@ -8,6 +8,7 @@ import { kindRows } from './kind-rows.ts'
 import { proofLine } from './proof-line.ts'
 import { durationS, subject, summaryRow } from './summary.ts'
 import { textTable } from './table.ts'
+import { trafficLines } from './traffic.ts'
 
 export interface TerminalOptions {
   /** Escape sequences for colours: only where the output is a terminal. */
@@ -39,6 +40,7 @@ export function renderTerminal(report: Report, history: History, options: Termin
   const blocks = [
     summary(report, history, paint),
     history.soak ? kinds(history.soak, paint) : [],
+    traffic(report, history, paint),
     faults(history, paint),
     gates(report, paint),
     failure(report, history, paint),
@@ -63,6 +65,14 @@ function summary(report: Report, history: History, paint: Paint): string[] {
   const proof = proofLine(report, history)
   if (proof === null) return [paint('bold', head), row]
   return [paint('bold', head), row, '', proof.isProven ? proof.text : paint('fail', proof.text)]
+}
+
+function traffic(report: Report, history: History, paint: Paint): string[] {
+  const rows = trafficLines(report, history).map(({ what, text, isBad }) => {
+    const words = printable(text)
+    return [what, isBad ? paint('fail', words) : words]
+  })
+  return rows.length === 0 ? [] : [paint('bold', 'Traffic'), ...textTable({ rows })]
 }
 
 function faults(history: History, paint: Paint): string[] {

@@ -56,6 +56,7 @@ t.test('some of the nodes are drawn by the seed', t => {
   const before = '[[flow]]\nfrom = 1\nto = 2\nbytes = "1 kB"\n'
   t.same(endsOf(text + before).slice(0, 10), drawn, 'whatever tables follow')
   t.equal(endsOf(text.replace('10\n', '100\n')).length, 100, 'or all of them')
+  t.equal(endsOf(text.replace('10\n', '101\n')).length, 100, 'where a scenario is made smaller than the number')
   t.end()
 })
 

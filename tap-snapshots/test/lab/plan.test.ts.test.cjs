@@ -494,6 +494,10 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain 1`] = `
+31ef2c56c6a3cd73600298f7672492e7cfd19f349c6076ed429da52c51cd662c
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
 4d2a43139502d1fcc00afca58a49aaeb130423e31035af60106ec5f2feb37273
 `
@@ -516,6 +520,10 @@ f864c5f6c0b28f15a6d2fdc2b653958a1053937344f2272956969368934dcbfa
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
 a535954d13af8cf4c25e3fba8e415d1947bf9782399668a630bc834bca94bcf9
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
+5479101187e30bf72ae8f5b149be5b7add7e960c1e2264ffc852accc0bbbb34c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
@@ -552,6 +560,10 @@ fbd47586f98f833ee51267fab560d22c7305e1a00b551e99595de6462408acf4
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
 e54321997883c80d41bf4e933b979df24b2875462dabbaf5d7bc4b5b85c67030
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-flows 1`] = `
+cb9be0ef8c983385a5f1249ba1d132fdd70292e353100e3508a4c723ce3b56f9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
