@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "test/lanes_ends_test.h"
 #include "test/lanes_links_test.h"
 #include "test/lanes_parts.h"
 
@@ -345,6 +346,15 @@ int main(int argc, char** argv) {
   test_loop();
   test_frames();
   test_hand_over();
+  test_sink_starts();
+  test_settings();
+  test_capture();
+  test_closer();
+  for (const uint32_t processors : {1u, 3u}) {
+    test_ends(processors);
+    test_weights(processors);
+    test_tun(processors);
+  }
   test_wakes();
   test_stop(options(2, true), 1);
   test_stop(options(3, false), 3);

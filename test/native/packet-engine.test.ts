@@ -1,9 +1,13 @@
 // The packet engine through JavaScript: flows over real links, relays, routes that change, links that are shaped.
 
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { native } from '../../src/native.ts'
 import type { LinkSetting, RouteChange } from '../../src/native-engine.ts'
+import { runIsolated } from '../fixtures/in-netns.ts'
 import { loopbackNamespace } from '../fixtures/links.ts'
 import { isBalanced, linkOf, Overlay, sinkOf } from '../fixtures/packet-engine.ts'
 
@@ -237,6 +241,58 @@ t.test('close() under load leaves no thread and no descriptor', async t => {
   t.equal(readdirSync('/proc/self/fd').length, descriptors, 'no descriptor')
   await t.rejects(overlay.engine.startFlow(1, { flow: 9, destination: 3, bytes: 1 }), { code: 'ECANCELED' })
   t.throws(() => new native.Links(new Uint8Array(16), () => {}, undefined, overlay.engine), { code: 'EINVAL' })
+})
+
+const addon = fileURLToPath(new URL('../../native/build/Release/nslab.node', import.meta.url))
+
+/** Carries packets over a link, until it is ended. */
+const busy = `
+  const { Netns, Links, PacketEngine } = require(${JSON.stringify(addon)})
+  const carry = async () => {
+    const netns = await Netns.create()
+    const engine = new PacketEngine({ lanes: 2 }, () => {})
+    const links = new Links(new Uint8Array(16), () => {}, undefined, engine)
+    for (const [nodeId, peer] of [[1, 2], [2, 1]]) {
+      await links.addNode({ nodeId, netns, address: '127.1.0.' + nodeId, port: 4000, incarnation: 1, peers: [peer] })
+      await engine.changeRoutes(nodeId, [{ change: 'derive', runs: [1, 1, 1, 2] }])
+    }
+    links.dial(1, 2, '127.1.0.2', 4000)
+    await engine.startFlow(1, { flow: 1, destination: 2, durationNs: 3_600e9 })
+    while ((await engine.count()).sinks.length === 0);
+  }`
+
+t.test('a program that closes nothing ends: by itself without nodes, and under load when it says so', async t => {
+  const idle = `const { PacketEngine } = require(${JSON.stringify(addon)}); new PacketEngine({}, () => {}).count()`
+  for (const code of [idle, `${busy}; carry().then(() => process.exit(0))`]) {
+    t.match(await runIsolated([], process.execPath, ['-e', code]), { code: 0, stderr: '' })
+  }
+})
+
+t.test("a worker's end under load ends its lanes", async t => {
+  const before = laneThreads()
+  const told = `${busy}; carry().then(() => require('node:worker_threads').parentPort.postMessage('carries packets'))`
+  const worker = new Worker(told, { eval: true, execArgv: [] })
+  await once(worker, 'message')
+  t.equal(laneThreads(), before + 2)
+  await worker.terminate()
+  t.equal(laneThreads(), before)
+})
+
+t.test('an engine that only its links know goes on, and tells what has finished', async t => {
+  const code = `
+    const { Netns, Links, PacketEngine } = require(${JSON.stringify(addon)})
+    const collect = async () => {
+      for (let i = 0; i < 20; i++) { gc(); await new Promise(resolve => setImmediate(resolve)) }
+    }
+    const begin = async () => {
+      const netns = await Netns.create()
+      const engine = new PacketEngine({ lanes: 1 }, flows => { console.log(flows[0].end); process.exit(0) })
+      globalThis.links = new Links(new Uint8Array(16), () => {}, undefined, engine)
+      await links.addNode({ nodeId: 1, netns, address: '127.1.0.1', port: 4000, incarnation: 1, peers: [] })
+      await engine.startFlow(1, { flow: 1, destination: 2, durationNs: 500e6, rateBytesPerS: 100000 })
+    }
+    begin().then(collect)`
+  t.match(await runIsolated([], process.execPath, ['--expose-gc', '-e', code]), { code: 0, stdout: 'source\n' })
 })
 
 t.test('what is wrong is refused by name', async t => {
