@@ -44,7 +44,7 @@ const isRuns: Check = value => list(wholeWithin(0, 0x7fff_ffff))(value) && (valu
 
 const isShape = object({
   rate: absentOr(isRate),
-  bucket_size: absentOr(isAmount),
+  bucket_size: absentOr(within(1, Number.MAX_SAFE_INTEGER)),
   queue_packets: absentOr(wholeWithin(1, 0x7fff_ffff)),
   delay_s: absentOr(within(0, 3600)),
   jitter_s: absentOr(within(0, 3600)),
@@ -111,7 +111,7 @@ const checks: Readonly<Record<string, (m: Fields) => boolean>> = {
   AddNode: m => isId(m.remote_node_id) && isText(m.remote_addr),
   RemoveNode: m => isId(m.remote_node_id),
   InstallRoutes: m => list(isRoute)(m.routes) && absentOr(isRuns)(m.next_hop_runs),
-  SetLinkRate: m => isNodeId(m.node_id) && object({ rate: isRate, bucket_size: isAmount })(m.rate),
+  SetLinkRate: m => isNodeId(m.node_id) && object({ rate: isRate, bucket_size: within(1, Number.MAX_SAFE_INTEGER) })(m.rate),
   SetLink: m => isNodeId(m.node_id) && isShape(m.shape) && absentOr(isAmount)(m.change),
   InstallGroupDirectory: m => list(isGroup)(m.groups),
   InstallGroupRoutes: m => isNodeId(m.group_id) && isNodeId(m.src_node_id) && list(isTree)(m.routes),

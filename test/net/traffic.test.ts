@@ -2,50 +2,18 @@
 
 import t from 'tap'
 import { ENGINE_DEFAULTS } from '../../src/config/dataplane.ts'
-import type { SinkCount, SourceCount } from '../../src/native-engine.ts'
-import type { FlowSpec } from '../../src/protocol/messages.ts'
 import { Lab, type LabOptions } from '../fixtures/fleet.ts'
+import { accountOf, counted, flow, PACKET, pause, spec, stream, warnings } from '../fixtures/flows.ts'
 
-const PACKET = 1000
 const MS = 1_000_000
-
-const spec = (flow_len: FlowSpec['flow_len'], more: Partial<FlowSpec> = {}): FlowSpec => ({
-  flow_len,
-  packet_bytes: PACKET,
-  ...more,
-})
-const flow = (id: number, srcNodeId: number, dstNodeId: number, spec: FlowSpec, routeId?: number) => ({
-  id,
-  srcNodeId,
-  dstNodeId,
-  spec,
-  ...(routeId === undefined ? {} : { routeId }),
-})
 
 const routed: LabOptions = { controller: { routing: 'shortest_path' } }
 
-type Ends = { readonly source: SourceCount | undefined; readonly sink: SinkCount | undefined }
-
-/** Counts until `fits`. The test's own deadline ends the wait. */
-async function counted(lab: Lab, id: number, fits: (ends: Ends) => boolean): Promise<Ends> {
-  for (;;) {
-    const counts = await lab.fleet.traffic.count()
-    const source = counts?.sources.find(({ flow }) => flow === id)
-    const sink = counts?.sinks.find(({ flow }) => flow === id)
-    if (fits({ source, sink })) return { source, sink }
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
+/** Packets that a node has had in, out, and dropped for want of a route. */
+async function nodeCount(lab: Lab, id: number) {
+  const account = await accountOf(lab, id)
+  return { in: account?.inPackets ?? 0, out: account?.outPackets ?? 0, dropped: account?.dropped.no_route ?? 0 }
 }
-
-/** Packets that a node has had in, out, and dropped by a reason. */
-async function nodeCount(lab: Lab, id: number, reason = 'no_route') {
-  const counts = await lab.fleet.traffic.count()
-  const account = counts?.nodes.find(({ nodeId }) => nodeId === id)?.account
-  return { in: account?.inPackets ?? 0, out: account?.outPackets ?? 0, dropped: account?.dropped[reason] ?? 0 }
-}
-
-const warnings = (lab: Lab): string[] =>
-  lab.recorder.events.flatMap(event => (event.kind === 'warning' ? [event.message] : []))
 
 t.test('a flow over three hops of derived routes arrives wholly, and the controller hears of it', async t => {
   const config = { engine: { ...ENGINE_DEFAULTS, metricsIntervalS: 1 } }
@@ -104,18 +72,18 @@ t.test('an explicit route is preferred; withdrawn under load, none goes its way 
     [6, 5],
     [5, 4],
   ])
-  lab.core?.traffic.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  lab.core?.traffic.setFlow(1, stream(1, 1, 4))
   await lab.fleet.build()
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 50)
   t.equal((await nodeCount(lab, 2)).in, 0, 'not the other way round')
   t.equal((await nodeCount(lab, 1)).dropped, 0)
   lab.core?.setRoute(1, null)
-  while ((await nodeCount(lab, 1)).dropped === 0) await new Promise(resolve => setTimeout(resolve, 20))
+  while ((await nodeCount(lab, 1)).dropped === 0) await pause()
   // What was sent before is on its way for a moment.
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await pause(200)
   const before = await nodeCount(lab, 6)
   const { dropped } = await nodeCount(lab, 1)
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await pause(200)
   t.strictSame(await nodeCount(lab, 6), before, 'none to the hop of before')
   t.ok((await nodeCount(lab, 1)).dropped > dropped)
 })
@@ -167,11 +135,11 @@ t.test(
 t.test('a flow that is deleted ends, one that is added while it runs starts', async t => {
   const lab = await Lab.open(t, routed)
   await lab.wire()
-  lab.core?.traffic.setFlow(1, flow(1, 1, 3, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  lab.core?.traffic.setFlow(1, stream(1, 1, 3))
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 10)
   lab.core?.traffic.setFlow(1, null)
   await counted(lab, 1, ({ source, sink }) => source === undefined && sink === undefined)
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await pause(100)
   const counts = await lab.fleet.traffic.count()
   t.strictSame([counts?.sources.length, counts?.sinks.length], [0, 0], 'nor does what was under way open it again')
 })
@@ -207,7 +175,7 @@ t.test('a flow to a group is delivered at each member, along its tree', async t 
         t.match(sink, { flow: 5, receivedPackets: 20 }, `node ${node}`)
         break
       }
-      await new Promise(resolve => setTimeout(resolve, 20))
+      await pause()
     }
   }
 })
@@ -215,7 +183,7 @@ t.test('a flow to a group is delivered at each member, along its tree', async t 
 t.test('no source makes another packet once they are stopped, and a flow that is added does not start', async t => {
   const lab = await Lab.open(t, routed)
   await lab.startController()
-  lab.core?.traffic.setFlow(1, flow(1, 1, 4, spec({ Duration: 3600 }, { flow_rate: 500 * PACKET })))
+  lab.core?.traffic.setFlow(1, stream(1, 1, 4))
   await lab.fleet.build()
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > 10)
   await lab.fleet.traffic.stopSources()
