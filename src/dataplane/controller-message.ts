@@ -111,7 +111,8 @@ const checks: Readonly<Record<string, (m: Fields) => boolean>> = {
   AddNode: m => isId(m.remote_node_id) && isText(m.remote_addr),
   RemoveNode: m => isId(m.remote_node_id),
   InstallRoutes: m => list(isRoute)(m.routes) && absentOr(isRuns)(m.next_hop_runs),
-  SetLinkRate: m => isNodeId(m.node_id) && object({ rate: isRate, bucket_size: within(1, Number.MAX_SAFE_INTEGER) })(m.rate),
+  SetLinkRate: m =>
+    isNodeId(m.node_id) && object({ rate: isRate, bucket_size: within(1, Number.MAX_SAFE_INTEGER) })(m.rate),
   SetLink: m => isNodeId(m.node_id) && isShape(m.shape) && absentOr(isAmount)(m.change),
   InstallGroupDirectory: m => list(isGroup)(m.groups),
   InstallGroupRoutes: m => isNodeId(m.group_id) && isNodeId(m.src_node_id) && list(isTree)(m.routes),
