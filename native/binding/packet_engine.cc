@@ -249,9 +249,8 @@ Napi::Value PacketEngineObject::change_routes(const Napi::CallbackInfo& info) {
 Napi::Value PacketEngineObject::start_flow(const Napi::CallbackInfo& info) {
   const auto node = node_id(info[0], "startFlow nodeId");
   if (!node) return rejected(info.Env(), Status(node.error()));
-  auto flow = flow_setting(info[1]);
+  auto flow = flow_setting(info[1], base_);
   if (!flow) return rejected(info.Env(), flow.take_status());
-  flow->base = base_;
   return ask(info.Env(), lanes::StartFlow{*node, *flow});
 }
 

@@ -169,7 +169,7 @@ Result<std::vector<lanes::RouteChange>> route_changes(Napi::Value value) {
   return changes;
 }
 
-Result<lanes::FlowSetting> flow_setting(Napi::Value value) {
+Result<lanes::FlowSetting> flow_setting(Napi::Value value, uint32_t base) {
   Fields fields(value, "startFlow", kWhere);
   lanes::FlowSetting flow;
   flow.flow = fields.whole32("flow", 0, lanes::kFlowMax);
@@ -180,6 +180,9 @@ Result<lanes::FlowSetting> flow_setting(Napi::Value value) {
   flow.duration_ns = static_cast<int64_t>(fields.whole("durationNs", 1, kExactMax, 0));
   flow.rate_bytes_per_s = fields.whole("rateBytesPerS", 1, kRateMax, 0);
   flow.weight = fields.whole32("weight", 1, engine::DrrQueue::kWeightMax, 1);
+  const auto own_base = fields.has("baseAddress") ? ipv4(fields.get("baseAddress")) : in_addr{htonl(base)};
+  if (!own_base) fields.fail("baseAddress", "a dotted IPv4 address is wanted");
+  else flow.base = ntohl(own_base->s_addr);
   if ((flow.bytes == 0) == (flow.duration_ns == 0)) fields.fail("bytes", "either bytes or durationNs is wanted");
   if (!fields.ok()) return fields.take_status();
   return flow;

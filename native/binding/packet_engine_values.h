@@ -25,8 +25,8 @@ struct SeededSetting {
 [[nodiscard]] Result<SeededSetting> link_setting(Napi::Value value, const char* operation);
 /** RouteChange[] */
 [[nodiscard]] Result<std::vector<engine::lanes::RouteChange>> route_changes(Napi::Value value);
-/** FlowSetting, without the base of addresses. */
-[[nodiscard]] Result<engine::lanes::FlowSetting> flow_setting(Napi::Value value);
+/** FlowSetting; `base`: of addresses, where it says none. */
+[[nodiscard]] Result<engine::lanes::FlowSetting> flow_setting(Napi::Value value, uint32_t base);
 struct TunRequest {
   tun::TunLink link;
   uint32_t base = 0;

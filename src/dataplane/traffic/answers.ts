@@ -1,6 +1,6 @@
 // What the run asks of a fleet's packets, and the answers: its account, and captures.
 
-import { open, rmSync } from 'node:fs'
+import { closeSync, open, rmSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Command, Notice } from '../../protocol/steering.ts'
 import { trafficParts } from './counts.ts'
@@ -54,6 +54,8 @@ export class TrafficAnswers {
       await traffic.capture(nodeId, peerId, fd, bytesMax)
       return null
     } catch (error) {
+      // Only what it can't even read the engine leaves to us.
+      if ((error as { code?: unknown }).code === 'EINVAL') closeSync(fd)
       rmSync(path, { force: true })
       return `node ${nodeId} can't be listened to: ${(error as Error).message}`
     }
