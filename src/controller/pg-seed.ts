@@ -38,14 +38,28 @@ export async function seedRows(link: PgLink, seed: Seed): Promise<void> {
     await link.query(insertRoutes, transpose(values))
   }
   if (has?.groups === false && seed.groups.length > 0) await seedGroups(link, seed.groups)
-  if (has?.flows === false && seed.flows.length > 0)
-    await link.query(insertFlows, transpose(seed.flows.map(flowValues)))
+  if (has?.flows === false && seed.flows.length > 0) {
+    const flows = has.groups ? await withNumbersOf(link, seed) : seed.flows
+    await link.query(insertFlows, transpose(flows.map(flowValues)))
+  }
   if (has?.links === false && seed.links.length > 0) {
     const values = seed.links.map(({ srcNodeId, dstNodeId, shape }) => [srcNodeId, dstNodeId, JSON.stringify(shape)])
     await link.query(insertLinks, transpose(values))
   }
   // What an earlier run left connected is not.
   await link.query('UPDATE nodes SET connected = FALSE WHERE connected')
+}
+
+/** Groups that are there already keep their numbers: flows go to those of the same labels. */
+async function withNumbersOf(link: PgLink, { flows, groups }: Seed): Promise<Seed['flows']> {
+  const { rows } = await link.query<{ id: number; label: string }>('SELECT id, label FROM groups')
+  const idOf = new Map(rows.map(({ id, label }) => [label, id]))
+  const labelOf = new Map(groups.map(({ id, label }) => [id, label]))
+  return flows.map(flow => {
+    if (flow.dstGroupId === undefined) return flow
+    // Of a group that is not there no number is right: 0 is none, and told of as such.
+    return { ...flow, dstGroupId: idOf.get(labelOf.get(flow.dstGroupId) as string) ?? 0 }
+  })
 }
 
 async function seedGroups(link: PgLink, groups: readonly Group[]): Promise<void> {

@@ -196,6 +196,19 @@ tap.test('postgres', { skip: skipReason }, async t => {
     t.same(listener.heard, [], 'no flow was told of')
   })
 
+  t.test('flows of a configuration go to the groups of their labels that are there already', async t => {
+    const { store } = await opened(t, make, seed)
+    const pg = await sql(t, target)
+    await pg("UPDATE groups SET id = 9 WHERE label = 'news'; DELETE FROM groups WHERE id = 2; TRUNCATE flows")
+    await store.close()
+    const flows = [{ ...flow(1), dstGroupId: 1 }, { ...flow(2), dstGroupId: 2 }, flow(3)]
+    const { contents } = await opened(t, make, { ...seed, reset: false, flows })
+    t.same(
+      [...contents.flows.values()].map(({ dstGroupId }) => dstGroupId),
+      [9, 0, undefined],
+    )
+  })
+
   t.test('a node row says whether its node is there, and stays when it left', async t => {
     const { store } = await opened(t, make, seed)
     store.putNode(state(1))
