@@ -131,6 +131,11 @@ t.test('a steered fleet waits for build, answers where a node is, and stops with
   t.match(await until('ready'), { pid: process.pid })
   channel.send({ do: 'netns', node_id: 1 })
   t.match(await until('netns'), { node_id: 1, fd: -1 })
+  channel.send({ do: 'traffic', ask: 4, stop_sources: true })
+  t.match(await until('traffic'), { ask: 4, more: false, part: { links: [], nodes: [], flows: [] } })
+  channel.send({ do: 'capture', capture: 5, node_id: 9, peer_id: 0, path: '/nowhere/x.pcap', bytes_max: 1000 })
+  const problem = 'node 9 is not of this fleet, which has nodes 1 to 4'
+  t.match(await until('captured'), { capture: 5, problem })
   channel.send({ do: 'build' })
   channel.send({ do: 'missing' })
   channel.send({ do: 'stop', deadline_s: 10 })

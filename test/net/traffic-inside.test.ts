@@ -1,7 +1,7 @@
 // What people see of a fleet's packets: TUN interfaces inside nodes, captures, and what the run is told.
 
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,6 +27,16 @@ async function interfaces(lab: Lab, nodeId: number): Promise<string[]> {
   return links.map(({ ifname }) => ifname)
 }
 
+const mayTun = (): boolean => {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+const needsTun = { skip: !mayTun() && 'this user may not open /dev/net/tun' }
+
 const echo = `
 const socket = require('node:dgram').createSocket('udp4')
 socket.on('message', (message, from) => socket.send('heard ' + message, from.port, from.address, () => socket.close()))
@@ -36,7 +46,7 @@ const socket = require('node:dgram').createSocket('udp4')
 socket.on('message', (message, from) => { console.log(from.address + ' ' + message); process.exit() })
 setInterval(() => socket.send('hello', 9999, '10.7.0.4'), 100)`
 
-t.test('demand: who enters a node finds its interface, and reaches others by theirs', async t => {
+t.test('demand: who enters a node finds its interface, and reaches others by theirs', needsTun, async t => {
   const lab = await Lab.open(t, routed)
   await lab.wire()
   t.notOk((await interfaces(lab, 1)).includes('utun'), 'not before')
@@ -50,7 +60,7 @@ t.test('demand: who enters a node finds its interface, and reaches others by the
   t.strictSame(warnings(lab), [])
 })
 
-t.test('on: every node has its interface without being entered; off: none ever', async t => {
+t.test('on: every node has its interface without being entered; off: none ever', needsTun, async t => {
   const of = (tun: 'on' | 'off'): LabOptions => ({ ...routed, config: { engine: { ...ENGINE_DEFAULTS, tun } } })
   const always = await Lab.open(t, of('on'))
   await always.wire()
@@ -64,7 +74,7 @@ t.test('on: every node has its interface without being entered; off: none ever',
   t.notOk((await interfaces(never, 1)).includes('utun'))
 })
 
-t.test('an interface that can not be made is told, and the place all the same', async t => {
+t.test('an interface that can not be made is told, and the place all the same', needsTun, async t => {
   const lab = await Lab.open(t, routed)
   await lab.wire()
   await inNode(lab, 2, 'ip', 'link', 'add', 'utun', 'type', 'veth', 'peer', 'name', 'other')
