@@ -70,6 +70,7 @@
         'engine/lanes/orders.cc',
         'engine/lanes/out_queue.cc',
         'engine/lanes/read.cc',
+        'engine/lanes/streams.cc',
         'engine/lanes/write.cc',
         'engine/link_handshake.cc',
         'engine/link_loop.cc',

@@ -8,6 +8,7 @@ testRun {
     "diag"
     "discover"
     "lanes"
+    "max"
     "packets"
     "rtnl"
     "sanitizers"

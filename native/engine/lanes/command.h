@@ -13,13 +13,12 @@
 #include "base/status.h"
 #include "engine/handshake.h"
 #include "engine/lanes/flow_stats.h"
+#include "engine/lanes/stream_commands.h"
 #include "engine/packets/drop.h"
 #include "engine/packets/egress.h"
 #include "engine/packets/route_table.h"
 
 namespace nslab::engine::lanes {
-
-using SharedFd = std::shared_ptr<const UniqueFd>;
 
 /** `processors`: over how many lanes its flows and links spread; 0: as the options say. One: nothing crosses threads.
  */
@@ -145,7 +144,8 @@ struct Capture {
 struct Count {};
 
 using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, SetDefault, SendFrame, ChangeRoutes,
-                             StartFlow, OpenSink, StopFlow, StopSources, AttachTun, DetachTun, Capture, Count>;
+                             StartFlow, OpenSink, StopFlow, StopSources, AttachTun, DetachTun, Capture, Count,
+                             SetMaxPeer, StreamOpened, StreamCame, StreamRelayed>;
 
 struct LinkCount {
   bool up = false;
@@ -159,6 +159,8 @@ struct LinkCount {
 struct Counts {
   std::map<std::pair<uint32_t, uint32_t>, LinkCount> links;
   std::map<uint32_t, Account> nodes;
+  /** Of nodes with max mode, all their streams together: those that leave, and what ended there. */
+  std::map<uint32_t, LinkCount> streams;
   std::vector<SourceStats> sources;
   std::vector<SinkStats> sinks;
   uint64_t blocks = 0;
@@ -211,6 +213,7 @@ struct LinkNews {
 /** Everything since the last collection; of one lane in order of happening. */
 struct Outbox {
   LinkNews links;
+  StreamNews streams;
   std::vector<FlowFinished> finished;
   std::vector<Reply> replies;
 };

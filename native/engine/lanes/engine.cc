@@ -91,6 +91,8 @@ PacketEngine::~PacketEngine() { stop(); }
 
 void PacketEngine::tell_links(OnLinks on_links) { state_->hub.tell_links(std::move(on_links)); }
 
+void PacketEngine::tell_streams(OnStreams on_streams) { state_->hub.tell_streams(std::move(on_streams)); }
+
 uint32_t PacketEngine::lanes() const { return state_->hub.options.lanes; }
 
 Status PacketEngine::start() {

@@ -50,6 +50,10 @@ class PacketEngine {
   /** From now on news of links go there, and are not collected; null: no more. Not within a call of it. */
   void tell_links(OnLinks on_links);
 
+  /** The same of streams of max mode, which nobody else could make. */
+  using OnStreams = std::function<void(StreamNews&&)>;
+  void tell_streams(OnStreams on_streams);
+
   /** Starts the threads; none is left where it fails. */
   Status start();
   /** Of one node and its links, commands are carried out in order. `reply`: of the answer; 0: none is wanted. */

@@ -30,6 +30,14 @@ const Lane::Memo& Lane::resolve(NodePart& part, const uint8_t* frame, const Pack
   memo_.drop = part.routes.resolve(header, hops);
   memo_.local = memo_.drop == Drop::none && hops.local;
   if (memo_.drop != Drop::none) return memo_;
+  if (const uint32_t hop = stream_hop(part, header); hop != 0) {
+    Way* way = stream_to(part, header, hop);
+    if (way) memo_.ways.push_back(way);
+    else memo_.lost_ways++;
+    // Another may have ended to make room.
+    memo_.part = &part;
+    return memo_;
+  }
   for (const uint32_t hop : hops.next) {
     if (hop == part.id) memo_.local = true;
     else if (Way* way = part.way_to(hop)) memo_.ways.push_back(way);

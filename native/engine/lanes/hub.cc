@@ -27,6 +27,7 @@ void add(Account& to, const Account& from) {
 
 void add(Counts& to, Counts& from) {
   to.links.merge(from.links);
+  to.streams.merge(from.streams);
   // What crosses is held: more came in there than here, or the other way round; the sum is right.
   for (const auto& [node, account] : from.nodes) add(to.nodes[node], account);
   move_to(to.sources, from.sources);
@@ -50,10 +51,19 @@ void Hub::tell_links(PacketEngine::OnLinks on_links) {
   on_links_ = std::move(on_links);
 }
 
+void Hub::tell_streams(PacketEngine::OnStreams on_streams) {
+  const std::lock_guard lock(links_mutex_);
+  on_streams_ = std::move(on_streams);
+}
+
 void Hub::deliver(Outbox&& more) {
   if (!more.links.empty()) {
     const std::lock_guard lock(links_mutex_);
     if (on_links_) on_links_(std::exchange(more.links, {}));
+  }
+  if (!more.streams.empty()) {
+    const std::lock_guard lock(links_mutex_);
+    if (on_streams_) on_streams_(std::exchange(more.streams, {}));
   }
   if (more.links.empty() && more.finished.empty() && more.replies.empty()) return;
   bool first;

@@ -52,6 +52,7 @@ class Hub {
   }
 
   void tell_links(PacketEngine::OnLinks on_links);
+  void tell_streams(PacketEngine::OnStreams on_streams);
   void deliver(Outbox&& more);
   /** One lane's part of the answer: the first that fails is told; counts are added up. */
   void answer(const std::shared_ptr<Pending>& pending, Status status, Counts* counts = nullptr);
@@ -60,9 +61,10 @@ class Hub {
  private:
   const PacketEngine::Tell tell_;
   std::vector<std::unique_ptr<Channel>> channels_;
-  /** Held while it is called: once it is taken away it is not called any more. */
+  /** Held while one is called: once it is taken away it is not called any more. */
   std::mutex links_mutex_;
   PacketEngine::OnLinks on_links_;
+  PacketEngine::OnStreams on_streams_;
   std::mutex mutex_;
   Outbox outbox_;
   bool told_ = false;

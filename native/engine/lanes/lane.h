@@ -1,5 +1,6 @@
 // A lane: one thread, one epoll loop, and what is its own. lane.cc turns, orders.cc carries out what is asked,
-// read.cc and write.cc serve links, forward.cc says where packets go, ends.cc makes and takes them.
+// read.cc and write.cc serve links, forward.cc says where packets go, ends.cc makes and takes
+// them, streams.cc has what leaves in max mode.
 #pragma once
 
 #include <atomic>
@@ -89,6 +90,10 @@ class Lane {
   Status carry_out(const AttachTun& command, const Order& order);
   Status carry_out(const DetachTun& command, const Order& order);
   Status carry_out(const Capture& command, const Order& order);
+  Status carry_out(const SetMaxPeer& command, const Order& order);
+  Status carry_out(const StreamOpened& command, const Order& order);
+  Status carry_out(const StreamCame& command, const Order& order);
+  Status carry_out(const StreamRelayed& command, const Order& order);
   void count(Counts& counts);
   void withdraw_stale(NodePart& part);
   static void set_weight(NodePart& part, uint32_t hash, uint32_t weight);
@@ -145,6 +150,22 @@ class Lane {
   void serve(Source& source);
   void serve(Tun& tun);
   void start_timer(Source& source, int64_t at_ns);
+
+  // streams.cc
+  [[nodiscard]] Link& take_link();
+  /** Edge-triggered, in and out. */
+  [[nodiscard]] bool watch(const Link& link, int fd);
+  /** The next hop where it is one that packets go to in streams; else 0. */
+  [[nodiscard]] uint32_t stream_hop(NodePart& part, const PacketHeader& header);
+  /** Asks for one where there is none; null where there are too many. */
+  [[nodiscard]] Way* stream_to(NodePart& part, const PacketHeader& header, uint32_t hop);
+  bool retire_stream(NodePart& part);
+  /** Its link is being closed. */
+  void end_stream(Link& link);
+  void end_streams(NodePart& part);
+  /** Those whose next hop is another now. */
+  void withdraw_streams(NodePart& part);
+  static void count_streams(const NodePart& part, Counts& counts);
 
   // capture.cc
   void capture(const Link& link, const Slice& slice);

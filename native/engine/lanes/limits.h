@@ -47,6 +47,14 @@ inline constexpr int64_t kClosingGapNs = 50'000'000;
 inline constexpr uint32_t kSinksMax = 65'536;
 /** Of a node: packets that come after their flow was stopped are told from a flow that starts anew. */
 inline constexpr size_t kStoppedMax = 64;
+/** Of a node: flows that leave in streams of their own, and streams that end there. Each has a descriptor. */
+inline constexpr size_t kStreamsMax = 1024;
+inline constexpr size_t kStreamsInMax = 4096;
+/** One that was quiet for so long may make room for another. */
+inline constexpr int64_t kStreamIdleNs = 1'000'000'000;
+/** Before one that broke within the second is opened again: doubles. */
+inline constexpr uint32_t kStreamPauseMinMs = 50;
+inline constexpr uint32_t kStreamPauseMaxMs = 1000;
 
 /** Tokens not yet collected beyond this are dropped: a hostile peer can send them without end. */
 inline constexpr size_t kPendingTokensMax = 65'536;

@@ -80,6 +80,7 @@ void Lane::remove(NodePart& part) {
     if (own == part.ways.end()) break;
     close(*own->link);
   }
+  end_streams(part);
   detach(part);
   for (const auto& [flow, source] : part.sources) forget(*source);
   hub_.sinks.fetch_sub(static_cast<uint32_t>(part.sinks.size()));
@@ -97,18 +98,11 @@ Status Lane::carry_out(const AddLink& command, const Order& order) {
   }
   Way way{command.peer, nullptr, order.outside};
   if (hub_.lane_of(command.node, part->processors, command.peer) == index_) {
-    if (free_links_.empty()) {
-      Link& made = links_.emplace_back();
-      made.index = static_cast<uint32_t>(links_.size() - 1);
-      free_links_.push_back(made.index);
-    }
-    Link& link = links_[free_links_.back()];
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.u64 = uint64_t{link.generation} << 32 | link.index;
-    if (sys::call([&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, command.fd->get(), &event); }) != 0)
+    Link& link = take_link();
+    if (!watch(link, command.fd->get())) {
+      free_links_.push_back(link.index);
       return Status::from_errno("epoll_ctl", place(command.node, command.peer));
-    free_links_.pop_back();
+    }
     link.part = part;
     link.peer = command.peer;
     link.tag = command.tag;
@@ -187,6 +181,7 @@ Status Lane::carry_out(const ChangeRoutes& command, const Order&) {
   for (const RouteChange& wanted : command.changes) all = change(part->routes, wanted) && all;
   part->epoch++;
   withdraw_stale(*part);
+  withdraw_streams(*part);
   return all ? Status() : Status::failed(ENOENT, "Pin", place(command.node), "there is no such route");
 }
 
@@ -299,6 +294,7 @@ void Lane::count(Counts& counts) {
       sent.held_packets += shaper.held_packets;
       for (size_t i = 0; i < kDropReasons; i++) sent.dropped[i] += shaper.dropped[i];
     }
+    count_streams(*part, counts);
     for (const auto& [flow, source] : part->sources) counts.sources.push_back(source->flow.stats());
     for (const auto& [flow, sink] : part->sinks) counts.sinks.push_back(sink->stats());
   }

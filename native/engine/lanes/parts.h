@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "engine/lanes/command.h"
@@ -23,6 +24,7 @@ inline void count_drop(Account& account, Drop reason, uint64_t packets = 1) {
 
 struct Link;
 struct NodePart;
+struct Stream;
 
 enum class InputKind : uint8_t { link, source, tun, channel };
 
@@ -74,6 +76,10 @@ struct Link : Input {
   int64_t timer_ns = kNever;
   /** Those that wait for room in it. */
   std::vector<Input*> waiters;
+
+  /** Of max mode, and of no peer: what leaves in a stream of its own, or what ends here. */
+  Stream* stream = nullptr;
+  bool incoming = false;
 };
 
 struct Source : Input {
@@ -111,6 +117,26 @@ struct Way {
   std::shared_ptr<LinkOutside> outside;
 };
 
+/** A flow that leaves in a stream of its own. Its way has no link while there is none. */
+struct Stream {
+  uint32_t next_hop = 0;
+  Way way;
+  /** kNever until it is. */
+  int64_t opened_ns = kNever;
+  int64_t used_ns = 0;
+  /** Before it is opened again. */
+  uint32_t pause_ms = 0;
+};
+
+/** One that others relay here. Kept so that it ends with its route. */
+struct PassingStream {
+  StreamKey key;
+  uint32_t next_hop = 0;
+  uint64_t tag = 0;
+  SharedFd in;
+  SharedFd out;
+};
+
 /** Who wants copies of packets. */
 struct Watch {
   const NodePart* part = nullptr;
@@ -144,6 +170,12 @@ struct NodePart {
   /** Flows that were stopped last, as kStoppedMax. */
   std::deque<FlowStart> stopped;
   std::unique_ptr<Tun> tun;
+  /** Next hops that packets go to in streams. */
+  std::set<uint32_t> max_peers;
+  std::map<StreamKey, std::unique_ptr<Stream>> streams;
+  std::vector<Link*> incoming;
+  std::vector<PassingStream> passing;
+  LinkCount stream_count;
   bool watched = false;
 
   [[nodiscard]] Way* way_to(uint32_t peer) {

@@ -89,6 +89,7 @@ void Lane::flush(Link& link) {
     if (!taken || link.blocked) break;
   }
   // Of a node that spreads, blocks of other lanes: those can't free them from here.
+  if (link.stream) link.stream->used_ns = now_ns_;
   if (link.blocked && link.outside) (void)link.out.park(parking_);
   if (link.egress && !link.blocked) {
     const int64_t next_ns = link.egress->next_ns();
@@ -119,14 +120,14 @@ void Lane::wait_for(Link& link, Input& from) {
 }
 
 void Lane::lose(Link& link, const char* reason) {
-  outbox_.links.lost.push_back({link.part->id, link.peer, link.tag, reason});
+  if (!link.stream && !link.incoming) outbox_.links.lost.push_back({link.part->id, link.peer, link.tag, reason});
   close(link);
 }
 
 void Lane::close(Link& link) {
   NodePart& part = *link.part;
   Account& account = link.count->sent;
-  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, link.fd->get(), nullptr);
+  if (link.fd) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, link.fd->get(), nullptr);
   drop(link.in);
   link.out.clear(Drop::ended, account);
   if (link.egress) {
@@ -140,6 +141,7 @@ void Lane::close(Link& link) {
   }
   forget(link);
   std::erase_if(part.ways, [&](const Way& way) { return way.link == &link; });
+  end_stream(link);
   memo_.part = nullptr;
   wake_waiters(link);
   link.count->up = false;
