@@ -22,10 +22,10 @@ constexpr uint32_t kHeaderBytes = nslab::engine::kPacketHeaderBytes;
 
 int run(const std::string& way, double seconds, uint32_t packet_bytes) {
   const Site site(way == "forward" || way == "forward-latency" || way == "iperf3");
-  if (way == "engine" || way == "engine-held") {
-    Lanes(site, way == "engine-held").pass(way.c_str(), seconds, packet_bytes);
+  if (way == "engine" || way == "engine-held" || way == "max") {
+    Lanes(site, way != "engine", way == "max").pass(way.c_str(), seconds, packet_bytes);
   } else if (way == "engine-latency") {
-    Lanes(site, false).latency(seconds, kGapNs, packet_bytes);
+    Lanes(site, false, false).latency(seconds, kGapNs, packet_bytes);
   } else if (way == "relay") {
     Floor(site).relay("relay", RelayKind::read_write, seconds);
   } else if (way == "splice") {

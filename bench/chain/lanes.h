@@ -6,21 +6,26 @@
 
 #include "engine/lanes/engine.h"
 #include "engine/links.h"
+#include "engine/max/max.h"
 #include "measured.h"
 #include "site.h"
 
 namespace nslab::bench {
 
 inline constexpr uint16_t kLinkPort = 8080;
+inline constexpr uint16_t kMaxPort = 8081;
 inline constexpr uint32_t kFlow = 1;
 
 class Lanes {
  public:
-  Lanes(const Site& site, bool backpressure)
+  /** `max`: all three in max mode. */
+  Lanes(const Site& site, bool backpressure, bool max)
       : engine_(std::make_shared<engine::lanes::PacketEngine>(options(backpressure), [] {})),
-        links_({}, std::make_shared<netns::SwitchLog>(), [] {}) {
+        links_({}, std::make_shared<netns::SwitchLog>(), [] {}),
+        max_({}, engine_) {
     links_.hand_over_to(engine_);
     need(links_.start());
+    need(max_.start());
     need(engine_->start());
     for (uint32_t node = 1; node <= 3; node++) engine_->post(engine::lanes::AddNode{node, 1});
     const netns::Endpoint any = Site::at("0.0.0.0", kLinkPort);
@@ -44,8 +49,16 @@ class Lanes {
     derive(2, {1, 1, 1, 2, 1, 3});
     derive(3, {2, 2, 1, 3});
     ask(engine::lanes::OpenSink{3, kFlow});
+    if (!max) return;
+    relay_thread_ = "nslab-max";
+    for (uint32_t node = 1; node <= 3; node++)
+      max_.serve(node, site.share(node), Site::at("0.0.0.0", kMaxPort), [](Status status) { need(status); });
+    max_.set_peer(1, 2, Site::at(Site::kNear, kMaxPort));
+    max_.set_peer(2, 3, Site::at(Site::kLast, kMaxPort));
+    await([&] { return count().streams.size() == 2; }, "max mode did not begin");
   }
   ~Lanes() {
+    max_.stop();
     links_.post(engine::Stop{});
     links_.join();
     engine_->stop();
@@ -53,7 +66,7 @@ class Lanes {
 
   void pass(const char* way, double seconds, uint32_t packet_bytes) {
     start(packet_bytes, 0);
-    measure_passing(way, seconds, {{"source", "nslab-lane-1"}, {"relay", "nslab-lane-2"}, {"sink", "nslab-lane-0"}},
+    measure_passing(way, seconds, {{"source", "nslab-lane-1"}, {"relay", relay_thread_}, {"sink", "nslab-lane-0"}},
                     [&] {
                       const auto counts = count();
                       Passed passed{counts.sinks[0].received_bytes, counts.sinks[0].received_packets, 0};
@@ -113,6 +126,8 @@ class Lanes {
 
   std::shared_ptr<engine::lanes::PacketEngine> engine_;
   engine::Links links_;
+  engine::max::MaxStreams max_;
+  const char* relay_thread_ = "nslab-lane-2";
   uint64_t last_ = 0;
 };
 
