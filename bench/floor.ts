@@ -28,7 +28,7 @@ const withNative: Readonly<Record<string, readonly string[]>> = {
   setns: ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc'],
   engine: packetUnits.map(name => `engine/packets/${name}.cc`),
   chain: [
-    ...['status', 'sys', 'thread'].map(name => `base/${name}.cc`),
+    ...['closer', 'status', 'sys', 'thread'].map(name => `base/${name}.cc`),
     ...['netns', 'setting', 'socket', 'switch_log'].map(name => `netns/${name}.cc`),
     ...['address', 'batch', 'link', 'route', 'socket'].map(name => `rtnl/${name}.cc`),
     ...['engine', 'engine/packets', 'engine/lanes', 'engine/max'].flatMap(sourcesOf),

@@ -5,9 +5,13 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -292,6 +296,22 @@ void test_stop(const Options& made, uint32_t processors) {
   check(well, "stopped under load (" + shape_of(made) + "): blocks are back");
 }
 
+/** Whoever looks at the machine can tell its threads apart. */
+void test_names() {
+  Bench bench(options(3, false));
+  // Answered by all of them.
+  (void)bench.counts();
+  std::set<std::string> names;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    names.insert(name);
+  }
+  check(names.contains("nslab-lane-0") && names.contains("nslab-lane-1") && names.contains("nslab-lane-2"),
+        "lanes are named");
+  check(bench.end(), "lanes are named: blocks are back");
+}
+
 /** Whoever asks is answered, however many ask at once: a lane that falls asleep just then is woken. */
 void test_wakes() {
   constexpr uint32_t kThreads = 4, kAsks = 20'000;
@@ -345,6 +365,7 @@ int main(int argc, char** argv) {
   test_dead_link();
   test_loop();
   test_frames();
+  test_names();
   test_hand_over();
   test_sink_starts();
   test_settings();

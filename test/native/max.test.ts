@@ -17,7 +17,7 @@ const sourcesOf = (folder: string): string[] =>
     .filter(name => name.endsWith('.cc'))
     .map(name => `${folder}/${name}`)
 const parts = [
-  ...['status', 'sys', 'thread'].map(name => `base/${name}.cc`),
+  ...['closer', 'status', 'sys', 'thread'].map(name => `base/${name}.cc`),
   ...['netns', 'socket', 'switch_log'].map(name => `netns/${name}.cc`),
   ...['accept', 'dial', 'handshake', 'link_handshake', 'link_loop', 'links', 'up_links'].map(
     name => `engine/${name}.cc`,

@@ -11,8 +11,9 @@ namespace nslab::engine::max {
 
 /**
  * What the pipe may hold, in pages' worth: with small packets far less; the most that who is not root may have. A
- * relay's processor time for a KiB of 1,400-byte packets, medians of five on a loaded machine: 560 ns with 64 KiB, which
- * a pipe has by itself, 467 ns with 256 KiB, 340 ns with this; 363 ns of a program that does nothing else (bench chain).
+ * relay's processor time for a KiB of 1,400-byte packets, medians of five on a loaded machine: 560 ns with 64 KiB,
+ * which a pipe has by itself, 467 ns with 256 KiB, 340 ns with this; 363 ns of a program that does nothing else (bench
+ * chain).
  */
 inline constexpr int kPipeBytes = 1024 * 1024;
 /** Moved in one turn, before others have theirs. */
