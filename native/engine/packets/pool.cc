@@ -13,19 +13,13 @@ constexpr size_t stride_of(uint32_t block_bytes) { return (sizeof(Block) + block
 }  // namespace
 
 Pool::Pool(uint32_t block_bytes, uint32_t count)
-    : count_(count), memory_(new uint8_t[stride_of(block_bytes) * count + kLine]), free_(count) {
-  uint8_t* at = memory_.get();
-  at += (kLine - reinterpret_cast<uintptr_t>(at) % kLine) % kLine;
-  // The first taken lies first, and memory that is never needed is never touched past its headers.
-  at += stride_of(block_bytes) * count;
-  for (uint32_t i = 0; i < count; i++) {
-    at -= stride_of(block_bytes);
-    Block* block = new (at) Block;
-    block->capacity = block_bytes;
-    block->pool = this;
-    block->next = mine_;
-    mine_ = block;
-  }
+    : block_bytes_(block_bytes),
+      count_(count),
+      memory_(new uint8_t[stride_of(block_bytes) * count + kLine]),
+      fresh_(memory_.get()),
+      fresh_count_(count),
+      free_(count) {
+  fresh_ += (kLine - reinterpret_cast<uintptr_t>(fresh_) % kLine) % kLine;
 }
 
 // Who holds a block holds its pool: lanes end after what they carry. Blocks have nothing to destroy.
@@ -35,9 +29,17 @@ Block* Pool::take() {
   // The whole list at once: with one thread that takes away, no block can come back under a comparison (ABA).
   if (!mine_) mine_ = returned_.exchange(nullptr, std::memory_order_acquire);
   Block* block = mine_;
-  if (!block) return nullptr;
-  mine_ = block->next;
-  block->next = nullptr;
+  if (block) {
+    mine_ = block->next;
+    block->next = nullptr;
+  } else {
+    if (fresh_count_ == 0) return nullptr;
+    block = new (fresh_) Block;
+    block->capacity = block_bytes_;
+    block->pool = this;
+    fresh_ += stride_of(block_bytes_);
+    fresh_count_--;
+  }
   block->holders.store(1, std::memory_order_relaxed);
   free_.fetch_sub(1, std::memory_order_relaxed);
   return block;

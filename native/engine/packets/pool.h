@@ -58,7 +58,8 @@ class PacketRef {
 
 /**
  * Blocks of one size, taken by one thread (the lane that owns the pool) and given back by any. Empty is no error: who
- * reads from a link stops reading until blocks come back, and the kernel holds the peer back.
+ * reads from a link stops reading until blocks come back, and the kernel holds the peer back. Memory that is never
+ * needed is never touched: a pool's headers alone lie in as many pages as it has blocks.
  */
 class Pool {
  public:
@@ -75,8 +76,12 @@ class Pool {
   [[nodiscard]] uint32_t count() const { return count_; }
 
  private:
+  const uint32_t block_bytes_;
   const uint32_t count_;
   std::unique_ptr<uint8_t[]> memory_;
+  /** Where the first block is that was never taken, and how many are. Owner's thread. */
+  uint8_t* fresh_ = nullptr;
+  uint32_t fresh_count_;
   /** The owner's own, and what others gave back since it last looked. */
   Block* mine_ = nullptr;
   std::atomic<Block*> returned_{nullptr};
