@@ -71,7 +71,7 @@ class Traffic {
   void renew() {
     for (Block* block : blocks)
       for (uint32_t frame = 0; frame < kFramesOfBlock; frame++)
-        block->bytes()[size_t{frame} * kFrame + kHopsOffset] = kHopsMax;
+        write_u16(block->bytes() + size_t{frame} * kFrame + kHopsOffset, kHopsMax);
   }
   std::vector<Block*> blocks;
 
@@ -128,7 +128,7 @@ class Relay {
       if (next.found != Found::packet) std::abort();
       PacketRef packet(&block, offset, static_cast<uint32_t>(next.size));
       if (next.header.hops_left == 0) std::abort();
-      bytes[kHopsOffset] = static_cast<uint8_t>(next.header.hops_left - 1);
+      take_hop(bytes.data());
       Hops hops;
       if (table_.resolve(next.header, hops) != Drop::none) std::abort();
       // Node 1 of the ring: by 2 or by 800.

@@ -199,7 +199,7 @@ void test_loop() {
   (void)max.bench.did(StartFlow{1, endless(1, 3, 1'000'000)});
   check(max.bench.await([&] { return max.streams.counters().refused > 0; }), "loop: the last hop is refused");
   const uint64_t relayed = max.streams.counters().relayed;
-  check(relayed >= kHopsMax - 1, "loop: it had its hops: " + std::to_string(relayed));
+  check(relayed >= kStreamHopsMax - 1u, "loop: it had its hops: " + std::to_string(relayed));
   (void)max.bench.did(StopFlow{1, 1});
   check(max.await_relays(0), "loop: nothing is left of it");
   check(max.in_balance(), "loop: accounts balance");

@@ -36,11 +36,20 @@ void test_faults() {
     std::vector<uint8_t> bytes;
   };
   const Case cases[] = {
-      {FrameFault::magic, 0, {'X'}},       {FrameFault::magic, 3, {'X'}},        {FrameFault::version, 4, {2}},
-      {FrameFault::version, 4, {0}},       {FrameFault::kind, 5, {6}},           {FrameFault::kind, 5, {1}},
-      {FrameFault::length, 6, {0, 19}},    {FrameFault::length, 6, {0, 0}},      {FrameFault::flags, 21, {4}},
-      {FrameFault::flags, 21, {0x80}},     {FrameFault::flags, 21, {kFlagTree}}, {FrameFault::tree, 22, {0, 1}},
-      {FrameFault::node, 8, {0, 0, 0, 0}}, {FrameFault::node, 12, {0, 0, 0, 0}},
+      {FrameFault::magic, 0, {'X'}},
+      {FrameFault::magic, 3, {'X'}},
+      {FrameFault::version, 4, {2}},
+      {FrameFault::version, 4, {0}},
+      {FrameFault::kind, 5, {6}},
+      {FrameFault::kind, 5, {1}},
+      {FrameFault::length, 6, {0, 19}},
+      {FrameFault::length, 6, {0, 0}},
+      {FrameFault::flags, 20, {0x7f, 0xff}},
+      {FrameFault::tree, 20, {0x80, 0, 0, 1}},
+      {FrameFault::flags, 20, {0x40}},
+      {FrameFault::tree, 22, {0, 1}},
+      {FrameFault::node, 8, {0, 0, 0, 0}},
+      {FrameFault::node, 12, {0, 0, 0, 0}},
   };
   for (const Case& one : cases) {
     Bytes bytes = frame_of(100);

@@ -8,7 +8,9 @@ export const PACKET_BYTES_MAX = 65_535
 
 const MAGIC = 'NSLK'
 const KIND = 5
-const flagBits = { group: 1, tree: 2 } as const
+/** Of the word that the hops left are in. */
+const flagBits = { group: 0x8000, tree: 0x4000 } as const
+export const HOPS_MAX = 0x3fff
 
 export interface PacketHeader {
   /** Of the packet that follows, from PACKET_BYTES_MIN to PACKET_BYTES_MAX. */
@@ -22,7 +24,7 @@ export interface PacketHeader {
   readonly tree: number | null
   /** uint32 */
   readonly flow: number
-  /** uint8 */
+  /** At most HOPS_MAX. */
   readonly hopsLeft: number
 }
 
@@ -37,8 +39,8 @@ export function encodePacketHeader(header: PacketHeader): Uint8Array {
   bytes.writeUInt32BE(header.source, 8)
   bytes.writeUInt32BE(header.destination, 12)
   bytes.writeUInt32BE(header.flow, 16)
-  bytes.writeUInt8(header.hopsLeft, 20)
-  bytes.writeUInt8((header.isGroup ? flagBits.group : 0) | (header.tree === null ? 0 : flagBits.tree), 21)
+  const flags = (header.isGroup ? flagBits.group : 0) | (header.tree === null ? 0 : flagBits.tree)
+  bytes.writeUInt16BE(flags | header.hopsLeft, 20)
   bytes.writeUInt16BE(header.tree ?? 0, 22)
   return bytes
 }
@@ -51,16 +53,16 @@ export function decodePacketHeader(input: Uint8Array): PacketHeader | FrameFault
   if (bytes.readUInt8(5) !== KIND) return 'kind'
   const packetBytes = bytes.readUInt16BE(6)
   if (packetBytes < PACKET_BYTES_MIN) return 'length'
-  const flags = bytes.readUInt8(21)
+  const flags = bytes.readUInt16BE(20)
   const isGroup = (flags & flagBits.group) !== 0
   const hasTree = (flags & flagBits.tree) !== 0
-  if (flags > (flagBits.group | flagBits.tree) || (hasTree && !isGroup)) return 'flags'
+  if (hasTree && !isGroup) return 'flags'
   const tree = bytes.readUInt16BE(22)
   if (!hasTree && tree !== 0) return 'tree'
   const source = bytes.readUInt32BE(8)
   const destination = bytes.readUInt32BE(12)
   if (source === 0 || destination === 0) return 'node'
   const flow = bytes.readUInt32BE(16)
-  const hopsLeft = bytes.readUInt8(20)
+  const hopsLeft = flags & HOPS_MAX
   return { packetBytes, source, destination, isGroup, tree: hasTree ? tree : null, flow, hopsLeft }
 }

@@ -11,6 +11,7 @@ import { Random } from '../../src/base/random.ts'
 import {
   decodePacketHeader,
   encodePacketHeader,
+  HOPS_MAX,
   PACKET_BYTES_MAX,
   PACKET_BYTES_MIN,
   PACKET_HEADER_BYTES,
@@ -36,7 +37,7 @@ t.test('the native codec and the one in TypeScript are one', async t => {
       isGroup,
       tree: isGroup && random(2) === 0 ? random(65_536) : null,
       flow: random(2 ** 32),
-      hopsLeft: random(256),
+      hopsLeft: random(HOPS_MAX + 1),
     }
   }
   const headers = Array.from({ length: 4000 }, anyHeader)

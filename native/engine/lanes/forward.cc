@@ -13,7 +13,9 @@ namespace {
 void key_of(const uint8_t* frame, std::array<uint8_t, 16>& key) {
   std::memcpy(key.data(), frame + 8, 12);
   std::memcpy(key.data() + 12, frame + 20, 4);
-  key[12] = 0;
+  // Without the hops that it has left.
+  key[12] &= 0xc0;
+  key[13] = 0;
 }
 
 }  // namespace
@@ -133,7 +135,7 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
     return true;
   }
   // Its own until here: before it is shared.
-  if (!is_origin) slice.frame()[kHopsOffset]--;
+  if (!is_origin) take_hop(slice.frame());
   // By index: a link that breaks takes its way out, and the memo with it.
   const std::vector<Way*>& ways = memo.ways;
   for (size_t i = 0; i < ways.size(); i++) {

@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "engine/lanes/lane.h"
 #include "engine/lanes/limits.h"
+#include "engine/max/stream_header.h"
 
 namespace nslab::engine::lanes {
 namespace {
@@ -76,7 +77,9 @@ Way* Lane::stream_to(NodePart& part, const PacketHeader& header, uint32_t hop) {
   stream.way.link = &link;
   stream.opened_ns = kNever;
   stream.used_ns = now_ns_;
-  outbox_.streams.wanted.push_back({part.id, hop, link.tag, key, header.hops_left, stream.pause_ms});
+  outbox_.streams.wanted.push_back({part.id, hop, link.tag, key,
+                                    static_cast<uint8_t>(std::min<uint16_t>(header.hops_left, kStreamHopsMax)),
+                                    stream.pause_ms});
   return &stream.way;
 }
 

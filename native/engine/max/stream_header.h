@@ -24,6 +24,8 @@ namespace nslab::engine {
 inline constexpr uint32_t kStreamMagic = 0x4e53'4c4d;
 inline constexpr uint8_t kStreamVersion = 1;
 inline constexpr size_t kStreamHeaderBytes = 44;
+/** Each hop is a connection of its own: fewer than a packet has. */
+inline constexpr uint8_t kStreamHopsMax = 255;
 
 struct StreamHeader {
   uint8_t hops_left = 0;

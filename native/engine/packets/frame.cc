@@ -3,6 +3,12 @@
 #include "engine/packets/big_endian.h"
 
 namespace nslab::engine {
+namespace {
+
+constexpr uint16_t kGroupBit = 0x8000;
+constexpr uint16_t kTreeBit = 0x4000;
+
+}  // namespace
 
 const char* fault_name(FrameFault fault) {
   switch (fault) {
@@ -34,9 +40,13 @@ void encode_header(const PacketHeader& header, uint8_t* out) {
   write_u32(out + 8, header.source);
   write_u32(out + 12, header.destination);
   write_u32(out + 16, header.flow);
-  out[kHopsOffset] = header.hops_left;
-  out[21] = header.flags;
+  const uint32_t flags = (header.flags & kFlagGroup ? kGroupBit : 0u) | (header.flags & kFlagTree ? kTreeBit : 0u);
+  write_u16(out + kHopsOffset, static_cast<uint16_t>(flags | header.hops_left));
   write_u16(out + 22, header.tree);
+}
+
+void take_hop(uint8_t* frame) {
+  write_u16(frame + kHopsOffset, static_cast<uint16_t>(read_u16(frame + kHopsOffset) - 1));
 }
 
 FrameFault decode_header(const uint8_t* bytes, PacketHeader& header) {
@@ -47,11 +57,11 @@ FrameFault decode_header(const uint8_t* bytes, PacketHeader& header) {
   header.source = read_u32(bytes + 8);
   header.destination = read_u32(bytes + 12);
   header.flow = read_u32(bytes + 16);
-  header.hops_left = bytes[kHopsOffset];
-  header.flags = bytes[21];
+  const uint16_t hops = read_u16(bytes + kHopsOffset);
+  header.hops_left = hops & kHopsMax;
+  header.flags = static_cast<uint8_t>((hops & kGroupBit ? kFlagGroup : 0u) | (hops & kTreeBit ? kFlagTree : 0u));
   header.tree = read_u16(bytes + 22);
   if (header.packet_bytes < kPacketBytesMin) return FrameFault::length;
-  if ((header.flags & ~kFlagsKnown) != 0) return FrameFault::flags;
   // Trees are those of groups.
   if ((header.flags & kFlagTree) != 0 && (header.flags & kFlagGroup) == 0) return FrameFault::flags;
   if ((header.flags & kFlagTree) == 0 && header.tree != 0) return FrameFault::tree;
