@@ -105,6 +105,8 @@ export interface LinkCount {
   readonly nodeId: number
   readonly peerId: number
   readonly up: boolean
+  /** How often it has ended: what was under way then is lost, and counted by nobody. */
+  readonly breaks: number
   /** From the peer. */
   readonly receivedPackets: number
   readonly receivedBytes: number

@@ -52,6 +52,7 @@ Napi::Object counts_to_js(Napi::Env env, const lanes::Counts& counts) {
            link.Set("nodeId", number(env, ends.first));
            link.Set("peerId", number(env, ends.second));
            link.Set("up", Napi::Boolean::New(env, count.up));
+           link.Set("breaks", number(env, count.breaks));
            link.Set("receivedPackets", number(env, count.received_packets));
            link.Set("receivedBytes", number(env, count.received_bytes));
            link.Set("sent", account_to_js(env, count.sent));

@@ -149,6 +149,7 @@ t.test('a link is as it was set: before it is up, while it is, and when it has c
   t.same(await sent(1), { loss: 105, out: 0 }, 'all lost by what was set before')
   await engine.setLink(1, 2, {})
   t.same(await sent(2), { loss: 105, out: 105 }, 'none by what was set meanwhile')
+  t.equal(linkOf(await engine.count(), 1, 2)?.breaks, 0)
   await engine.setLink(1, 2, { lossRatio: 1 })
   // Node 2 is made again.
   links.removeNode(2)
@@ -156,6 +157,7 @@ t.test('a link is as it was set: before it is up, while it is, and when it has c
   await overlay.add(2, netns, 2)
   await overlay.join()
   t.same(await sent(3), { loss: 210, out: 105 }, 'and all again, over the link that came back')
+  t.equal(linkOf(await engine.count(), 1, 2)?.breaks, 1, 'that it broke is counted')
   await engine.setLinks({})
   t.same(await sent(4), { loss: 315, out: 105 }, 'what is set for all is not for one that was set')
 })

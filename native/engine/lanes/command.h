@@ -149,6 +149,8 @@ using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, 
 
 struct LinkCount {
   bool up = false;
+  /** How often it has ended: what was under way then is lost, and counted by nobody. */
+  uint64_t breaks = 0;
   /** From the peer: what was handed on to the node. */
   uint64_t received_packets = 0;
   uint64_t received_bytes = 0;

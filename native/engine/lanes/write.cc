@@ -145,6 +145,7 @@ void Lane::close(Link& link) {
   memo_.part = nullptr;
   wake_waiters(link);
   link.count->up = false;
+  link.count->breaks++;
   link.count = nullptr;
   link.outside.reset();
   link.fd.reset();

@@ -49,6 +49,7 @@ function linkTraffic({ nodeId, peerId, up, sent, ...count }: EngineCounts['links
     node_id: nodeId,
     peer_id: peerId,
     sent: totalsOf(sent),
+    breaks: count.breaks,
     received_packets: count.receivedPackets,
     received_bytes: count.receivedBytes,
     up,
