@@ -24,7 +24,7 @@ function errorFrom(work: () => unknown): NslabError {
 t.test('a whole folder is read back as it was written', async t => {
   const data = ringRun()
   const history = readHistory(folderOf(t, data))
-  t.same(history, { ...data, damage: [] })
+  t.same(history, { traffic: [], ...data, damage: [] })
 })
 
 t.test('a folder that is not there can not be read', async t => {
