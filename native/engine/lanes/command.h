@@ -163,6 +163,7 @@ struct Counts {
   std::map<uint32_t, Account> nodes;
   /** Of nodes with max mode, all their streams together: those that leave, and what ended there. */
   std::map<uint32_t, LinkCount> streams;
+  /** Ascending by node and flow. */
   std::vector<SourceStats> sources;
   std::vector<SinkStats> sinks;
   uint64_t blocks = 0;

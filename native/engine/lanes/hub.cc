@@ -36,6 +36,15 @@ void add(Counts& to, Counts& from) {
   to.blocks_free += from.blocks_free;
 }
 
+/** Whichever lane answered first. */
+void in_order(Counts& counts) {
+  const auto before = [](const auto& one, const auto& other) {
+    return std::pair(one.node, one.flow) < std::pair(other.node, other.flow);
+  };
+  std::ranges::sort(counts.sources, before);
+  std::ranges::sort(counts.sinks, before);
+}
+
 }  // namespace
 
 Hub::Hub(const Options& wanted, PacketEngine::Tell tell) : options(wanted), tell_(std::move(tell)) {
@@ -91,6 +100,7 @@ void Hub::answer(const std::shared_ptr<Pending>& pending, Status status, Counts*
       add(*pending->counts, *counts);
     }
     if (--pending->left > 0) return;
+    if (pending->counts) in_order(*pending->counts);
     outbox.replies.push_back({pending->reply, std::move(pending->status), std::move(pending->counts)});
   }
   deliver(std::move(outbox));
