@@ -44,9 +44,11 @@ async function transfer(from: Netns, to: Netns, host: string, bytes: Buffer): Pr
   const server = createServer()
   server.listen({ fd: await to.openSocket({ listen: { address: '0.0.0.0', port: 9000, backlog: 8 } }) })
   await once(server, 'listening')
+  // Before there is one: it may come before the connecting side hears of it.
+  const connection = once(server, 'connection')
   const fd = await from.openSocket({ connect: { address: host, port: 9000, timeoutMs: 20_000 } })
   const client = new Socket({ fd, readable: true, writable: true })
-  const [peer] = (await once(server, 'connection')) as [Socket]
+  const [peer] = (await connection) as [Socket]
   client.end(bytes)
   const came: Buffer[] = []
   for await (const part of peer) came.push(part as Buffer)
