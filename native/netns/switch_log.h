@@ -17,8 +17,11 @@ struct ThreadSwitches {
   uint64_t skipped = 0;
 };
 
-/** 8 MiB a thread: far more than a ring of 10,000 nodes takes to wire. */
-inline constexpr size_t kTraceMax = 1 << 20;
+/**
+ * 64 KiB a thread: four times what wiring a ring of 800 takes. A collector of churning namespaces would fill any trace,
+ * and grow by it for hours.
+ */
+inline constexpr size_t kTraceMax = 1 << 13;
 
 class SwitchLog {
  public:

@@ -190,6 +190,10 @@ void places() {
   auto back = netns::Netns::current();
   check(back && back->identity() == home->identity(), "after a visit the thread is where it was");
   check(log->totals().switches == 1 && log->totals().skipped == 1, "the second entry changed nothing and was skipped");
+  for (uint64_t cookie = 0; cookie < 2 * netns::kTraceMax; cookie++) netns::record_switch(cookie, false);
+  const auto totals = log->totals();
+  check(totals.netns.size() == netns::kTraceMax && totals.switches == 1 + 2 * netns::kTraceMax,
+        "a trace is no longer than it may be, and what is beyond is counted");
   sys::CallMeter meter(1, EMFILE);
   const sys::Metered metered(&meter);
   {
