@@ -18,8 +18,8 @@ struct ThreadSwitches {
 };
 
 /**
- * 64 KiB a thread: four times what wiring a ring of 800 takes. A collector of churning namespaces would fill any trace,
- * and grow by it for hours.
+ * 64 KiB a thread: three times what wiring a ring of 800 takes. A collector of churning namespaces would fill any
+ * trace, and grow by it for hours.
  */
 inline constexpr size_t kTraceMax = 1 << 13;
 
