@@ -14,13 +14,7 @@ type Edge = readonly [number, number]
 /** Checks what names node ids. `nodesCount` is null where the topology itself is wrong or not given. */
 export function checkIds(table: ControllerTable, nodesCount: number | null, path: Path, problems: Problems): void {
   const within = (at: Path, id: number): void => {
-    if (nodesCount !== null && id > nodesCount)
-      problems.add({
-        path: [...path, ...at],
-        value: id,
-        limit: `ids from 1 to ${nodesCount}`,
-        problem: `is beyond the topology's ${nodesCount} nodes`,
-      })
+    if (nodesCount !== null) problems.mustBeNode([...path, ...at], id, nodesCount)
   }
   const once = new Map<string, number>()
   const unique = (list: string, index: number, what: string): void => {

@@ -61,18 +61,9 @@ function flowsToNodes(table: FlowTable, index: number, plan: FlowPlan, path: Pat
   if (to === undefined) problems.add({ path, problem: 'needs either to = a node or group = a label' })
   if (from === undefined || to === undefined) return []
   const before = problems.count
-  const within = (key: string, id: number): void => {
-    if (id > nodesCount)
-      problems.add({
-        path: [...path, key],
-        value: id,
-        limit: `ids from 1 to ${nodesCount}`,
-        problem: `is beyond the topology's ${nodesCount} nodes`,
-      })
-  }
   const sources = idsOf(from, nodesCount)
-  for (const id of sources) within('from', id)
-  if (typeof to === 'number') within('to', to)
+  for (const id of sources) problems.mustBeNode([...path, 'from'], id, nodesCount)
+  if (typeof to === 'number') problems.mustBeNode([...path, 'to'], to, nodesCount)
   // Of "all" it is all where a scenario is made small: nslab run ring-flows --nodes 8.
   if (count !== undefined && count > sources.length && from !== 'all')
     problems.add({ path: [...path, 'count'], value: count, problem: `is more than the ${sources.length} of from` })

@@ -60,17 +60,8 @@ export function checkGroup(
 ): void {
   const { srcNodeId: source, members, trees } = group
   const nodesCount = topology?.nodesCount ?? Number.POSITIVE_INFINITY
-  const within = (key: string, id: number): void => {
-    if (id > nodesCount)
-      problems.add({
-        path: [...path, key],
-        value: id,
-        limit: `ids from 1 to ${nodesCount}`,
-        problem: `is beyond the topology's ${nodesCount} nodes`,
-      })
-  }
-  within(sourceKey, source)
-  for (const id of members) within('members', id)
+  problems.mustBeNode([...path, sourceKey], source, nodesCount)
+  for (const id of members) problems.mustBeNode([...path, 'members'], id, nodesCount)
   if (members.includes(source))
     problems.add({ path: [...path, 'members'], value: source, problem: 'has the source, which sends to the others' })
   if (new Set(members).size < members.length)

@@ -116,6 +116,13 @@ export class Problems {
     this.add({ path, value, limit, problem: `must be ${limit}` })
   }
 
+  /** The same for a node's id in a topology of `nodesCount`. */
+  mustBeNode(path: Path, id: number, nodesCount: number): void {
+    if (id <= nodesCount) return
+    const problem = `is beyond the topology's ${nodesCount} nodes`
+    this.add({ path, value: id, limit: `ids from 1 to ${nodesCount}`, problem })
+  }
+
   /** Throws CONFIG_INVALID {source, problems, issues} when anything was added. */
   throwIfAny(): void {
     if (this.#issues.length > 0) throw this.#error()
