@@ -218,6 +218,9 @@ void LinkLoop::close(Connection& connection, Closing how) {
     // a peer that is gone never does.
     const linger none{1, 0};
     (void)::setsockopt(connection.fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  } else {
+    // Such a peer may be gone here too: its namespace waits for as long as a link's, and not for minutes.
+    netns::end_when_silent(connection.fd.get(), silence_ms_);
   }
   connection.fd.reset();
   connection.unsent.reset();
