@@ -19,6 +19,7 @@ import {
 import { join, resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
+import { RUN_VARIABLE, runMark } from '../base/run-mark.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../base/unix-socket.ts'
 import type { PgTarget } from './pg-link.ts'
 import { type Enclosure, encloseFor, type PostgresPrograms, sharedMemoryFolder } from './postgres-programs.ts'
@@ -271,7 +272,7 @@ export class PrivatePostgres {
 
   #spawn(program: string, args: readonly string[], onLine?: (line: string) => void): ChildProcess {
     // A run finds processes of its own by this mark.
-    const mark = process.env.NSLAB_RUN === undefined ? {} : { NSLAB_RUN: process.env.NSLAB_RUN }
+    const mark = runMark(process.env[RUN_VARIABLE])
     const child = spawn(this.#enclosure.launcher, [...this.#enclosure.args, '--', program, ...args], {
       // A session of its own: the terminal's interrupt is for the controller, which stops the server when rows are
       // written.

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { type HostUplink, UPLINK_INTERFACE } from '../addressing/uplinks.ts'
 import type { Clock } from '../base/clock.ts'
+import { runMark } from '../base/run-mark.ts'
 import { Segment } from '../dataplane/segment.ts'
 import type { Sample } from '../judge/types.ts'
 import { type Netns, native } from '../native.ts'
@@ -163,7 +164,7 @@ export class LocalSite implements Site {
         args: [program, ...common, ...args],
         ...(isEnclosed || root === undefined ? { enclosure: SOAK_ENCLOSURE } : { fabricFd: root.fd }),
         console,
-        env: { NSLAB_RUN: runId },
+        env: runMark(runId),
       })
       const running = { ...request, process }
       this.#running.push(running)

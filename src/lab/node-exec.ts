@@ -8,9 +8,9 @@ import { constants } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
+import { RUN_VARIABLE } from '../base/run-mark.ts'
 import { connectTo } from '../base/unix-socket.ts'
 import type { LiveRun } from './live-runs.ts'
-import { RUN_VARIABLE } from './process-table.ts'
 import { cookieAt } from './quiesce.ts'
 
 const launcherPath = fileURLToPath(new URL('../../native/build/Release/nslab-launch', import.meta.url))

@@ -2,10 +2,8 @@
 // A process that ends while it is read, or is not ours to read, is left out: never an error.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { RUN_VARIABLE } from '../base/run-mark.ts'
 import { parseStat, readOrNull } from './proc.ts'
-
-/** Every process that `nslab run` starts carries this variable with the run's id. */
-export const RUN_VARIABLE = 'NSLAB_RUN'
 
 export interface ProcessEntry {
   readonly pid: number

@@ -72,7 +72,11 @@ export class VmGround implements Ground {
     for (const host of hosts)
       requireMemory(loadOf(this.#context.plan, host, this.#imageOf(host.vm)), scenario.hosts.memoryMib)
     if (hosts.some(({ uplink }) => uplink !== null))
-      this.#segment = await openSegment(scenario.hosts.network, { name: 'underlay', seed: scenario.seed })
+      this.#segment = await openSegment(scenario.hosts.network, {
+        name: 'underlay',
+        seed: scenario.seed,
+        runId: this.#context.runId,
+      })
     let ready = 0
     this.#context.progress('VMs ready', ready, hosts.length)
     const boots = hosts.map(async host => {
@@ -338,6 +342,7 @@ export class VmGround implements Ground {
     const disk = keepsDisk(plan, host) ? folder.file(diskName(host)) : null
     return {
       name: host.vm,
+      runId: this.#context.runId,
       accelerator: this.#choice.accelerator,
       vcpus,
       memoryMib,

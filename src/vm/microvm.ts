@@ -93,7 +93,9 @@ export class MicroVm implements RunningVm {
       ...state,
     ]
     this.poweredOnNs = this.#clock.nowNs()
-    this.#child = startedQemu(spec.name, () => spawnQemu(options.qemu.path, qemuArguments(spec, facts), stdio))
+    this.#child = startedQemu(spec.name, () =>
+      spawnQemu(options.qemu.path, qemuArguments(spec, facts), stdio, spec.runId),
+    )
     this.pid = this.#child.pid ?? 0
     const streams = this.#child.stdio as unknown as (Duplex | null)[]
     this.nics = new Map(

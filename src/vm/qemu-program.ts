@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { run } from '../base/exec.ts'
+import { runMark } from '../base/run-mark.ts'
 
 export interface QemuProgram {
   /** Absolute. */
@@ -39,9 +40,15 @@ export async function findQemu(path = process.env.PATH ?? ''): Promise<QemuProgr
 /**
  * Starts QEMU as a process that the kernel ends when this one ends, by whatever cause. It inherits the descriptors of
  * `stdio` and no others, has a session of its own (a terminal's interrupt is for us), and holds no folder.
- * Call from the main thread: the kernel watches the thread that starts a process.
+ * Call from the main thread: the kernel watches the thread that starts a process. `runId`: whose it is, in its
+ * environment, by which `nslab reap` would find it.
  */
-export function spawnQemu(program: string, args: readonly string[], stdio: StdioOptions & unknown[]): ChildProcess {
+export function spawnQemu(
+  program: string,
+  args: readonly string[],
+  stdio: StdioOptions & unknown[],
+  runId?: string,
+): ChildProcess {
   const kept = stdio.flatMap((_, fd) => (fd > 2 ? [fd] : [])).join(',')
   const death = ['--parent-death', String(osConstants.signals.SIGKILL), String(process.pid)]
   return spawn(launcherPath, [...death, '--close-fds-except', kept, '--', program, ...args], {
@@ -49,7 +56,7 @@ export function spawnQemu(program: string, args: readonly string[], stdio: Stdio
     cwd: '/',
     detached: true,
     // The words of errors end up in messages.
-    env: { ...process.env, LC_ALL: 'C' },
+    env: { ...process.env, LC_ALL: 'C', ...runMark(runId) },
   })
 }
 

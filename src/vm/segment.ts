@@ -33,6 +33,8 @@ export interface SegmentOptions {
   readonly name: string
   /** Decides, with the ports' names, which frames a loss takes. */
   readonly seed: number
+  /** The run that it is of, for processes that a segment needs. */
+  readonly runId?: string
   readonly queueBytesMax?: number
   readonly clock?: Clock
   /** A port's stream came, or went and why. Not called for what close() does. */

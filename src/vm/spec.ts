@@ -55,6 +55,8 @@ export interface MemoryFileSpec {
 export interface VmSpec {
   /** vm1, controller: for messages. */
   readonly name: string
+  /** The run that it is of: QEMU carries it in its environment (base/run-mark.ts). */
+  readonly runId?: string
   readonly accelerator: Accelerator
   readonly vcpus: number
   readonly memoryMib: number

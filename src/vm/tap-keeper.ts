@@ -7,6 +7,7 @@ import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
+import { runMark } from '../base/run-mark.ts'
 import { native } from '../native.ts'
 import { kernelError } from '../native-error.ts'
 
@@ -39,12 +40,13 @@ export interface Refusal {
 type Answer = { readonly ok: unknown } | { readonly error: Refusal }
 
 /** Starts the keeper with `socket` as its end of the pair. */
-function started(ownUser: boolean, socket: number): ChildProcessWithoutNullStreams {
+function started(ownUser: boolean, socket: number, runId?: string): ChildProcessWithoutNullStreams {
   const options = [...(ownUser ? ['--user'] : []), '--net', '--close-fds-except', String(HAND_OVER_FD)]
   const parent = ['--parent-death', String(signals.SIGKILL), String(process.pid)]
   const words = [...parent, ...options, '--', programPath('nslab-tap')]
   const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const, socket]
-  const child = spawn(programPath('nslab-launch'), words, { stdio })
+  const env = { ...process.env, ...runMark(runId) }
+  const child = spawn(programPath('nslab-launch'), words, { stdio, env })
   // With no descriptor left, Node returns a child without streams.
   if (child.stdin !== undefined) return child as ChildProcessWithoutNullStreams
   child.on('error', () => {})
@@ -61,11 +63,11 @@ export class TapKeeper {
   #words = ''
   #ended: NslabError | null = null
 
-  private constructor(ownUser: boolean) {
+  private constructor(ownUser: boolean, runId?: string) {
     const [ours, theirs] = native.descriptorSockets()
     this.#socket = ours
     try {
-      this.#child = started(ownUser, theirs)
+      this.#child = started(ownUser, theirs, runId)
     } catch (error) {
       closeSync(ours)
       throw error
@@ -94,8 +96,8 @@ export class TapKeeper {
   }
 
   /** Rejects with PROCESS_ENDED where namespaces are refused, with KERNEL_REFUSED where the bridge is. */
-  static async start(segment: string): Promise<TapKeeper> {
-    const keeper = new TapKeeper(!hasRights())
+  static async start(segment: string, runId?: string): Promise<TapKeeper> {
+    const keeper = new TapKeeper(!hasRights(), runId)
     await keeper.#answer(segment, () => {})
     return keeper
   }

@@ -29,10 +29,10 @@ export class TapSegment implements VmSegment {
   }
 
   /** Rejects with NOT_FIT, saying what is missing, where this user may not make one here. */
-  static async make(name: string): Promise<TapSegment> {
+  static async make(name: string, runId?: string): Promise<TapSegment> {
     try {
       accessSync(TUN_DEVICE, constants.R_OK | constants.W_OK)
-      return new TapSegment(name, await TapKeeper.start(name))
+      return new TapSegment(name, await TapKeeper.start(name, runId))
     } catch (error) {
       // What the kernel refuses has a code; a bug has none.
       throw (error as NodeJS.ErrnoException).code === undefined ? error : notFit(name, error as Error)

@@ -3,12 +3,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Random } from '../../src/base/random.ts'
+import { reap } from '../../src/lab/reap.ts'
 import { MicroVm } from '../../src/vm/microvm.ts'
 import type { VmSpec } from '../../src/vm/spec.ts'
+import { startChild } from '../fixtures/lab/child.ts'
 import { markGone, processesMarked } from '../fixtures/launch.ts'
 import { GuestShell, qemuHere, shellSpec, startShellVm } from '../fixtures/shell-guest.ts'
 
@@ -74,6 +77,21 @@ t.test('a runner that is killed takes its VMs along', async t => {
   const random = new Random(Number(process.env.NSLAB_SEED ?? 1))
   for (let i = 0; i < 4; i++)
     t.same(await killRunner(specs, `${mark}.${i}`, 'pids', random.below(1500)), [], 'booting ones')
+})
+
+t.test('a QEMU whose run is gone is found by the run that it names, and ended; one of another run is not', async t => {
+  const [dead, alive] = ['ad'.repeat(16), 'be'.repeat(16)] as [string, string]
+  const folder = t.testdir({ run: {} })
+  const state = join(folder, 'state')
+  const run = startChild(t, 'live-run', [dead, join(folder, 'run'), state])
+  await run.next()
+  const [orphan, other] = await Promise.all([dead, alive].map(runId => startShellVm(t, { runId })))
+  await run.kill()
+  const { ended } = await reap({ state })
+  t.match(ended, [{ pid: orphan?.vm.pid, comm: /^qemu/, run_id: dead, gone: true }])
+  t.equal(ended.length, 1)
+  t.match(await orphan?.vm.ended, { kind: 'qemu_died', status: 'killed by SIGKILL' })
+  t.match(await other?.vm.kill(), { kind: 'killed' })
 })
 
 t.test('QEMU holds no folder and nothing of ours but its own channels', async t => {

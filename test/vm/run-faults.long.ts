@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run as runTool } from '../../src/base/exec.ts'
-import { descendants, readProcesses } from '../../src/lab/process-table.ts'
+import { readProcesses } from '../../src/lab/process-table.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
 import { describeDigest } from '../../src/vm/image/load.ts'
 import type { ImageDescription } from '../../src/vm/image/types.ts'
@@ -65,9 +65,9 @@ t.test('an interrupt while VMs boot ends them in order, with a report', async t 
   t.same(vmsLeft(run), [])
 })
 
-/** QEMUs that descend from the runner: they don't name their run. */
+/** QEMUs of a run: they carry its id. */
 function qemusOf(run: NslabProcess): number[] {
-  const pids = [...descendants(readProcesses(), [run.pid])]
+  const pids = processesOf(run).map(({ pid }) => pid)
   return pids.filter(pid => commandLine(pid)[0]?.includes('qemu') === true)
 }
 

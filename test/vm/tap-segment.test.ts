@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { runIdOf } from '../../src/lab/process-table.ts'
 import { TapSegment } from '../../src/vm/tap-segment.ts'
 import { asNobody, ended, firstLine, isRoot, launcher, markGone } from '../fixtures/launch.ts'
 import { BROADCAST, frameOf, macOf } from '../fixtures/station.ts'
@@ -150,6 +151,16 @@ function program(then: string, prefix: readonly string[] = [], mark = ''): Child
     env: { ...process.env, HOME: tmpdir(), MARK: mark },
   })
 }
+
+t.test('the process that holds a segment names its run', needsTap, async t => {
+  const runId = 'ad'.repeat(16)
+  const segment = await TapSegment.make('lab', runId)
+  t.teardown(() => segment.close())
+  t.same(
+    segment.pids.map(pid => runIdOf(pid)),
+    [runId],
+  )
+})
 
 t.test('nothing of a segment outlives the process that made it, killed or not', needsTap, async t => {
   for (const end of ['SIGKILL', 'SIGTERM'] as const) {
