@@ -53,6 +53,8 @@ export type RouteChange =
       readonly flow: number
       readonly route: number
     }
+  /** A built-in flow of this node goes over its link to this neighbour, whatever routes say; 0: by routes again. */
+  | { readonly change: 'send_over'; readonly flow: number; readonly nextHop: number }
 
 /** A built-in flow, from the node that it starts at. Exactly one of `bytes` and `durationNs`. */
 export interface FlowSetting {

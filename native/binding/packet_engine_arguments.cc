@@ -106,7 +106,11 @@ lanes::RouteChange route_change(Fields& fields, const std::string& operation) {
     // Of a built-in flow: its packets have the number's hash.
     return lanes::Pin{source, destination, lanes::flow_hash(flow), fields.whole32("route", 0, UINT32_MAX)};
   }
-  fields.fail("change", "install, install_trees, derive, member or pin is wanted");
+  if (kind == "send_over") {
+    const uint32_t flow = fields.whole32("flow", 0, lanes::kFlowMax);
+    return lanes::SendOver{lanes::flow_hash(flow), fields.whole32("nextHop", 0, UINT32_MAX)};
+  }
+  fields.fail("change", "install, install_trees, derive, member, pin or send_over is wanted");
   return lanes::SetMember{};
 }
 

@@ -57,6 +57,7 @@ struct Model {
   std::map<Ends, std::map<uint32_t, std::vector<uint32_t>>> routes;
   std::map<Ends, std::map<uint32_t, std::vector<uint32_t>>> trees;
   std::map<Ends, std::map<uint32_t, uint32_t>> pinned;
+  std::map<uint32_t, uint32_t> over;
   std::set<uint32_t> members;
   std::vector<uint32_t> derived;
 
@@ -80,6 +81,7 @@ struct Model {
       if (!answer.local && answer.next.empty()) return {Drop::nobody, {}, false};
       return answer;
     }
+    if (header.source == kSelf && over.contains(header.flow)) return {Drop::none, {over[header.flow]}, false};
     if (routes.contains(ends)) {
       auto& own = routes[ends];
       if (pinned[ends].contains(header.flow)) return of(own[pinned[ends][header.flow]]);
@@ -113,6 +115,8 @@ class Walk {
         return install(source, destination);
       case 5:
         return pin(source, destination);
+      case 6:
+        return send_over();
       default:
         return ask_one(source, destination);
     }
@@ -174,6 +178,12 @@ class Walk {
     if (!there) return;
     model_.pinned[{source, destination}][flow] = route;
     pins++;
+  }
+  void send_over() {
+    const uint32_t flow = any(6), hop = random_() % 2 ? 20 + any(8) : 0;
+    if (hop == 0) model_.over.erase(flow);
+    else model_.over[flow] = hop;
+    table_.send_over(flow, hop);
   }
   void ask_one(uint32_t source, uint32_t destination) {
     PacketHeader header = header_of(source, destination, any(6));

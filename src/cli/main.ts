@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   stop: async () => (await import('./stop.ts')).addStopCommand,
   exec: async () => (await import('./exec.ts')).addExecCommand,
   link: async () => (await import('./link.ts')).addLinkCommand,
+  probe: async () => (await import('./probe.ts')).addProbeCommand,
   capture: async () => (await import('./capture.ts')).addCaptureCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
   soak: async () => (await import('./soak.ts')).addSoakCommand,

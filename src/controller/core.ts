@@ -42,7 +42,12 @@ export interface CoreOptions {
 /** Why a peer's connection ends, as WebSocket close codes. Source: RFC 6455, section 7.4.1. */
 const closeCodes = { normal: 1000, goingAway: 1001, policy: 1008 } as const
 
-const nobody: TrafficListener = { onFlowTimes: () => {}, onMetrics: () => {}, onLinkSet: () => {} }
+const nobody: TrafficListener = {
+  onFlowTimes: () => {},
+  onMetrics: () => {},
+  onLinkSet: () => {},
+  onProbe: () => {},
+}
 
 const topologyReadyText = JSON.stringify({ type: 'TopologyReady' } satisfies ControllerMessage)
 const noRoutesText = JSON.stringify({ type: 'InstallRoutes', routes: [] } satisfies ControllerMessage)

@@ -14,6 +14,7 @@ import { makeTopology } from '../topology/make.ts'
 import { Core, type CoreEvent } from './core.ts'
 import { LinkChanges } from './link-changes.ts'
 import { type OpenStore, openStore } from './open-store.ts'
+import { type ProbeEnd, Probes } from './probes.ts'
 import { ControlServer } from './server.ts'
 import type { Contents } from './store.ts'
 
@@ -56,6 +57,7 @@ class Controller {
   readonly #core: Core
   readonly #server: ControlServer
   readonly #changes: LinkChanges
+  readonly #probes: Probes
   #store: OpenStore | undefined
   #deadline: NodeJS.Timeout | undefined
 
@@ -76,6 +78,11 @@ class Controller {
       send: notice => this.#steered.send(notice),
       timeScale: options.timeScale ?? 1,
     })
+    this.#probes = new Probes({
+      begin: (...probe) => this.#core.traffic.probe(...probe),
+      onResult: row => this.#store?.store.putProbe(row),
+      timeScale: options.timeScale ?? 1,
+    })
     this.#core = new Core({
       config,
       topology: makeTopology(config.topology),
@@ -84,12 +91,18 @@ class Controller {
       onEvent,
       onNode: state => {
         this.#store?.store.putNode(state)
-        if (!state.connected) this.#changes.left(state.nodeId)
+        if (state.connected) return
+        this.#changes.left(state.nodeId)
+        this.#probes.left(state.nodeId)
       },
       traffic: {
         onFlowTimes: times => this.#store?.store.putFlowTimes(times),
         onMetrics: rows => this.#store?.store.putMetrics(rows),
         onLinkSet: (nodeId, change) => this.#changes.done(nodeId, change),
+        onProbe: message => {
+          if (message.type === 'ProbeLinkResult') this.#probes.measured(message)
+          else this.#probes.failed(message.node_id, message.probe_id, message.reason)
+        },
       },
     })
     this.#server = new ControlServer({ core: this.#core, onEvent, timeScale: options.timeScale ?? 1 })
@@ -124,6 +137,7 @@ class Controller {
         onRoute: (id, edges) => core.setRoute(id, edges),
         onFlow: (id, flow) => core.traffic.setFlow(id, flow),
         onLink: (from, to, shape) => core.traffic.setLinkRow(from, to, shape),
+        onProbe: (id, ask) => this.#probes.askByRow(id, ask, onWarning),
         onContents: contents => this.#take(contents),
         onInvalid: onWarning,
         onLost: reason => this.#emit({ kind: 'database_lost', reason }),
@@ -184,6 +198,7 @@ class Controller {
     const store = this.#store
     this.#core.end()
     this.#changes.close()
+    this.#probes.close()
     await this.#server.close()
     this.#store = undefined
     if (store === undefined) return { facts: {}, remaining: [] }
@@ -199,6 +214,11 @@ class Controller {
   #obey(command: OwnCommand): void {
     if (command.do === 'secret') this.#core.requireToken(command.secret)
     if (command.do === 'set_link') this.#changes.ask(command)
+    if (command.do === 'probe') {
+      const { probe, node_id: srcNodeId, peer_id: dstNodeId, bytes } = command
+      const onEnd = (end: ProbeEnd): void => this.#steered.send({ is: 'probed', probe, ...end })
+      this.#probes.ask({ srcNodeId, dstNodeId, bytes }, onEnd)
+    }
     if (command.do !== 'missing') return
     const { notConnected, notReady } = this.#core.missing()
     this.#steered.send({ is: 'missing', not_connected: notConnected, not_ready: notReady })

@@ -4,6 +4,7 @@ import type { LinkShape } from '../protocol/traffic.ts'
 import type { NodeState } from './core.ts'
 import type { Flow } from './flows.ts'
 import type { LinkRow } from './links.ts'
+import type { ProbeAsk, ProbeRow } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
 import { type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
@@ -23,6 +24,8 @@ export class MemoryStore implements Store {
   #metricsCount = 0
   #lastRouteId = 0
   #lastFlowId = 0
+  readonly #probes = new Map<number, ProbeRow>()
+  #lastProbeId = 0
 
   constructor(listener: StoreListener) {
     this.#listener = listener
@@ -51,6 +54,10 @@ export class MemoryStore implements Store {
 
   putMetrics(rows: readonly MetricRow[]): void {
     this.#metricsCount += rows.length
+  }
+
+  putProbe(row: ProbeRow): void {
+    if (row.bandwidth_mbps !== null) this.#probes.set(row.probeId, row)
   }
 
   flush(): Promise<void> {
@@ -108,6 +115,16 @@ export class MemoryStore implements Store {
     else if (!this.#links.delete(key)) return Promise.resolve()
     queueMicrotask(() => this.#listener.onLink(srcNodeId, dstNodeId, shape))
     return Promise.resolve()
+  }
+
+  insertProbe(ask: ProbeAsk): Promise<number> {
+    const id = ++this.#lastProbeId
+    queueMicrotask(() => this.#listener.onProbe(id, ask))
+    return Promise.resolve(id)
+  }
+
+  probeResult(id: number): Promise<ProbeRow | null> {
+    return Promise.resolve(this.#probes.get(id) ?? null)
   }
 
   close(): Promise<void> {

@@ -5,6 +5,7 @@ import type { Group } from './groups.ts'
 import type { LinkRow } from './links.ts'
 import type { PgLink } from './pg-link.ts'
 import { edgesOf, type FlowRow, flowOf, flowQuery, type RouteRow, routeColumns, shapeOf } from './pg-rows.ts'
+import { PROBE_BYTES, type ProbeAsk } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
 import type { Contents } from './store.ts'
 
@@ -15,6 +16,13 @@ interface ShapeRow {
   readonly src_node_id: number
   readonly dst_node_id: number
   readonly shape: unknown
+}
+
+interface ProbeRequestRow {
+  readonly id: number
+  readonly from_node_id: number
+  readonly to_node_id: number
+  readonly probe_bytes: string | null
 }
 
 interface GroupRow {
@@ -76,6 +84,14 @@ export class PgReader {
     return ends.map(each => [each, this.#linkRow(byEnds.get(each.join(' ')))] as const)
   }
 
+  async probes(ids: readonly number[]): Promise<(readonly [number, ProbeAsk])[]> {
+    const { rows } = await this.#link.query<ProbeRequestRow>(`${probeQuery} WHERE id = ANY($1) ORDER BY id`, [ids])
+    return rows.map(({ id, from_node_id: srcNodeId, to_node_id: dstNodeId, probe_bytes }) => {
+      const bytes = probe_bytes === null ? PROBE_BYTES : Number(probe_bytes)
+      return [id, { srcNodeId, dstNodeId, bytes }] as const
+    })
+  }
+
   async #groups(): Promise<Group[]> {
     const { rows: groups } = await this.#link.query<GroupRow>(groupQuery)
     const { rows: trees } = await this.#link.query<TreeRow>(
@@ -127,6 +143,8 @@ export class PgReader {
 const entry = <V>(id: number, value: V | null): [number, V][] => (value === null ? [] : [[id, value]])
 
 const linkQuery = 'SELECT src_node_id, dst_node_id, shape FROM links'
+
+const probeQuery = 'SELECT id, from_node_id, to_node_id, probe_bytes FROM probe_requests'
 
 const groupQuery = `
 SELECT g.id, g.label, g.src_node_id, g.group_ip,

@@ -9,8 +9,9 @@ import { PgLink, type PgTarget } from './pg-link.ts'
 import { type Ends, PgReader } from './pg-reader.ts'
 import { endsOfRoute, flowColumns, flowValues } from './pg-rows.ts'
 import { migrate, seedRows } from './pg-seed.ts'
+import type { ProbeAsk, ProbeRow } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
-import { flowTimesPile, MetricsPile, nodesPile } from './row-piles.ts'
+import { flowTimesPile, MetricsPile, nodesPile, probesPile } from './row-piles.ts'
 import { RowWriter } from './row-writer.ts'
 import { channels } from './schema.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
@@ -34,6 +35,7 @@ class Changes {
   readonly flows = new Set<number>()
   /** By source and destination. */
   readonly links = new Map<string, Ends>()
+  readonly probes = new Set<number>()
   /** Nothing says which. */
   all = false
 }
@@ -46,6 +48,7 @@ export class PostgresStore implements Store {
   readonly #reader: PgReader
   readonly #nodes = nodesPile()
   readonly #flowTimes = flowTimesPile()
+  readonly #probes = probesPile()
   readonly #metrics: MetricsPile
   readonly #writer: RowWriter
   #changes = new Changes()
@@ -71,7 +74,7 @@ export class PostgresStore implements Store {
       listener.onInvalid(`${count} rows of metrics were dropped: the database does not keep up`)
     })
     this.#writer = new RowWriter({
-      piles: [this.#nodes, this.#flowTimes, this.#metrics],
+      piles: [this.#nodes, this.#flowTimes, this.#probes, this.#metrics],
       query: (text, values) => this.#link.query(text, values),
       isUp: () => this.#isHeard,
       onWarning: listener.onInvalid,
@@ -106,6 +109,12 @@ export class PostgresStore implements Store {
   putMetrics(rows: readonly MetricRow[]): void {
     this.#writer.noting()
     this.#metrics.note(rows)
+  }
+
+  putProbe(row: ProbeRow): void {
+    if (row.bandwidth_mbps === null) return
+    this.#writer.noting()
+    this.#probes.note(row)
   }
 
   get unwrittenCount(): number {
@@ -193,6 +202,29 @@ export class PostgresStore implements Store {
     )
   }
 
+  async insertProbe({ srcNodeId, dstNodeId, bytes }: ProbeAsk): Promise<number> {
+    const text = `INSERT INTO probe_requests (from_node_id, to_node_id, probe_bytes) VALUES ($1, $2, $3) RETURNING id`
+    const { rows } = await this.#link.query<{ id: number }>(text, [srcNodeId, dstNodeId, bytes])
+    return (rows[0] as { id: number }).id
+  }
+
+  async probeResult(id: number): Promise<ProbeRow | null> {
+    const text = 'SELECT * FROM probe_results WHERE probe_id = $1'
+    const { rows } = await this.#link.query<Record<keyof ProbeRow | 'from_node_id' | 'to_node_id', string>>(text, [id])
+    const [row] = rows
+    if (row === undefined) return null
+    return {
+      probeId: id,
+      srcNodeId: Number(row.from_node_id),
+      dstNodeId: Number(row.to_node_id),
+      bandwidth_mbps: Number(row.bandwidth_mbps),
+      sent_packets: Number(row.sent_packets),
+      received_packets: Number(row.received_packets),
+      latency_p50_s: Number(row.latency_p50_s),
+      latency_p99_s: Number(row.latency_p99_s),
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     this.#writer.close()
@@ -216,6 +248,7 @@ export class PostgresStore implements Store {
     else if (channel === 'auto_sync_flows' && isId(value?.newly_inserted_id)) changes.flows.add(value.newly_inserted_id)
     else if (channel === 'auto_sync_links' && isId(value?.[0]) && isId(value[1]))
       changes.links.set(`${value[0]} ${value[1]}`, [value[0], value[1]])
+    else if (channel === 'probe_requested' && isId(value?.id)) changes.probes.add(value.id)
     else changes.all = true
     this.#scheduleRead()
   }
@@ -231,8 +264,9 @@ export class PostgresStore implements Store {
 
   async #readChanges(): Promise<void> {
     const { listener } = this.#options
-    const { routes, flows, links, all } = this.#changes
+    const { routes, flows, links, probes, all } = this.#changes
     this.#changes = new Changes()
+    if (probes.size > 0) for (const [id, ask] of await this.#reader.probes([...probes])) listener.onProbe(id, ask)
     if (all) return listener.onContents(await this.#reader.contents())
     if (routes.size > 0) for (const [id, edges] of await this.#reader.routes([...routes])) listener.onRoute(id, edges)
     if (flows.size > 0) for (const [id, flow] of await this.#reader.flows([...flows])) listener.onFlow(id, flow)

@@ -1,6 +1,7 @@
 // Rows on their way into the database: noted at once, written in batches, kept until the server has them.
 
 import type { NodeState } from './core.ts'
+import type { ProbeRow } from './probes.ts'
 import { type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
 
 /** Runs one statement with its values; rejects when the connection is away or the server says no. */
@@ -132,6 +133,27 @@ export const flowTimesPile = (): KeyedPile<FlowTimes> =>
     ({ flowId, startTime, finishTime }) => [flowId, startTime, finishTime],
   )
 
+/**
+ * What probes measured: those that measured something. A batch that was written, and not known to be, adds no second
+ * row.
+ */
+export const probesPile = (): KeyedPile<ProbeRow> =>
+  new KeyedPile(
+    insertProbes,
+    ({ probeId }) => probeId,
+    (_, newer) => newer,
+    row => [
+      row.probeId,
+      row.srcNodeId,
+      row.dstNodeId,
+      row.bandwidth_mbps,
+      row.sent_packets,
+      row.received_packets,
+      row.latency_p50_s,
+      row.latency_p99_s,
+    ],
+  )
+
 const upsertNodes = `
 INSERT INTO nodes (id, private_network_name, private_network_addr, public_network_addr, connected, incarnation)
 SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[])
@@ -148,6 +170,13 @@ FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS n (id, start_time, finish_
 const insertMetrics = `
 INSERT INTO metrics (flow_id, local_node_id, remote_node_id, bytes, time_read)
 SELECT * FROM unnest($1::bytea[], $2::int[], $3::int[], $4::bigint[], $5::bigint[])`
+
+const insertProbes = `
+INSERT INTO probe_results (probe_id, from_node_id, to_node_id, bandwidth_mbps, sent_packets, received_packets,
+  latency_p50_s, latency_p99_s)
+SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::float8[], $5::bigint[], $6::bigint[], $7::float8[],
+  $8::float8[]) AS n (probe_id)
+WHERE NOT EXISTS (SELECT FROM probe_results p WHERE p.probe_id = n.probe_id)`
 
 const metricValues = ({ flowId, localNodeId, remoteNodeId, bytes, timeRead }: MetricRow): unknown[] => [
   flowId,

@@ -25,6 +25,7 @@ export const channels = [
   'auto_sync_flows',
   'auto_sync_links',
   'sync_group_routes',
+  'probe_requested',
 ] as const
 
 const published = `
@@ -228,5 +229,20 @@ CREATE TRIGGER nslab_group_routes_changed AFTER INSERT OR UPDATE OR DELETE OR TR
   EXECUTE FUNCTION nslab_notify_groups();
 `
 
+/** Probes of links: asked for by rows, and what they measured. */
+const probes = `
+ALTER TABLE probe_results ADD COLUMN IF NOT EXISTS sent_packets BIGINT,
+  ADD COLUMN IF NOT EXISTS received_packets BIGINT, ADD COLUMN IF NOT EXISTS latency_p50_s DOUBLE PRECISION,
+  ADD COLUMN IF NOT EXISTS latency_p99_s DOUBLE PRECISION;
+CREATE OR REPLACE FUNCTION nslab_notify_probe() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('probe_requested', json_build_object('id', NEW.id)::text);
+  RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS nslab_probe_requested ON probe_requests;
+CREATE TRIGGER nslab_probe_requested AFTER INSERT ON probe_requests
+  FOR EACH ROW EXECUTE FUNCTION nslab_notify_probe();
+`
+
 /** Migration n is migrations[n - 1]. Each runs in a transaction of its own with the row that records it. */
-export const migrations: readonly string[] = [published, widened, presence, notifications, traffic]
+export const migrations: readonly string[] = [published, widened, presence, notifications, traffic, probes]

@@ -8,6 +8,7 @@ import type { NodeState } from './core.ts'
 import type { Flow } from './flows.ts'
 import { type Group, groupsOf } from './groups.ts'
 import type { LinkRow } from './links.ts'
+import type { ProbeAsk, ProbeRow } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
 import type { FlowTimes, MetricRow } from './traffic-news.ts'
 
@@ -25,6 +26,8 @@ export interface StoreListener {
   readonly onRoute: (id: number, edges: RouteEdges | null) => void
   readonly onFlow: (id: number, flow: Flow | null) => void
   readonly onLink: (srcNodeId: number, dstNodeId: number, shape: LinkShape | null) => void
+  /** A row of probe_requests was added. */
+  readonly onProbe: (id: number, ask: ProbeAsk) => void
   /** Changes may have been missed: this is all there is now. */
   readonly onContents: (contents: Contents) => void
   /** A row that can't be understood and is left out, or can't be written. */
@@ -45,6 +48,8 @@ export interface Store {
   putFlowTimes(times: readonly FlowTimes[]): void
   /** Notes what flows have moved; dropped, with a warning that counts, while too many rows wait. */
   putMetrics(rows: readonly MetricRow[]): void
+  /** Notes what a probe measured; the same way as nodes' states. */
+  putProbe(row: ProbeRow): void
   /** Rows that are noted and not written yet. */
   readonly unwrittenCount: number
   /** Resolves when everything noted before is written; rejects with DATABASE_REFUSED after `deadlineMs`. */
@@ -63,6 +68,9 @@ export interface Store {
   deleteFlow(id: number): Promise<void>
   /** null: there is no row any more. */
   setLink(srcNodeId: number, dstNodeId: number, shape: LinkShape | null): Promise<void>
+  insertProbe(ask: ProbeAsk): Promise<number>
+  /** What a probe measured; null where nobody has told. */
+  probeResult(id: number): Promise<ProbeRow | null>
   close(): Promise<void>
 }
 

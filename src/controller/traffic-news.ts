@@ -4,7 +4,11 @@ import { parseIpv4 } from '../base/ipv4.ts'
 import type { NodeMessage } from '../protocol/messages.ts'
 import type { Flow } from './flows.ts'
 
-export type TrafficMessage = Extract<NodeMessage, { type: 'UserFlowStart' | 'FlowFinished' | 'Metrics' | 'LinkSet' }>
+export type TrafficMessage = Extract<
+  NodeMessage,
+  { type: 'UserFlowStart' | 'FlowFinished' | 'Metrics' | 'LinkSet' | 'ProbeLinkResult' | 'ProbeLinkFailed' }
+>
+export type ProbeMessage = Extract<NodeMessage, { type: 'ProbeLinkResult' | 'ProbeLinkFailed' }>
 
 /** Times of one flow, ms since the epoch. Both ends may tell; null: not finished yet, as far as this one knows. */
 export interface FlowTimes {

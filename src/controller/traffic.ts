@@ -3,14 +3,15 @@
 
 import type { ControllerConfig } from '../config/types.ts'
 import type { ControllerMessage } from '../protocol/messages.ts'
-import type { LinkShape } from '../protocol/traffic.ts'
+import { type LinkShape, PROBE_FLOWS } from '../protocol/traffic.ts'
 import { isEdge } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
 import { endsOf, type Flow, FlowBook, flowEntry } from './flows.ts'
 import { type Group, GroupBook } from './groups.ts'
 import { LinkBook, type LinkRow } from './links.ts'
+import type { ProbeAsk } from './probes.ts'
 import type { Session } from './session.ts'
-import { type FlowTimes, flowIdOf, type MetricRow, type TrafficMessage } from './traffic-news.ts'
+import { type FlowTimes, flowIdOf, type MetricRow, type ProbeMessage, type TrafficMessage } from './traffic-news.ts'
 
 /** Who hears what nodes say of traffic. */
 export interface TrafficListener {
@@ -18,6 +19,7 @@ export interface TrafficListener {
   readonly onMetrics: (rows: readonly MetricRow[]) => void
   /** A node has done the change of its link that was asked for by this number. */
   readonly onLinkSet: (nodeId: number, change: number) => void
+  readonly onProbe: (message: ProbeMessage) => void
 }
 
 export interface TrafficOptions {
@@ -103,6 +105,16 @@ export class Traffic {
     return this.#tell(srcNodeId, { ...message, change }) ? 'told' : 'away'
   }
 
+  /** Has a direction of a link measured; its ends answer (onProbe) if both were told. */
+  probe(id: number, { srcNodeId, dstNodeId, bytes }: ProbeAsk): LinkOutcome {
+    if (!this.#isLink(srcNodeId, dstNodeId)) return 'unknown'
+    const source = this.#options.sessionOf(srcNodeId)
+    const expect = { type: 'ExpectProbe', remote_node_id: srcNodeId, probe_id: id } as const
+    if (source?.toldTraffic !== true || !this.#tell(dstNodeId, expect)) return 'away'
+    source.port.send({ type: 'ProbeLink', remote_node_id: dstNodeId, probe_id: id, probe_bytes: bytes })
+    return 'told'
+  }
+
   /** These are all groups there are. */
   replaceGroups(groups: readonly Group[]): void {
     const concerned = this.#groups.replace(groups, reason => this.#options.warn(`${reason}; it is ignored`))
@@ -115,6 +127,8 @@ export class Traffic {
     const { listener } = this.#options
     if (message.type === 'LinkSet') {
       listener.onLinkSet(message.node_id, message.change)
+    } else if (message.type === 'ProbeLinkResult' || message.type === 'ProbeLinkFailed') {
+      listener.onProbe(message)
     } else if (message.type === 'Metrics') {
       const rows = message.metrics.flatMap(metric => this.#rowOf(message.node_id, metric))
       if (rows.length > 0) listener.onMetrics(rows)
@@ -143,6 +157,7 @@ export class Traffic {
 
   #problemOf(flow: Flow): string | null {
     const { srcNodeId, dstNodeId, dstGroupId } = flow
+    if (flow.id >= PROBE_FLOWS) return `has a number that is kept for probes, which have those from ${PROBE_FLOWS} on`
     if (!endsOf(flow).every(end => this.#isInPlan(end)))
       return `from node ${srcNodeId} to ${dstNodeId} is not in the plan`
     if (dstGroupId === undefined) return null

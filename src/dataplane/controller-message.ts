@@ -3,6 +3,7 @@
 import { parseIpv4 } from '../base/ipv4.ts'
 import { NODE_ID_MAX } from '../base/limits.ts'
 import type { ControllerMessage } from '../protocol/messages.ts'
+import { PROBE_IDS } from '../protocol/traffic.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Check = (value: unknown) => boolean
@@ -24,6 +25,7 @@ const wholeWithin =
 const isAmount = within(0, Number.MAX_SAFE_INTEGER)
 const isRatio = within(0, 1)
 const isNodeId = wholeWithin(1, 0x7fff_ffff)
+const isProbe = wholeWithin(1, 2 * PROBE_IDS.asked - 1)
 const isRate = within(Number.MIN_VALUE, Number.MAX_SAFE_INTEGER)
 
 const absentOr =
@@ -116,6 +118,8 @@ const checks: Readonly<Record<string, (m: Fields) => boolean>> = {
   SetLink: m => isNodeId(m.node_id) && isShape(m.shape) && absentOr(isAmount)(m.change),
   InstallGroupDirectory: m => list(isGroup)(m.groups),
   InstallGroupRoutes: m => isNodeId(m.group_id) && isNodeId(m.src_node_id) && list(isTree)(m.routes),
+  ProbeLink: m => isNodeId(m.remote_node_id) && isProbe(m.probe_id) && isRate(m.probe_bytes),
+  ExpectProbe: m => isNodeId(m.remote_node_id) && isProbe(m.probe_id),
   RemoveFlows: m => list(isNodeId)(m.controller_ids),
   AddFlows: m => list(isFlow)(m.flows),
   Refused: m => isText(m.code) && isText(m.reason),

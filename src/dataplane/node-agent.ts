@@ -18,6 +18,8 @@ export type TrafficMessage = Extract<
       | 'SetLink'
       | 'AddFlows'
       | 'RemoveFlows'
+      | 'ProbeLink'
+      | 'ExpectProbe'
       | 'TopologyReady'
   }
 >
@@ -189,6 +191,8 @@ export class NodeAgent {
       case 'SetLink':
       case 'AddFlows':
       case 'RemoveFlows':
+      case 'ProbeLink':
+      case 'ExpectProbe':
         this.#traffic.told(this, message)
         return
       case 'AddNodeAddress':

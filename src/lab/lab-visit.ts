@@ -215,6 +215,10 @@ export class LabVisit {
         const { node_id: nodeId, peer_id: peerId, both, change, clear } = call
         return this.#links.link({ nodeId, peerId, both, change, clear })
       }
+      case 'probe': {
+        const { node_id: nodeId, peer_id: peerId, both, bytes } = call
+        return this.#links.probe({ nodeId, peerId, both, bytes })
+      }
       case 'capture':
         return this.#capture(call)
       case 'end_capture':

@@ -1,9 +1,9 @@
-// What `nslab link` and `capture` say to a run, and `vms`, `shell`, `stop` and `exec` to one that has VMs: JSON lines over
+// What `nslab link`, `probe` and `capture` say to a run, and `vms`, `shell`, `stop` and `exec` to one that has VMs: JSON lines over
 // RUN/lab.sock, byte streams beside them (byte-streams.ts). A client's commands and captures end with its connection.
 
 import type { PieceOfStream } from './byte-streams.ts'
 import type { SentError } from './guest.ts'
-import type { LinkShape } from './traffic.ts'
+import type { LinkMeasure, LinkShape } from './traffic.ts'
 
 /** Name of the socket in the run folder. */
 export const LAB_SOCKET = 'lab.sock'
@@ -37,6 +37,12 @@ export interface LinkNow {
   readonly node_id: number
   readonly peer_id: number
   readonly shape: LinkShape
+}
+
+/** What a direction of a link measured. */
+export interface LinkMeasured extends LinkMeasure {
+  readonly node_id: number
+  readonly peer_id: number
 }
 
 /** Numbers of calls and of streams are the client's to choose; none is used twice. */
@@ -77,6 +83,14 @@ export type LabCall = { readonly id: number } & (
       readonly change: LinkChange | null
       readonly clear: boolean
     }
+  /** Measures a link: so many bytes from the node to the peer, and after that from the peer where `both` is set. */
+  | {
+      readonly call: 'probe'
+      readonly node_id: number
+      readonly peer_id: number
+      readonly both: boolean
+      readonly bytes: number
+    }
   /** Copies packets at the node into a file of the run folder; `peer_id` 0: of all its links. Answered as it begins. */
   | { readonly call: 'capture'; readonly node_id: number; readonly peer_id: number; readonly bytes_max: number }
   /** Ends what call `of` began; answered when its file is whole and on the machine of the run. */
@@ -94,6 +108,7 @@ export interface LabAnswers {
   readonly signal: null
   /** The direction that was asked for first. */
   readonly link: readonly LinkNow[]
+  readonly probe: readonly LinkMeasured[]
   /** `path`: of the file, once it has ended. */
   readonly capture: { readonly path: string }
   readonly end_capture: { readonly path: string; readonly bytes: number }

@@ -88,6 +88,24 @@ export type NodeMessage =
     }
   /** Addition: the link to this neighbour is as SetLink's `change` wants it, for every packet from now on. */
   | { readonly type: 'LinkSet'; readonly node_id: number; readonly remote_node_id: number; readonly change: number }
+  /**
+   * What a probe of a link measured at its far end, `node_id` and `to_node_id`: bytes after the first packet, by the
+   * time from the first to the last; null of a single packet. Additions: counts of packets, one-way latency.
+   */
+  | {
+      readonly type: 'ProbeLinkResult'
+      readonly node_id: number
+      readonly probe_id: number
+      readonly from_node_id: number
+      readonly to_node_id: number
+      readonly bandwidth_mbps: number | null
+      readonly sent_packets: number
+      readonly received_packets: number
+      readonly latency_p50_s: number
+      readonly latency_p99_s: number
+    }
+  /** Addition: a probe that can't be, and why. */
+  | { readonly type: 'ProbeLinkFailed'; readonly node_id: number; readonly probe_id: number; readonly reason: string }
   /** Addition: the node leaves on purpose. */
   | { readonly type: 'Leave'; readonly node_id: number; readonly reason: string }
 
@@ -162,6 +180,18 @@ export type ControllerMessage =
         readonly flow_spec: FlowSpec
       }[]
     }
+  /**
+   * Send so many bytes to this neighbour, over the link between the two, as fast as that takes them. Addition: it is
+   * told first, by ExpectProbe.
+   */
+  | {
+      readonly type: 'ProbeLink'
+      readonly remote_node_id: number
+      readonly probe_id: number
+      readonly probe_bytes: number
+    }
+  /** Addition: this neighbour's probe comes over the link between the two; to be answered by ProbeLinkResult. */
+  | { readonly type: 'ExpectProbe'; readonly remote_node_id: number; readonly probe_id: number }
   /** Addition: these flows (by controller_id) were deleted; stop them. */
   | { readonly type: 'RemoveFlows'; readonly controller_ids: readonly number[] }
   /** Every node of the plan has reported that its links are up. Sent again to a node that came back. */

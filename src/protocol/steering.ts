@@ -1,7 +1,7 @@
 // What `nslab run` and the programs it starts say to each other over a Channel, host and guest alike.
 
 import type { RunEvent } from './events.ts'
-import type { FleetTraffic, LinkShape } from './traffic.ts'
+import type { FleetTraffic, LinkMeasure, LinkShape } from './traffic.ts'
 
 /** To a controller or dataplane. */
 export type Command =
@@ -42,6 +42,14 @@ export type Command =
       readonly node_id: number
       readonly peer_id: number
       readonly shape: LinkShape
+    }
+  /** controller: measure this direction of a link. Answered by `probed`. */
+  | {
+      readonly do: 'probe'
+      readonly probe: number
+      readonly node_id: number
+      readonly peer_id: number
+      readonly bytes: number
     }
   /** dataplane: copies of packets at the node into a new file; `peer_id` 0: of all its links. Answered by `captured`. */
   | {
@@ -89,6 +97,9 @@ export type Notice =
   | { readonly is: 'traffic'; readonly ask: number; readonly part: FleetTraffic; readonly more: boolean }
   /** `problem`: why it is not so; absent: it is. */
   | { readonly is: 'link_set'; readonly change: number; readonly problem?: string }
+  | { readonly is: 'probed'; readonly probe: number; readonly result: LinkMeasure }
+  /** It could not be measured. */
+  | { readonly is: 'probed'; readonly probe: number; readonly problem: string }
   | { readonly is: 'captured'; readonly capture: number; readonly problem?: string }
   /** Last message. `facts` are numbers for the outcome (teardown_s, …) and names left behind. */
   | { readonly is: 'stopped'; readonly facts: Readonly<Record<string, number>>; readonly remaining: readonly string[] }

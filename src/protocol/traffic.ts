@@ -16,6 +16,23 @@ export interface LinkShape {
   readonly reorder_ratio?: number
 }
 
+/** What a probe of one direction of a link measured. */
+export interface LinkMeasure {
+  /** Null of a single packet. */
+  readonly bandwidth_mbps: number | null
+  readonly sent_packets: number
+  readonly received_packets: number
+  /** One way, by the machines' clocks. */
+  readonly latency_p50_s: number
+  readonly latency_p99_s: number
+}
+
+/** Probes have ids: those of rows from 1 on, those that `nslab run` asks for from `asked` on, below 2 * `asked`. */
+export const PROBE_IDS = { asked: 2 ** 29 } as const
+
+/** The flow of probe n is this plus n: above all that a controller's flows have. */
+export const PROBE_FLOWS = 2 ** 30
+
 /** Packets by what became of them; of a link's direction, a node or a whole fleet. */
 export interface PacketTotals {
   readonly in_packets: number

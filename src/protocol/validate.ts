@@ -62,6 +62,24 @@ const schemas = {
     metrics: v.array(v.object({ controller_id: nodeId, remote_node_id: nodeId, bytes: whole, time_read: whole })),
   }),
   LinkSet: v.object({ type: v.literal('LinkSet'), node_id: nodeId, remote_node_id: nodeId, change: whole }),
+  ProbeLinkResult: v.object({
+    type: v.literal('ProbeLinkResult'),
+    node_id: nodeId,
+    probe_id: nodeId,
+    from_node_id: nodeId,
+    to_node_id: nodeId,
+    bandwidth_mbps: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0))),
+    sent_packets: whole,
+    received_packets: whole,
+    latency_p50_s: v.pipe(v.number(), v.finite(), v.minValue(0)),
+    latency_p99_s: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  }),
+  ProbeLinkFailed: v.object({
+    type: v.literal('ProbeLinkFailed'),
+    node_id: nodeId,
+    probe_id: nodeId,
+    reason: shortText,
+  }),
   Leave: v.object({ type: v.literal('Leave'), node_id: nodeId, reason: shortText }),
 } as const satisfies { [T in NodeMessage['type']]: v.GenericSchema<unknown, Extract<NodeMessage, { type: T }>> }
 

@@ -46,6 +46,7 @@ function listening(): { listener: StoreListener; seen: string[]; contents: Conte
     onRoute: () => {},
     onFlow: () => {},
     onLink: () => {},
+    onProbe: () => {},
     onContents: all => contents.push(all),
     onInvalid: message => seen.push(message),
     onLost: () => seen.push('lost'),

@@ -21,6 +21,7 @@ class Listener implements StoreListener {
   readonly onFlow = (id: number, flow: unknown): number => this.heard.push(['flow', id, flow])
   readonly onLink = (from: number, to: number, shape: unknown): number =>
     this.heard.push(['link', 100 * from + to, shape])
+  readonly onProbe = (id: number, ask: unknown): number => this.heard.push(['probe', id, ask])
   readonly onContents = (contents: Contents): number => this.contents.push(contents)
   readonly onInvalid = (message: string): number => this.invalid.push(message)
   readonly onLost = (): number => this.connection.push('lost')
@@ -275,6 +276,25 @@ async function suite(t: Test, prepare: () => Promise<(listener: Listener) => Sto
     t.equal(store.unwrittenCount, 0)
     t.equal(await store.countNodes(), 300)
     await store.flush(5_000)
+  })
+
+  t.test('a probe is asked for by a row, and its result is kept once', async t => {
+    const { listener, store } = await opened(t, make, seed)
+    const ask = { srcNodeId: 1, dstNodeId: 2, bytes: 5_000_000_000 }
+    const id = await store.insertProbe(ask)
+    await until(() => listener.heard.length === 1)
+    t.same(listener.heard, [['probe', id, ask]])
+    t.equal(await store.probeResult(id), null)
+    const measure = { sent_packets: 10, received_packets: 9, latency_p50_s: 0.001, latency_p99_s: 0.002 }
+    const row = { probeId: id, srcNodeId: 1, dstNodeId: 2, bandwidth_mbps: 94.5, ...measure }
+    store.putProbe(row)
+    store.putProbe({ ...row, probeId: 7, bandwidth_mbps: null })
+    await store.flush(5_000)
+    t.same(await store.probeResult(id), row)
+    t.equal(await store.probeResult(7), null, 'the published table has no room for a probe without a bandwidth')
+    store.putProbe(row)
+    await store.flush(5_000)
+    t.same(await store.probeResult(id), row)
   })
 
   t.test('changed rows are heard of, each with what it holds now', async t => {

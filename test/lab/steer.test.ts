@@ -24,6 +24,7 @@ type Of<D extends Command['do']> = Extract<Command, { do: D }>
 
 interface Answers {
   readonly link?: (command: Of<'set_link'>) => Notice | null
+  readonly probe?: (command: Of<'probe'>) => Notice | null
   readonly capture?: (command: Of<'capture'>) => Notice | null
 }
 
@@ -78,6 +79,7 @@ async function runOf(t: Test, answers: Answers = {}) {
   const hosts = {
     all: context.plan.hosts.map(host => ({ plan: host, programs, life: 0 })),
     controller: programThat(command => {
+      if (command.do === 'probe') return answers.probe?.(command) ?? null
       if (command.do !== 'set_link') return null
       return answers.link === undefined ? { is: 'link_set', change: command.change } : answers.link(command)
     }),
@@ -185,6 +187,30 @@ t.test('a node that could not be told leaves the link as it was known', async t 
     { node_id: 1, shape: { delay_s: 1 } },
     { node_id: 2, shape: { delay_s: undefined, rate: 1000 } },
   ])
+})
+
+t.test('a link is measured one direction after the other, or it is said why not', async t => {
+  const measure = { sent_packets: 9, received_packets: 8, latency_p50_s: 0.001, latency_p99_s: 0.002 }
+  const { client, told } = await runOf(t, {
+    probe: ({ probe, node_id }) =>
+      node_id === 4
+        ? { is: 'probed', probe, problem: 'node 4 left' }
+        : { is: 'probed', probe, result: { bandwidth_mbps: node_id, ...measure } },
+  })
+  const ask = { node_id: 1, peer_id: 2, both: true, bytes: 1000 }
+  t.same(await client.call('probe', ask), [
+    { node_id: 1, peer_id: 2, bandwidth_mbps: 1, ...measure },
+    { node_id: 2, peer_id: 1, bandwidth_mbps: 2, ...measure },
+  ])
+  t.same(told, [
+    { do: 'probe', probe: 1, node_id: 1, peer_id: 2, bytes: 1000 },
+    { do: 'probe', probe: 2, node_id: 2, peer_id: 1, bytes: 1000 },
+  ])
+  await t.rejects(client.call('probe', { ...ask, peer_id: 3 }), { code: 'USAGE', message: /not neighbours/ })
+  await t.rejects(client.call('probe', { ...ask, node_id: 4, peer_id: 3 }), {
+    code: 'USAGE',
+    message: /from node 4 to 3 was not measured: node 4 left/,
+  })
 })
 
 t.test('a capture is a file of the run folder, until it is ended', async t => {

@@ -32,6 +32,13 @@ t.test('a flow inserted by psql goes over the route inserted by psql', { skip: s
   }
   t.equal(finished, 't', 'the flow has gone over the route')
   t.equal(await sql('SELECT count(*) FROM flows'), '1')
+  await sql('INSERT INTO probe_requests (from_node_id, to_node_id, probe_bytes) VALUES (6, 7, 140000)')
+  let measured = ''
+  for (let left = 300; left > 0 && measured === ''; left--) {
+    await pause(100)
+    measured = await sql('SELECT from_node_id, to_node_id, received_packets, bandwidth_mbps > 0 FROM probe_results')
+  }
+  t.equal(measured, '6|7|100|t', 'the link that a row asked about was measured')
   nslab.kill('SIGINT')
   await nslab.ended
   const report = nslab.report()

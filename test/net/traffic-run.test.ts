@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { quiesce } from '../../src/lab/quiesce.ts'
+import type { LinkMeasured } from '../../src/protocol/lab.ts'
 import { NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 
 function makeFolder(t: Test): string {
@@ -141,6 +142,25 @@ t.test('packets that a link lost on purpose are counted as that, and none else i
   // The closing packets of a flow may be among them.
   t.ok(dropped >= lost && dropped <= lost + 5, `${dropped} dropped`)
   t.equal(metrics.packets_unaccounted_count, 0)
+})
+
+t.test('a link is measured while packets go over it, and the account has those too', async t => {
+  const nslab = startRun(t, line('rate = "1mbit"\nfor = "60s"', '6s'))
+  await nslab.inPhase('hold')
+  t.equal((await beside(nslab, 'link', '2', '3', '--forward', '--rate', '20mbit', '--burst', '15kB').ended).code, 0)
+  const measured = await beside(nslab, 'probe', '2', '3', '--both', '--json').ended
+  t.equal(measured.code, 0, measured.stderr)
+  const [there, back] = JSON.parse(measured.stdout) as LinkMeasured[]
+  t.match(there, { node_id: 2, peer_id: 3, sent_packets: 1000, received_packets: 1000 })
+  t.match(back, { node_id: 3, peer_id: 2, sent_packets: 1000, received_packets: 1000 })
+  const mbps = there?.bandwidth_mbps ?? 0
+  t.ok(mbps > 10 && mbps < 25, `20 Mbit/s: ${mbps}`)
+  t.ok((back?.bandwidth_mbps ?? 0) > 25, 'the other direction has no rate')
+  t.match((await beside(nslab, 'probe', '2', '3', '--bytes', '14kB').ended).stdout, /^2 to 3: .* 10 packets, latency/)
+  t.match(await beside(nslab, 'probe', '1', '3').ended, { code: 2, stderr: /nodes 1 and 3 are not neighbours/ })
+  t.match(await beside(nslab, 'probe', '1', '2', '--bytes', 'x').ended, { code: 2, stderr: /--bytes "x": must be/ })
+  await nslab.ended
+  t.equal(nslab.report().metrics.packets_unaccounted_count, 0)
 })
 
 t.test('packets of a link are captured', async t => {

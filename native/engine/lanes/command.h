@@ -91,7 +91,12 @@ struct Pin {
   uint32_t flow = 0;
   uint32_t route = 0;
 };
-using RouteChange = std::variant<Install, InstallTrees, Derive, SetMember, Pin>;
+/** A flow made here goes over one link, whatever routes say; `next_hop` 0: by routes again. */
+struct SendOver {
+  uint32_t flow = 0;
+  uint32_t next_hop = 0;
+};
+using RouteChange = std::variant<Install, InstallTrees, Derive, SetMember, Pin, SendOver>;
 struct ChangeRoutes {
   uint32_t node = 0;
   std::vector<RouteChange> changes;

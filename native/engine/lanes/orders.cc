@@ -29,6 +29,8 @@ bool change(RouteTable& routes, const RouteChange& wanted) {
           routes.derive(body.routes);
         } else if constexpr (std::is_same_v<Body, SetMember>) {
           routes.set_member(body.group, body.member);
+        } else if constexpr (std::is_same_v<Body, SendOver>) {
+          routes.send_over(body.flow, body.next_hop);
         } else {
           return routes.pin(body.source, body.destination, body.flow, body.route);
         }

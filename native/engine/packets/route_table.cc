@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -160,12 +161,20 @@ struct RouteTable::State {
   Pairs unicast;
   Pairs groups;
   std::unordered_set<uint32_t> member_of;
+  /** Next hops of flows that have their own. */
+  std::unordered_map<uint32_t, uint32_t> over;
   /** By flow; by explicit tree; by source and group alone. */
   RouteCache of_flows;
   RouteCache of_trees;
   RouteCache of_groups;
 
   [[nodiscard]] Drop resolve_unicast(const PacketHeader& header, Hops& hops) {
+    if (!over.empty() && header.source == self) {
+      if (const auto at = over.find(header.flow); at != over.end()) {
+        hops = {{&at->second, 1}, false};
+        return Drop::none;
+      }
+    }
     if (!unicast.empty()) {
       const CacheKey key{header.source, header.destination, header.flow};
       if (const RouteCache::Entry* entry = of_flows.find(key)) {
@@ -256,6 +265,11 @@ bool RouteTable::pin(uint32_t source, uint32_t destination, uint32_t flow, uint3
   else pair.pinned.insert(at, {flow, route_id});
   state_->of_flows.forget({source, destination, flow});
   return true;
+}
+
+void RouteTable::send_over(uint32_t flow, uint32_t next_hop) {
+  if (next_hop == 0) state_->over.erase(flow);
+  else state_->over.insert_or_assign(flow, next_hop);
 }
 
 Drop RouteTable::resolve(const PacketHeader& header, Hops& hops) {

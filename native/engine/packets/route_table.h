@@ -73,6 +73,9 @@ class RouteTable {
   /** The flow takes this route from now on, until its pair is installed anew; false where there is no such route. */
   bool pin(uint32_t source, uint32_t destination, uint32_t flow, uint32_t route_id);
 
+  /** The flow, made here, goes over the link to this neighbour, whatever routes say; 0: by routes again. */
+  void send_over(uint32_t flow, uint32_t next_hop);
+
   /** none; no_route; or nobody, at a leaf of a tree that is no member. What goes to the node itself is local without
    * any route. */
   [[nodiscard]] Drop resolve(const PacketHeader& header, Hops& hops);

@@ -1,7 +1,13 @@
 // What the engine has counted, as reports tell of it: in parts that fit into a line each.
 
 import type { EngineCounts, PacketAccount } from '../../native-engine.ts'
-import type { FleetTraffic, FlowEnd, LinkTraffic, PacketTotals } from '../../protocol/traffic.ts'
+import {
+  type FleetTraffic,
+  type FlowEnd,
+  type LinkTraffic,
+  type PacketTotals,
+  PROBE_FLOWS,
+} from '../../protocol/traffic.ts'
 import { ENTRIES_A_NOTICE } from './limits.ts'
 
 type NodeTotals = FleetTraffic['nodes'][number]
@@ -59,7 +65,9 @@ function linkTraffic({ nodeId, peerId, up, sent, ...count }: EngineCounts['links
 function flowEnds({ sources, sinks }: EngineCounts, originNs: bigint): FlowEnd[] {
   const at = (ns: bigint): number | null => (ns === 0n ? null : Number(ns - originNs) / 1e9)
   const ends: FlowEnd[] = []
-  for (const source of sources)
+  // Probes' packets are in what nodes and links count; as flows they are nobody's.
+  const isFlow = ({ flow }: { readonly flow: number }): boolean => flow < PROBE_FLOWS
+  for (const source of sources.filter(isFlow))
     ends.push({
       end: 'source',
       flow_id: source.flow,
@@ -70,7 +78,7 @@ function flowEnds({ sources, sinks }: EngineCounts, originNs: bigint): FlowEnd[]
       last_s: at(source.lastNs),
       finished: source.finished,
     })
-  for (const sink of sinks)
+  for (const sink of sinks.filter(isFlow))
     ends.push({
       end: 'sink',
       flow_id: sink.flow,

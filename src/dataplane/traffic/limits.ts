@@ -15,5 +15,11 @@ export const FLOWS_A_MESSAGE = 400
 /** Counting looks at every flow: those that finish within this, ms, are told of together. */
 export const FINISHES_APART_MS = 500
 
+/** A probe that a link has not taken by then is given up, s: at the usual 1.4 MB, of one below 560 kbit/s. */
+export const PROBE_LIMIT_S = 20
+
+/** Four times what a source takes to say that it has ended (kClosings of native/engine/lanes/limits.h), ms. */
+export const PROBE_CLOSES_MS = 1000
+
 /** Links, nodes and flow ends in one answer: a quarter of a megabyte as JSON. */
 export const ENTRIES_A_NOTICE = 500

@@ -12,6 +12,7 @@ import { derivedRuns, type Preset } from './derived-routes.ts'
 import { type Flow, FlowSet, flowProblem, flowSetting, type HeldFlow } from './flows.ts'
 import { GroupSet } from './groups.ts'
 import { type LinkDefaults, LinkShapes, type LinkToSet, linkSetting } from './link-shapes.ts'
+import type { ProbeMessage } from './probes.ts'
 import { RouteSet } from './routes.ts'
 
 /** What holds for every node of the controller's run. */
@@ -68,7 +69,7 @@ export class NodeTraffic {
     return this.#routes.entriesCount
   }
 
-  told(message: TrafficMessage): void {
+  told(message: Exclude<TrafficMessage, ProbeMessage>): void {
     switch (message.type) {
       case 'InstallRoutes':
         this.#changes.push(...this.#routes.replace(message.routes))

@@ -15,6 +15,7 @@ import { FlowReports } from './flow-reports.ts'
 import { START_LATER_MS, TURN_MS, WARNINGS_TOLD } from './limits.ts'
 import { linkSetting } from './link-shapes.ts'
 import { NodeTraffic, type TrafficOutcome, type TrafficPlan } from './node-traffic.ts'
+import { Probes } from './probes.ts'
 import { Tuns } from './tun.ts'
 import { Turns } from './turns.ts'
 
@@ -34,6 +35,7 @@ export class Traffic implements AgentTraffic {
   readonly #options: TrafficOptions
   readonly #outcome: TrafficOutcome
   readonly #reports: FlowReports
+  readonly #probes: Probes
   readonly #tuns: Tuns
   readonly #byNode = new Map<number, NodeTraffic>()
   /** Nodes that the engine is to be told of; those whose flows wait for that, and then start. */
@@ -65,6 +67,12 @@ export class Traffic implements AgentTraffic {
       flowsOf: nodeId => this.#byNode.get(nodeId)?.flows,
       send: (nodeId, message) => this.#send(nodeId, message),
     })
+    this.#probes = new Probes({
+      engine: () => this.#engine,
+      baseAddress: () => this.#plan?.baseAddress,
+      count: () => this.count(),
+      send: (nodeId, message) => this.#send(nodeId, message),
+    })
     this.#tuns = new Tuns({ config, netnsOf: nodeId => netnsOf(this.find(nodeId) as FleetNode) })
     this.#outcome = {
       refused: (nodeId, what, error) => this.#refusedBy(nodeId, what, error),
@@ -89,7 +97,9 @@ export class Traffic implements AgentTraffic {
     this.#wiredMs = null
     this.#startMs = null
     const onFinished = (flows: readonly FlowFinished[]): void => {
-      if (this.#engine === engine) this.#reports.finished(flows)
+      if (this.#engine !== engine) return
+      const own = this.#probes.finished(flows)
+      if (own.length > 0) this.#reports.finished(own)
     }
     const engine: PacketEngine = new PacketEngine(engineOptions(config.engine, nodesCount), onFinished)
     this.#engine = engine
@@ -110,6 +120,7 @@ export class Traffic implements AgentTraffic {
 
   #clear(): void {
     this.#byNode.clear()
+    this.#probes.clear()
     this.#preparing.clear()
     this.#starting.clear()
     this.#toStart.clear()
@@ -142,6 +153,10 @@ export class Traffic implements AgentTraffic {
       this.#wiredMs = this.#nowMs()
       for (const { agent } of this.#options.nodes) if (agent.isJoined) this.#wired(agent)
     }
+    if (message.type === 'ProbeLink' || message.type === 'ExpectProbe') {
+      this.#probes.told(agent.nodeId, agent.neighbours, message)
+      return
+    }
     if (saysNothing(message) && !this.#byNode.has(agent.nodeId)) return
     if (message.type === 'AddFlows') this.#reports.learn(message.flows)
     if (message.type === 'RemoveFlows') this.#reports.forget(message.controller_ids)
@@ -158,6 +173,7 @@ export class Traffic implements AgentTraffic {
     const node = this.find(nodeId)
     if (node !== undefined) for (const list of [this.#preparing, this.#starting, this.#toStart]) list.delete(node)
     this.#byNode.delete(nodeId)
+    this.#probes.forget(nodeId)
     this.#tuns.forget(nodeId)
   }
 

@@ -2,15 +2,18 @@
 
 import { statSync } from 'node:fs'
 import { NslabError } from '../../base/errors.ts'
-import type { LinkChange, LinkNow } from '../../protocol/lab.ts'
+import type { LinkChange, LinkMeasured, LinkNow } from '../../protocol/lab.ts'
 import type { Command, Notice } from '../../protocol/steering.ts'
-import type { LinkShape } from '../../protocol/traffic.ts'
+import type { LinkMeasure, LinkShape } from '../../protocol/traffic.ts'
 import type { RunContext } from '../context.ts'
 import type { Ground } from '../ground.ts'
 import type { Hosts, RunHost } from '../hosts.ts'
 import { DEADLINE_SCALE } from '../levels.ts'
 import type { Program } from '../program.ts'
 import { hostOf } from '../run-lab.ts'
+
+/** Above the controller's own, which says more. */
+const PROBE_LIMIT_S = 45
 
 /** A node that is well has its link changed in milliseconds. */
 const ANSWER_LIMIT_S = 10
@@ -24,6 +27,13 @@ export interface LinkAsk {
   readonly change: LinkChange | null
   /** Forget the shape before the change. */
   readonly clear: boolean
+}
+
+export interface ProbeAsk {
+  readonly nodeId: number
+  readonly peerId: number
+  readonly both: boolean
+  readonly bytes: number
 }
 
 export interface CaptureAsk {
@@ -49,6 +59,8 @@ export interface OpenCapture {
 export interface LinkSteering {
   /** How the directions are shaped now, by this run's configuration and changes made this way. */
   link(ask: LinkAsk): Promise<readonly LinkNow[]>
+  /** One direction after the other. */
+  probe(ask: ProbeAsk): Promise<readonly LinkMeasured[]>
   capture(ask: CaptureAsk): Promise<OpenCapture>
 }
 
@@ -89,11 +101,9 @@ export class RunSteering implements LinkSteering {
   }
 
   async #setLink(nodeId: number, peerId: number, shape: LinkShape): Promise<void> {
-    const { controller } = this.#hosts
-    if (controller === undefined) throw new NslabError('USAGE', { problem: 'the run has no controller now' })
     const change = this.#next()
     const { problem } = await this.#ask(
-      controller,
+      this.#controller(),
       { do: 'set_link', change, node_id: nodeId, peer_id: peerId, shape },
       notice => (notice.is === 'link_set' && notice.change === change ? notice : null),
     )
@@ -101,6 +111,30 @@ export class RunSteering implements LinkSteering {
     this.#context.folder.ledger.done('link_set', problem === undefined ? facts : { ...facts, problem })
     if (problem !== undefined)
       throw new NslabError('USAGE', { problem: `the link from node ${nodeId} to ${peerId} is as it was: ${problem}` })
+  }
+
+  async probe({ nodeId, peerId, both, bytes }: ProbeAsk): Promise<readonly LinkMeasured[]> {
+    this.#requireLink(nodeId, peerId)
+    const measured: LinkMeasured[] = []
+    for (const [from, to] of [[nodeId, peerId] as const, ...(both ? [[peerId, nodeId] as const] : [])])
+      measured.push({ node_id: from, peer_id: to, ...(await this.#measure(from, to, bytes)) })
+    return measured
+  }
+
+  async #measure(nodeId: number, peerId: number, bytes: number): Promise<LinkMeasure> {
+    const probe = this.#next()
+    const answer = await this.#ask(
+      this.#controller(),
+      { do: 'probe', probe, node_id: nodeId, peer_id: peerId, bytes },
+      notice => (notice.is === 'probed' && notice.probe === probe ? notice : null),
+      PROBE_LIMIT_S,
+    )
+    const { ledger } = this.#context.folder
+    const at = { node_id: nodeId, peer_id: peerId, bytes }
+    ledger.done('probe', { ...at, ...('problem' in answer ? { problem: answer.problem } : answer.result) })
+    if ('result' in answer) return answer.result
+    const problem = `the link from node ${nodeId} to ${peerId} was not measured: ${answer.problem}`
+    throw new NslabError('USAGE', { problem })
   }
 
   async capture({ nodeId, peerId, bytesMax }: CaptureAsk): Promise<OpenCapture> {
@@ -160,7 +194,18 @@ export class RunSteering implements LinkSteering {
     throw new NslabError('USAGE', { problem, hint, known })
   }
 
-  async #ask<Answer>(program: Program, command: Command, isAnswer: (notice: Notice) => Answer | null): Promise<Answer> {
+  #controller(): Program {
+    const { controller } = this.#hosts
+    if (controller !== undefined) return controller
+    throw new NslabError('USAGE', { problem: 'the run has no controller now' })
+  }
+
+  async #ask<Answer>(
+    program: Program,
+    command: Command,
+    isAnswer: (notice: Notice) => Answer | null,
+    patienceS = ANSWER_LIMIT_S,
+  ): Promise<Answer> {
     const found: { answer: Answer | null } = { answer: null }
     const start = (done: () => void): (() => void) => {
       const stop = program.onNotice(notice => {
@@ -170,7 +215,7 @@ export class RunSteering implements LinkSteering {
       program.send(command)
       return stop
     }
-    const limitS = ANSWER_LIMIT_S * DEADLINE_SCALE[this.#context.level]
+    const limitS = patienceS * DEADLINE_SCALE[this.#context.level]
     await this.#context.until(start, limitS, () => {
       const waitingFor = `an answer to "${command.do}"`
       return new NslabError('DEADLINE', { waitingFor, limitS, missing: program.name })
