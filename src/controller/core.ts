@@ -10,6 +10,7 @@ import type { Topology } from '../topology/types.ts'
 import { Barrier, type Missing } from './barrier.ts'
 import { Contests } from './contests.ts'
 import { addressBetween, Directory, type Identity, identityOf, takenReason } from './directory.ts'
+import { type FleetSession, FlowGate } from './flow-gate.ts'
 import { nextHopRuns } from './next-hops.ts'
 import { RouteBook, type RouteEdges, RouteInvalid } from './routes.ts'
 import { type Port, Session } from './session.ts'
@@ -60,6 +61,7 @@ export class Core {
   readonly #barrier: Barrier
   readonly #directory = new Directory<Session>()
   readonly #contests = new Contests()
+  readonly #flowGate = new FlowGate()
   readonly #routes: RouteBook
   /** Next hops are computed here: no formula describes the graph. */
   readonly #derivesHere: boolean
@@ -130,6 +132,8 @@ export class Core {
       this.#lost(session, message)
     } else if (message.type === 'NodeTopologyReady') {
       this.#ready(session)
+    } else if (message.type === 'RoutesReady') {
+      this.#flowGate.prepared(gateSession(session), this.#fleets)
     } else if (message.type === 'LinksChanged') {
       if (message.links_up >= message.links_expected) this.#ready(session)
       else this.#barrier.notReady(session.nodeId)
@@ -307,6 +311,7 @@ export class Core {
     }
     this.#options.onNode({ ...identity, connected: false })
     this.#options.onEvent({ kind: 'node_left', node_id: identity.nodeId, reason })
+    this.#flowGate.look(this.#fleets)
     const contender = this.#contests.end(identity.nodeId)
     if (contender === undefined) return
     contender.session.stage = 'fresh'
@@ -366,6 +371,8 @@ export class Core {
     }
   }
 
+  readonly #fleets = (): (string | undefined)[] => [...this.#directory.values()].map(({ identity }) => identity.fleet)
+
   #isInPlan(id: number): boolean {
     return id >= 1 && (this.#topology.nodesCount === 0 || id <= this.#topology.nodesCount)
   }
@@ -374,6 +381,13 @@ export class Core {
     return id > this.#topology.nodesCount ? noNeighbours : neighboursOf(this.#topology, id)
   }
 }
+
+const gateSession = (session: Session): FleetSession => ({
+  fleet: session.identity.fleet,
+  release: () => {
+    if (session.stage === 'joined') session.port.send({ type: 'MayStartFlows' })
+  },
+})
 
 const noNeighbours = new Uint32Array(0)
 

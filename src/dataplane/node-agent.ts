@@ -20,6 +20,7 @@ export type TrafficMessage = Extract<
       | 'RemoveFlows'
       | 'ProbeLink'
       | 'ExpectProbe'
+      | 'MayStartFlows'
       | 'TopologyReady'
   }
 >
@@ -193,6 +194,7 @@ export class NodeAgent {
       case 'RemoveFlows':
       case 'ProbeLink':
       case 'ExpectProbe':
+      case 'MayStartFlows':
         this.#traffic.told(this, message)
         return
       case 'AddNodeAddress':

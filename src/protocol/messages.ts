@@ -59,6 +59,8 @@ export type NodeMessage =
       readonly incarnation: number
       readonly reason: string
     }
+  /** Addition: every node of the sender's fleet has its routes; said after TopologyReady. */
+  | { readonly type: 'RoutesReady'; readonly node_id: number }
   /** Flows that started here. Times are ms since the epoch. */
   | {
       readonly type: 'UserFlowStart'
@@ -196,6 +198,8 @@ export type ControllerMessage =
   | { readonly type: 'RemoveFlows'; readonly controller_ids: readonly number[] }
   /** Every node of the plan has reported that its links are up. Sent again to a node that came back. */
   | { readonly type: 'TopologyReady' }
+  /** Addition: every fleet has said RoutesReady; to the node that said so for its fleet. */
+  | { readonly type: 'MayStartFlows' }
   /** Addition: why the connection is about to be closed by the controller. */
   | { readonly type: 'Refused'; readonly code: RefusalCode; readonly reason: string }
 

@@ -33,6 +33,7 @@ const schemas = {
     token: v.exactOptional(shortText),
   }),
   NodeTopologyReady: v.object({ type: v.literal('NodeTopologyReady'), node_id: nodeId }),
+  RoutesReady: v.object({ type: v.literal('RoutesReady'), node_id: nodeId }),
   LinksChanged: v.object({
     type: v.literal('LinksChanged'),
     node_id: nodeId,

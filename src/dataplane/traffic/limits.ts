@@ -3,8 +3,8 @@
 /** What one turn of the event loop spends on telling the engine of nodes, ms: keep-alives and joins go on between. */
 export const TURN_MS = 4
 
-/** Least time for other fleets to install their routes before flows go through them, ms. */
-export const START_LATER_MS = 100
+/** A controller that says nothing of other fleets' routes for so long knows nothing of them, ms. */
+export const START_UNASKED_MS = 10_000
 
 /** Things that the engine refused and that become warnings; beyond, they are as bad and as many as before. */
 export const WARNINGS_TOLD = 100

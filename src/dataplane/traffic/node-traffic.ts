@@ -69,7 +69,7 @@ export class NodeTraffic {
     return this.#routes.entriesCount
   }
 
-  told(message: Exclude<TrafficMessage, ProbeMessage>): void {
+  told(message: Exclude<TrafficMessage, ProbeMessage | { type: 'MayStartFlows' }>): void {
     switch (message.type) {
       case 'InstallRoutes':
         this.#changes.push(...this.#routes.replace(message.routes))

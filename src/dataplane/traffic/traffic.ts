@@ -12,7 +12,7 @@ import type { AgentTraffic, NodeAgent, StartUpReply, TrafficMessage } from '../n
 import type { Preset } from './derived-routes.ts'
 import { engineOptions } from './engine-options.ts'
 import { FlowReports } from './flow-reports.ts'
-import { START_LATER_MS, TURN_MS, WARNINGS_TOLD } from './limits.ts'
+import { START_UNASKED_MS, TURN_MS, WARNINGS_TOLD } from './limits.ts'
 import { linkSetting } from './link-shapes.ts'
 import { NodeTraffic, type TrafficOutcome, type TrafficPlan } from './node-traffic.ts'
 import { Probes } from './probes.ts'
@@ -48,8 +48,9 @@ export class Traffic implements AgentTraffic {
   #linksAre = LINKS_OF_THE_ENGINE
   /** Since when every node of the plan has been ready, by the controller's word to any node. */
   #wiredMs: number | null = null
-  /** Not before this; null: not decided. */
-  #startMs: number | null = null
+  /** Whether the controller knows that this fleet has its routes, and has said that all have theirs. */
+  #saidReady = false
+  #allAreReady = false
   #startTimer: NodeJS.Timeout | null = null
   #mayStart = true
   #warnings = 0
@@ -95,7 +96,8 @@ export class Traffic implements AgentTraffic {
     this.#tuns.forgetAll()
     this.#linksAre = LINKS_OF_THE_ENGINE
     this.#wiredMs = null
-    this.#startMs = null
+    this.#saidReady = false
+    this.#allAreReady = false
     const onFinished = (flows: readonly FlowFinished[]): void => {
       if (this.#engine !== engine) return
       const own = this.#probes.finished(flows)
@@ -152,6 +154,11 @@ export class Traffic implements AgentTraffic {
     if (message.type === 'TopologyReady' && this.#wiredMs === null) {
       this.#wiredMs = this.#nowMs()
       for (const { agent } of this.#options.nodes) if (agent.isJoined) this.#wired(agent)
+      this.#preparing.wake()
+    }
+    if (message.type === 'MayStartFlows') {
+      this.#release()
+      return
     }
     if (message.type === 'ProbeLink' || message.type === 'ExpectProbe') {
       this.#probes.told(agent.nodeId, agent.neighbours, message)
@@ -259,21 +266,26 @@ export class Traffic implements AgentTraffic {
     return prepared
   }
 
-  /** Every node of this fleet has its routes, and so flows can start. */
+  /** Every node of this fleet has its routes: flows can start once that is so of all fleets. */
   #prepared(): void {
-    if (this.#wiredMs === null || this.#toStart.size === 0 || this.#startTimer !== null) return
-    const nowMs = this.#nowMs()
-    // Nobody says when other fleets have got so far. They were told at the same time, and have as much to do.
-    this.#startMs ??= this.#isAlone() ? nowMs : nowMs + Math.max(START_LATER_MS, nowMs - this.#wiredMs)
-    if (nowMs < this.#startMs) {
-      this.#startTimer = setTimeout(() => {
-        this.#startTimer = null
-        this.#prepared()
-      }, this.#startMs - nowMs)
+    if (this.#wiredMs === null) return
+    this.#saidReady ||= this.#options.nodes.some(({ nodeId }) =>
+      this.#send(nodeId, { type: 'RoutesReady', node_id: nodeId }),
+    )
+    if (this.#toStart.size === 0) return
+    if (!this.#allAreReady && !this.#isAlone()) {
+      this.#startTimer ??= setTimeout(() => this.#release(), START_UNASKED_MS)
       return
     }
     for (const node of this.#toStart) this.#starting.add(node)
     this.#toStart.clear()
+  }
+
+  #release(): void {
+    this.#allAreReady = true
+    if (this.#startTimer !== null) clearTimeout(this.#startTimer)
+    this.#startTimer = null
+    this.#prepared()
   }
 
   #start(node: FleetNode): Promise<unknown> | null {

@@ -28,6 +28,11 @@ export class Turns<Item> {
     this.#next ??= setImmediate(() => this.#turn())
   }
 
+  /** Rests once what there is has been done, be it nothing. */
+  wake(): void {
+    this.#next ??= setImmediate(() => this.#turn())
+  }
+
   delete(item: Item): void {
     this.#waiting.delete(item)
   }
