@@ -1,5 +1,6 @@
-# Tests of the tree in a sandbox, with the modules and the addon of the package: `folders` of test/, or `files`. A test
-# that fails says so with its whole output. What a sandbox has no powers for is not among them.
+# Tests of the tree in a sandbox, with the modules and the addon of the package. `files` are words of the shell, in the
+# tree: patterns and commands find a new test without a word here. A test that fails says so with its whole output. What
+# a sandbox has no powers for is not among them.
 { pkgs, tree }:
 {
   name,
@@ -20,7 +21,9 @@ pkgs.stdenv.mkDerivation {
     ln -s ${pkgs.nslab}/lib/nslab/native/build/Release native/build/Release
     ln -s ${pkgs.nslab}/lib/nslab/dist dist
     failed=
+    ran=0
     for file in ${toString files}; do
+      ran=$((ran + 1))
       if node --import=tsx "$file" > said 2>&1; then
         echo "ok $file"
       else
@@ -29,6 +32,7 @@ pkgs.stdenv.mkDerivation {
         failed="$failed $file"
       fi
     done
+    if [ "$ran" = 0 ]; then echo "nslab-${name}: there is no test to run" >&2; exit 1; fi
     if [ -n "$failed" ]; then echo "failed:$failed" >&2; exit 1; fi
   '';
   installPhase = ''

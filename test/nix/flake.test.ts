@@ -115,6 +115,26 @@ t.test('the checks of the gate: those in microVMs need KVM, and their runs keep 
   }
 })
 
+t.test('the tests of the gate are found, not named: a file more is a test more, and none is no gate', async t => {
+  const { checks } = await outputsOf(root)
+  const filesOf = async (check: string, folder: string): Promise<string[]> => {
+    const words = /for file in (.*); do/.exec(checks[check]?.buildPhase ?? '')?.[1]
+    const { stdout } = await run('sh', ['-c', `printf '%s\\n' ${words}`], { cwd: folder })
+    return stdout.trim().split('\n')
+  }
+  const native = await filesOf('native', root)
+  // Each of C++'s own test programs has a test that builds it with sanitizers.
+  for (const name of ['churn', 'diag', 'discover', 'lanes', 'max', 'packets', 'rtnl', 'sanitizers'])
+    t.ok(native.includes(`test/native/${name}.test.ts`), name)
+  t.notOk(native.includes('test/native/launch.test.ts'))
+  const report = (await filesOf('unit', root)).filter(file => file.startsWith('test/report/'))
+  t.ok(report.includes('test/report/traffic.test.ts'))
+  t.notOk(report.includes('test/report/page.test.ts'), 'a sandbox has no browser')
+  const tree = t.testdir({ test: { native: { 'new.test.ts': '// under sanitizers', 'other.test.ts': '' } } })
+  t.same(await filesOf('native', tree), ['test/native/new.test.ts'])
+  for (const check of ['native', 'unit']) t.match(checks[check]?.buildPhase, /"\$ran" = 0 .*exit 1/, check)
+})
+
 t.test('elsewhere every app, package and check says what to do', async t => {
   const { elsewhere, apps } = await outputsOf(root)
   const sentence = /need x86_64-linux, and this is aarch64-linux: run it on such a machine/
