@@ -9,6 +9,7 @@ import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import { type LoadedScenario, scenarioNames } from '../config/load.ts'
 import { parseDuration } from '../config/units.ts'
+import { imagesToCarry } from '../lab/remote/images.ts'
 import { RemoteSoak } from '../lab/remote/soak.ts'
 import { adoptRunFolder } from '../lab/run-folder.ts'
 import { hookSignals } from './run.ts'
@@ -70,6 +71,7 @@ async function remoteCommand(
     scenarioName: loaded.scenario.name,
     scenario: what === loaded.scenario.name ? { name: what } : { text: loaded.text },
     words,
+    imagesFor: ({ hasKvm }) => imagesToCarry(loaded.scenario, { hasKvm, onStep: say, signal: interrupt.interrupted }),
     patienceMs: patience,
     signal: interrupt.interrupted,
     say,

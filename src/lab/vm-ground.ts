@@ -7,6 +7,7 @@ import type { AcceleratorChoice } from '../vm/accelerator.ts'
 import { DISK_SERIAL, makeDisk, mountDisk } from '../vm/disk.ts'
 import { type Guest, makeGuestReady, openGuest, rebootGuest } from '../vm/guest.ts'
 import { bootOf } from '../vm/image/boot.ts'
+import { snapshotsFolder } from '../vm/image/cache.ts'
 import { findImage } from '../vm/image/find.ts'
 import { loadImage } from '../vm/image/load.ts'
 import type { Image, ImageRole } from '../vm/image/types.ts'
@@ -25,7 +26,7 @@ import type { LabVm } from './lab-socket.ts'
 import { DEADLINE_SCALE } from './levels.ts'
 import { diskName, type HostPlan, keepsDisk } from './plan-types.ts'
 import type { Site } from './site.ts'
-import { loadOf, roleOf } from './vm-load.ts'
+import { CHURN_IMAGE, loadOf, roleOf } from './vm-load.ts'
 import { keepMachines, labVmOf, type Machine, overheadBytes } from './vm-machine.ts'
 import { VmSite } from './vm-site.ts'
 
@@ -177,7 +178,7 @@ export class VmGround implements Ground {
     return startFast(spec, {
       qemu,
       clock: context.clock,
-      root: `${image.folder}/snapshots`,
+      root: snapshotsFolder(image),
       imageDigest: image.digest,
       makeReady: vm => makeGuestReady(vm, limitS),
       open,
@@ -294,7 +295,7 @@ export class VmGround implements Ground {
   async #findImages(hosts: readonly HostPlan[]): Promise<ReadonlyMap<ImageRole, Image>> {
     const { hosts: asked, soak } = this.#context.plan.scenario
     const { image, kernel } = asked
-    const called = soak === undefined ? undefined : 'churn'
+    const called = soak === undefined ? undefined : CHURN_IMAGE
     const given = image === undefined ? null : await loadImage(image)
     const images = new Map<ImageRole, Image>()
     for (const role of new Set(hosts.map(host => roleOf(this.#context.plan, host)))) {

@@ -5,6 +5,9 @@ import type { Image, ImageRole } from '../vm/image/types.ts'
 import type { VmLoad } from '../vm/memory.ts'
 import type { HostPlan, Plan } from './plan-types.ts'
 
+/** What a soak's image is called among those that come with nslab. */
+export const CHURN_IMAGE = 'churn'
+
 /** Soak, churn and observer. */
 const SOAK_PROGRAMS_COUNT = 3
 

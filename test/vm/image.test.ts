@@ -20,7 +20,7 @@ import t from 'tap'
 import { findPostgres } from '../../src/controller/postgres-programs.ts'
 import { wholeInitrdOf } from '../../src/vm/image/boot.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
-import { cacheFolder, ImageCache } from '../../src/vm/image/cache.ts'
+import { cacheFolder, ImageCache, snapshotsFolder } from '../../src/vm/image/cache.ts'
 import { describeDigest, loadImage } from '../../src/vm/image/load.ts'
 import type { Image, ImageDescription, ImageRole } from '../../src/vm/image/types.ts'
 import { readCpio } from '../fixtures/cpio-reader.ts'
@@ -253,4 +253,11 @@ t.test("the cache is the clone, or the user's where the clone is not to be writt
   const absent = join(clone, 'no such clone')
   t.equal(cacheFolder(absent, { XDG_CACHE_HOME: '/somewhere' }), '/somewhere/nslab')
   t.equal(cacheFolder(absent, { HOME: '/somebody' }), '/somebody/.cache/nslab')
+  t.equal(cacheFolder(clone, { HOME: '/somebody', NSLAB_PACKAGED: '1' }), '/somebody/.cache/nslab', 'a store is not')
+})
+
+t.test('VMs are saved beside an image of the cache, and never beside another', async t => {
+  t.equal(snapshotsFolder({ folder: '/cache/images/fleet-ab' }, '/cache'), '/cache/images/fleet-ab/snapshots')
+  for (const folder of ['/nix/store/ab-nslab-image-fleet', '/home/jo/images/fleet', '/cache/images/fleet-ab/deeper'])
+    t.equal(snapshotsFolder({ folder }, '/cache'), '/cache/snapshots', folder)
 })

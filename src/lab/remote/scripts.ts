@@ -1,11 +1,15 @@
 // What is done on the other machine, as scripts for its sh. They arrive on sh's standard input, so no login shell reads
 // their words. Each begins with the same lines: where the soak's folder is, and how its unit is asked about.
 
+import { IMAGES_VARIABLE } from '../../vm/image/find.ts'
+import type { CarriedImage } from './images.ts'
+
 /** A word that sh takes as it is. */
 export const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 /**
- * A soak's folder holds: soak.sh, words (what was asked), closure (keeps Nix from collecting it), started, out, log,
+ * A soak's folder holds: soak.sh, words (what was asked), closure and images
+ * (which keep Nix from collecting them), started, out, log,
  * exit (the exit code, once it has ended), run (the run folder) and fetched (once that was taken).
  */
 const preamble = (unit: string): string => `
@@ -24,6 +28,7 @@ export const probeScript = (unit: string): string => `${preamble(unit)}
 has() { if command -v "$1" > /dev/null 2>&1; then echo "$1=yes"; else echo "$1=no"; fi; }
 echo "system=$(uname -m)-$(uname -s)"
 echo "folder=$dir"
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then echo kvm=yes; else echo kvm=no; fi
 has nix-store
 has tar
 if [ -d "\${NSLAB_SYSTEMD_FOLDER:-/run/systemd/system}" ]; then has systemd-run; else echo systemd-run=no; fi
@@ -62,6 +67,8 @@ export interface Start {
   readonly unit: string
   /** Store path of nslab, already there. */
   readonly closure: string
+  /** Guest images, already there as well. */
+  readonly images: readonly CarriedImage[]
   /** Of nslab run, the scenario left out. */
   readonly words: readonly string[]
   /** Name of a scenario that ships; or its text. */
@@ -69,13 +76,19 @@ export interface Start {
 }
 
 /** Starts the unit. A soak of the same name that was fetched is forgotten. */
-export const startScript = ({ unit, closure, words, scenario }: Start): string => `set -e
+export const startScript = ({ unit, closure, images, words, scenario }: Start): string => `set -e
 ${preamble(unit)}
 umask 077
 rm -rf "$dir"
 mkdir -p "$dir"
 nix-store --realise ${quoted(closure)} --add-root "$dir/closure" --indirect > /dev/null
-printf %s ${quoted(SOAK)} > "$dir/soak.sh"
+mkdir "$dir/images"
+${images
+  .map(
+    ({ name, path }) =>
+      `nix-store --realise ${quoted(path)} --add-root "$dir/images/"${quoted(name)} --indirect > /dev/null\n`,
+  )
+  .join('')}printf %s ${quoted(SOAK)} > "$dir/soak.sh"
 printf %s ${quoted(words.join(' '))} > "$dir/words"
 ${
   'name' in scenario
@@ -87,7 +100,7 @@ ${
 date -u +%Y-%m-%dT%H:%M:%SZ > "$dir/started"
 systemd-run $scope --quiet --collect --unit="$unit" --description="nslab run $scenario" \\
   --property=KillMode=mixed --property=TimeoutStopSec=300 --setenv=HOME="$HOME" --setenv=PATH="$PATH" \\
-  /bin/sh "$dir/soak.sh" ${quoted(`${closure}/bin/nslab`)} run "$scenario" --out "$dir/run" ${words.map(quoted).join(' ')} \\
+  ${images.length === 0 ? '' : `--setenv=${IMAGES_VARIABLE}="$dir/images" `}  /bin/sh "$dir/soak.sh" ${quoted(`${closure}/bin/nslab`)} run "$scenario" --out "$dir/run" ${words.map(quoted).join(' ')} \\
   || { code=$?; rm -rf "$dir"; exit "$code"; }
 `
 
@@ -118,7 +131,7 @@ exec tar czf - out log words started "$@"
 
 /** The folder was taken: the next call with the same words starts a soak of its own. */
 export const fetchedScript = (unit: string): string => `${preamble(unit)}
-touch "$dir/fetched" && rm -f "$dir/closure"
+touch "$dir/fetched" && rm -rf "$dir/closure" "$dir/images"
 `
 
 /** Ends the soak in order: it judges what it has. */

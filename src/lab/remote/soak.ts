@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
 import { ended, RemoteHost, SSH_LOST } from './host.ts'
+import type { CarriedImage } from './images.ts'
 import {
   fetchedScript,
   fetchScript,
@@ -24,6 +25,8 @@ export interface SoakRequest {
   readonly closure: string
   readonly scenarioName: string
   readonly scenario: Start['scenario']
+  /** The guest images that it needs there, in the Nix store here; asked for once the machine is known to be fit. */
+  readonly imagesFor: (facts: { readonly hasKvm: boolean }) => Promise<readonly CarriedImage[]>
   /** Of nslab run, without the scenario and --out. */
   readonly words: readonly string[]
   /** How long a lost connection is tried again, ms. */
@@ -93,8 +96,9 @@ export class RemoteSoak {
     const { facts, soak } = await this.#probe()
     if (soak === 'none') {
       this.#refuseUnfit(facts)
-      await this.#copy()
-      await this.#start()
+      const images = await this.#request.imagesFor({ hasKvm: facts.kvm === 'yes' })
+      await this.#copy(images)
+      await this.#start(images)
     } else {
       this.#started = true
       if (facts.closure !== this.#request.closure && facts.closure !== '')
@@ -140,11 +144,12 @@ export class RemoteSoak {
     if (problems.length > 0) throw new NslabError('REMOTE_UNFIT', { host: this.#request.host, problems })
   }
 
-  async #copy(): Promise<void> {
+  async #copy(images: readonly CarriedImage[]): Promise<void> {
     const { host, closure, signal, say } = this.#request
-    say(`copying ${closure} and what it needs to ${host} …`)
+    const paths = [closure, ...images.map(({ path }) => path)]
+    say(`copying ${paths.join(', ')} and what they need to ${host} …`)
     const words = ['--extra-experimental-features', 'nix-command', 'copy', '--substitute-on-destination']
-    const child = spawn('nix', [...words, '--to', `ssh://${host}`, closure], {
+    const child = spawn('nix', [...words, '--to', `ssh://${host}`, ...paths], {
       // Progress is the user's; standard output is the run's.
       stdio: ['inherit', 2, 2],
       signal,
@@ -159,11 +164,11 @@ export class RemoteSoak {
       )
   }
 
-  async #start(): Promise<void> {
+  async #start(images: readonly CarriedImage[]): Promise<void> {
     const { closure, words, scenario, host, say } = this.#request
     // From here on it may have been started, whatever we hear of it.
     this.#started = true
-    await this.#must('systemd-run', startScript({ unit: this.unit, closure, words, scenario }))
+    await this.#must('systemd-run', startScript({ unit: this.unit, closure, images, words, scenario }))
     say(`${this.unit} started on ${host}`)
   }
 

@@ -3,17 +3,28 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { nslabRoot } from './nslab-files.ts'
 
 /** Images of one kind that stay when a new one is made. */
 const KEPT = 2
 
-/** The clone's own folder, or the user's where the clone can't be written. Nothing is made. */
+/**
+ * The clone's own folder, or the user's where the clone can't be written or is a package: root may write into the Nix
+ * store, and must not. Nothing is made.
+ */
 export function cacheFolder(root = nslabRoot, env: NodeJS.ProcessEnv = process.env): string {
   const own = join(root, '.cache')
-  if (isWritable(existsSync(own) ? own : root)) return own
+  if (env.NSLAB_PACKAGED !== '1' && isWritable(existsSync(own) ? own : root)) return own
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'nslab')
+}
+
+/**
+ * Where saved VMs of an image are: beside it, if it is one of the cache. What else an image comes from (the Nix store,
+ * --image) is not ours to write to, and those have one place together.
+ */
+export function snapshotsFolder({ folder }: { readonly folder: string }, cache = cacheFolder()): string {
+  return dirname(folder) === join(cache, 'images') ? join(folder, 'snapshots') : join(cache, 'snapshots')
 }
 
 function isWritable(folder: string): boolean {

@@ -33,33 +33,45 @@ export async function findImage(
   wish: ImageWish,
   folder = process.env[IMAGES_VARIABLE] ?? '',
 ): Promise<Image> {
-  const { kernel, called = role } = wish
-  const nameOf = (image: string): string => (kernel === undefined ? image : `${image}-${kernel}`)
-  const place = [called, role].map(image => join(folder, nameOf(image))).find(existsSync)
+  const { kernel } = wish
+  const names = namesOf(role, wish)
+  const place = names.map(name => join(folder, name)).find(existsSync)
   if (folder !== '' && place !== undefined) return loadImage(place)
-  const derived = await realised(role, [called, role].map(nameOf), wish)
-  if (derived !== null) return loadImage(derived)
+  const derived = await realiseImage(role, wish)
+  if (derived !== null) return loadImage(derived.path)
   // A word alone means an image: whoever gives one and has others told which there are.
   if (folder !== '' && kernel !== undefined && /^[a-z]+$/.test(kernel)) {
-    const reason = `${folder} has no image ${nameOf(role)}; it has ${readdirSync(folder).sort().join(', ')}`
+    const reason = `${folder} has no image ${names.at(-1)}; it has ${readdirSync(folder).sort().join(', ')}`
     throw new NslabError('KERNEL_UNKNOWN', { reason })
   }
   return imageFor(role, wish)
 }
 
-/** The image that Nix has or makes of the first of these names that it knows; null: of none. Throws IMAGE_UNFIT. */
-async function realised(role: ImageRole, names: readonly string[], wish: ImageWish): Promise<string | null> {
+/** What it may be called, the best first. */
+function namesOf(role: ImageRole, { kernel, called = role }: Pick<ImageWish, 'kernel' | 'called'>): string[] {
+  return [called, role].map(image => (kernel === undefined ? image : `${image}-${kernel}`))
+}
+
+/**
+ * The image of a role that Nix has or makes, by the first of its names that Nix knows; null: by none.
+ * Throws IMAGE_UNFIT.
+ */
+export async function realiseImage(
+  role: ImageRole,
+  wish: Pick<ImageWish, 'kernel' | 'called' | 'onStep' | 'signal'>,
+): Promise<{ readonly name: string; readonly path: string } | null> {
   const file = process.env[DERIVATIONS_VARIABLE] ?? ''
   if (file === '') return null
   const known = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
-  const derivation = names.map(name => known[name]).find(found => found !== undefined)
-  if (derivation === undefined) return null
+  const name = namesOf(role, wish).find(each => known[each] !== undefined)
+  const derivation = name === undefined ? undefined : known[name]
+  if (name === undefined || derivation === undefined) return null
   wish.onStep(`Nix has or builds the guest image ${derivation}`)
   const { signal } = wish
   const abort = signal === undefined ? {} : { abort: signal }
   const { code, stdout, stderr } = await run('nix-store', ['--realise', derivation], { timeoutMs: BUILD_MS, ...abort })
   signal?.throwIfAborted()
-  if (code === 0) return stdout.trim().split('\n').at(-1) ?? ''
+  if (code === 0) return { name, path: stdout.trim().split('\n').at(-1) ?? '' }
   const said = code === 127 ? 'there is no nix-store' : (stderr.trim().split('\n').at(-1) ?? '')
   throw new NslabError('IMAGE_UNFIT', {
     role,

@@ -1,8 +1,11 @@
 // nslab remote from its first connection to the fetched run folder, with real runs on a machine that is a folder here.
 
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { imageFor } from '../../../src/vm/image/build.ts'
+import { describeDigest } from '../../../src/vm/image/load.ts'
+import type { ImageDescription } from '../../../src/vm/image/types.ts'
 import { FarMachine } from '../../fixtures/far-machine.ts'
 import type { NslabProcess } from '../../fixtures/nslab-process.ts'
 
@@ -28,6 +31,25 @@ t.test('a run there: copied, started, shown, fetched, and its exit code', async 
   const second = machine.remote(RING, join(t.testdirName, 'second'))
   t.equal((await second.ended).code, 0)
   t.match(second.stderr, /started on far/, 'what was fetched is over: the same words are another run')
+})
+
+t.test('the guest images that Nix has here go along, and the VMs there are made of them', async t => {
+  const machine = new FarMachine(t)
+  machine.hasImages((await imageFor('controller', { onStep: () => {} })).folder)
+  // Another than any that could be made or found there.
+  const file = join(machine.image, 'image.json')
+  const { digest: _, ...description } = JSON.parse(readFileSync(file, 'utf8')) as ImageDescription
+  const versions = { ...description.versions, note: 'carried' }
+  const digest = describeDigest({ ...description, versions })
+  writeFileSync(file, JSON.stringify({ ...description, versions, digest }))
+  const run = machine.remote(['far', 'ring', '--on', 'vm', '--accel', 'tcg', '--nodes', '3'], join(t.testdir(), 'run'))
+  const { code, stderr } = await run.ended
+  t.equal(code, 0, stderr)
+  t.match(run.report(), { verdict: 'pass', level: 'tcg' })
+  t.match(JSON.parse(readFileSync(join(run.folder, 'environment.json'), 'utf8')), {
+    guests: { vm1: { image: digest } },
+  })
+  t.notOk(existsSync(join(machine.image, 'snapshots')), 'what came from elsewhere is not written to')
 })
 
 t.test('a lost connection is made again, and nothing of the log is lost or doubled', async t => {
