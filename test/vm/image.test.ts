@@ -258,6 +258,6 @@ t.test("the cache is the clone, or the user's where the clone is not to be writt
 
 t.test('VMs are saved beside an image of the cache, and never beside another', async t => {
   t.equal(snapshotsFolder({ folder: '/cache/images/fleet-ab' }, '/cache'), '/cache/images/fleet-ab/snapshots')
-  for (const folder of ['/nix/store/ab-nslab-image-fleet', '/home/jo/images/fleet', '/cache/images/fleet-ab/deeper'])
+  for (const folder of ['/nix/store/ab-nslab-image-fleet', '/images/fleet', '/cache/images/fleet-ab/deeper'])
     t.equal(snapshotsFolder({ folder }, '/cache'), '/cache/snapshots', folder)
 })
