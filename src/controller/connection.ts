@@ -1,44 +1,23 @@
 // One WebSocket of the server: frames to messages for the core, and the core's way back.
 
-import type { Socket } from 'node:net'
-
-import { type RawData, WebSocket } from 'ws'
-
 import type { ControllerMessage } from '../protocol/messages.ts'
 import { NODE_MESSAGE_BYTES_MAX, parseNodeMessage } from '../protocol/validate.ts'
 import type { Core } from './core.ts'
+import type { Peer, PeerOwner } from './peer.ts'
 import type { Port, Session } from './session.ts'
 import { textFrames } from './text-frames.ts'
 
 /** A peer that reads this slowly is as good as gone: what it was sent and has not taken would fill our memory. */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024
 
+/** Source: RFC 6455, section 7.4.1. */
+const TOO_BIG = 1009
+
 /** What a ping carries that somebody waits for; those sent now and then carry nothing. */
 const QUESTION = 'alive?'
 
-interface OwnedPeer extends WebSocket {
-  connection: Connection
-}
-
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  ;(this as OwnedPeer).connection.received(data, isBinary)
-}
-
-function onPong(this: WebSocket, payload: Buffer): void {
-  ;(this as OwnedPeer).connection.ponged(payload)
-}
-
-function onError(this: WebSocket, error: Error): void {
-  ;(this as OwnedPeer).connection.failed(error)
-}
-
-function onClosed(this: WebSocket, code: number): void {
-  ;(this as OwnedPeer).connection.closed(code)
-}
-
-export class Connection implements Port {
-  readonly #peer: WebSocket
-  readonly #socket: Socket
+export class Connection implements Port, PeerOwner {
+  readonly #peer: Peer
   readonly #core: Core
   readonly #session: Session
   readonly #openedMs: number
@@ -49,17 +28,12 @@ export class Connection implements Port {
   /** When the question was put that is not answered yet. */
   #askedMs: number | null = null
 
-  constructor(peer: WebSocket, socket: Socket, core: Core, nowMs: number, onClose: (connection: Connection) => void) {
+  constructor(peer: Peer, core: Core, nowMs: number, onClose: (connection: Connection) => void) {
     this.#peer = peer
-    this.#socket = socket
     this.#core = core
     this.#openedMs = nowMs
     this.#onClose = onClose
     this.#session = core.open(this)
-    // The same functions for every connection: closures would be five a node.
-    const owned = peer as OwnedPeer
-    owned.connection = this
-    owned.on('message', onMessage).on('pong', onPong).on('error', onError).on('close', onClosed)
   }
 
   send(message: ControllerMessage): void {
@@ -67,7 +41,7 @@ export class Connection implements Port {
   }
 
   sendText(text: string): void {
-    if (this.#peer.readyState !== WebSocket.OPEN) return
+    if (!this.#peer.isOpen) return
     if (this.#gathered !== null) {
       this.#gathered.push(text)
       return
@@ -96,7 +70,7 @@ export class Connection implements Port {
   /** By a ping of its own: what is on its way already says nothing about now. */
   ask(): void {
     this.#askedMs ??= performance.now()
-    if (this.#peer.readyState === WebSocket.OPEN) this.#peer.ping(QUESTION)
+    this.#peer.ping(QUESTION)
   }
 
   /** Closes a connection that has not joined, at the server's end. */
@@ -122,19 +96,20 @@ export class Connection implements Port {
       return
     }
     this.#isAnswering = false
-    if (this.#peer.readyState === WebSocket.OPEN) this.#peer.ping()
+    this.#peer.ping('')
   }
 
   #flush(): void {
     const gathered = this.#gathered
     this.#gathered = null
-    if (gathered !== null && gathered.length > 0 && this.#peer.readyState === WebSocket.OPEN) this.#write(gathered)
+    if (gathered !== null && gathered.length > 0 && this.#peer.isOpen) this.#write(gathered)
   }
 
   /** Framed here: `ws` makes two writes and a handful of objects of each message. */
   #write(texts: readonly string[]): void {
-    this.#socket.write(textFrames(texts))
-    if (this.#socket.writableLength > UNSENT_BYTES_MAX) this.#drop('does not read what it is sent')
+    const { socket } = this.#peer
+    socket.write(textFrames(texts))
+    if (socket.writableLength > UNSENT_BYTES_MAX) this.#drop('does not read what it is sent')
   }
 
   #answered(): void {
@@ -149,19 +124,19 @@ export class Connection implements Port {
 
   // Called by the peer.
 
-  received(data: RawData, isBinary: boolean): void {
+  received(text: string, bytes: number): void {
     this.#isAnswering = true
-    // `ws` gives one Buffer for a message unless told otherwise.
-    const bytes = data as Buffer
-    if (isBinary) {
-      this.#core.refuse(this.#session, 'malformed', 'a binary frame; messages are JSON text')
-    } else if (bytes.length > NODE_MESSAGE_BYTES_MAX) {
+    if (bytes > NODE_MESSAGE_BYTES_MAX) {
       this.#refuseOversized()
-    } else {
-      const parsed = parseNodeMessage(bytes.toString('utf8'))
-      if (parsed.ok) this.#core.receive(this.#session, parsed.message)
-      else this.#core.refuse(this.#session, 'malformed', parsed.reason)
+      return
     }
+    const parsed = parseNodeMessage(text)
+    if (parsed.ok) this.#core.receive(this.#session, parsed.message)
+    else this.#core.refuse(this.#session, 'malformed', parsed.reason)
+  }
+
+  receivedBinary(): void {
+    this.#core.refuse(this.#session, 'malformed', 'a binary frame; messages are JSON text')
   }
 
   ponged(payload: Buffer): void {
@@ -169,10 +144,9 @@ export class Connection implements Port {
     if (this.#askedMs !== null && payload.toString() === QUESTION) this.#answered()
   }
 
-  failed(error: NodeJS.ErrnoException): void {
-    if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseOversized()
-    else if (error.code?.startsWith('WS_ERR_') === true) this.#core.refuse(this.#session, 'malformed', error.message)
-    else this.#core.closed(this.#session, `connection broke (${error.code ?? error.message})`)
+  failed(code: number, what: string): void {
+    if (code === TOO_BIG) this.#refuseOversized()
+    else this.#core.refuse(this.#session, 'malformed', what)
   }
 
   closed(code: number): void {

@@ -1,44 +1,81 @@
 // Connections that have said nothing yet. Those that begin as nodes do are upgraded at once; all others are Node's http
 // server's, as if it had met them first.
 
-import type { IncomingMessage, Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { readUpgrade } from './upgrade.ts'
 
-export type Upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void
+/** Who hears of a socket. */
+export interface Holder {
+  bytes(chunk: Buffer, socket: Socket): void
+  /** The other side sends no more. */
+  finished(socket: Socket): void
+  gone(socket: Socket): void
+}
 
-export class Reception {
+interface HeldSocket extends Socket {
+  holder: Holder
+}
+
+// One function each for all sockets and all of their lives; a node's connection is met in the time that a few closures
+// and listeners cost.
+function onData(this: Socket, chunk: Buffer): void {
+  ;(this as HeldSocket).holder.bytes(chunk, this)
+}
+
+function onEnd(this: Socket): void {
+  ;(this as HeldSocket).holder.finished(this)
+}
+
+/** It ends by itself then. */
+function onError(): void {}
+
+function onClose(this: Socket): void {
+  ;(this as HeldSocket).holder.gone(this)
+}
+
+export class Reception implements Holder {
+  readonly #http: Server
+  readonly #upgrade: (socket: Socket, key: string) => Holder
+  /** Those of `http`. */
+  readonly #handlers: readonly ((socket: Socket) => void)[]
   /** Sockets that have said nothing, and since when. */
   readonly #waiting = new Map<Socket, number>()
 
   /** Takes over the connections of `http`, from now on. */
-  constructor(http: Server, upgrade: Upgrade) {
-    const waiting = this.#waiting
-    const handlers = http.listeners('connection')
-    // One function each for all sockets; a node's connection is met in the time that a few closures cost.
-    function onFirstBytes(this: Socket, bytes: Buffer): void {
-      onClose.call(this)
-      this.off('data', onFirstBytes).off('end', onEnd).off('error', onEnd).off('close', onClose)
-      const asked = readUpgrade(bytes)
-      if (asked !== null) {
-        upgrade(asked.request, this, asked.head)
-        return
-      }
-      for (const handle of handlers) handle.call(http, this)
-      this.unshift(bytes)
-    }
-    function onEnd(this: Socket): void {
-      this.destroy()
-    }
-    function onClose(this: Socket): void {
-      waiting.delete(this)
-    }
+  constructor(http: Server, upgrade: (socket: Socket, key: string) => Holder) {
+    this.#http = http
+    this.#upgrade = upgrade
+    this.#handlers = http.listeners('connection') as ((socket: Socket) => void)[]
     http.removeAllListeners('connection')
     http.on('connection', socket => {
-      waiting.set(socket, performance.now())
-      socket.on('data', onFirstBytes).on('end', onEnd).on('error', onEnd).on('close', onClose)
+      ;(socket as HeldSocket).holder = this
+      this.#waiting.set(socket, performance.now())
+      socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
     })
+  }
+
+  bytes(chunk: Buffer, socket: Socket): void {
+    this.#waiting.delete(socket)
+    const asked = readUpgrade(chunk)
+    if (asked !== null) {
+      const holder = this.#upgrade(socket, asked.key)
+      ;(socket as HeldSocket).holder = holder
+      if (asked.head.length > 0) holder.bytes(asked.head, socket)
+      return
+    }
+    socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
+    for (const handle of this.#handlers) handle.call(this.#http, socket)
+    socket.unshift(chunk)
+  }
+
+  finished(socket: Socket): void {
+    socket.destroy()
+  }
+
+  gone(socket: Socket): void {
+    this.#waiting.delete(socket)
   }
 
   /** Ends those that have said nothing for `deadlineMs`; returns how many. */

@@ -4,16 +4,15 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 
 import { NslabError } from '../base/errors.ts'
-import { NODE_MESSAGE_BYTES_MAX } from '../protocol/validate.ts'
 import { Connection } from './connection.ts'
 import type { Core, CoreEvent } from './core.ts'
-import { Reception, type Upgrade } from './reception.ts'
-
-/** Beyond this `ws` itself ends a connection; up to this a peer that sends too much is told so first. */
-const FRAME_BYTES_MAX = 4 * NODE_MESSAGE_BYTES_MAX
+import { NodePeer } from './node-peer.ts'
+import { CLOSE_MS, MESSAGE_BYTES_MAX, type Peer } from './peer.ts'
+import { Reception } from './reception.ts'
+import { WsPeer } from './ws-peer.ts'
 
 /** A whole fleet may knock at once; the kernel caps this at net.core.somaxconn (4,096 since Linux 5.4). */
 const LISTEN_BACKLOG = 16_384
@@ -73,15 +72,21 @@ export class ControlServer {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: FRAME_BYTES_MAX,
-      closeTimeout: 2_000,
+      maxPayload: MESSAGE_BYTES_MAX,
+      closeTimeout: CLOSE_MS,
     }
     this.#ws = new WebSocketServer(wsOptions)
-    const upgrade: Upgrade = (request, socket, head) => {
-      this.#ws.handleUpgrade(request, socket, head, peer => this.#accept(peer, socket))
-    }
-    this.#http.on('upgrade', upgrade)
-    this.#reception = new Reception(this.#http, upgrade)
+    this.#http.on('upgrade', (request, socket, head) => {
+      this.#ws.handleUpgrade(request, socket, head, ws => {
+        const peer = new WsPeer(ws, socket as Socket)
+        peer.tell(this.#accept(peer))
+      })
+    })
+    this.#reception = new Reception(this.#http, (socket, key) => {
+      const peer = new NodePeer(socket, key)
+      peer.tell(this.#accept(peer))
+      return peer
+    })
     this.#http.on('request', (_request, response) => {
       response.writeHead(426, { connection: 'close', upgrade: 'websocket' })
       response.end('This is the control port of an nslab controller: it speaks WebSocket.\n')
@@ -126,8 +131,10 @@ export class ControlServer {
     if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#onIdle = resolve))
   }
 
-  #accept(peer: WebSocket, socket: Duplex): void {
-    this.#connections.add(new Connection(peer, socket as Socket, this.#options.core, performance.now(), this.#onClose))
+  #accept(peer: Peer): Connection {
+    const connection = new Connection(peer, this.#options.core, performance.now(), this.#onClose)
+    this.#connections.add(connection)
+    return connection
   }
 
   #sweep(): void {

@@ -1,4 +1,4 @@
-// WebSocket frames of a server: text, whole and unmasked. Pure; RFC 6455, section 5.2.
+// WebSocket frames of a server, whole and unmasked. Pure; RFC 6455, section 5.2.
 
 const TEXT = 0x81
 
@@ -24,6 +24,15 @@ export function textFrames(texts: readonly string[]): Buffer {
     at = end
   }
   return frames
+}
+
+/** A ping, a pong or a close: at most 125 bytes. */
+export function controlFrame(opcode: number, payload: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(2 + payload.length)
+  frame[0] = 0x80 | opcode
+  frame[1] = payload.length
+  payload.copy(frame, 2)
+  return frame
 }
 
 /** A frame's bytes, its length's field included. */

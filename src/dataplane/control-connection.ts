@@ -3,9 +3,9 @@
 
 import { Socket } from 'node:net'
 import type { ControllerMessage, NodeMessage } from '../protocol/messages.ts'
+import { acceptOf, encodeFrame, FrameReader, type FrameSink, makeKey, Opcode } from '../protocol/web-socket-frames.ts'
 import { parseControllerMessage } from './controller-message.ts'
 import { MESSAGE_BYTES_MAX } from './limits.ts'
-import { acceptOf, encodeFrame, FrameReader, type FrameSink, makeKey, Opcode } from './web-socket-frames.ts'
 
 /** What the owner of a connection is told. After `closed` nothing more comes. */
 export interface ControlHandlers<Owner> {
@@ -103,7 +103,7 @@ export class ControlConnection<Owner> implements FrameSink {
     const rest = this.#key === null ? bytes : this.#shakeHands(bytes, this.#key)
     if (rest === null || rest.length === 0) return
     const problem = this.#reader.read(rest, this)
-    if (problem !== null) this.close(`the controller sent ${problem}`)
+    if (problem !== null) this.close(`the controller sent ${problem.what}`)
   }
 
   text(text: string): boolean {

@@ -6,8 +6,8 @@ import t from 'tap'
 
 import { NslabError } from '../../src/base/errors.ts'
 import { ControlServer } from '../../src/controller/server.ts'
-import { encodeFrame, Opcode } from '../../src/dataplane/web-socket-frames.ts'
 import { NODE_MESSAGE_BYTES_MAX } from '../../src/protocol/validate.ts'
+import { encodeFrame, Opcode } from '../../src/protocol/web-socket-frames.ts'
 import { ControlClient, serve, until } from '../fixtures/control-client.ts'
 import { CoreBench, startUp } from '../fixtures/controller.ts'
 

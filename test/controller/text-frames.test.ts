@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { textFrames } from '../../src/controller/text-frames.ts'
-import { FrameReader } from '../../src/dataplane/web-socket-frames.ts'
+import { FrameReader } from '../../src/protocol/web-socket-frames.ts'
 
 t.test('a client reads each text as it was, of every length and with any characters', async t => {
   const texts = [

@@ -224,7 +224,7 @@ t.test('a server that speaks no WebSocket is named', async t => {
 })
 
 t.test('an answer in pieces, with a first message behind it, is understood', async t => {
-  const { acceptOf } = await import('../../src/dataplane/web-socket-frames.ts')
+  const { acceptOf } = await import('../../src/protocol/web-socket-frames.ts')
   const server = createServer(socket => {
     socket.on('error', () => {})
     socket.once('data', request => {

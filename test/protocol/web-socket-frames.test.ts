@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { Random } from '../../src/base/random.ts'
-import { acceptOf, encodeFrame, FrameReader, makeKey, Opcode } from '../../src/dataplane/web-socket-frames.ts'
+import { acceptOf, encodeFrame, FrameReader, makeKey, Opcode } from '../../src/protocol/web-socket-frames.ts'
 
 /** A frame as a server sends it, written byte by byte. */
 function serverFrame(first: number, payload: Buffer, second = 0): Buffer {
@@ -31,7 +31,7 @@ function read(chunks: readonly Buffer[], bytesMax = 1_000_000): { seen: string[]
     const passing = Buffer.from(chunk)
     const problem = reader.read(passing, sink)
     passing.fill(0xff)
-    if (problem !== null) return { seen, problem }
+    if (problem !== null) return { seen, problem: problem.what }
   }
   return { seen, problem: null }
 }
