@@ -47,6 +47,10 @@ const benches: Readonly<Record<string, Entry>> = {
     shows: 'a relay of packets between namespaces against bare relays and the kernel',
     load: async () => (await import('./chain.ts')).benchChain,
   },
+  'ring-flows': {
+    shows: 'what a packet-hop costs in a large ring against a ring of 8 with as many',
+    load: async () => (await import('./ring-flows.ts')).benchRingFlows,
+  },
   'vm-boot': {
     shows: 'an emulated guest up to its agent against the bare kernel',
     load: async () => (await import('./vm-boot.ts')).benchVmBoot,

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../src/base/exec.ts'
 import type { Report } from '../src/judge/types.ts'
 
-const cliPath = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+export const cliPath = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
 /** One run of a scenario; its folder is removed. Throws when it gives no report with a wired fleet. */
 export async function measureRun(args: readonly string[]): Promise<Report['metrics']> {
