@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../src/base/exec.ts'
-import type { Report, Sample, TrafficLine } from '../src/judge/types.ts'
+import type { Report, Sample } from '../src/judge/types.ts'
 import type { RunEvent } from '../src/protocol/events.ts'
 import { alternate, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 import type { BenchOptions } from './main.ts'
@@ -21,12 +21,15 @@ const NEIGHBOUR_BITS_PER_S = 100_000
 const FAR_FLOWS = 100
 const FAR_BITS_PER_S = 10_000
 
-/** From the start of the hold: all flows run by then, and none ends before the window does. */
-const SETTLE_S = 3
-const WINDOW_S = 10
-const FLOWS_S = SETTLE_S + WINDOW_S + 4
+/** Seconds. `settle`: from the start of the hold; all flows run by then, and none ends before the window does. */
+export interface Timing {
+  readonly settle: number
+  readonly window: number
+}
+const TIMING: Timing = { settle: 3, window: 10 }
+const MARGIN_S = 4
 
-interface Load {
+export interface Load {
   /** Bits a second from every node to the next. */
   readonly neighbour: number
   readonly farFlows: number
@@ -35,7 +38,7 @@ interface Load {
 }
 
 /** Of one run. Times are those of the window, by its length: processors. */
-interface Cost {
+export interface Cost {
   readonly hops_per_s: number
   readonly sent_per_s: number
   readonly lanes: number
@@ -49,17 +52,19 @@ interface Cost {
   readonly latency_p50_s: number
 }
 
+const flowsSOf = ({ settle, window }: Timing): number => settle + window + MARGIN_S
+
 const packetsPerS = (bits: number): number => bits / 8 / PACKET_BYTES
 
 /** The load that is asked for at `nodes`. */
-const ownLoad = (nodes: number): Load => ({
+export const ownLoad = (nodes: number): Load => ({
   neighbour: NEIGHBOUR_BITS_PER_S,
   farFlows: Math.min(FAR_FLOWS, nodes),
   far: FAR_BITS_PER_S,
 })
 
 /** As many packet-hops a second, over one hop and over half the ring each as many as there; by as many flows as fit. */
-function sameHops(load: Load, nodes: number, small: number): Load {
+export function sameHops(load: Load, nodes: number, small: number): Load {
   const farFlows = Math.min(load.farFlows, small)
   const perFlow = (load.far * load.farFlows) / farFlows
   return {
@@ -69,12 +74,13 @@ function sameHops(load: Load, nodes: number, small: number): Load {
   }
 }
 
-const hopsOf = ({ neighbour, farFlows, far }: Load, nodes: number): number =>
+export const hopsOf = ({ neighbour, farFlows, far }: Load, nodes: number): number =>
   packetsPerS(neighbour) * nodes + packetsPerS(far) * farFlows * (nodes >> 1)
 
-function scenarioText(nodes: number, load: Load | null): string {
+function scenarioText(nodes: number, load: Load | null, timing: Timing): string {
+  const flowsS = flowsSOf(timing)
   const flow = (rest: string, bits: number): string =>
-    `[[flow]]\nfrom = "all"\n${rest}\nrate = "${Math.round(bits)}bit"\npacket_bytes = ${PACKET_BYTES}\nfor = "${FLOWS_S}s"\n\n`
+    `[[flow]]\nfrom = "all"\n${rest}\nrate = "${Math.round(bits)}bit"\npacket_bytes = ${PACKET_BYTES}\nfor = "${flowsS}s"\n\n`
   const flows =
     load === null ? '' : flow('to = "+1"', load.neighbour) + flow(`count = ${load.farFlows}\nto = "opposite"`, load.far)
   return `name = "bench-ring-flows"
@@ -87,7 +93,7 @@ topology = { type = "ring", ring_config = { n_nodes = ${nodes} } }
 routing = { protocol = "shortest_path" }
 
 ${flows}[run]
-hold = "${FLOWS_S + 2}s"
+hold = "${flowsS + 2}s"
 deadline = "300s"
 
 [[gate]]
@@ -123,27 +129,21 @@ async function fleetPid(out: string, isOver: () => boolean): Promise<number | nu
   return last?.processes.find(({ name }) => name.startsWith('dataplane'))?.pid ?? null
 }
 
-/** Packet-hops and packets made, a second, between the first and the last totals that were told after the settling. */
-function ratesOf(out: string): { readonly hops_per_s: number; readonly sent_per_s: number } {
-  const holdS = linesOf<RunEvent>(join(out, 'events.ndjson')).find(holds)?.t_s as number
-  const told = linesOf<TrafficLine>(join(out, 'traffic.ndjson')).flatMap(line =>
-    'totals' in line && line.t_s >= holdS + SETTLE_S && line.t_s <= holdS + SETTLE_S + WINDOW_S ? [line] : [],
-  )
-  const [first, last] = [told[0], told.at(-1)]
-  if (first === undefined || last === undefined || first === last) return { hops_per_s: 0, sent_per_s: 0 }
-  const seconds = last.t_s - first.t_s
-  return {
-    hops_per_s: (last.totals.hops_packets - first.totals.hops_packets) / seconds,
-    sent_per_s: (last.totals.sent_packets - first.totals.sent_packets) / seconds,
-  }
+/**
+ * A second of the flows' own time, which is the same for each: all that they made, none of which is lost, and the links
+ * that this goes over. What was taken from links tells less: a flow's end is said more than once, and goes as far.
+ */
+function ratesOf(sent: number, load: Load, nodes: number, flowsS: number): Pick<Cost, 'hops_per_s' | 'sent_per_s'> {
+  const planned = packetsPerS(load.neighbour) * nodes + packetsPerS(load.far) * load.farFlows
+  return { hops_per_s: (hopsOf(load, nodes) * sent) / flowsS / planned, sent_per_s: sent / flowsS }
 }
 
 /** `load` null: the same ring, engine and links, and no flow. */
-async function measureCost(nodes: number, load: Load | null): Promise<Cost> {
+export async function measureCost(nodes: number, load: Load | null, timing: Timing = TIMING): Promise<Cost> {
   const folder = mkdtempSync(join(tmpdir(), 'nslab-bench-'))
   try {
     const [scenario, out] = [join(folder, 'scenario.toml'), join(folder, 'run')]
-    writeFileSync(scenario, scenarioText(nodes, load))
+    writeFileSync(scenario, scenarioText(nodes, load, timing))
     let isOver = false
     const running = run(process.execPath, [cliPath, 'run', scenario, '--on', 'host', '--out', out], {
       timeoutMs: 600_000,
@@ -153,9 +153,9 @@ async function measureCost(nodes: number, load: Load | null): Promise<Cost> {
     const pid = await fleetPid(out, () => isOver)
     let times: ThreadTimes | null = null
     if (pid !== null) {
-      await sleep(SETTLE_S)
+      await sleep(timing.settle)
       const before = readThreads(pid)
-      await sleep(WINDOW_S)
+      await sleep(timing.window)
       times = timesBetween(before, readThreads(pid))
     }
     const ended = await running
@@ -165,7 +165,9 @@ async function measureCost(nodes: number, load: Load | null): Promise<Cost> {
     const { metrics } = report
     const metric = (name: string): number => (load === null ? 0 : (metrics[name] ?? Number.NaN))
     return {
-      ...(load === null ? { hops_per_s: 0, sent_per_s: 0 } : ratesOf(out)),
+      ...(load === null
+        ? { hops_per_s: 0, sent_per_s: 0 }
+        : ratesOf(metric('flow_packets_sent_count'), load, nodes, flowsSOf(timing))),
       ...times,
       threads: metrics.threads_count ?? Number.NaN,
       lost: metric('flow_packets_lost_count'),
@@ -250,7 +252,7 @@ export async function benchRingFlows(options: BenchOptions): Promise<Result> {
     notes.push(
       ...bounds.map(bound => `${bound.figure}: ${shown(bound.of)}, ${bound.bound}: ${bound.isMet ? 'met' : 'NOT met'}`),
       `ratio ${shown(ratio.median)} (${shown(ratio.min)} to ${shown(ratio.max)}), of the lanes alone ${shown(lanesRatio.median)} (${shown(lanesRatio.min)} to ${shown(lanesRatio.max)}); pairs of one round`,
-      `least share of the planned packet-hops that came in a window: ${shown(shares[0] as number)} and ${shown(shares[1] as number)}`,
+      `least share of the planned packets that were made: ${shown(shares[0] as number)} and ${shown(shares[1] as number)}`,
     )
   }
   return {
@@ -261,7 +263,7 @@ export async function benchRingFlows(options: BenchOptions): Promise<Result> {
     notes: [
       ...notes,
       `flows of the small ring: as many packet-hops over one hop, and as many over half the ring; a far packet has ${SMALL_NODES >> 1} hops there, so that more packets are made and taken for as many hops`,
-      `a window of ${WINDOW_S} s; cores are processors by the scheduler's own clock, lanes the threads that move packets, what the kernel does in them included`,
+      `a window of ${TIMING.window} s; cores are processors by the scheduler's own clock, lanes the threads that move packets, what the kernel does in them included`,
     ],
   }
 }

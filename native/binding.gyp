@@ -71,6 +71,7 @@
         'engine/lanes/out_queue.cc',
         'engine/lanes/read.cc',
         'engine/lanes/streams.cc',
+        'engine/lanes/turns.cc',
         'engine/lanes/write.cc',
         'engine/link_handshake.cc',
         'engine/link_loop.cc',

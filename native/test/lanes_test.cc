@@ -18,6 +18,7 @@
 #include "test/lanes_ends_test.h"
 #include "test/lanes_links_test.h"
 #include "test/lanes_parts.h"
+#include "test/lanes_turns_test.h"
 
 namespace {
 
@@ -376,6 +377,7 @@ int main(int argc, char** argv) {
     test_weights(processors);
     test_tun(processors);
   }
+  test_turns();
   test_wakes();
   test_stop(options(2, true), 1);
   test_stop(options(3, false), 3);

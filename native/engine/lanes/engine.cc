@@ -104,6 +104,10 @@ Status PacketEngine::start() {
       return opened;
     }
   }
+  if (Status opened = hub.turns.open(); !opened) {
+    hub.lanes.clear();
+    return opened;
+  }
   state_->running = true;
   for (const auto& lane : hub.lanes)
     if (Status started = lane->start(); !started) {
@@ -148,6 +152,7 @@ void PacketEngine::stop() {
   }
   Hub& hub = state_->hub;
   for (const auto& lane : hub.lanes) lane->stop();
+  hub.turns.stop();
   for (const auto& lane : hub.lanes) lane->join();
   // What one holds lies in another's blocks: all let go before any ends.
   for (const auto& lane : hub.lanes) lane->clear();

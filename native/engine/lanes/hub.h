@@ -11,6 +11,7 @@
 #include "engine/lanes/command.h"
 #include "engine/lanes/crossing.h"
 #include "engine/lanes/engine.h"
+#include "engine/lanes/turns.h"
 
 namespace nslab::engine::lanes {
 
@@ -39,6 +40,7 @@ class Hub {
 
   const Options options;
   std::vector<std::unique_ptr<Lane>> lanes;
+  Turns turns{*this};
   /** Sinks that are open. */
   std::atomic<uint32_t> sinks{0};
 

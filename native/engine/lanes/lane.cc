@@ -14,15 +14,12 @@
 #include "engine/lanes/limits.h"
 
 namespace nslab::engine::lanes {
-namespace {
 
 int64_t monotonic_ns() {
   timespec time{};
   (void)::clock_gettime(CLOCK_MONOTONIC, &time);
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
-
-}  // namespace
 
 Lane::Lane(uint32_t index, Hub& hub)
     : index_(index),
@@ -60,7 +57,7 @@ Status Lane::open() {
 
 Status Lane::start() {
   const std::string name = "nslab-lane-" + std::to_string(index_);
-  auto thread = Thread::start(name.c_str(), "lane " + std::to_string(index_), [this] { run(); });
+  auto thread = Thread::start(name.c_str(), "lane " + std::to_string(index_), [this] { hub_.turns.run(index_); });
   if (!thread) return thread.take_status();
   thread_ = std::move(*thread);
   return {};
@@ -90,38 +87,50 @@ void Lane::stop() {
   wake();
 }
 
-void Lane::run() {
+int Lane::wait_ms() const {
+  if (ready_.empty()) return -1;
+  return starved_ && !flushed_ ? kStarvedWaitMs : 0;
+}
+
+void Lane::turn(int wait_ms) {
   std::array<epoll_event, kEpollBatch> events;
-  while (!stopping_.load()) {
-    const int wait_ms = !ready_.empty() ? (starved_ && !flushed_ ? kStarvedWaitMs : 0) : -1;
-    const int count = ::epoll_wait(epoll_.get(), events.data(), kEpollBatch, wait_ms);
-    now_ns_ = monotonic_ns();
-    for (int i = 0; i < count; i++)
-      if (events[i].data.u64 == kWakeTag) take_wake();
-    // After the read, which would take the write of whoever has raised the flag since, and leave it raised: nobody
-    // would wake this again. Before looking at anything: what comes from here on wakes again.
-    (void)awake_.exchange(false);
-    for (int i = 0; i < count; i++) on_event(events[i].data.u64, events[i].events);
-    take_orders();
-    if (room_told_.exchange(false)) {
-      refill_channels();
-      for (Input* input : std::exchange(far_waiters_, {})) {
-        input->waiting = false;
-        make_ready(*input);
-      }
+  if (wait_ms != 0) add_busy(monotonic_ns());
+  const int count = ::epoll_wait(epoll_.get(), events.data(), kEpollBatch, wait_ms);
+  now_ns_ = monotonic_ns();
+  if (wait_ms != 0) busy_from_ns_ = now_ns_;
+  else add_busy(now_ns_);
+  for (int i = 0; i < count; i++)
+    if (events[i].data.u64 == kWakeTag) take_wake();
+  // After the read, which would take the write of whoever has raised the flag since, and leave it raised: nobody
+  // would wake this again. Before looking at anything: what comes from here on wakes again.
+  (void)awake_.exchange(false);
+  for (int i = 0; i < count; i++) on_event(events[i].data.u64, events[i].events);
+  take_orders();
+  if (room_told_.exchange(false)) {
+    refill_channels();
+    for (Input* input : std::exchange(far_waiters_, {})) {
+      input->waiting = false;
+      make_ready(*input);
     }
-    for (ChannelEnd& end : ends_)
-      if (!end.channel->empty()) make_ready(end);
-    serve_timers();
-    serve_ready();
-    flush_dirty();
-    if (starved_ && !flushed_) shed();
-    for (uint64_t given = std::exchange(given_, 0); given != 0; given &= given - 1)
-      hub_.lanes[static_cast<size_t>(__builtin_ctzll(given))]->wake();
-    set_timer();
-    if (!watches_.empty()) write_captures();
-    tell();
   }
+  for (ChannelEnd& end : ends_)
+    if (!end.channel->empty()) make_ready(end);
+  serve_timers();
+  serve_ready();
+  flush_dirty();
+  if (starved_ && !flushed_) shed();
+  for (uint64_t given = std::exchange(given_, 0); given != 0; given &= given - 1)
+    hub_.lanes[static_cast<size_t>(__builtin_ctzll(given))]->wake();
+  set_timer();
+  if (!watches_.empty()) write_captures();
+  tell();
+}
+
+void Lane::add_busy(int64_t now_ns) {
+  // Its only writer.
+  if (busy_from_ns_ != 0)
+    busy_ns_.store(busy_ns_.load(std::memory_order_relaxed) + now_ns - busy_from_ns_, std::memory_order_relaxed);
+  busy_from_ns_ = now_ns;
 }
 
 void Lane::take_wake() {

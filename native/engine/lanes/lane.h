@@ -1,4 +1,5 @@
-// A lane: one thread, one epoll loop, and what is its own. lane.cc turns, orders.cc carries out what is asked,
+// A lane: one epoll loop, of one thread at a time (turns.h), and what is its own. lane.cc turns, orders.cc carries out
+// what is asked,
 // read.cc and write.cc serve links, forward.cc says where packets go, ends.cc makes and takes
 // them, streams.cc has what leaves in max mode.
 #pragma once
@@ -38,6 +39,9 @@ struct Slice {
   [[nodiscard]] uint32_t packet_bytes() const { return size - static_cast<uint32_t>(kPacketHeaderBytes); }
 };
 
+/** CLOCK_MONOTONIC */
+[[nodiscard]] int64_t monotonic_ns();
+
 /** Writes the beginning of its file. */
 [[nodiscard]] Status begin_capture(Capture& capture);
 
@@ -57,12 +61,21 @@ class Lane {
   void tell_room();
   void stop();
   void join() { thread_.join(); }
+  [[nodiscard]] bool stopping() const { return stopping_.load(); }
+  /** Time that was not spent waiting for events, ever; of a turn that takes long when it has ended. */
+  [[nodiscard]] int64_t busy_ns() const { return busy_ns_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int epoll() const { return epoll_.get(); }
+  // From one thread at a time (turns.h).
+  /** One round: events, orders, what is ready, what leaves. */
+  void turn(int wait_ms);
+  /** How long it may wait for events now; -1: until there is one. */
+  [[nodiscard]] int wait_ms() const;
   /** Once joined: drops what it holds. */
   void clear();
   [[nodiscard]] uint64_t blocks_missing() const;
 
  private:
-  void run();
+  void add_busy(int64_t now_ns);
   void take_wake();
   void on_event(uint64_t tag, uint32_t what);
   void take_orders();
@@ -208,6 +221,8 @@ class Lane {
   std::mutex mutex_;
   std::vector<Order> orders_;
 
+  std::atomic<int64_t> busy_ns_{0};
+  int64_t busy_from_ns_ = 0;
   int64_t now_ns_ = 0;
   int64_t armed_ns_ = kNever;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;

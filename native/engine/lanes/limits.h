@@ -32,6 +32,14 @@ inline constexpr int64_t kNoWayPauseNs = 1'000'000;
 /** While blocks are missing that other lanes hold: nothing tells when one comes back. */
 inline constexpr int kStarvedWaitMs = 1;
 
+/** One thread that turns all lanes gives them up where it rests for less than a quarter of so long. */
+inline constexpr int64_t kBusyWindowNs = 4'000'000;
+inline constexpr int64_t kRestDivisor = 4;
+/** They are gathered again when for 100 ms all of them together had to do for less than two fifths of one thread. */
+inline constexpr int kCalmWindowMs = 20;
+inline constexpr int64_t kCalmFifths = 2;
+inline constexpr int kCalmWindows = 5;
+
 /** Runs that wait when a token is no longer taken to wait with them. */
 inline constexpr uint32_t kControlRunsMax = 4096;
 
