@@ -88,6 +88,11 @@ export interface TunSpec {
   readonly mtu: number
   /** Highest node id that packets may go to. */
   readonly nodesMax: number
+  /**
+   * The kernel hands over packets without checksum and segments of TCP and UDP as one, and takes segments of TCP so;
+   * on the overlay they are packets of at most `mtu` all the same, with checksums. Default false.
+   */
+  readonly offloads?: boolean
 }
 
 /** Packets and bytes of one end; bytes are those of packets, without frames' headers. */

@@ -294,7 +294,7 @@ Napi::Value PacketEngineObject::attach_tun(const Napi::CallbackInfo& info) {
       const std::unique_ptr<UniqueFd> owned(const_cast<UniqueFd*>(last));
       closer->close(std::move(*owned));
     });
-    engine->post(lanes::AttachTun{node, shared, request.base, request.nodes_max}, id);
+    engine->post(lanes::AttachTun{node, shared, request.base, request.nodes_max, request.link.offloads}, id);
   };
   if (Status posted = state_of(env).opener.post(make); !posted) {
     answer(env, {id, std::move(posted), nullptr});

@@ -204,6 +204,7 @@ Result<TunRequest> tun_request(Napi::Value value, uint32_t node) {
   read.link.prefix_length = static_cast<uint8_t>(fields.whole("prefixLength", 1, 32));
   read.link.mtu = fields.whole32("mtu", kMtuMin, engine::kPacketBytesMax);
   read.nodes_max = fields.whole32("nodesMax", 1, UINT32_MAX);
+  read.link.offloads = fields.flag("offloads");
   if (node > read.nodes_max) fields.fail("nodesMax", "it is below the node's own id");
   if (!fields.ok()) return fields.take_status();
   read.base = ntohl(base->s_addr);

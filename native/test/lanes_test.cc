@@ -377,6 +377,7 @@ int main(int argc, char** argv) {
     test_weights(processors);
     test_tun(processors);
   }
+  test_tun_offloads();
   test_turns();
   test_wakes();
   test_stop(options(2, true), 1);

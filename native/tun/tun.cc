@@ -16,6 +16,8 @@ namespace nslab::tun {
 namespace {
 
 constexpr const char* kDevice = "/dev/net/tun";
+/** TUN_F_USO4 and TUN_F_USO6, of Linux 6.2: segments of UDP. Later than the headers of Debian 12. */
+constexpr unsigned kUdpSegments = 0x20 | 0x40;
 
 Result<UniqueFd> open_device(const std::string& place) {
   UniqueFd fd(sys::call([] { return ::open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC); }));
@@ -26,6 +28,14 @@ Result<UniqueFd> open_device(const std::string& place) {
                           "this kernel offers no TUN here: load its module (modprobe tun), and in a container pass the "
                           "device on");
   return Status::failed(number, std::string("open ") + kDevice, place);
+}
+
+/** The most that this kernel knows: one of before 6.2 refuses what it does not. */
+Status set_offloads(int fd, const std::string& place) {
+  constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  for (const unsigned wanted : {kTcp | kUdpSegments, kTcp})
+    if (sys::call([&] { return ::ioctl(fd, TUNSETOFFLOAD, wanted); }) == 0) return {};
+  return Status::from_errno("TUNSETOFFLOAD", place);
 }
 
 }  // namespace
@@ -40,13 +50,15 @@ Result<UniqueFd> make(const netns::Netns& where, const TunLink& link, const std:
   if (link.name.empty() || link.name.size() >= sizeof request.ifr_name)
     return Status::failed(ENAMETOOLONG, "TUNSETIFF " + link.name, place);
   link.name.copy(request.ifr_name, sizeof request.ifr_name - 1);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | (link.offloads ? IFF_VNET_HDR : 0));
   if (sys::call([&] { return ::ioctl(fd->get(), TUNSETIFF, &request); }) != 0) {
     // EBUSY: another descriptor has it; EINVAL: there is such a name, and it is no TUN interface.
     const bool exists = (errno == EBUSY || errno == EINVAL) && ::if_nametoindex(link.name.c_str()) != 0;
     return exists ? Status::failed(EEXIST, "TUNSETIFF " + link.name, place)
                   : Status::from_errno("TUNSETIFF " + link.name, place);
   }
+  if (link.offloads)
+    if (Status set = set_offloads(fd->get(), place); !set) return set;
   const unsigned index = ::if_nametoindex(link.name.c_str());
   if (index == 0) return Status::from_errno("if_nametoindex " + link.name, place);
   const auto number = static_cast<int>(index);

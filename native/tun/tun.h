@@ -20,6 +20,11 @@ struct TunLink {
   /** Groups of addresses that lead there, too: 239.255.0.0/16. */
   in_addr groups{};
   uint8_t groups_prefix_length = 0;
+  /**
+   * IFF_VNET_HDR, and all that this kernel hands over unfinished: packets without checksum, and segments of TCP and UDP
+   * as one. As `ethtool -K NAME tx on tso on` has it.
+   */
+  bool offloads = false;
 };
 
 /**

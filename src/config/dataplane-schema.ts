@@ -1,6 +1,6 @@
 // Every key of the dataplane's configuration, with the published defaults (facts/nextmini.md 2). `on_node_death`,
-// `peer_silence_ms` and `token` are nslab's. What has no effect here is checked all the same, and named in a warning
-// when it is given.
+// `peer_silence_ms`, `tun_offloads` and `token` are nslab's. What has no effect here is checked all the same, and named
+// in a warning when it is given.
 
 import * as v from 'valibot'
 import { NODE_ID_MAX } from '../base/limits.ts'
@@ -92,6 +92,7 @@ const effective = {
   protocol: v.optional(oneOf('tcp', 'udp', 'quic'), 'tcp'),
   peer_silence_ms: v.optional(int(2000, MS_MAX), 8000),
   tun_interface_name: v.optional(interfaceName, 'utun'),
+  tun_offloads: v.optional(flag, true),
   /** Absent: when a command enters the node. */
   enable_local_interface: v.optional(flag),
   num_packet_processors: v.optional(int(0, LANES_MAX), 0),

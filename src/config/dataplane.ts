@@ -88,6 +88,7 @@ function engineOf(table: DataplaneTable): EngineConfig {
   return {
     tun: isOn === undefined ? 'demand' : isOn ? 'on' : 'off',
     tunName: table.tun_interface_name,
+    tunOffloads: table.tun_offloads,
     processors: table.num_packet_processors,
     concurrent: table.feature === 'concurrent',
     channelCapacity: table.channel_capacity,

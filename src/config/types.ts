@@ -85,6 +85,8 @@ export interface EngineConfig {
   /** on: each node has its TUN interface from when it joins; demand: from when a command enters the node. */
   readonly tun: 'on' | 'demand' | 'off'
   readonly tunName: string
+  /** Whether the kernel leaves checksums and segments to TUN interfaces. */
+  readonly tunOffloads: boolean
   /** Lanes that a node spreads over; 0: one where the fleet has several nodes, else one a core. */
   readonly processors: number
   readonly concurrent: boolean

@@ -13,7 +13,7 @@ import { endWith, exitCode, inRoot, root, SetupError, say, step } from './root.m
 import { ensureSystem, fuzzNeeds, inPath } from './system.mjs'
 
 const RUNS = 10_000_000
-const targets = ['stream', 'ip', 'commands']
+const targets = ['stream', 'ip', 'offload', 'commands']
 /** An input longer than some frames or commands finds nothing new. */
 const INPUT_BYTES_MAX = 1024
 const folder = inRoot('native/build/fuzz')

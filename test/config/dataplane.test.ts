@@ -22,6 +22,7 @@ t.test('an empty file has the published defaults', t => {
     engine: {
       tun: 'demand',
       tunName: 'utun',
+      tunOffloads: true,
       processors: 0,
       concurrent: false,
       channelCapacity: 1000,
@@ -54,6 +55,7 @@ t.test('the keys of the packet engine reach it', t => {
   const { engine, warnings } = parse(`
     enable_local_interface = true
     tun_interface_name = "lab0"
+    tun_offloads = false
     num_packet_processors = 4
     channel_capacity = 10
     channel_backpressure = true
@@ -65,6 +67,7 @@ t.test('the keys of the packet engine reach it', t => {
   t.same(engine, {
     tun: 'on',
     tunName: 'lab0',
+    tunOffloads: false,
     processors: 4,
     concurrent: true,
     channelCapacity: 10,

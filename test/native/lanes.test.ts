@@ -11,5 +11,5 @@ t.setTimeout(400_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`lanes forward, hold back and end, under ${sanitizers}`, t =>
-    nativeChecks(t, 184, { name: 'lanes_test', parts, sanitizers, args: [testSeed(t)], isolated: true }),
+    nativeChecks(t, 192, { name: 'lanes_test', parts, sanitizers, args: [testSeed(t)], isolated: true }),
   )

@@ -2,7 +2,17 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,15 +37,21 @@ const mayTun = (): boolean => {
 }
 const needsTun = { skip: !mayTun() && 'this user may not open /dev/net/tun' }
 
+const hasPing = ['/bin/ping', '/usr/bin/ping', '/sbin/ping'].some(path => existsSync(path))
+
 const tun: TunSpec = { name: 'nstun', baseAddress: '10.0.0.0', prefixLength: 16, mtu: 1400, nodesMax: 100 }
 const address = (nodeId: number): string => `10.0.0.${nodeId}`
 
 /** 1 - 2 - … - count; the first and the last have a TUN interface, each in its own namespace. */
-async function withTuns(t: Test, count: number): Promise<{ overlay: Overlay; here: Netns; there: Netns }> {
+async function withTuns(
+  t: Test,
+  count: number,
+  spec: TunSpec = tun,
+): Promise<{ overlay: Overlay; here: Netns; there: Netns }> {
   const [here, there] = [await loopbackNamespace(t), await loopbackNamespace(t)]
   const overlay = await Overlay.chain(t, await loopbackNamespace(t), count, { lanes: 2 })
-  await overlay.engine.attachTun(1, here, tun)
-  await overlay.engine.attachTun(count, there, tun)
+  await overlay.engine.attachTun(1, here, spec)
+  await overlay.engine.attachTun(count, there, spec)
   return { overlay, here, there }
 }
 
@@ -57,18 +73,77 @@ async function transfer(from: Netns, to: Netns, host: string, bytes: Buffer): Pr
   return Buffer.concat(came)
 }
 
-t.test('TCP runs from namespace to namespace over a relay, whole', needsTun, async t => {
-  const { overlay, here, there } = await withTuns(t, 3)
-  const bytes = randomBytes(3_000_000)
-  const came = await transfer(here, there, address(3), bytes)
-  const hash = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
-  t.equal(hash(came), hash(bytes))
-  const counts = await overlay.quiet()
-  t.ok((linkOf(counts, 2, 3)?.sent.outBytes ?? 0) > 3_000_000, 'by way of the links')
-  for (const { nodeId, account } of counts.nodes) t.ok(isBalanced(account), `node ${nodeId} is balanced`)
-  await overlay.engine.setLink(2, 3, { lossRatio: 1 })
-  t.notOk(await reaches(here, there, address(3), 500), 'not over a link that loses all')
+const hash = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
+
+/** Packets that the interface of the namespace has had: in, and out. */
+async function interfacePackets(netns: Netns): Promise<readonly [number, number]> {
+  const { stdout } = await runInNetns(netns, 'cat', ['/proc/net/dev'])
+  const fields = /nstun:\s*(.*)/.exec(stdout)?.[1]?.split(/\s+/).map(Number) ?? []
+  return [fields[1] ?? Number.NaN, fields[9] ?? Number.NaN]
+}
+
+for (const offloads of [false, true])
+  t.test(`TCP runs over a relay, whole, ${offloads ? 'with' : 'without'} offloads`, needsTun, async t => {
+    const { overlay, here, there } = await withTuns(t, 3, { ...tun, offloads })
+    const folder = mkdtempSync(join(tmpdir(), 'nslab-capture-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'all.pcap')
+    await overlay.engine.capture(2, 3, openSync(file, 'w'))
+    const bytes = randomBytes(3_000_000)
+    const came = await transfer(here, there, address(3), bytes)
+    t.equal(hash(came), hash(bytes))
+    await overlay.engine.capture(2, 3, null)
+    const counts = await overlay.quiet()
+    const link = linkOf(counts, 2, 3)?.sent
+    t.ok((link?.outBytes ?? 0) > 3_000_000, 'by way of the links')
+    for (const { nodeId, account } of counts.nodes) t.ok(isBalanced(account), `node ${nodeId} is balanced`)
+    const captured = readPcap(file)
+    t.ok(captured.length >= (link?.outPackets ?? Number.POSITIVE_INFINITY), 'every packet was seen')
+    t.same(
+      captured.filter(({ packet }) => packet.length > tun.mtu || !hasChecksum(packet)),
+      [],
+      'none larger than the interface, each with its checksum',
+    )
+    const [[, sent], [received]] = [await interfacePackets(here), await interfacePackets(there)]
+    const packets = link?.outPackets ?? 0
+    if (offloads) t.ok(sent < packets / 2 && received < packets / 2, `${packets} were ${sent}, and ${received} again`)
+    else t.ok(sent >= packets && received === packets, 'one by one')
+    await overlay.engine.setLink(2, 3, { lossRatio: 1 })
+    t.notOk(await reaches(here, there, address(3), 500), 'not over a link that loses all')
+  })
+
+t.test('segments that a link spoils are not taken for whole', needsTun, async t => {
+  const { overlay, here, there } = await withTuns(t, 2, { ...tun, offloads: true })
+  await overlay.engine.setLink(1, 2, { corruptRatio: 0.02 })
+  const bytes = randomBytes(500_000)
+  t.equal(hash(await transfer(here, there, address(2), bytes)), hash(bytes))
 })
+
+for (const offloads of [false, true])
+  t.test(`large datagrams and echoes go ${offloads ? 'with' : 'without'} offloads`, needsTun, async t => {
+    const { overlay, here, there } = await withTuns(t, 3, { ...tun, offloads })
+    const receive = `
+      const socket = require('node:dgram').createSocket('udp4')
+      socket.on('message', bytes => {
+        console.log(require('node:crypto').createHash('sha256').update(bytes).digest('hex'))
+        process.exit()
+      })
+      socket.bind(7000)`
+    const text = 'so many words '.repeat(4000)
+    const send = `
+      const socket = require('node:dgram').createSocket('udp4')
+      setInterval(() => socket.send(${JSON.stringify('so many words ')}.repeat(4000), 7000, '${address(3)}'), 50)`
+    const sender = runInNetns(here, process.execPath, ['-e', send])
+    const { stdout } = await runInNetns(there, process.execPath, ['-e', receive])
+    sender.kill()
+    await sender
+    t.equal(stdout.trim(), hash(Buffer.from(text)))
+    if (hasPing) {
+      const echoes = await runInNetns(here, 'ping', ['-c', '3', '-i', '0.2', '-s', '4000', '-W', '20', address(3)])
+      t.match(echoes.stdout, / 3 received/)
+    }
+    for (const { nodeId, account } of (await overlay.quiet()).nodes) t.ok(isBalanced(account), `node ${nodeId}`)
+  })
 
 t.test('an interface has the mtu, the addresses and the routes that were asked for', needsTun, async t => {
   const { here } = await withTuns(t, 2)
@@ -224,6 +299,7 @@ t.test('programs send to a group by its address', needsTun, async t => {
 
 interface Captured {
   readonly to: string
+  readonly packet: Buffer
   readonly bytes: number
   readonly seconds: number
 }
@@ -239,10 +315,23 @@ function readPcap(path: string): Captured[] {
     const packet = file.subarray(at + 16, at + 16 + captured)
     if (captured !== bytes || packet.length !== bytes || packet[0] !== 0x45 || packet.readUInt16BE(2) !== bytes)
       throw new Error(`no packet at ${at}`)
-    packets.push({ to: [...packet.subarray(16, 20)].join('.'), bytes, seconds })
+    packets.push({ to: [...packet.subarray(16, 20)].join('.'), packet, bytes, seconds })
     at += 16 + captured
   }
   return packets
+}
+
+/** RFC 1071, of IP's header and of TCP; true where it is another protocol's. */
+function hasChecksum(packet: Buffer): boolean {
+  const sumOf = (bytes: Buffer, start: number): number => {
+    let sum = start
+    for (let at = 0; at < bytes.length; at += 2) sum += ((bytes[at] as number) << 8) | (bytes[at + 1] ?? 0)
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+    return sum
+  }
+  if (sumOf(packet.subarray(0, 20), 0) !== 0xffff) return false
+  const tcp = packet.subarray(20)
+  return packet[9] !== 6 || sumOf(tcp, sumOf(packet.subarray(12, 20), 6 + tcp.length)) === 0xffff
 }
 
 t.test('a capture has what passes a link, both ways, as a file that others read', async t => {

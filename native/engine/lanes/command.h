@@ -120,12 +120,16 @@ struct StopFlow {
 /** No source makes another packet, but for those that say so. */
 struct StopSources {};
 
-/** The node's TUN interface (IFF_TUN, IFF_NO_PI, non-blocking). Its addresses are `base` + node id, in host order. */
+/**
+ * The node's TUN interface (IFF_TUN, IFF_NO_PI, non-blocking; with `offloads` IFF_VNET_HDR). Its addresses are `base` +
+ * node id, in host order.
+ */
 struct AttachTun {
   uint32_t node = 0;
   SharedFd fd;
   uint32_t base = 0;
   uint32_t nodes_max = 0;
+  bool offloads = false;
 };
 /** The lanes let go of the descriptor. ENOENT where there is none. */
 struct DetachTun {

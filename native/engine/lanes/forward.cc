@@ -122,11 +122,8 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
   if (memo.local) {
     if (sink_lane != index_) {
       cross(part, sink_lane, crossing(Errand::deliver, 0));
-    } else if (const Drop refused = deliver(part, slice); refused != Drop::none) {
-      count_drop(account, refused);
     } else {
-      account.out_packets++;
-      account.out_bytes += slice.packet_bytes();
+      deliver(part, slice);
     }
   }
   if (memo.ways.empty()) return true;
@@ -217,7 +214,8 @@ void Lane::take(ChannelEnd& end, Crossing& crossing) {
       part->crossed_in++;
       return (void)forward(*part, slice, header, crossing.is_origin, end);
     case Errand::deliver:
-      return done(deliver(*part, slice));
+      part->crossed_in++;
+      return deliver(*part, slice);
     case Errand::send:
       break;
   }

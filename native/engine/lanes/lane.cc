@@ -117,6 +117,7 @@ void Lane::turn(int wait_ms) {
     if (!end.channel->empty()) make_ready(end);
   serve_timers();
   serve_ready();
+  write_all_joined();
   flush_dirty();
   if (starved_ && !flushed_) shed();
   for (uint64_t given = std::exchange(given_, 0); given != 0; given &= given - 1)

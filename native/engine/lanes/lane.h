@@ -1,7 +1,6 @@
 // A lane: one epoll loop, of one thread at a time (turns.h), and what is its own. lane.cc turns, orders.cc carries out
-// what is asked,
-// read.cc and write.cc serve links, forward.cc says where packets go, ends.cc makes and takes
-// them, streams.cc has what leaves in max mode.
+// what is asked, read.cc and write.cc serve links, forward.cc says where packets go, ends.cc and tuns.cc make and take them,
+// streams.cc has what leaves in max mode.
 #pragma once
 
 #include <atomic>
@@ -155,14 +154,27 @@ class Lane {
   void forget(Input& input);
 
   // ends.cc
-  /** A reason where nobody took it. */
-  [[nodiscard]] Drop deliver(NodePart& part, const Slice& slice);
+  /** To whoever takes it, and counts it as gone out or dropped: at the latest when the turn ends. */
+  void deliver(NodePart& part, const Slice& slice);
+  static void count_delivered(NodePart& part, uint32_t packets, uint64_t bytes, Drop refused = Drop::none);
   /** Opens it with its first packet; null where it was stopped, or there are too many. */
   [[nodiscard]] FlowSink* sink_of(NodePart& part, const FlowMark& mark);
-  void detach(NodePart& part);
   void serve(Source& source);
-  void serve(Tun& tun);
   void start_timer(Source& source, int64_t at_ns);
+
+  // tuns.cc
+  void detach(NodePart& part);
+  void serve(Tun& tun);
+  enum class FromTun : uint8_t { nothing, packet, segments, fault };
+  [[nodiscard]] static FromTun read(Tun& tun, uint8_t* packet, uint32_t& bytes);
+  /** False: it is for no node and no group. */
+  [[nodiscard]] static bool frame_packet(Tun& tun, uint8_t* frame, uint32_t bytes);
+  /** By errno. */
+  [[nodiscard]] static Drop write_refusal();
+  /** With those before, where it follows them. */
+  void join(Tun& tun, const Slice& slice);
+  static void write_joined(Tun& tun);
+  void write_all_joined();
 
   // streams.cc
   [[nodiscard]] Link& take_link();
@@ -232,6 +244,8 @@ class Lane {
   std::deque<ChannelEnd> ends_;
   std::deque<Input*> ready_;
   std::vector<Link*> dirty_;
+  /** Those that may have something joined; more than once. */
+  std::vector<Tun*> joining_;
   /** Those that wait for room in another lane or in its links. */
   std::vector<Input*> far_waiters_;
   /** Lanes that were given something in this turn. */

@@ -14,6 +14,7 @@
 #include "engine/lanes/flow.h"
 #include "engine/lanes/out_queue.h"
 #include "engine/packets/egress.h"
+#include "engine/packets/offload.h"
 #include "engine/packets/route_table.h"
 
 namespace nslab::engine::lanes {
@@ -99,8 +100,16 @@ struct Tun : Input {
   /** Whether this lane reads it; all of the node's lanes write to it. */
   bool reads = false;
   bool readable = false;
+  /** Before each packet stands a virtio_net_hdr. */
+  bool offloads = false;
   /** Read, and with nowhere to go yet. */
   PacketRef pending;
+  /** Read, and not all of the packets that it stands for are made yet. */
+  PacketRef large;
+  Segments segments;
+  /** What is to be written as one. */
+  Joined joined;
+  std::vector<PacketRef> parts;
 };
 
 /** The consumer's end of a channel. What comes from it never waits: it was let in where it came in. */

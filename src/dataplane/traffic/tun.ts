@@ -29,6 +29,7 @@ export function tunSpec(addresses: TunAddresses, config: TunsOptions['config']):
     mtu: config.mtu,
     // The last address of the range is its broadcast address.
     nodesMax: Math.max(0, last - 1 - base),
+    offloads: config.engine.tunOffloads,
   }
 }
 
