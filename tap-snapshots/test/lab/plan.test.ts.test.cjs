@@ -51,7 +51,8 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
     "processors": 0,
     "queueCapacity": 1000,
     "tun": "demand",
-    "tunName": "utun"
+    "tunName": "utun",
+    "tunOffloads": true
    },
    "mtu": 1400,
    "nNodes": 1,
@@ -210,7 +211,8 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
     "processors": 0,
     "queueCapacity": 1000,
     "tun": "demand",
-    "tunName": "utun"
+    "tunName": "utun",
+    "tunOffloads": true
    },
    "mtu": 1400,
    "nNodes": 3,
@@ -433,7 +435,8 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
     "processors": 0,
     "queueCapacity": 1000,
     "tun": "demand",
-    "tunName": "utun"
+    "tunName": "utun",
+    "tunOffloads": true
    },
    "mtu": 1400,
    "nNodes": 3,
@@ -495,85 +498,85 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain 1`] = `
-31ef2c56c6a3cd73600298f7672492e7cfd19f349c6076ed429da52c51cd662c
+a93b98a7bdd00c5d71fa1167a5bb8621207226ba99717d876bf2dcb5fa7bf5a0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-4d2a43139502d1fcc00afca58a49aaeb130423e31035af60106ec5f2feb37273
+da511bc5ea165ea0d93d27c086d704ac1ede466b967c579d3331c6b567e8d11c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-90ab59749e0edd15238277da699e2547e8298054398145147fd2abcac219efa4
+66d6cf46d74c586fc6625f09c09f0092c96164b8d42152da7533408ee0683b25
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-bded538d204eed1aa32ae310b1fab3e69b335dc43f5088d8af8415b382612c3d
+9520020add96da27c0358f26901b498f19b66bb90bf6d9206eafc2962469b0d2
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-f0cea0745b300373ec00f5ce8ce941a7252fff2661735c0b341636994f200e58
+5e277568dd112c1762d76936c3e749ce905f700ae605189904151377461dc81a
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-f864c5f6c0b28f15a6d2fdc2b653958a1053937344f2272956969368934dcbfa
+f19c048dbe05adce1dedc07d5ffd86b5032f84cdff27cbadf2f5ccc8556e6948
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-a535954d13af8cf4c25e3fba8e415d1947bf9782399668a630bc834bca94bcf9
+1bbfe380c553e500c055b132055ba466cc20876264b22000946f77fc2abc028d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
-5479101187e30bf72ae8f5b149be5b7add7e960c1e2264ffc852accc0bbbb34c
+f0354549cd78b9d003c8bd659f9bf557990b2fddf8b111d19bfeb6b58f16924e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-d737f54e035a89d8dd4391adec5f0f461a84f5e662b6de2fdd5265f39f2bcf99
+d5bc0219e3b112547e7715c5d583e018149ad855e6f42a09103e56731243801f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-ddbe780d7da9e263eeaae020d8f9c0b14d3715b7ef625b24011a8fa6643eb544
+b33f54e721ed4f328b29a73e6632033de8785446cf2be6d1a2f33bc434d8cd6e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-3bbe8d1bbb28ac4593f7c017dfefab260fa1f80a1f9bf2ee0072bff8a2a68c9c
+242564316d2d7dadf4978d921e15171b8ef0c38e4066f57cc4c99c3553380bff
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-575971c2b1cf0475fc3cd9952b924fa16318b279116c37dbb083b685e559498b
+e35f25be70cdccf6210b6a13c9f76b6070087244a06015a390063b7803a74ee7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-9bbcb80be6417fa7d11e58bb22034f83070f8a4d35e399ef8af20b17ece4c8a5
+f3397249d71d0a4e3b3ad6a2374f0bf32dda79da005e71d9ef8f3d35ac13238e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-7232d68128d3002e75bd02884b82d56aa7c68fb724e01c908185de153ef375eb
+4da70b1b677a3c262cdf304af9914b1277c5bbe09be4ad9efb54df23221767b4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-d3828f6b38cad417aa686b9162c2d4dfa05a9136b5c81111f06826514e0c5d11
+be32d2c7f1cd7739e6eae4bbad10bddf31e2bd0e3a0f3df8255cf7cd9075c5d0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-fbd47586f98f833ee51267fab560d22c7305e1a00b551e99595de6462408acf4
+c1bbcc1c21d241734def035736bae5a992f715a21110b963177325004b9d5209
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-e54321997883c80d41bf4e933b979df24b2875462dabbaf5d7bc4b5b85c67030
+65e341fb90013c383cac2065a3b1decb41696712102ace9026819afe176b4efd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-flows 1`] = `
-cb9be0ef8c983385a5f1249ba1d132fdd70292e353100e3508a4c723ce3b56f9
+3ede29746b2a1ab8e2891d6f8b31bc6d28674b63f2e67df7fbc45f4de030bb60
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-3baaf62116ab07f211617d6e91cc83b4edada25248eb1b0fd455f5eb702900e1
+d5ff73c2043408ef00f12d4168a62f882a6047d8389a1a398e09bafc19eb3395
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-d7f4fbe78ee7ff9d4dc49ddc73535dd5e1f1323a6f2dc28338725d57b960910a
+b39d83b8dfa15e0637a242c649ee8332ebf024ad40d98f303274b6def7bf9902
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-e77f9a52510be6d6f6ede30d93ba723b7a750c31cff85c00ff28b8609f6e3063
+c3c6f5404fb2fd9d7260f6e3487953aacc76a7096eadf2cc9a431ba4fe54f6ec
 `
