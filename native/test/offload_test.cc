@@ -197,8 +197,6 @@ void test_kernel(std::mt19937& chance) {
     check(written && !ours.empty() && kernels == ours,
           std::string(large.name) + ": " + std::to_string(ours.size()) + " packets, as the kernel makes them");
   }
-  ::close(in);
-  ::close(out);
 }
 
 bool is_whole(const Bytes& packet) {
@@ -230,6 +228,12 @@ void test_apart(std::mt19937& chance) {
         "a checksum that is left is filled in");
 }
 
+Bytes& cut(Bytes& packet, uint16_t bytes) {
+  packet.resize(bytes);
+  write_u16(&packet[2], bytes);
+  return packet;
+}
+
 void test_refused(std::mt19937& chance) {
   struct Wrong {
     const char* name;
@@ -247,17 +251,8 @@ void test_refused(std::mt19937& chance) {
       {"a length beyond its end", OffloadFault::header, [](VnetHeader&, Bytes& p) { p.pop_back(); }},
       {"a fragment", OffloadFault::header, [](VnetHeader&, Bytes& p) { p[6] = 0x20; }},
       {"a TCP header too short", OffloadFault::header, [](VnetHeader&, Bytes& p) { p[32] = 0x40; }},
-      {"a TCP header beyond its end", OffloadFault::header,
-       [](VnetHeader&, Bytes& p) {
-         p.resize(60);
-         write_u16(&p[2], 60);
-         p[32] = 0xf0;
-       }},
-      {"nothing but headers", OffloadFault::size,
-       [](VnetHeader&, Bytes& p) {
-         p.resize(52);
-         write_u16(&p[2], 52);
-       }},
+      {"a TCP header beyond its end", OffloadFault::header, [](VnetHeader&, Bytes& p) { cut(p, 60)[32] = 0xf0; }},
+      {"nothing but headers", OffloadFault::size, [](VnetHeader&, Bytes& p) { (void)cut(p, 52); }},
       {"nothing", OffloadFault::header, [](VnetHeader&, Bytes& p) { p.clear(); }},
       {"a checksum elsewhere", OffloadFault::checksum, [](VnetHeader& v, Bytes&) { v.checksum_offset = 14; }},
       {"a checksum of another header", OffloadFault::checksum, [](VnetHeader& v, Bytes&) { v.checksum_start = 24; }},
@@ -362,7 +357,6 @@ void test_joined(std::mt19937& chance) {
     check(made.writes == change.writes && made.packets.size() == changed.size() && made.packets[10] == one,
           std::string("in its midst ") + change.name + ": " + std::to_string(made.writes) + " writes");
   }
-  // Trains one behind the other, of any lengths, some of them shuffled: what comes out is what came in.
   bool well = true;
   for (int round = 0; round < 200; round++) {
     std::vector<Bytes> came;
@@ -380,7 +374,6 @@ void test_joined(std::mt19937& chance) {
     }
     if (round % 4 == 0) std::ranges::shuffle(came, chance);
     std::vector<Bytes> left = rejoin(came).packets;
-    // Identifications are the kernel's to choose.
     for (auto* list : {&came, &left})
       for (Bytes& one : *list) {
         write_u16(&one[4], 0);

@@ -1,9 +1,10 @@
 // The packet engine: packets of a fleet's nodes, forwarded by native threads. This is its thread-safe outside.
 //
 // A lane is an epoll loop with a thread of its own; it owns links, nodes and flows, and locks nothing on a packet's
-// way. While there is little to do one of the threads turns them all (turns.h). The lane of a link is (node + peer % processors) % lanes, that of a flow (node + flow % processors) % lanes: the
-// nodes of a fleet have one processor each and never cross threads, a node alone spreads over all of them.
-// Sequential: a packet is routed by its flow's lane. Concurrent: by the lane that has read it.
+// way. While there is little to do one of the threads turns them all (turns.h). The lane of a link is
+// (node + peer % processors) % lanes, that of a flow (node + flow % processors) % lanes: the nodes of a fleet have one
+// processor each and never cross threads, a node alone spreads over all of them. Sequential: a packet is routed by its
+// flow's lane. Concurrent: by the lane that has read it.
 #pragma once
 
 #include <cstdint>

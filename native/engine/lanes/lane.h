@@ -1,6 +1,6 @@
 // A lane: one epoll loop, of one thread at a time (turns.h), and what is its own. lane.cc turns, orders.cc carries out
-// what is asked, read.cc and write.cc serve links, forward.cc says where packets go, ends.cc and tuns.cc make and take them,
-// streams.cc has what leaves in max mode.
+// what is asked, read.cc and write.cc serve links, forward.cc says where packets go, ends.cc and tuns.cc make and
+// take them, streams.cc has what leaves in max mode.
 #pragma once
 
 #include <atomic>
