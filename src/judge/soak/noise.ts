@@ -12,6 +12,12 @@ const STEAL_RATIO_MAX = 0.05
  */
 const PRESSURE_RATIO_MAX = 0.95
 
+/**
+ * No sample for so long, s: nothing ran, or as good as nothing. The sampler asks for one every half second or so, and
+ * has nothing else to do.
+ */
+const STANDSTILL_S = 10
+
 export interface Noise {
   /** Null: the samples do not say. */
   readonly stealRatio: number | null
@@ -31,10 +37,28 @@ export function noiseOf(all: readonly Sample[], { churned }: SoakFacts): Noise {
       : null
   const pressures = samples.flatMap(({ pressure }) => (pressure === null ? [] : pressure.cpu_some / 100))
   const pressureMaxRatio = pressures.length === 0 ? null : pressures.reduce((one, other) => Math.max(one, other))
-  return { stealRatio, pressureMaxRatio, why: whyNoisy(stealRatio, pressures) }
+  return { stealRatio, pressureMaxRatio, why: standstillIn(samples) ?? whyNoisy(stealRatio, pressures) }
 }
 
 const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`
+
+/** The longest time without a sample, in words; null: none was long. */
+function standstillIn(samples: readonly Sample[]): string | null {
+  let last: Sample | null = null
+  let longestS = STANDSTILL_S
+  for (const [at, next] of samples.entries()) {
+    const before = samples[at - 1]
+    if (before === undefined || next.t_s - before.t_s <= longestS) continue
+    last = before
+    longestS = next.t_s - before.t_s
+  }
+  if (last === null) return null
+  const left = Math.round((100 * last.memory_available_bytes) / last.memory_total_bytes)
+  return (
+    `the machine stood still: no sample was taken for ${longestS.toFixed(1)} s from ${last.t_s.toFixed(1)} s on ` +
+    `(${left} % of memory was available before)`
+  )
+}
 
 function whyNoisy(stealRatio: number | null, pressures: readonly number[]): string | null {
   if (stealRatio !== null && stealRatio > STEAL_RATIO_MAX)

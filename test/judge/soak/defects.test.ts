@@ -136,3 +136,12 @@ t.test('a noisy machine makes times unknown, and counts stand', async t => {
     t.equal(noisy.report.verdict, 'unknown')
   }
 })
+
+t.test('a machine that stood still makes times unknown, whatever they were', async t => {
+  const data = soakRun({ holdS: 60, defects: { foundLateS: 1, missed: [30] } })
+  const isThen = ({ t_s }: { readonly t_s: number }): boolean => t_s > 20 && t_s < 40
+  const still = judgeSoak(t, { ...data, samples: data.samples.filter(sample => !isThen(sample)) })
+  t.match(verdictsOf(judgeSoak(t, data)), { recall: 'fail', discovery: 'fail' })
+  t.match(verdictsOf(still), { recall: 'fail', discovery: 'unknown' })
+  t.match(still.report.gates[2]?.evidence, /stood still: no sample was taken for (19|2\d)\.\d s from (19|20)/)
+})
