@@ -33,13 +33,19 @@ export class LinkBook {
     return messages
   }
 
+  /** As it is now. */
+  shapeOf(srcNodeId: number, dstNodeId: number): LinkShape {
+    const configured = this.#rates.get(srcNodeId)?.get(dstNodeId)
+    return this.#shapes.get(srcNodeId)?.get(dstNodeId) ?? configured ?? {}
+  }
+
   /** From now on the direction has this shape; null: what the configuration gives it. */
   set(srcNodeId: number, dstNodeId: number, shape: LinkShape | null): SetLink {
     put(this.#shapes, srcNodeId, dstNodeId, shape)
     return {
       type: 'SetLink',
       node_id: dstNodeId,
-      shape: shape ?? this.#rates.get(srcNodeId)?.get(dstNodeId) ?? {},
+      shape: this.shapeOf(srcNodeId, dstNodeId),
     }
   }
 

@@ -214,6 +214,10 @@ class Controller {
   #obey(command: OwnCommand): void {
     if (command.do === 'secret') this.#core.requireToken(command.secret)
     if (command.do === 'set_link') this.#changes.ask(command)
+    if (command.do === 'link_now') {
+      const { ask, node_id, peer_id } = command
+      this.#steered.send({ is: 'link_now', ask, shape: this.#core.traffic.shapeOf(node_id, peer_id) })
+    }
     if (command.do === 'probe') {
       const { probe, node_id: srcNodeId, peer_id: dstNodeId, bytes } = command
       const onEnd = (end: ProbeEnd): void => this.#steered.send({ is: 'probed', probe, ...end })

@@ -105,6 +105,10 @@ export class Traffic {
     return this.#tell(srcNodeId, { ...message, change }) ? 'told' : 'away'
   }
 
+  shapeOf(srcNodeId: number, dstNodeId: number): LinkShape {
+    return this.#links.shapeOf(srcNodeId, dstNodeId)
+  }
+
   /** Has a direction of a link measured; its ends answer (onProbe) if both were told. */
   probe(id: number, { srcNodeId, dstNodeId, bytes }: ProbeAsk): LinkOutcome {
     if (!this.#isLink(srcNodeId, dstNodeId)) return 'unknown'

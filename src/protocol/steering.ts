@@ -43,6 +43,8 @@ export type Command =
       readonly peer_id: number
       readonly shape: LinkShape
     }
+  /** controller: how is this direction of a link shaped now? Answered by `link_now`. */
+  | { readonly do: 'link_now'; readonly ask: number; readonly node_id: number; readonly peer_id: number }
   /** controller: measure this direction of a link. Answered by `probed`. */
   | {
       readonly do: 'probe'
@@ -97,6 +99,8 @@ export type Notice =
   | { readonly is: 'traffic'; readonly ask: number; readonly part: FleetTraffic; readonly more: boolean }
   /** `problem`: why it is not so; absent: it is. */
   | { readonly is: 'link_set'; readonly change: number; readonly problem?: string }
+  /** By configuration, rows and changes: whichever spoke last. */
+  | { readonly is: 'link_now'; readonly ask: number; readonly shape: LinkShape }
   | { readonly is: 'probed'; readonly probe: number; readonly result: LinkMeasure }
   /** It could not be measured. */
   | { readonly is: 'probed'; readonly probe: number; readonly problem: string }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
+import { LinkBook } from '../../src/controller/links.ts'
 import { RunContext } from '../../src/lab/context.ts'
 import type { Ground } from '../../src/lab/ground.ts'
 import type { Hosts } from '../../src/lab/hosts.ts'
@@ -51,12 +52,14 @@ async function runOf(t: Test, answers: Answers = {}) {
     onWarning: () => {},
   })
   const told: Command[] = []
+  const book = new LinkBook(controller.linkRates)
+  for (const { srcNodeId, dstNodeId, shape } of controller.links ?? []) book.set(srcNodeId, dstNodeId, shape)
   const programThat = (answer: (command: Command) => Notice | null) => {
     const listeners = new Set<(notice: Notice) => void>()
     return {
       name: 'a program',
       send: (command: Command) => {
-        told.push(command)
+        if (command.do !== 'link_now') told.push(command)
         setImmediate(() => {
           const notice = answer(command)
           if (notice !== null) for (const listener of [...listeners]) listener(notice)
@@ -80,8 +83,13 @@ async function runOf(t: Test, answers: Answers = {}) {
     all: context.plan.hosts.map(host => ({ plan: host, programs, life: 0 })),
     controller: programThat(command => {
       if (command.do === 'probe') return answers.probe?.(command) ?? null
+      if (command.do === 'link_now')
+        return { is: 'link_now', ask: command.ask, shape: book.shapeOf(command.node_id, command.peer_id) }
       if (command.do !== 'set_link') return null
-      return answers.link === undefined ? { is: 'link_set', change: command.change } : answers.link(command)
+      const answer = answers.link?.(command) ?? ({ is: 'link_set', change: command.change } as const)
+      if (answer.is === 'link_set' && answer.problem === undefined)
+        book.set(command.node_id, command.peer_id, command.shape)
+      return answer
     }),
   } as unknown as Hosts
   const site = { pathOf: (name: string) => folder.file(name), fetch: async () => {} }
@@ -141,7 +149,7 @@ t.test('a change goes to both directions; what it does not name stays', async t 
   t.same(await client.call('link', link({ change: { delay_s: 0.1, jitter_s: 0.01 } })), now)
   t.same(
     told,
-    now.map((direction, index) => ({ do: 'set_link', change: index + 1, ...direction })),
+    now.map((direction, index) => ({ do: 'set_link', change: 2 * (index + 1), ...direction })),
   )
   t.same(await client.call('link', link()), now)
   t.match(await client.call('link', link({ both: false, change: { loss_ratio: null } })), [

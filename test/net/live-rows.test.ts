@@ -33,6 +33,11 @@ t.test('a flow inserted by psql goes over the route inserted by psql', { skip: s
   t.equal(finished, 't', 'the flow has gone over the route')
   t.equal(await sql('SELECT count(*) FROM flows'), '1')
   await sql('INSERT INTO probe_requests (from_node_id, to_node_id, probe_bytes) VALUES (6, 7, 140000)')
+  await sql(`INSERT INTO links VALUES (3, 4, '{"delay_s": 0.02}')`)
+  const link = (): NslabProcess => new NslabProcess(['link', '3', '4', '--forward', '--run', folder], { folder })
+  let shaped = ''
+  for (let left = 50; left > 0 && !shaped.includes('delay'); left--) shaped = (await link().ended).stdout
+  t.equal(shaped, '3 to 4: delay 20 ms\n', 'nslab link says how the row shapes it')
   let measured = ''
   for (let left = 300; left > 0 && measured === ''; left--) {
     await pause(100)

@@ -57,7 +57,7 @@ export interface OpenCapture {
 
 /** What people may do to links. Everything throws USAGE for nodes and links that are not there. */
 export interface LinkSteering {
-  /** How the directions are shaped now, by this run's configuration and changes made this way. */
+  /** How the directions are shaped now. */
   link(ask: LinkAsk): Promise<readonly LinkNow[]>
   /** One direction after the other. */
   probe(ask: ProbeAsk): Promise<readonly LinkMeasured[]>
@@ -68,7 +68,6 @@ export class RunSteering implements LinkSteering {
   readonly #context: RunContext
   readonly #ground: Ground
   readonly #hosts: Hosts
-  readonly #shapes = new Map<string, LinkShape>()
   /** Places where packets are copied: one file each. */
   readonly #captured = new Set<string>()
   #number = 0
@@ -77,9 +76,6 @@ export class RunSteering implements LinkSteering {
     this.#context = context
     this.#ground = ground
     this.#hosts = hosts
-    const { linkRates, links } = context.plan.scenario.controller
-    for (const { srcNodeId, dstNodeId, rate } of linkRates) this.#shapes.set(`${srcNodeId}-${dstNodeId}`, rate)
-    for (const { srcNodeId, dstNodeId, shape } of links ?? []) this.#shapes.set(`${srcNodeId}-${dstNodeId}`, shape)
   }
 
   async link({ nodeId, peerId, both, change, clear }: LinkAsk): Promise<readonly LinkNow[]> {
@@ -87,17 +83,26 @@ export class RunSteering implements LinkSteering {
     const directions = [[nodeId, peerId] as const, ...(both ? [[peerId, nodeId] as const] : [])]
     const now: LinkNow[] = []
     for (const [from, to] of directions) {
-      const before = this.#shapes.get(`${from}-${to}`) ?? {}
+      const before = await this.#shapeOf(from, to)
       if (change === null && !clear) {
         now.push({ node_id: from, peer_id: to, shape: before })
         continue
       }
       const shape = changed(clear ? {} : before, change ?? {})
       await this.#setLink(from, to, shape)
-      this.#shapes.set(`${from}-${to}`, shape)
       now.push({ node_id: from, peer_id: to, shape })
     }
     return now
+  }
+
+  async #shapeOf(nodeId: number, peerId: number): Promise<LinkShape> {
+    const ask = this.#next()
+    const { shape } = await this.#ask(
+      this.#controller(),
+      { do: 'link_now', ask, node_id: nodeId, peer_id: peerId },
+      notice => (notice.is === 'link_now' && notice.ask === ask ? notice : null),
+    )
+    return shape
   }
 
   async #setLink(nodeId: number, peerId: number, shape: LinkShape): Promise<void> {
