@@ -152,7 +152,37 @@ export interface SinkCount {
   readonly latencyMaxNs: number
 }
 
+/** All streams of a node in max mode together. `received`: of those that ended there. */
+export interface StreamCount {
+  readonly nodeId: number
+  /** There are streams that leave or end there. */
+  readonly up: boolean
+  /** Streams that have ended otherwise than in order, at the node or on the way through it. */
+  readonly breaks: number
+  readonly receivedPackets: number
+  readonly receivedBytes: number
+  readonly sent: PacketAccount
+}
+
+/** Streams of max mode, of all nodes of the engine. */
+export interface MaxCount {
+  /** To next hops. */
+  readonly opened: number
+  /** Could not be connected. */
+  readonly failed: number
+  /** Accepted, and neither kept nor relayed: a wrong header or none in time, no route, no hop left, too many. */
+  readonly refused: number
+  readonly relayed: number
+  /** Of those relayed, ended by a fault of either side. */
+  readonly broken: number
+  /** Relayed now. */
+  readonly relays: number
+}
+
 export interface EngineCounts {
+  /** Of nodes with max mode. */
+  readonly streams: readonly StreamCount[]
+  readonly max: MaxCount
   readonly links: readonly LinkCount[]
   readonly nodes: readonly { readonly nodeId: number; readonly account: PacketAccount }[]
   readonly sources: readonly SourceCount[]
@@ -181,6 +211,10 @@ export interface EngineOptions {
   readonly baseAddress?: string
   /** Of links that setLink says nothing of. */
   readonly links?: LinkSetting
+  /** 16 bytes, as of Links: what streams of max mode prove. Absent: no node can have that mode. */
+  readonly runId?: Uint8Array
+  /** A stream whose peer has been silent for so long is ended, as `silenceMs` of Links; 2000 or more, default 8000. */
+  readonly silenceMs?: number
 }
 
 /**
@@ -221,6 +255,21 @@ export interface PacketEngine {
   attachTun(nodeId: number, netns: Netns, tun: TunSpec): Promise<void>
   /** Resolves when it is gone. ENOENT where the node has none. */
   detachTun(nodeId: number): Promise<void>
+  /**
+   * Opens the node's max server inside the namespace: flows to peers that setMaxPeer names go in streams of their own
+   * from here on, and streams that come are read or relayed. Its thread is made with the first one. EEXIST where the
+   * node has one; EADDRINUSE where another has the port.
+   */
+  serveMax(nodeId: number, netns: Netns, address: string, port: number): Promise<void>
+  /**
+   * Where the peer's max server is: packets whose next hop is the peer go there in streams, one a flow; null: in the
+   * link again. Packets to groups always go in links. Streams are not shaped: a peer whose link is must not be named.
+   * Resolves when it holds for every packet that comes after. ENOENT where the node has no server; EOPNOTSUPP where it
+   * spreads over several lanes.
+   */
+  setMaxPeer(nodeId: number, peerId: number, address: string | null, port?: number): Promise<void>
+  /** Closes the node's server; what is relayed there is reset. With the end of a node, in whichever order. */
+  stopMax(nodeId: number): void
   /**
    * Copies of packets on the link (peer 0: on all links of the node), both directions, as pcap (LINKTYPE_RAW), into the
    * descriptor of a file, which is the engine's from now on unless this is EINVAL; null: no more, resolved when the

@@ -19,90 +19,17 @@
 #include "binding/errors.h"
 #include "binding/netns.h"
 #include "binding/packet_engine.h"
+#include "binding/packet_engine_object.h"
 #include "binding/packet_engine_values.h"
 #include "engine/lanes/flow.h"
 
 namespace nslab::binding {
 namespace {
 
-namespace lanes = engine::lanes;
-
 /** Tells our objects from others of the same shape. Drawn at random once. */
 constexpr napi_type_tag kEngineTag = {0x3c1d5e6fa2704b9e, 0x91b7c4d2e85f0a36};
 
-class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
- public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "PacketEngine",
-                       {
-                           InstanceMethod<&PacketEngineObject::set_link>("setLink"),
-                           InstanceMethod<&PacketEngineObject::set_links>("setLinks"),
-                           InstanceMethod<&PacketEngineObject::change_routes>("changeRoutes"),
-                           InstanceMethod<&PacketEngineObject::start_flow>("startFlow"),
-                           InstanceMethod<&PacketEngineObject::stop_flow>("stopFlow"),
-                           InstanceMethod<&PacketEngineObject::stop_sources>("stopSources"),
-                           InstanceMethod<&PacketEngineObject::attach_tun>("attachTun"),
-                           InstanceMethod<&PacketEngineObject::detach_tun>("detachTun"),
-                           InstanceMethod<&PacketEngineObject::capture>("capture"),
-                           InstanceMethod<&PacketEngineObject::count>("count"),
-                           InstanceAccessor<&PacketEngineObject::lanes_of>("lanes"),
-                           InstanceMethod<&PacketEngineObject::close>("close"),
-                       });
-  }
-
-  explicit PacketEngineObject(const Napi::CallbackInfo& info);
-  ~PacketEngineObject() override;
-
-  [[nodiscard]] std::shared_ptr<lanes::PacketEngine> share() const { return stopping_ ? nullptr : engine_; }
-
- private:
-  Napi::Value set_link(const Napi::CallbackInfo& info);
-  Napi::Value set_links(const Napi::CallbackInfo& info);
-  Napi::Value change_routes(const Napi::CallbackInfo& info);
-  Napi::Value start_flow(const Napi::CallbackInfo& info);
-  Napi::Value stop_flow(const Napi::CallbackInfo& info);
-  Napi::Value stop_sources(const Napi::CallbackInfo& info);
-  Napi::Value attach_tun(const Napi::CallbackInfo& info);
-  Napi::Value detach_tun(const Napi::CallbackInfo& info);
-  Napi::Value capture(const Napi::CallbackInfo& info);
-  Napi::Value count(const Napi::CallbackInfo& info);
-  Napi::Value lanes_of(const Napi::CallbackInfo& info);
-  Napi::Value close(const Napi::CallbackInfo& info);
-
-  /** Posts the command; the promise is settled with the lanes' answer. */
-  Napi::Value ask(Napi::Env env, lanes::Command command);
-  /** A promise that is settled with the answer to `id`. */
-  Napi::Value await(Napi::Env env, uint64_t& id);
-  /** Settles the promise of `id`, unless it was. */
-  void answer(Napi::Env env, lanes::Reply&& reply);
-  static Napi::Value rejected(Napi::Env env, Status status);
-  static Status ended() { return Status::failed(ECANCELED, "PacketEngine", "packet engine", "it has ended"); }
-  /** A node's id, or that it is none. */
-  static Result<uint32_t> node_id(Napi::Value value, const char* operation);
-
-  void collect(Napi::Env env);
-  void finish(Napi::Env env);
-  /** The event loop waits for answers; an engine that only forwards is kept alive by its Links. */
-  void hold(Napi::Env env);
-
-  std::shared_ptr<lanes::PacketEngine> engine_;
-  /** Of TUN interfaces: lanes don't wait for their end. */
-  std::shared_ptr<Closer> closer_ = std::make_shared<Closer>();
-  std::shared_ptr<Mailbox> mailbox_;
-  /** For letters, which may come after the object: null then. Read and written on the JavaScript thread. */
-  std::shared_ptr<PacketEngineObject*> self_ = std::make_shared<PacketEngineObject*>(this);
-  std::list<std::function<void()>>::iterator stopper_;
-  Napi::FunctionReference on_finished_;
-  std::map<uint64_t, Napi::Promise::Deferred> pending_;
-  /** Answers to these wait until what lanes have let go of is closed. */
-  std::set<uint64_t> closing_fds_;
-  uint64_t last_reply_ = 0;
-  uint32_t base_ = 0;
-  uint32_t lanes_ = 0;
-  std::vector<Napi::Promise::Deferred> closing_;
-  bool stopping_ = false;
-  bool held_ = false;
-};
+}  // namespace
 
 PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
@@ -115,6 +42,12 @@ PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectW
     to_js(env, options.error()).ThrowAsJavaScriptException();
     return;
   }
+  auto max = MaxMode::make(info[0].As<Napi::Object>());
+  if (!max) {
+    to_js(env, max.error()).ThrowAsJavaScriptException();
+    return;
+  }
+  max_ = std::move(*max);
   on_finished_ = Napi::Persistent(info[1].As<Napi::Function>());
   AddonState& state = state_of(env);
   mailbox_ = state.mailbox;
@@ -130,6 +63,7 @@ PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectW
   engine_ = std::move(engine);
   lanes_ = engine_->lanes();
   stopper_ = state.stoppers.insert(state.stoppers.end(), [this] {
+    max_->stop();
     // Links may share it.
     engine_->stop();
     engine_.reset();
@@ -157,11 +91,7 @@ void PacketEngineObject::answer(Napi::Env env, lanes::Reply&& reply) {
   if (closing_fds_.erase(reply.id) > 0 && reply.status.ok()) {
     const auto wait = [closer = closer_, self = self_, mailbox = mailbox_, id = reply.id] {
       closer->wait();
-      mailbox->post([self, id](Napi::Env to) {
-        if (!*self) return;
-        (*self)->answer(to, {id, {}, nullptr});
-        (*self)->hold(to);
-      });
+      answer_later(mailbox, self, id, {});
     };
     if (Status started = state_of(env).tasks.run(wait); !started) wait();
     return;
@@ -169,8 +99,20 @@ void PacketEngineObject::answer(Napi::Env env, lanes::Reply&& reply) {
   const Napi::Promise::Deferred deferred = found->second;
   pending_.erase(found);
   if (!reply.status.ok()) deferred.Reject(to_js(env, reply.status.error()).Value());
-  else if (reply.counts) deferred.Resolve(counts_to_js(env, *reply.counts));
-  else deferred.Resolve(env.Undefined());
+  else if (reply.counts) {
+    Napi::Object counts = counts_to_js(env, *reply.counts);
+    max_->count(counts);
+    deferred.Resolve(counts);
+  } else deferred.Resolve(env.Undefined());
+}
+
+void PacketEngineObject::answer_later(const std::shared_ptr<Mailbox>& mailbox,
+                                      std::shared_ptr<PacketEngineObject*> self, uint64_t id, Status status) {
+  mailbox->post([self = std::move(self), id, shared = std::make_shared<Status>(std::move(status))](Napi::Env env) {
+    if (!*self) return;
+    (*self)->answer(env, {id, std::move(*shared), nullptr});
+    (*self)->hold(env);
+  });
 }
 
 void PacketEngineObject::finish(Napi::Env env) {
@@ -281,14 +223,7 @@ Napi::Value PacketEngineObject::attach_tun(const Napi::CallbackInfo& info) {
   const auto make = [engine = engine_, closer = closer_, self = self_, mailbox = mailbox_, netns = std::move(netns),
                      request = std::move(*request), node = *node, id] {
     auto fd = tun::make(*netns, request.link, "node " + std::to_string(node));
-    if (!fd) {
-      const auto error = std::make_shared<Status>(fd.take_status());
-      return mailbox->post([self, error, id](Napi::Env to) {
-        if (!*self) return;
-        (*self)->answer(to, {id, std::move(*error), nullptr});
-        (*self)->hold(to);
-      });
-    }
+    if (!fd) return answer_later(mailbox, self, id, fd.take_status());
     // Whoever lets go of it last does not wait.
     const lanes::SharedFd shared(new UniqueFd(std::move(*fd)), [closer](const UniqueFd* last) {
       const std::unique_ptr<UniqueFd> owned(const_cast<UniqueFd*>(last));
@@ -334,7 +269,8 @@ Napi::Value PacketEngineObject::close(const Napi::CallbackInfo& info) {
   hold(env);
   if (std::exchange(stopping_, true)) return deferred.Promise();
   // It waits for threads: not here.
-  const auto end = [engine = engine_, closer = closer_, self = self_, mailbox = mailbox_] {
+  const auto end = [engine = engine_, max = max_, closer = closer_, self = self_, mailbox = mailbox_] {
+    max->stop();
     engine->stop();
     closer->wait();
     mailbox->post([self](Napi::Env to) {
@@ -344,8 +280,6 @@ Napi::Value PacketEngineObject::close(const Napi::CallbackInfo& info) {
   if (Status started = state_of(env).tasks.run(end); !started) end();
   return deferred.Promise();
 }
-
-}  // namespace
 
 std::shared_ptr<lanes::PacketEngine> engine_of(Napi::Value value) {
   bool ours = false;

@@ -46,6 +46,17 @@ Napi::Array list_to_js(Napi::Env env, const List& list, Make make) {
 
 Napi::Object counts_to_js(Napi::Env env, const lanes::Counts& counts) {
   Napi::Object to = Napi::Object::New(env);
+  to.Set("streams", list_to_js(env, counts.streams, [&](const auto& entry) {
+           const lanes::LinkCount& count = entry.second;
+           Napi::Object streams = Napi::Object::New(env);
+           streams.Set("nodeId", number(env, entry.first));
+           streams.Set("up", Napi::Boolean::New(env, count.up));
+           streams.Set("breaks", number(env, count.breaks));
+           streams.Set("receivedPackets", number(env, count.received_packets));
+           streams.Set("receivedBytes", number(env, count.received_bytes));
+           streams.Set("sent", account_to_js(env, count.sent));
+           return streams;
+         }));
   to.Set("links", list_to_js(env, counts.links, [&](const auto& entry) {
            const auto& [ends, count] = entry;
            Napi::Object link = Napi::Object::New(env);

@@ -8,81 +8,11 @@
 #include <atomic>
 #include <chrono>
 
-#include "engine/max/max.h"
 #include "engine/max/stream_header.h"
 #include "test/lanes_links_test.h"
-#include "test/lanes_parts.h"
+#include "test/max_parts.h"
 
 namespace {
-
-using max::MaxStreams;
-
-constexpr RunId kRun{7, 7, 7};
-
-netns::Endpoint server_at(uint32_t node) {
-  return *netns::Endpoint::parse("127.0.0.1", static_cast<uint16_t>(8100 + node));
-}
-
-/** An engine with max mode; `nodes` of them, from 1, in a line. */
-class MaxBench {
- public:
-  MaxBench(const Options& made, uint32_t nodes) : bench(made, false), streams(kRun, bench.share()) {
-    if (!streams.start().ok()) std::abort();
-    bench.start();
-    for (uint32_t node = 1; node <= nodes; node++) {
-      (void)bench.did(AddNode{node, 1});
-      std::vector<uint32_t> runs;
-      for (uint32_t to = 1; to <= nodes; to++) {
-        runs.push_back(1);
-        runs.push_back(to < node ? node - 1 : to > node ? node + 1 : node);
-      }
-      (void)bench.did(ChangeRoutes{node, {Derive{derived(runs)}}});
-    }
-  }
-  bool serve(uint32_t node) {
-    std::atomic<int> answer{-1};
-    streams.serve(node, own_netns(), server_at(node), [&](Status status) { answer = status.ok() ? 1 : 0; });
-    return bench.await([&] { return answer.load() >= 0; }) && answer.load() == 1;
-  }
-  /** Every node's servers, and every neighbour's known to it. */
-  void serve_all(uint32_t nodes) {
-    for (uint32_t node = 1; node <= nodes; node++) {
-      if (!serve(node)) std::abort();
-      if (node > 1) streams.set_peer(node, node - 1, server_at(node - 1));
-      if (node < nodes) streams.set_peer(node, node + 1, server_at(node + 1));
-    }
-    if (!bench.await([&] { return bench.counts().streams.size() == nodes; })) std::abort();
-  }
-  uint64_t received(uint32_t node, uint32_t number) {
-    const Counts counts = bench.counts();
-    const SinkStats* sink = sink_of(counts, node, number);
-    return sink ? sink->received_packets : 0;
-  }
-  /** Held, made and gone add up at every node and in its streams. */
-  bool in_balance() {
-    const Counts counts = bench.counts();
-    bool well = balanced(counts);
-    for (const auto& [node, streams_of] : counts.streams) well = well && streams_of.sent.balanced();
-    return well;
-  }
-  /** Relays of the past are gone. */
-  bool await_relays(uint64_t wanted) {
-    return bench.await([&] { return streams.counters().relays.load() == wanted; });
-  }
-  bool end() {
-    streams.stop();
-    return bench.end();
-  }
-
-  Bench bench;
-  MaxStreams streams;
-};
-
-FlowSetting endless(uint32_t number, uint32_t to, uint64_t rate) {
-  FlowSetting load = flow(number, to, 0, 1000, rate);
-  load.duration_ns = 600 * kSecondNs;
-  return load;
-}
 
 /** From one end of a line to the other and back, in sizes of all kinds. */
 void test_line(uint32_t nodes, bool backpressure) {
@@ -107,7 +37,86 @@ void test_line(uint32_t nodes, bool backpressure) {
         name + "a relay has one stream for each flow");
   check(counts.links.empty() && counts.nodes.at(2).in_packets == 0, name + "relays look at no packet");
   check(max.in_balance(), name + "accounts balance");
+  check(max.bench.await([&] {
+    const MaxBench::Sums sums = max.sums();
+    return sums.out == sums.received && sums.breaks == 0;
+  }),
+        name + "what streams took they have brought");
   check(max.end(), name + "blocks are back");
+}
+
+/** The link between 1 and 2 ends, and with it what goes that way in streams, though the server is still there. */
+void test_link_end() {
+  MaxBench max(options(2, false), 3);
+  max.serve_all(3);
+  join(max.bench, 1, 2);
+  (void)max.bench.did(SetDefault{[] {
+    LinkSetting lossy;
+    lossy.loss_ratio = 1;
+    return lossy;
+  }()});
+  (void)max.bench.did(OpenSink{3, 1});
+  (void)max.bench.did(StartFlow{1, endless(1, 3, 20'000'000)});
+  check(max.bench.await([&] { return max.received(3, 1) > 1000; }), "link end: no link's setting is a stream's");
+  (void)max.bench.did(RemoveLink{1, 2});
+  check(max.sums().breaks >= 1, "link end: the stream ends at once");
+  const uint64_t opened = max.streams.counters().opened, before = max.received(3, 1);
+  check(max.bench.await([&] { return max.received(3, 1) > before + 1000; }) && max.streams.counters().opened > opened,
+        "link end: and another is opened");
+  (void)max.bench.did(StopFlow{1, 1});
+  // 2 has a link to 3, in whose stream the flow passes.
+  (void)max.bench.did(StartFlow{1, endless(2, 3, 20'000'000)});
+  check(max.bench.await([&] { return max.received(3, 2) > 1000; }), "link end: another flow");
+  join(max.bench, 2, 3);
+  const uint64_t breaks = max.bench.counts().streams.at(2).breaks;
+  (void)max.bench.did(RemoveLink{2, 3});
+  check(max.bench.counts().streams.at(2).breaks > breaks, "link end: what passes ends, too");
+  (void)max.bench.did(StopFlow{1, 2});
+  check(max.in_balance(), "link end: accounts balance");
+  check(max.end(), "link end: blocks are back");
+}
+
+/** A flow's stream is withdrawn at its source while packets are on their way: all of them arrive. */
+void test_ordered_end() {
+  MaxBench max(options(2, true), 3);
+  max.serve_all(3);
+  (void)max.bench.did(OpenSink{3, 1});
+  (void)max.bench.did(StartFlow{1, endless(1, 3, 0)});
+  for (int turn = 1; turn <= 5; turn++) {
+    const uint64_t before = max.received(3, 1);
+    (void)max.bench.await([&] { return max.received(3, 1) > before + 1000; });
+    max.streams.set_peer(1, 2, {});
+    const uint64_t turns = turn;
+    (void)max.bench.await([&] { return max.streams.counters().relayed == turns && max.await_relays(0); });
+    max.streams.set_peer(1, 2, server_at(2));
+  }
+  (void)max.bench.did(StopFlow{1, 1});
+  check(max.bench.await([&] {
+    const MaxBench::Sums sums = max.sums();
+    return sums.out == sums.received && sums.out > 5000;
+  }),
+        "ordered end: nothing is lost on the way");
+  check(max.sums().breaks == 0 && max.streams.counters().broken == 0, "ordered end: and none has broken");
+  check(max.in_balance(), "ordered end: accounts balance");
+  check(max.end(), "ordered end: blocks are back");
+}
+
+void test_reply_of_peers() {
+  MaxBench max(options(1, false), 2);
+  const uint64_t reply = uint64_t{1} << 40;
+  const auto answered = [&](uint64_t id, int number) {
+    return max.bench.await([&] {
+      for (const Reply& reply : max.bench.seen.replies)
+        if (reply.id == id) return number == 0 ? reply.status.ok() : reply.status.error().number == number;
+      return false;
+    });
+  };
+  max.streams.set_peer(1, 2, server_at(2), reply);
+  check(answered(reply, ENOENT), "peers: of a node without a server: ENOENT");
+  if (!max.serve(1)) std::abort();
+  max.streams.set_peer(1, 2, server_at(2), reply + 1);
+  check(answered(reply + 1, 0), "peers: else it is answered when it holds");
+  check(max.end(), "peers: blocks are back");
 }
 
 /** 1 and 2 in max mode, 3 not: 2 reads the stream and has a link to 3. */
@@ -155,6 +164,7 @@ void test_dead_relay() {
   check(lost, "dead relay: what waited has ended");
   check(counts.streams.at(3).received_packets <= counts.streams.at(1).sent.out_packets,
         "dead relay: no more came than was sent");
+  check(max.sums().breaks > 0 && max.streams.counters().broken >= 3, "dead relay: streams that broke are counted");
   check(max.in_balance(), "dead relay: accounts balance");
   check(max.end(), "dead relay: blocks are back");
 }
@@ -333,6 +343,9 @@ int main() {
   test_line(3, true);
   test_line(5, true);
   test_mixed();
+  test_link_end();
+  test_ordered_end();
+  test_reply_of_peers();
   test_dead_relay();
   test_withdrawal();
   test_loop();

@@ -127,7 +127,5 @@ function withoutEffect(table: ControllerTable): string[] {
   const warnings: string[] = []
   if (isLossless(table.flow_transport) || table.flows.some(flow => isLossless(flow.flow_spec.transport)))
     warnings.push('lossless_unicast is not supported: such flows are kept, and not run')
-  if (table.nodes.some(node => node.operating_mode === 'max'))
-    warnings.push('operating_mode = "max" is delivered to the nodes, which work as in "normal"')
   return warnings
 }

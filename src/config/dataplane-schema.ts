@@ -103,6 +103,7 @@ const effective = {
   feature: v.optional(oneOf('sequential', 'concurrent'), 'sequential'),
   metrics_collection_interval: v.optional(int(1, DURATION_S_MAX), 5),
   on_node_death: v.optional(oneOf('restart', 'report', 'fatal'), 'restart'),
+  operating_mode: v.optional(oneOf('normal', 'max'), 'normal'),
   token: v.optional(text()),
 }
 
@@ -146,7 +147,6 @@ const withoutEffect = {
   'see on_node_death': { restart_on_disconnect: v.optional(flag, false) },
   'the controller says it at start-up': {
     scheduler_type: v.optional(oneOf('fifo', 'wrr'), 'fifo'),
-    operating_mode: v.optional(oneOf('normal', 'max')),
     local_address: v.optional(text(255)),
   },
 }

@@ -60,6 +60,8 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
       value: table.protocol,
       problem: 'is not supported: links are TCP, and another protocol is never replaced by it. Write protocol = "tcp"',
     })
+  if (table.operating_mode === 'max' && table.num_packet_processors > 1)
+    warnings.push('num_packet_processors has no effect in max mode: the streams of a node are of one thread')
   const unsupported = Object.keys(raw).filter(
     key => reasonWithoutEffect.has(key) && !(key === 'num_tun_queues' && raw[key] === 1),
   )
@@ -77,6 +79,7 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     peerSilenceMs: table.peer_silence_ms,
     engine: engineOf(table),
     onNodeDeath: table.on_node_death,
+    ...(table.operating_mode === 'max' ? { operatingMode: 'max' as const } : {}),
     unsupported,
     ...(table.token === undefined ? {} : { token: table.token }),
     warnings: [...warnings, ...unsupportedWarnings(unsupported)],
@@ -89,7 +92,8 @@ function engineOf(table: DataplaneTable): EngineConfig {
     tun: isOn === undefined ? 'demand' : isOn ? 'on' : 'off',
     tunName: table.tun_interface_name,
     tunOffloads: table.tun_offloads,
-    processors: table.num_packet_processors,
+    // A node's streams are of one lane.
+    processors: table.operating_mode === 'max' ? 1 : table.num_packet_processors,
     concurrent: table.feature === 'concurrent',
     channelCapacity: table.channel_capacity,
     backpressure: table.channel_backpressure,

@@ -115,6 +115,8 @@ export interface DataplaneConfig {
   readonly engine: EngineConfig
   /** What to do when a node dies: start it again, only report it, or end the run. */
   readonly onNodeDeath: 'restart' | 'report' | 'fatal'
+  /** Of its nodes, unless the controller's configuration names one. Absent: normal. */
+  readonly operatingMode?: 'max'
   /** Keys that were given, are known, and have no effect here; each is named in a warning. */
   readonly unsupported: readonly string[]
   readonly token?: string

@@ -65,7 +65,10 @@ export class Core {
   readonly #routes: RouteBook
   /** Next hops are computed here: no formula describes the graph. */
   readonly #derivesHere: boolean
-  readonly #maxNodes: ReadonlySet<number>
+  /** As configured; a node that is not named may say it itself. */
+  readonly #modes: ReadonlyMap<number, 'normal' | 'max'>
+  /** Nodes of the plan in max mode, joined or not. */
+  readonly #maxNodes: Set<number>
   /** Once all were connected, a node that comes back gets links' shapes, groups and flows at once. */
   #trafficIsOut = false
   #ending = false
@@ -80,7 +83,8 @@ export class Core {
     const { config } = options
     this.#token = options.token
     this.#derivesHere = config.routing !== null && distanceFormula(config.topology) === null
-    this.#maxNodes = new Set(config.nodes.filter(node => node.operatingMode === 'max').map(node => node.nodeId))
+    this.#modes = new Map(config.nodes.map(node => [node.nodeId, node.operatingMode]))
+    this.#maxNodes = new Set([...this.#modes].flatMap(([id, mode]) => (mode === 'max' ? [id] : [])))
     this.traffic = new Traffic({
       config,
       topology: options.topology,
@@ -246,10 +250,12 @@ export class Core {
     session.join(identity)
     this.#directory.add(session)
     const isLast = this.#barrier.connect(nodeId)
+    const operatingMode = this.#modes.get(nodeId) ?? identity.operatingMode ?? 'normal'
+    if (operatingMode === 'max') this.#maxNodes.add(nodeId)
+    else this.#maxNodes.delete(nodeId)
     session.port.together(() => {
       const { config, runId } = this.#options
       const neighbours = this.#neighboursOf(nodeId)
-      const operatingMode = this.#maxNodes.has(nodeId) ? 'max' : 'normal'
       session.port.send(startUpFor(nodeId, config, runId, neighbours, operatingMode, this.#derivesHere))
       for (const id of neighbours) {
         const other = this.#directory.get(id)
@@ -260,7 +266,7 @@ export class Core {
       this.#sendRoutes(session)
       if (this.#trafficIsOut) this.#sendTraffic(session)
     })
-    if (this.#trafficIsOut && this.#maxNodes.size > 0) this.#announceMaxAddress(session)
+    if (this.#trafficIsOut && operatingMode === 'max') this.#announceMaxAddress(session)
     this.#options.onNode({ ...identity, connected: true })
     this.#options.onEvent({ kind: 'node_connected', node_id: nodeId, incarnation: identity.incarnation })
     if (isLast) this.#allConnected()
@@ -338,17 +344,18 @@ export class Core {
   #sendTraffic(session: Session): void {
     session.toldTraffic = true
     const messages = this.traffic.messagesFor(session.nodeId)
-    if (messages.length === 0 && this.#maxNodes.size === 0) return
+    const isMax = this.#maxNodes.has(session.nodeId)
+    if (messages.length === 0 && !isMax) return
     session.port.together(() => {
-      if (this.#maxNodes.size > 0) this.#sendMaxAddresses(session)
+      if (isMax) this.#sendMaxAddresses(session)
       for (const message of messages) session.port.send(message)
     })
   }
 
-  /** Where neighbours take flows in max mode. */
+  /** Where neighbours in max mode take flows. */
   #sendMaxAddresses(session: Session): void {
     for (const id of this.#neighboursOf(session.nodeId)) {
-      const other = this.#directory.get(id)
+      const other = this.#maxNodes.has(id) ? this.#directory.get(id) : undefined
       if (other !== undefined) session.port.send(this.#maxAddress(session, other))
     }
   }
@@ -356,7 +363,7 @@ export class Core {
   /** A node that came back may have moved. */
   #announceMaxAddress(session: Session): void {
     for (const id of this.#neighboursOf(session.nodeId)) {
-      const other = this.#directory.get(id)
+      const other = this.#maxNodes.has(id) ? this.#directory.get(id) : undefined
       if (other?.toldTraffic === true) other.port.send(this.#maxAddress(other, session))
     }
   }

@@ -11,6 +11,8 @@ export interface Identity {
   readonly privateNetworkName: string
   readonly privateNetworkAddr: string
   readonly publicNetworkAddr: string
+  /** What it says of itself; absent: nothing. */
+  readonly operatingMode?: 'max'
 }
 
 /** The connected nodes. `T` is what a caller keeps for each (its session). */
@@ -80,6 +82,7 @@ export function identityOf(message: Extract<NodeMessage, { type: 'StartUp' }>): 
     privateNetworkName: message.private_network_name,
     privateNetworkAddr: message.private_network_addr,
     publicNetworkAddr: message.public_network_addr,
+    ...(message.operating_mode === undefined ? undefined : { operatingMode: message.operating_mode }),
   }
 }
 

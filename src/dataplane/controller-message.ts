@@ -109,9 +109,12 @@ const checks: Readonly<Record<string, (m: Fields) => boolean>> = {
     isAddress(m.virtual_base_addr) &&
     isAddress(m.net_mask) &&
     (m.scheduler_type === 'fifo' || m.scheduler_type === 'wrr') &&
+    absentOr(wholeWithin(1, 65_535))(m.max_server_port) &&
+    absentOr(isObject)(m.node_spec) &&
     isRouting(m.routing),
   AddNode: m => isId(m.remote_node_id) && isText(m.remote_addr),
   RemoveNode: m => isId(m.remote_node_id),
+  AddNodeAddress: m => isNodeId(m.remote_node_id) && isText(m.remote_max_server_addr),
   InstallRoutes: m => list(isRoute)(m.routes) && absentOr(isRuns)(m.next_hop_runs),
   SetLinkRate: m =>
     isNodeId(m.node_id) && object({ rate: isRate, bucket_size: within(1, Number.MAX_SAFE_INTEGER) })(m.rate),

@@ -154,6 +154,7 @@ export class Fleet {
         privateNetworkName: config.privateNetworkName,
         fleet,
         ...(config.token === undefined ? undefined : { token: config.token }),
+        ...(config.operatingMode === undefined ? undefined : { operatingMode: config.operatingMode }),
       }
       const agent = new NodeAgent(identity, this.#membership, this.traffic)
       nodes.push(new FleetNode(index, node, options.firstIncarnation, agent))

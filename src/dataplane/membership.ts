@@ -239,8 +239,9 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
       if (this.#links === links) this.#events.linkEvents(events)
     }
     const { Links, peerSilenceMs, traffic } = this.#options
-    this.#engine = traffic.begin()
-    const links: Links = new Links(Buffer.from(runId, 'hex'), onEvents, peerSilenceMs, this.#engine)
+    const id = Buffer.from(runId, 'hex')
+    this.#engine = traffic.begin(id)
+    const links: Links = new Links(id, onEvents, peerSilenceMs, this.#engine)
     this.#links = links
   }
 

@@ -22,6 +22,8 @@ export type TrafficMessage = Extract<
       | 'ExpectProbe'
       | 'MayStartFlows'
       | 'TopologyReady'
+      | 'AddNodeAddress'
+      | 'RemoveNode'
   }
 >
 
@@ -57,6 +59,7 @@ export interface AgentIdentity {
   readonly privateNetworkName: string
   readonly fleet?: string
   readonly token?: string
+  readonly operatingMode?: 'max'
 }
 
 export class NodeAgent {
@@ -124,7 +127,7 @@ export class NodeAgent {
   connected(incarnation: number): void {
     this.disconnected()
     this.#incarnation = incarnation
-    const { nodeId, address, port, privateNetworkName, fleet } = this.identity
+    const { nodeId, address, port, privateNetworkName, fleet, operatingMode } = this.identity
     const { token } = this
     const listener = `${address}:${port}`
     this.#effects.send(this, {
@@ -136,6 +139,7 @@ export class NodeAgent {
       incarnation,
       ...(fleet === undefined ? undefined : { fleet }),
       ...(token === undefined ? undefined : { token }),
+      ...(operatingMode === undefined ? undefined : { operating_mode: operatingMode }),
     })
   }
 
@@ -176,6 +180,7 @@ export class NodeAgent {
         return
       case 'RemoveNode':
         if (this.#dials.delete(message.remote_node_id)) this.#effects.cancelDial(this, message.remote_node_id)
+        this.#traffic.told(this, message)
         return
       case 'InstallRoutes':
         this.#traffic.told(this, message)
@@ -198,6 +203,9 @@ export class NodeAgent {
         this.#traffic.told(this, message)
         return
       case 'AddNodeAddress':
+        if (parseControllerAddr(message.remote_max_server_addr) === null)
+          this.#effects.broken(this, `AddNodeAddress of ${JSON.stringify(message.remote_max_server_addr)}`)
+        else this.#traffic.told(this, message)
         return
       default:
         this.#effects.broken(this, `unknown message ${JSON.stringify((message as { type: unknown }).type)}`)

@@ -173,6 +173,20 @@ export const trafficSchema = v.union([
       ),
       nodes: v.array(v.looseObject({ node_id: nodeId, totals })),
       flows: v.array(v.variant('end', [sourceEnd, sinkEnd])),
+      streams: v.optional(
+        v.array(
+          v.looseObject({
+            node_id: nodeId,
+            sent: totals,
+            received_packets: count,
+            received_bytes: count,
+            breaks: count,
+          }),
+        ),
+      ),
+      stream_totals: v.optional(
+        v.looseObject({ opened: count, failed: count, refused: count, relayed: count, broken: count }),
+      ),
     }),
   }),
 ])

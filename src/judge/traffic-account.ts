@@ -4,6 +4,8 @@
 import type { Plan } from '../lab/plan-types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import type { FleetTraffic, FlowEnd, LinkTraffic, PacketTotals } from '../protocol/traffic.ts'
+import { accountText, type Discrepancy, excessOf, sumOf } from './packet-totals.ts'
+import { readStreams, type StreamFacts } from './stream-account.ts'
 import { readTimeline } from './timeline.ts'
 import type { History, TrafficLine } from './types.ts'
 
@@ -48,7 +50,9 @@ export interface TrafficFacts {
   /** Directions of links that broke, with what was lost on them: "3-4". */
   readonly broken: readonly { readonly link: string; readonly lost: number }[]
   readonly lostWithLinks: number
-  /** Packets that links brought, and those that were given to links. */
+  /** Of max mode; null: no node was in it. */
+  readonly streams: StreamFacts | null
+  /** Packets that links and streams brought, and those that were given to them. */
   readonly hops: number
   readonly given: number
   /** First packet of any flow to the last one of any; null where there was none. */
@@ -67,14 +71,15 @@ export function readTraffic(history: History): TrafficFacts | string {
   const ends = parts.flatMap(part => part.flows)
   const stopped = new Set((history.traffic ?? []).flatMap(line => ('running' in line ? line.running : [])))
   const flows = flowsOf(plan, ends, { remade, stopped })
-  const found: { readonly packets: number; readonly text: string }[] = nodes.flatMap(({ node_id, totals }) => {
+  const found: Discrepancy[] = nodes.flatMap(({ node_id, totals }) => {
     const packets = excessOf(totals)
     return packets === 0 ? [] : [{ packets: Math.abs(packets), text: `node ${node_id}: ${accountText(totals)}` }]
   })
   const { between, broken } = compareLinks(links, remade)
-  found.push(...between)
+  const { streams, sent: streamed, discrepancies } = readStreams(parts, remade)
+  found.push(...between, ...discrepancies)
   found.sort((a, b) => b.packets - a.packets)
-  const totals = [...nodes.map(node => node.totals), ...links.map(link => link.sent)]
+  const totals = [...nodes.map(node => node.totals), ...links.map(link => link.sent), ...streamed]
   return {
     flows,
     plannedCount: plan.scenario.controller.flows.length,
@@ -84,14 +89,12 @@ export function readTraffic(history: History): TrafficFacts | string {
     discrepancies: found.map(({ text }) => text),
     broken,
     lostWithLinks: sumOf(broken, ({ lost }) => lost),
-    hops: sumOf(links, link => link.received_packets),
-    given: sumOf(links, link => link.sent.out_packets),
+    streams,
+    hops: sumOf(links, link => link.received_packets) + (streams?.received ?? 0),
+    given: sumOf(links, link => link.sent.out_packets) + (streams?.given ?? 0),
     window: windowOf(ends),
   }
 }
-
-export const sumOf = <T>(list: readonly T[], of: (each: T) => number): number =>
-  list.reduce((sum, each) => sum + of(each), 0)
 
 /** The parts of the last question that every fleet has answered whole. */
 function lastAnswer(
@@ -119,16 +122,6 @@ function nodesRemade(events: readonly RunEvent[], atS: number): ReadonlySet<numb
   return gone
 }
 
-const droppedOf = ({ dropped }: PacketTotals): number => sumOf(Object.values(dropped), count => count)
-
-/** What came in and was made, less what is known to have become of it. */
-const excessOf = (totals: PacketTotals): number =>
-  totals.in_packets + totals.made_packets - totals.out_packets - droppedOf(totals) - totals.held_packets
-
-const accountText = (totals: PacketTotals): string =>
-  `${totals.in_packets} in + ${totals.made_packets} made, ` +
-  `${totals.out_packets} out + ${droppedOf(totals)} dropped + ${totals.held_packets} held`
-
 function droppedBy(totals: readonly PacketTotals[]): Record<string, number> {
   const by: Record<string, number> = {}
   for (const { dropped } of totals)
@@ -140,8 +133,8 @@ function droppedBy(totals: readonly PacketTotals[]): Record<string, number> {
 function compareLinks(
   links: readonly LinkTraffic[],
   remade: ReadonlySet<number>,
-): Pick<TrafficFacts, 'broken'> & { readonly between: { readonly packets: number; readonly text: string }[] } {
-  const between: { packets: number; text: string }[] = []
+): Pick<TrafficFacts, 'broken'> & { readonly between: Discrepancy[] } {
+  const between: Discrepancy[] = []
   const broken: { link: string; lost: number }[] = []
   const byEnds = new Map(links.map(link => [`${link.node_id}-${link.peer_id}`, link]))
   const isWell = (link: LinkTraffic | undefined): boolean => link?.up === true && (link.breaks ?? 0) === 0

@@ -3,12 +3,15 @@
 
 import { dropReasons } from '../base/traffic-metrics.ts'
 import { known, type Metric, type Metrics, type Reading, unknown } from './metric.ts'
+import { sumOf } from './packet-totals.ts'
 import { siteOf } from './process-metrics.ts'
-import { type FlowFacts, readTraffic, type SinkEnd, sumOf, type TrafficFacts } from './traffic-account.ts'
+import { type FlowFacts, readTraffic, type SinkEnd, type TrafficFacts } from './traffic-account.ts'
 import type { History, Sample } from './types.ts'
 
 /** Faults named in the evidence of a metric. */
 const NAMED_MAX = 3
+
+const NO_STREAMS = 'no node was in max mode'
 
 interface Facts extends TrafficFacts {
   readonly history: History
@@ -81,11 +84,27 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
         'no link broke',
       ),
     ),
-  packet_hops_count: ({ hops, given, broken }) =>
+  packets_lost_with_streams_count: ({ streams }) =>
+    known(streams?.lost ?? 0, streams === null ? NO_STREAMS : `${streams.faults} ends of streams by a fault`),
+  packets_streamed_count: ({ streams }) =>
+    known(
+      streams?.received ?? 0,
+      streams === null ? NO_STREAMS : 'taken from streams where they ended',
+      streams === null || streams.faults > 0 ? [] : [{ value: streams.given, evidence: 'given to streams' }],
+    ),
+  ...Object.fromEntries(
+    (['opened', 'failed', 'refused', 'relayed', 'broken'] as const).map(what => [
+      `streams_${what}_count`,
+      ({ streams }: Facts): Metric => known(streams?.[what] ?? 0, streams === null ? NO_STREAMS : 'counted by fleets'),
+    ]),
+  ),
+  packet_hops_count: ({ hops, given, broken, streams }) =>
     known(
       hops,
-      'taken from links',
-      broken.length > 0 ? [] : [{ value: given, evidence: 'given to links by their senders' }],
+      'taken from links and streams',
+      broken.length > 0 || (streams?.faults ?? 0) > 0
+        ? []
+        : [{ value: given, evidence: 'given to them by their senders' }],
     ),
   packet_hops_per_s: ({ hops, window }) => perSecond(hops, window, 'packets taken from links'),
   packet_hop_cpu_s: hopCpu,

@@ -47,7 +47,7 @@ export interface LinkListing {
 
 /** What a fleet's packets had come to at a moment of the hold, all of its nodes, links and flows together. */
 export interface TrafficTotals {
-  /** Packets that links brought, and those dropped. */
+  /** Packets that links and streams brought, and those dropped. */
   readonly hops_packets: number
   readonly dropped_packets: number
   readonly sent_packets: number

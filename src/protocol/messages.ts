@@ -39,6 +39,8 @@ export type NodeMessage =
       /** Addition: names the fleet that the node lives in; nobody else may take its place while it is connected. */
       readonly fleet?: string
       readonly token?: string
+      /** Addition: the mode of its dataplane's configuration, where that is not normal. */
+      readonly operating_mode?: 'max'
     }
   | { readonly type: 'NodeTopologyReady'; readonly node_id: number }
   /** Addition: a link of a ready node went down or came back (`links_up` of `links_expected`). */
@@ -141,6 +143,7 @@ export type ControllerMessage =
   | { readonly type: 'AddNode'; readonly remote_node_id: number; readonly remote_addr: string }
   /** Addition: this neighbour left; expect it back: it dials when it comes. */
   | { readonly type: 'RemoveNode'; readonly remote_node_id: number; readonly reason: string }
+  /** Where this neighbour takes flows in streams: of neighbours in max mode, to a node that is in it, too. */
   | { readonly type: 'AddNodeAddress'; readonly remote_node_id: number; readonly remote_max_server_addr: string }
   | {
       readonly type: 'InstallRoutes'

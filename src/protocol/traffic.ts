@@ -59,6 +59,30 @@ export interface LinkTraffic {
   readonly breaks?: number
 }
 
+/** All streams of one node in max mode. Packets that pass through its relay are counted at neither. */
+export interface StreamTraffic {
+  readonly node_id: number
+  /** Its account of what it sends. */
+  readonly sent: PacketTotals
+  /** Of streams that ended here. */
+  readonly received_packets: number
+  readonly received_bytes: number
+  /** Streams that ended otherwise than in order, here or on the way through here. */
+  readonly breaks: number
+}
+
+/** Streams of max mode, of a whole fleet. */
+export interface StreamTotals {
+  /** To next hops; those that could not be. */
+  readonly opened: number
+  readonly failed: number
+  /** That came and were neither kept nor relayed. */
+  readonly refused: number
+  readonly relayed: number
+  /** Of those relayed, ended by a fault of either side. */
+  readonly broken: number
+}
+
 /** One end of a built-in flow. Times count from the run's start, s. */
 export type FlowEnd =
   | {
@@ -95,4 +119,8 @@ export interface FleetTraffic {
   readonly links: readonly LinkTraffic[]
   readonly nodes: readonly { readonly node_id: number; readonly totals: PacketTotals }[]
   readonly flows: readonly FlowEnd[]
+  /** Of nodes in max mode; absent: there are none. */
+  readonly streams?: readonly StreamTraffic[]
+  /** In one part of an answer at most; absent: no node was in max mode. */
+  readonly stream_totals?: StreamTotals
 }

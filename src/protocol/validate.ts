@@ -31,6 +31,7 @@ const schemas = {
     incarnation: whole,
     fleet: v.exactOptional(shortText),
     token: v.exactOptional(shortText),
+    operating_mode: v.exactOptional(v.literal('max')),
   }),
   NodeTopologyReady: v.object({ type: v.literal('NodeTopologyReady'), node_id: nodeId }),
   RoutesReady: v.object({ type: v.literal('RoutesReady'), node_id: nodeId }),
@@ -125,6 +126,7 @@ function usualMessage(type: string, fields: Fields): NodeMessage | null {
 
 function usualStartUp(node_id: number, fields: Fields): NodeMessage | null {
   const { private_network_name, private_network_addr, public_network_addr, incarnation, fleet, token } = fields
+  if (fields.operating_mode !== undefined) return null
   if (!isShort(private_network_name) || !isWhole(incarnation, 0, Number.MAX_SAFE_INTEGER)) return null
   if (!isShort(private_network_addr) || !isHostPort(private_network_addr)) return null
   if (public_network_addr !== private_network_addr)

@@ -1,7 +1,8 @@
 // A run's traffic in a few lines: what flows came to, what was dropped, and whether every packet is accounted for.
 
 import { hasTraffic } from '../config/has-traffic.ts'
-import { type FlowFacts, readTraffic, sumOf, type TrafficFacts } from '../judge/traffic-account.ts'
+import { sumOf } from '../judge/packet-totals.ts'
+import { type FlowFacts, readTraffic, type TrafficFacts } from '../judge/traffic-account.ts'
 import type { History, Report } from '../judge/types.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import { formatBytes, formatCount, formatSeconds } from './format.ts'
@@ -40,6 +41,7 @@ export function trafficLines({ metrics }: Report, history: History): TrafficLine
     rateLine(metrics),
     worstLine(facts),
     hopsLine(facts, metrics),
+    streamsLine(facts),
     droppedLine(facts),
     accountLine(facts),
     brokenLine(facts),
@@ -114,12 +116,27 @@ function worstLine({ flows }: TrafficFacts): TrafficLineOfReport | null {
   return line('Worst flow', `${flowName(worst)}, ${lost}, p99 ${formatSeconds(slowness(worst))}`)
 }
 
-function hopsLine({ hops }: TrafficFacts, metrics: MetricValues): TrafficLineOfReport {
+function streamsLine({ streams }: TrafficFacts): TrafficLineOfReport | null {
+  if (streams === null) return null
+  const { opened, relayed, failed, refused, received, faults, lost } = streams
+  const some = (count: number, what: string): string => (count === 0 ? '' : `${formatCount(count)} ${what}`)
+  const facts = [
+    `${formatCount(opened)} opened`,
+    some(relayed, 'of them by relays'),
+    some(failed, 'could not be'),
+    some(refused, 'refused'),
+    `${formatCount(received)} packets`,
+    faults === 0 ? '' : `${formatCount(lost)} lost where streams broke`,
+  ]
+  return line('Streams', joined(facts), lost > 0)
+}
+
+function hopsLine({ hops, streams }: TrafficFacts, metrics: MetricValues): TrafficLineOfReport {
   const { packet_hops_per_s: rate, packet_hop_cpu_s: cost } = metrics
   return line(
     'Hops',
     joined([
-      `${formatCount(hops)} packets over links`,
+      `${formatCount(hops)} packets over links${streams === null ? '' : ' and streams'}`,
       rate === undefined ? '' : `${formatCount(Math.round(rate))} a second`,
       cost === undefined ? '' : `${formatSeconds(cost)} of a processor each`,
     ]),

@@ -269,23 +269,39 @@ t.test('at the end sessions are closed, neighbours are not told, and nobody join
 
 t.test('in max mode neighbours learn where flows are taken, again when one of them comes back', async t => {
   const bench = new CoreBench({
-    nodes: [{ nodeId: 2, operatingMode: 'max' }],
-    topology: { preset: { type: 'line', nNodes: 2 }, edges: [] },
+    nodes: [
+      { nodeId: 1, operatingMode: 'max' },
+      { nodeId: 2, operatingMode: 'max' },
+      { nodeId: 4, operatingMode: 'normal' },
+    ],
+    topology: { preset: { type: 'line', nNodes: 4 }, edges: [] },
   })
-  const [first, second] = [1, 2].map(id => bench.join(id)) as [
-    ReturnType<CoreBench['join']>,
-    ReturnType<CoreBench['join']>,
-  ]
+  type Joined = ReturnType<CoreBench['join']>
+  const [first, second, third] = [1, 2, 3].map(id => bench.join(id)) as [Joined, Joined, Joined]
+  // The controller's word counts where it has said one, else the node's own.
+  const fourth = bench.join(4, { operating_mode: 'max' })
+  t.match(third.port.sent[0], { node_spec: { operating_mode: 'normal' } })
+  t.match(fourth.port.sent[0], { node_spec: { operating_mode: 'normal' } })
   t.match(second.port.sent[0], { node_spec: { operating_mode: 'max' } })
   const addresses = (port: typeof first.port) =>
     port.take().flatMap(message => (message.type === 'AddNodeAddress' ? [message] : []))
   t.same(addresses(first.port), [
     { type: 'AddNodeAddress', remote_node_id: 2, remote_max_server_addr: '172.16.8.3:8081' },
   ])
-  t.equal(addresses(second.port).length, 1)
+  t.match(
+    addresses(second.port).map(message => message.remote_node_id),
+    [1],
+    'of those that are in it, too',
+  )
+  t.same([addresses(third.port), addresses(fourth.port)], [[], []])
+  bench.core.closed(third.session, 'gone')
+  const max = bench.join(3, { incarnation: 2, operating_mode: 'max' })
+  t.match(max.port.sent[0], { node_spec: { operating_mode: 'max' } }, 'by its own word')
+  t.match(addresses(max.port), [{ remote_node_id: 2 }])
+  t.match(addresses(second.port), [{ remote_node_id: 3 }])
   bench.core.closed(second.session, 'gone')
   const back = bench.join(2, { incarnation: 2, private_network_addr: '172.16.8.9:8080' })
-  t.equal(addresses(back.port).length, 1)
+  t.equal(addresses(back.port).length, 2)
   t.match(addresses(first.port), [{ remote_max_server_addr: '172.16.8.9:8081' }])
 })
 

@@ -11,5 +11,5 @@ t.setTimeout(400_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`streams are opened, relayed and ended, under ${sanitizers}`, t =>
-    nativeChecks(t, 69, { name: 'max_test', parts, sanitizers, isolated: true }),
+    nativeChecks(t, 86, { name: 'max_test', parts, sanitizers, isolated: true }),
   )

@@ -158,7 +158,10 @@ using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, 
 
 struct LinkCount {
   bool up = false;
-  /** How often it has ended: what was under way then is lost, and counted by nobody. */
+  /**
+   * How often it has ended: what was under way then is lost, and counted by nobody. Of streams: how many have ended
+   * otherwise than in order, at the node or on the way through it.
+   */
   uint64_t breaks = 0;
   /** From the peer: what was handed on to the node. */
   uint64_t received_packets = 0;
@@ -170,7 +173,10 @@ struct LinkCount {
 struct Counts {
   std::map<std::pair<uint32_t, uint32_t>, LinkCount> links;
   std::map<uint32_t, Account> nodes;
-  /** Of nodes with max mode, all their streams together: those that leave, and what ended there. */
+  /**
+   * Of nodes with max mode, all their streams together: those that leave, and what ended there. Relays look at no
+   * packet: what passes is counted by none.
+   */
   std::map<uint32_t, LinkCount> streams;
   /** Ascending by node and flow. */
   std::vector<SourceStats> sources;

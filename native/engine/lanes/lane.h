@@ -188,6 +188,10 @@ class Lane {
   /** Its link is being closed. */
   void end_stream(Link& link);
   void end_streams(NodePart& part);
+  /** The link to the neighbour has ended: what goes to it in streams has, too, be the kernel told of it or not. */
+  void cut_streams(NodePart& part, uint32_t peer);
+  /** A stream has ended by itself: was it by a fault, so that something may be lost? */
+  static void count_break(Link& link, const char* reason);
   /** Those whose next hop is another now. */
   void withdraw_streams(NodePart& part);
   static void count_streams(const NodePart& part, Counts& counts);

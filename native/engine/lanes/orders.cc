@@ -150,8 +150,10 @@ Status Lane::carry_out(const SetLink& command, const Order&) {
 
 Status Lane::carry_out(const SetDefault& command, const Order&) {
   default_setting_ = command.setting;
-  for (Link& link : links_)
-    if (link.part && !link.part->settings.contains(link.peer)) shape(link, default_setting_);
+  for (Link& link : links_) {
+    const bool is_stream = link.stream || link.incoming;
+    if (link.part && !is_stream && !link.part->settings.contains(link.peer)) shape(link, default_setting_);
+  }
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/sys.h"
@@ -26,6 +27,19 @@ PacketHeader header_of(const StreamKey& key) {
 
 void cut(const SharedFd& fd) {
   if (fd) (void)::shutdown(fd->get(), SHUT_RDWR);
+}
+
+template <typename Which>
+void cut_passing(NodePart& part, Which which) {
+  const auto cut_one = [&](const PassingStream& passing) {
+    if (!which(passing)) return false;
+    cut(passing.in);
+    cut(passing.out);
+    // What it held is lost.
+    part.stream_count.breaks++;
+    return true;
+  };
+  std::erase_if(part.passing, cut_one);
 }
 
 }  // namespace
@@ -69,6 +83,7 @@ Way* Lane::stream_to(NodePart& part, const PacketHeader& header, uint32_t hop) {
   link.peer = hop;
   link.tag = uint64_t{link.generation} << 32 | link.index;
   link.setting = {};
+  link.setting.queue_packets = setting_of(part, hop).queue_packets;
   link.count = &part.stream_count;
   link.stream = &stream;
   // Until it is connected: what comes meanwhile waits, as for a socket that takes no more.
@@ -116,6 +131,22 @@ void Lane::end_streams(NodePart& part) {
   }
 }
 
+void Lane::cut_streams(NodePart& part, uint32_t peer) {
+  for (const auto& [key, stream] : part.streams) {
+    Link* link = stream->next_hop == peer ? stream->way.link : nullptr;
+    if (!link) continue;
+    if (link->fd) part.stream_count.breaks++;
+    close(*link);
+  }
+  cut_passing(part, [&](const PassingStream& passing) { return passing.next_hop == peer; });
+}
+
+void Lane::count_break(Link& link, const char* reason) {
+  // Whoever has opened one ends it in order, and never in the middle of a packet.
+  const bool in_order = link.incoming && link.in.size == 0 && std::string_view(reason) == "closed";
+  if (!in_order && link.fd) link.count->breaks++;
+}
+
 void Lane::withdraw_streams(NodePart& part) {
   for (const auto& [key, stream] : part.streams) {
     Link* link = stream->way.link;
@@ -125,16 +156,13 @@ void Lane::withdraw_streams(NodePart& part) {
     stream->pause_ms = 0;
   }
   // Shut, nothing more goes on; who relays them hears of it, and so does who has opened them.
-  std::erase_if(part.passing, [&](const PassingStream& passing) {
-    if (stream_hop(part, header_of(passing.key)) == passing.next_hop) return false;
-    cut(passing.in);
-    cut(passing.out);
-    return true;
-  });
+  cut_passing(
+      part, [&](const PassingStream& passing) { return stream_hop(part, header_of(passing.key)) != passing.next_hop; });
 }
 
 void Lane::count_streams(const NodePart& part, Counts& counts) {
-  if (part.max_peers.empty() && part.stream_count.received_packets == 0) return;
+  const LinkCount& all = part.stream_count;
+  if (part.max_peers.empty() && all.received_packets + all.sent.in_packets + all.breaks == 0) return;
   LinkCount& count = counts.streams[part.id];
   count = part.stream_count;
   for (const auto& [key, stream] : part.streams)

@@ -121,6 +121,7 @@ void Lane::wait_for(Link& link, Input& from) {
 
 void Lane::lose(Link& link, const char* reason) {
   if (!link.stream && !link.incoming) outbox_.links.lost.push_back({link.part->id, link.peer, link.tag, reason});
+  else count_break(link, reason);
   close(link);
 }
 
@@ -141,11 +142,15 @@ void Lane::close(Link& link) {
   }
   forget(link);
   std::erase_if(part.ways, [&](const Way& way) { return way.link == &link; });
+  const bool is_link = !link.stream && !link.incoming;
+  const uint32_t peer = link.peer;
   end_stream(link);
   memo_.part = nullptr;
   wake_waiters(link);
-  link.count->up = false;
-  link.count->breaks++;
+  if (is_link) {
+    link.count->up = false;
+    link.count->breaks++;
+  }
   link.count = nullptr;
   link.outside.reset();
   link.fd.reset();
@@ -154,6 +159,7 @@ void Lane::close(Link& link) {
   link.timer_ns = kNever;
   link.generation = (link.generation + 1) & kGenerationMask;
   free_links_.push_back(link.index);
+  if (is_link) cut_streams(part, peer);
 }
 
 void Lane::shape(Link& link, const LinkSetting& setting) {

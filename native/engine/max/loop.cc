@@ -40,8 +40,8 @@ void reset(const lanes::SharedFd& fd) {
 
 }  // namespace
 
-Loop::Loop(const RunId& run_id, std::shared_ptr<lanes::PacketEngine> engine, Mailbox& mailbox)
-    : run_id_(run_id), engine_(std::move(engine)), mailbox_(mailbox) {}
+Loop::Loop(const RunId& run_id, std::shared_ptr<lanes::PacketEngine> engine, Mailbox& mailbox, uint32_t silence_ms)
+    : run_id_(run_id), engine_(std::move(engine)), mailbox_(mailbox), silence_ms_(silence_ms) {}
 
 Status Loop::open() {
   epoll_ = UniqueFd(sys::call([] { return ::epoll_create1(EPOLL_CLOEXEC); }));
@@ -154,10 +154,11 @@ void Loop::carry_out(Serve&& command) {
 
 void Loop::carry_out(SetPeer&& command) {
   const auto found = nodes_.find(command.node);
-  if (found == nodes_.end()) return;
+  // Of no node: answered with ENOENT.
+  if (found == nodes_.end()) return engine_->post(lanes::SetMaxPeer{}, command.reply);
   if (command.at.port == 0) found->second.peers.erase(command.peer);
   else found->second.peers[command.peer] = command.at;
-  engine_->post(lanes::SetMaxPeer{command.node, command.peer, command.at.port != 0});
+  engine_->post(lanes::SetMaxPeer{command.node, command.peer, command.at.port != 0}, command.reply);
 }
 
 void Loop::carry_out(RemoveNode&& command) {
@@ -214,6 +215,7 @@ void Loop::accept_all(uint32_t id) {
       if (!scarce) continue;
       return dues_.push({now_ns_ + kAcceptPauseNs, event_of(kListener, id)});
     }
+    netns::end_when_silent(fd.get(), silence_ms_);
     const uint64_t number = ++last_id_;
     Arrival& arrival = arrivals_[number];
     arrival.node = id;
@@ -288,6 +290,7 @@ void Loop::on_connected(uint64_t id) {
   if (found == dials_.end()) return;
   Dial& dial = found->second;
   if (!netns::finish_connect(dial.fd.get(), dial.to)) return fail_dial(id);
+  netns::end_when_silent(dial.fd.get(), silence_ms_);
   const StreamHeaderBytes bytes = encode(dial.header);
   // A socket that is new takes so little at once.
   const ssize_t sent =
@@ -345,6 +348,7 @@ void Loop::end_relay(uint64_t id, bool broken) {
   }
   engine_->post(lanes::StreamRelayed{passing.node, id, nullptr});
   relays_.erase(found);
+  if (broken) mailbox_.counters.broken.fetch_add(1, std::memory_order_relaxed);
   mailbox_.counters.relays.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -28,7 +28,7 @@ inline constexpr size_t kRelaysMax = 4096;
 
 class Loop {
  public:
-  Loop(const RunId& run_id, std::shared_ptr<lanes::PacketEngine> engine, Mailbox& mailbox);
+  Loop(const RunId& run_id, std::shared_ptr<lanes::PacketEngine> engine, Mailbox& mailbox, uint32_t silence_ms);
   Status open();
   void run();
 
@@ -97,6 +97,7 @@ class Loop {
   const RunId run_id_;
   const std::shared_ptr<lanes::PacketEngine> engine_;
   Mailbox& mailbox_;
+  const uint32_t silence_ms_;
   UniqueFd epoll_;
   int64_t now_ns_ = 0;
   bool stopping_ = false;

@@ -23,6 +23,7 @@ struct SetPeer {
   uint32_t node = 0;
   uint32_t peer = 0;
   netns::Endpoint at;
+  uint64_t reply = 0;
 };
 struct RemoveNode {
   uint32_t node = 0;

@@ -33,10 +33,11 @@ std::vector<Command> Mailbox::take() {
 }
 
 MaxStreams::MaxStreams(const RunId& run_id, std::shared_ptr<lanes::PacketEngine> engine,
-                       std::shared_ptr<netns::SwitchLog> log)
+                       std::shared_ptr<netns::SwitchLog> log, uint32_t silence_ms)
     : run_id_(run_id),
       engine_(std::move(engine)),
       log_(log ? std::move(log) : std::make_shared<netns::SwitchLog>()),
+      silence_ms_(silence_ms),
       mailbox_(std::make_shared<Mailbox>()) {
   // Its own share: the engine may outlive this.
   engine_->tell_streams([mailbox = mailbox_](lanes::StreamNews&& news) { mailbox->post(std::move(news)); });
@@ -46,7 +47,7 @@ MaxStreams::~MaxStreams() { stop(); }
 
 Status MaxStreams::start() {
   if (Status opened = mailbox_->open(); !opened) return opened;
-  auto loop = std::make_shared<Loop>(run_id_, engine_, *mailbox_);
+  auto loop = std::make_shared<Loop>(run_id_, engine_, *mailbox_, silence_ms_);
   if (Status opened = loop->open(); !opened) return opened;
   auto thread = Thread::start("nslab-max", "max mode", [loop = std::move(loop), mailbox = mailbox_, log = log_] {
     const netns::RecordSwitches recorded(log);
@@ -62,8 +63,8 @@ void MaxStreams::serve(uint32_t node, std::shared_ptr<const netns::Netns> netns,
   mailbox_->post(Serve{node, std::move(netns), at, std::move(answer)});
 }
 
-void MaxStreams::set_peer(uint32_t node, uint32_t peer, const netns::Endpoint& at) {
-  mailbox_->post(SetPeer{node, peer, at});
+void MaxStreams::set_peer(uint32_t node, uint32_t peer, const netns::Endpoint& at, uint64_t reply) {
+  mailbox_->post(SetPeer{node, peer, at, reply});
 }
 
 void MaxStreams::remove_node(uint32_t node) { mailbox_->post(RemoveNode{node}); }

@@ -15,6 +15,7 @@
 #include "base/thread.h"
 #include "engine/handshake.h"
 #include "engine/lanes/engine.h"
+#include "engine/link_limits.h"
 #include "netns/socket.h"
 
 namespace nslab::engine::max {
@@ -27,6 +28,8 @@ struct Counters {
   /** Accepted, and neither kept nor relayed: a wrong header or none in time, no route, no hop left, too many. */
   std::atomic<uint64_t> refused{0};
   std::atomic<uint64_t> relayed{0};
+  /** Of those relayed, ended by a fault: of either side, or because the node was removed. */
+  std::atomic<uint64_t> broken{0};
   /** Relayed now. */
   std::atomic<uint64_t> relays{0};
 };
@@ -38,9 +41,12 @@ class MaxStreams {
   /** Of the server; called on its thread. */
   using Answer = std::function<void(Status)>;
 
-  /** The engine's lanes tell this of streams from now on. One of an engine. */
+  /**
+   * The engine's lanes tell this of streams from now on. One of an engine. `silence_ms`: of a peer, before the kernel
+   * ends its streams, as links have it.
+   */
   MaxStreams(const RunId& run_id, std::shared_ptr<lanes::PacketEngine> engine,
-             std::shared_ptr<netns::SwitchLog> log = nullptr);
+             std::shared_ptr<netns::SwitchLog> log = nullptr, uint32_t silence_ms = kSilenceMs);
   /** stop() */
   ~MaxStreams();
   MaxStreams(const MaxStreams&) = delete;
@@ -50,8 +56,11 @@ class MaxStreams {
   Status start();
   /** Opens the node's server; EEXIST where it has one. Its packets go in streams from here on, as peers are set. */
   void serve(uint32_t node, std::shared_ptr<const netns::Netns> netns, const netns::Endpoint& at, Answer answer);
-  /** Where the peer's server is, for the node; nothing (port 0): packets to it go in the link. */
-  void set_peer(uint32_t node, uint32_t peer, const netns::Endpoint& at);
+  /**
+   * Where the peer's server is, for the node; nothing (port 0): packets to it go in the link. `reply`: of the engine's
+   * answer, as PacketEngine::post; ENOENT where the node has no server.
+   */
+  void set_peer(uint32_t node, uint32_t peer, const netns::Endpoint& at, uint64_t reply = 0);
   /** Closes its server, and streams that are not yet the lane's or pass here. */
   void remove_node(uint32_t node);
   /** Ends all and waits for it. Idempotent. */
@@ -62,6 +71,7 @@ class MaxStreams {
   const RunId run_id_;
   const std::shared_ptr<lanes::PacketEngine> engine_;
   const std::shared_ptr<netns::SwitchLog> log_;
+  const uint32_t silence_ms_;
   const std::shared_ptr<Mailbox> mailbox_;
   Thread thread_;
 };

@@ -7,27 +7,38 @@ import {
   type LinkTraffic,
   type PacketTotals,
   PROBE_FLOWS,
+  type StreamTotals,
+  type StreamTraffic,
 } from '../../protocol/traffic.ts'
 import { ENTRIES_A_NOTICE } from './limits.ts'
 
 type NodeTotals = FleetTraffic['nodes'][number]
+
+interface Part {
+  readonly links: LinkTraffic[]
+  readonly nodes: NodeTotals[]
+  readonly flows: FlowEnd[]
+  streams?: StreamTraffic[]
+  stream_totals?: StreamTotals
+}
 
 /** One part at least. `originNs`: CLOCK_MONOTONIC that times count from. */
 export function trafficParts(counts: EngineCounts | null, originNs: bigint): FleetTraffic[] {
   const links = counts?.links.map(linkTraffic) ?? []
   const nodes = counts?.nodes.map(({ nodeId, account }) => ({ node_id: nodeId, totals: totalsOf(account) })) ?? []
   const flows = counts === null ? [] : flowEnds(counts, originNs)
-  const parts: { links: LinkTraffic[]; nodes: NodeTotals[]; flows: FlowEnd[] }[] = []
+  const streams = counts?.streams.map(streamTraffic) ?? []
+  const parts: Part[] = []
   let room = 0
   /** Fills the last part before it begins another. */
-  const place = <T>(entries: readonly T[], into: (part: (typeof parts)[number]) => T[]): void => {
+  const place = <T>(entries: readonly T[], into: (part: Part) => T[]): void => {
     for (let at = 0; at < entries.length; ) {
       if (room === 0) {
         parts.push({ links: [], nodes: [], flows: [] })
         room = ENTRIES_A_NOTICE
       }
       const some = entries.slice(at, at + room)
-      into(parts.at(-1) as (typeof parts)[number]).push(...some)
+      into(parts.at(-1) as Part).push(...some)
       room -= some.length
       at += some.length
     }
@@ -35,7 +46,13 @@ export function trafficParts(counts: EngineCounts | null, originNs: bigint): Fle
   place(links, part => part.links)
   place(nodes, part => part.nodes)
   place(flows, part => part.flows)
-  return parts.length === 0 ? [{ links: [], nodes: [], flows: [] }] : parts
+  place(streams, part => {
+    part.streams ??= []
+    return part.streams
+  })
+  if (parts.length === 0) parts.push({ links: [], nodes: [], flows: [] })
+  if (counts !== null && streams.length > 0) (parts[0] as Part).stream_totals = streamTotals(counts.max)
+  return parts
 }
 
 function totalsOf(account: PacketAccount): PacketTotals {
@@ -60,6 +77,20 @@ function linkTraffic({ nodeId, peerId, up, sent, ...count }: EngineCounts['links
     received_bytes: count.receivedBytes,
     up,
   }
+}
+
+function streamTraffic({ nodeId, sent, ...count }: EngineCounts['streams'][number]): StreamTraffic {
+  return {
+    node_id: nodeId,
+    sent: totalsOf(sent),
+    received_packets: count.receivedPackets,
+    received_bytes: count.receivedBytes,
+    breaks: count.breaks,
+  }
+}
+
+function streamTotals({ opened, failed, refused, relayed, broken }: EngineCounts['max']): StreamTotals {
+  return { opened, failed, refused, relayed, broken }
 }
 
 function flowEnds({ sources, sinks }: EngineCounts, originNs: bigint): FlowEnd[] {

@@ -65,6 +65,12 @@ export class LinkShapes {
     if (change !== undefined) link.changes.push(change)
   }
 
+  /** Whether it is to be anything but a queue before a socket. */
+  isShaped(peerId: number): boolean {
+    const link = this.#links.get(peerId)
+    return Object.keys(link?.shape ?? link?.rate ?? NO_SHAPE).length > 0
+  }
+
   /** The control connection is gone: what holds is told again by the next one. */
   parted(): void {
     for (const link of this.#links.values()) {

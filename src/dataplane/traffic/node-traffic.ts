@@ -12,6 +12,7 @@ import { derivedRuns, type Preset } from './derived-routes.ts'
 import { type Flow, FlowSet, flowProblem, flowSetting, type HeldFlow } from './flows.ts'
 import { GroupSet } from './groups.ts'
 import { type LinkDefaults, LinkShapes, type LinkToSet, linkSetting } from './link-shapes.ts'
+import type { MaxMode } from './max-mode.ts'
 import type { ProbeMessage } from './probes.ts'
 import { RouteSet } from './routes.ts'
 
@@ -45,6 +46,8 @@ export interface TrafficOutcome {
 
 export class NodeTraffic {
   readonly flows: FlowSet
+  /** Null in normal mode. */
+  max: MaxMode | null = null
   readonly #node: TrafficNode
   readonly #outcome: TrafficOutcome
   readonly #routes = new RouteSet()
@@ -94,6 +97,12 @@ export class NodeTraffic {
       case 'RemoveFlows':
         for (const id of message.controller_ids) this.flows.remove(id)
         return
+      case 'AddNodeAddress':
+        this.max?.add(message.remote_node_id, message.remote_max_server_addr)
+        return
+      case 'RemoveNode':
+        this.max?.remove(message.remote_node_id)
+        return
       case 'TopologyReady':
         this.#mustSettle = true
         return
@@ -106,6 +115,7 @@ export class NodeTraffic {
     this.#mustSettle = false
     this.#groups.parted()
     this.#links.parted()
+    this.max?.parted()
     this.flows.parted()
   }
 
@@ -130,7 +140,9 @@ export class NodeTraffic {
       changes.push(...this.#pins(again))
       asked.push(this.#ask(engine.changeRoutes(nodeId, changes), 'change its routes'))
     }
-    for (const link of this.#links.take()) asked.push(this.#setLink(engine, plan, link))
+    const moved = isWired ? (this.max?.prepare(engine, this.#links, this.#asks) ?? null) : null
+    if (moved !== null) asked.push(moved)
+    for (const link of this.#links.take()) asked.push(this.#setLink(engine, plan, link, moved))
     for (const id of this.flows.takeStopping()) asked.push(this.#ask(engine.stopFlow(nodeId, id), `stop flow ${id}`))
     return asked.length === 0 ? null : Promise.all(asked)
   }
@@ -158,6 +170,7 @@ export class NodeTraffic {
     this.#mustSettle = false
     this.#changes.push(...this.#groups.settle())
     this.#links.settle()
+    this.max?.settle()
     this.flows.settle()
     if (this.#wasParted) this.#outcome.toldAgain(this.#node.nodeId, this.flows.all())
     this.#wasParted = false
@@ -190,10 +203,17 @@ export class NodeTraffic {
     return pins
   }
 
-  async #setLink(engine: PacketEngine, plan: TrafficPlan, { peerId, shape, changes }: LinkToSet): Promise<void> {
+  /** `moved`: when packets go in the link, and no longer in streams. */
+  async #setLink(
+    engine: PacketEngine,
+    plan: TrafficPlan,
+    { peerId, shape, changes }: LinkToSet,
+    moved: Promise<unknown> | null,
+  ): Promise<void> {
     const { nodeId } = this.#node
     const setting = linkSetting(shape, plan.links)
     const isSet = await this.#ask(engine.setLink(nodeId, peerId, setting), `shape its link to node ${peerId}`)
+    await moved
     if (isSet && changes.length > 0) this.#outcome.linkSet(nodeId, peerId, changes)
   }
 
@@ -202,6 +222,8 @@ export class NodeTraffic {
     if (!this.flows.add(flow) || problem === null || flow.src_node_id !== this.#node.nodeId) return
     this.#outcome.warn(`flow ${flow.controller_id} of node ${this.#node.nodeId} is not run: ${problem}`)
   }
+
+  readonly #asks = (command: Promise<void>, what: string): Promise<boolean> => this.#ask(command, what)
 
   async #ask(command: Promise<void>, what: string): Promise<boolean> {
     try {

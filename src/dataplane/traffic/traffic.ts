@@ -14,6 +14,7 @@ import { engineOptions } from './engine-options.ts'
 import { FlowReports } from './flow-reports.ts'
 import { START_UNASKED_MS, TURN_MS, WARNINGS_TOLD } from './limits.ts'
 import { linkSetting } from './link-shapes.ts'
+import { MaxMode } from './max-mode.ts'
 import { NodeTraffic, type TrafficOutcome, type TrafficPlan } from './node-traffic.ts'
 import { Probes } from './probes.ts'
 import { Tuns } from './tun.ts'
@@ -89,8 +90,8 @@ export class Traffic implements AgentTraffic {
 
   // The engine's life.
 
-  /** A new engine, for links of a new run. What the one before was told is forgotten. */
-  begin(): PacketEngine {
+  /** A new engine, for links of a new run, which `runId` names. What the one before was told is forgotten. */
+  begin(runId: Uint8Array): PacketEngine {
     const { config, nodesCount, PacketEngine } = this.#options
     this.#clear()
     this.#tuns.forgetAll()
@@ -103,7 +104,8 @@ export class Traffic implements AgentTraffic {
       const own = this.#probes.finished(flows)
       if (own.length > 0) this.#reports.finished(own)
     }
-    const engine: PacketEngine = new PacketEngine(engineOptions(config.engine, nodesCount), onFinished)
+    const options = { ...engineOptions(config.engine, nodesCount), runId, silenceMs: config.peerSilenceMs }
+    const engine: PacketEngine = new PacketEngine(options, onFinished)
     this.#engine = engine
     return engine
   }
@@ -140,6 +142,7 @@ export class Traffic implements AgentTraffic {
     const derived = routing === null ? null : { topology: routing.topology as Preset | null }
     this.#plan = { routing: derived, links, baseAddress }
     this.#tuns.learn(reply)
+    this.#setMode(agent, reply)
     const linksAre = Object.values(links).join()
     if (linksAre !== this.#linksAre) {
       this.#linksAre = linksAre
@@ -164,6 +167,8 @@ export class Traffic implements AgentTraffic {
       this.#probes.told(agent.nodeId, agent.neighbours, message)
       return
     }
+    const { type } = message
+    if ((type === 'AddNodeAddress' || type === 'RemoveNode') && this.#byNode.get(agent.nodeId)?.max == null) return
     if (saysNothing(message) && !this.#byNode.has(agent.nodeId)) return
     if (message.type === 'AddFlows') this.#reports.learn(message.flows)
     if (message.type === 'RemoveFlows') this.#reports.forget(message.controller_ids)
@@ -179,6 +184,7 @@ export class Traffic implements AgentTraffic {
   forget(nodeId: number): void {
     const node = this.find(nodeId)
     if (node !== undefined) for (const list of [this.#preparing, this.#starting, this.#toStart]) list.delete(node)
+    if (this.#byNode.get(nodeId)?.max != null) this.#engine?.stopMax(nodeId)
     this.#byNode.delete(nodeId)
     this.#probes.forget(nodeId)
     this.#tuns.forget(nodeId)
@@ -221,6 +227,21 @@ export class Traffic implements AgentTraffic {
       routesHeld += routesCount
     }
     return { flowsHeld, routesHeld }
+  }
+
+  /** In max mode or not, by the controller's word. */
+  #setMode({ nodeId, identity }: NodeAgent, { node_spec, max_server_port: port }: StartUpReply): void {
+    const node = this.find(nodeId)
+    if (node === undefined) return
+    const known = this.#byNode.get(nodeId)
+    if (node_spec?.operating_mode !== 'max') {
+      if (known?.max == null) return
+      known.max = null
+      this.#engine?.stopMax(nodeId)
+    } else if (known?.max == null) {
+      const { address } = identity
+      this.#trafficOf(node.agent).max = new MaxMode({ nodeId, address, port, netns: () => this.#options.netnsOf(node) })
+    }
   }
 
   /** Every node of the plan is ready, this one with it: there is time for what was not on the way there. */

@@ -61,18 +61,30 @@ export async function askForTraffic(
   return { ask, atS: context.nowS(), fleets: answers }
 }
 
-/** Nothing waits, and what every link's sender gave its receiver has taken. */
+/** Nothing waits, and what was given to every link, and to streams, was taken from it. */
 export function isSettled({ fleets }: TrafficAnswer): boolean {
   const links = fleets.flatMap(({ parts }) => parts.flatMap(part => part.links))
   const nodes = fleets.flatMap(({ parts }) => parts.flatMap(part => part.nodes))
   const isIdle = ({ held_packets }: PacketTotals): boolean => held_packets === 0
   if (!nodes.every(({ totals }) => isIdle(totals)) || !links.every(({ sent }) => isIdle(sent))) return false
+  if (!areStreamsSettled(fleets.flatMap(({ parts }) => parts))) return false
   const received = new Map(links.map(link => [`${link.peer_id}-${link.node_id}`, link]))
   return links.every(({ node_id, peer_id, sent, up }) => {
     const far = received.get(`${node_id}-${peer_id}`)
     // What was under way on a link that broke never comes.
     return !up || far?.up !== true || (far.breaks ?? 0) > 0 || far.received_packets === sent.out_packets
   })
+}
+
+function areStreamsSettled(parts: readonly FleetTraffic[]): boolean {
+  const streams = parts.flatMap(part => part.streams ?? [])
+  const totals = parts.flatMap(part => part.stream_totals ?? [])
+  if (!streams.every(({ sent }) => sent.held_packets === 0)) return false
+  const sum = (of: (each: (typeof streams)[number]) => number): number =>
+    streams.reduce((all, each) => all + of(each), 0)
+  const isBroken =
+    streams.some(({ breaks }) => breaks > 0) || totals.some(({ refused, broken }) => refused + broken > 0)
+  return isBroken || sum(({ sent }) => sent.out_packets) === sum(each => each.received_packets)
 }
 
 /** Every sink of a flow whose source has sent all has heard so. */
@@ -102,8 +114,8 @@ export function totalsOf({ parts }: FleetAnswer): TrafficTotals {
   const countDropped = ({ dropped }: PacketTotals): void => {
     for (const packets of Object.values(dropped)) totals.dropped_packets += packets
   }
-  for (const { links, nodes, flows } of parts) {
-    for (const { sent, received_packets } of links) {
+  for (const { links, streams = [], nodes, flows } of parts) {
+    for (const { sent, received_packets } of [...links, ...streams]) {
       totals.hops_packets += received_packets
       countDropped(sent)
     }

@@ -501,6 +501,10 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 a93b98a7bdd00c5d71fa1167a5bb8621207226ba99717d876bf2dcb5fa7bf5a0
 `
 
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain-max 1`] = `
+7cfe419b6c218d27d6daf6706af4a02b53040c2cfa06914845882244ac1f1a24
+`
+
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
 da511bc5ea165ea0d93d27c086d704ac1ede466b967c579d3331c6b567e8d11c
 `

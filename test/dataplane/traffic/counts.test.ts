@@ -46,6 +46,8 @@ t.test('every count has its place, times count from the run', async t => {
     nodes: [{ nodeId: 1, account }],
     sources: [source],
     sinks: [sink],
+    streams: [{ nodeId: 1, up: true, breaks: 6, receivedPackets: 3, receivedBytes: 300, sent: account }],
+    max: { opened: 5, failed: 4, refused: 3, relayed: 2, broken: 1, relays: 1 },
   }
   const totals = {
     in_packets: 10,
@@ -89,13 +91,20 @@ t.test('every count has its place, times count from the run', async t => {
           finished: true,
         },
       ],
+      streams: [{ node_id: 1, sent: totals, received_packets: 3, received_bytes: 300, breaks: 6 }],
+      stream_totals: { opened: 5, failed: 4, refused: 3, relayed: 2, broken: 1 },
     },
   ])
 })
 
+const NO_STREAMS = { opened: 0, failed: 0, refused: 0, relayed: 0, broken: 0, relays: 0 }
+
 t.test('parts are full, and together they are all', async t => {
   const nodes = Array.from({ length: ENTRIES_A_NOTICE - 1 }, (_, at) => ({ nodeId: at + 1, account }))
-  const parts = trafficParts({ links: [], nodes, sources: [source, source], sinks: [sink] }, 0n)
+  const parts = trafficParts(
+    { links: [], nodes, sources: [source, source], sinks: [sink], streams: [], max: NO_STREAMS },
+    0n,
+  )
   t.strictSame(
     parts.map(({ links, nodes, flows }) => [links.length, nodes.length, flows.length]),
     [

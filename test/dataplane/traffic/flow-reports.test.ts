@@ -12,7 +12,9 @@ const NOW_MS = 1_900_000_000_000
 
 function setUp(t: { teardown(fn: () => void): unknown }, ids: readonly number[] = [1]) {
   const sent: NodeMessage[] = []
-  let counts: EngineCounts = { links: [], nodes: [], sources: [], sinks: [] }
+  const none = { links: [], nodes: [], sources: [], sinks: [], streams: [] }
+  const max = { opened: 0, failed: 0, refused: 0, relayed: 0, broken: 0, relays: 0 }
+  let counts: EngineCounts = { ...none, max }
   let isConnected = true
   const flows = ids.map(
     (controller_id): Flow => ({
@@ -48,8 +50,8 @@ function setUp(t: { teardown(fn: () => void): unknown }, ids: readonly number[] 
     moved: (sources: readonly (readonly [number, number])[], sinks: readonly (readonly [number, number])[] = []) => {
       const times = { firstNs: 48_000_000_000n, lastNs: 49_500_000_000n }
       counts = {
-        links: [],
-        nodes: [],
+        ...none,
+        max,
         sources: sources.map(([flow, sentBytes]) => ({ nodeId: 5, flow, sentBytes, ...times }) as SourceCount),
         sinks: sinks.map(([flow, receivedBytes]) => ({ nodeId: 6, flow, receivedBytes, ...times }) as SinkCount),
       }
