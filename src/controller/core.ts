@@ -11,6 +11,7 @@ import { Barrier, type Missing } from './barrier.ts'
 import { Contests } from './contests.ts'
 import { addressBetween, Directory, type Identity, identityOf, takenReason } from './directory.ts'
 import { type FleetSession, FlowGate } from './flow-gate.ts'
+import { MaxNodes } from './max-nodes.ts'
 import { nextHopRuns } from './next-hops.ts'
 import { RouteBook, type RouteEdges, RouteInvalid } from './routes.ts'
 import { type Port, Session } from './session.ts'
@@ -65,10 +66,7 @@ export class Core {
   readonly #routes: RouteBook
   /** Next hops are computed here: no formula describes the graph. */
   readonly #derivesHere: boolean
-  /** As configured; a node that is not named may say it itself. */
-  readonly #modes: ReadonlyMap<number, 'normal' | 'max'>
-  /** Nodes of the plan in max mode, joined or not. */
-  readonly #maxNodes: Set<number>
+  readonly #maxNodes: MaxNodes
   /** Once all were connected, a node that comes back gets links' shapes, groups and flows at once. */
   #trafficIsOut = false
   #ending = false
@@ -83,8 +81,7 @@ export class Core {
     const { config } = options
     this.#token = options.token
     this.#derivesHere = config.routing !== null && distanceFormula(config.topology) === null
-    this.#modes = new Map(config.nodes.map(node => [node.nodeId, node.operatingMode]))
-    this.#maxNodes = new Set([...this.#modes].flatMap(([id, mode]) => (mode === 'max' ? [id] : [])))
+    this.#maxNodes = new MaxNodes(config)
     this.traffic = new Traffic({
       config,
       topology: options.topology,
@@ -250,9 +247,7 @@ export class Core {
     session.join(identity)
     this.#directory.add(session)
     const isLast = this.#barrier.connect(nodeId)
-    const operatingMode = this.#modes.get(nodeId) ?? identity.operatingMode ?? 'normal'
-    if (operatingMode === 'max') this.#maxNodes.add(nodeId)
-    else this.#maxNodes.delete(nodeId)
+    const operatingMode = this.#maxNodes.join(identity)
     session.port.together(() => {
       const { config, runId } = this.#options
       const neighbours = this.#neighboursOf(nodeId)
@@ -356,7 +351,7 @@ export class Core {
   #sendMaxAddresses(session: Session): void {
     for (const id of this.#neighboursOf(session.nodeId)) {
       const other = this.#maxNodes.has(id) ? this.#directory.get(id) : undefined
-      if (other !== undefined) session.port.send(this.#maxAddress(session, other))
+      if (other !== undefined) session.port.send(this.#maxNodes.addressFor(session.identity, other.identity))
     }
   }
 
@@ -364,17 +359,7 @@ export class Core {
   #announceMaxAddress(session: Session): void {
     for (const id of this.#neighboursOf(session.nodeId)) {
       const other = this.#maxNodes.has(id) ? this.#directory.get(id) : undefined
-      if (other?.toldTraffic === true) other.port.send(this.#maxAddress(other, session))
-    }
-  }
-
-  #maxAddress(from: Session, to: Session): ControllerMessage {
-    const address = addressBetween(from.identity, to.identity)
-    const host = address.slice(0, address.lastIndexOf(':'))
-    return {
-      type: 'AddNodeAddress',
-      remote_node_id: to.nodeId,
-      remote_max_server_addr: `${host}:${this.#options.config.maxServerPort}`,
+      if (other?.toldTraffic === true) other.port.send(this.#maxNodes.addressFor(other.identity, session.identity))
     }
   }
 

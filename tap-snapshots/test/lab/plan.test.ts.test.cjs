@@ -502,7 +502,7 @@ a93b98a7bdd00c5d71fa1167a5bb8621207226ba99717d876bf2dcb5fa7bf5a0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain-max 1`] = `
-7cfe419b6c218d27d6daf6706af4a02b53040c2cfa06914845882244ac1f1a24
+c54d517cb8eb195d4ed5ac73d5b3f11a5636c3d9bfc0ec03918342ea9c14c754
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `

@@ -44,7 +44,7 @@ function fleetWith(t: Test, peer: number) {
     clock: systemClock,
     warn: message => t.fail(message),
   })
-  traffic.begin()
+  traffic.begin(new Uint8Array(16))
   t.teardown(() => traffic.close())
   traffic.greeted(agent, reply)
   traffic.told(agent, { type: 'InstallRoutes', routes: [route] })
