@@ -16,10 +16,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < sizeof vnet) return 0;
   std::memcpy(&vnet, data, sizeof vnet);
   std::vector<uint8_t> packet(data + sizeof vnet, data + size);
-  // Of one half of the inputs lengths are right, which chance alone would seldom find.
-  if (!packet.empty() && (vnet.flags & 2) != 0) {
-    if (packet[0] >> 4 == 4 && packet.size() > 2) write_u16(&packet[2], static_cast<uint16_t>(packet.size()));
-    if (packet[0] >> 4 == 6 && packet.size() > 40) write_u16(&packet[4], static_cast<uint16_t>(packet.size() - 40));
+  // Of one half of the inputs what chance alone would hardly find is right: version, protocol, lengths and type.
+  if (packet.size() >= 60 && (vnet.flags & 2) != 0) {
+    const bool is_ip6 = (vnet.flags & 4) != 0, is_udp = (vnet.flags & 8) != 0;
+    const size_t ip_bytes = is_ip6 ? 40 : 20;
+    packet[0] = is_ip6 ? 0x60 : 0x45;
+    packet[is_ip6 ? 6 : 9] = is_udp ? 17 : 6;
+    write_u16(&packet[is_ip6 ? 4 : 2], static_cast<uint16_t>(packet.size() - (is_ip6 ? 40 : 0)));
+    if (!is_ip6) write_u16(&packet[6], 0x4000);
+    if (is_udp) write_u16(&packet[ip_bytes + 4], static_cast<uint16_t>(packet.size() - ip_bytes));
+    else if (packet.size() > ip_bytes + 20) packet[ip_bytes + 12] |= 0x50;
+    vnet.gso_type = is_udp ? kVnetGsoUdp : is_ip6 ? kVnetGsoTcp6 : kVnetGsoTcp4;
+    vnet.checksum_start = static_cast<uint16_t>(ip_bytes);
+    vnet.checksum_offset = is_udp ? 6 : 16;
   }
   std::vector<uint8_t> single = packet;
   (void)complete_checksum(vnet, single);
