@@ -21,6 +21,8 @@ interface Options {
   readonly jobs: number
   readonly scenario: string
   readonly set: readonly string[]
+  readonly on?: string
+  readonly accel?: string
   readonly out?: string
   readonly list?: boolean
 }
@@ -38,6 +40,8 @@ export function addSelfcheckCommand(program: Command): void {
     .option('--list', 'name the canaries, their faults and their gates')
     .option('--jobs <n>', 'how many runs at once', parseJobs, 1)
     .option('--scenario <scenario>', 'what to run', 'selfcheck')
+    .option('--on <where>', 'where the soaks run: auto, host or vm (key: hosts.on)')
+    .option('--accel <how>', 'of VMs: auto, kvm or tcg (key: hosts.accel)')
     .option('--set <key=value>', 'any key of the scenario; may be repeated', collect, [])
     .option('--out <dir>', 'where the run folders go; default: a new folder under runs/')
     .action(async (names: readonly string[], options: Options) => {
@@ -48,6 +52,12 @@ export function addSelfcheckCommand(program: Command): void {
 }
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+
+/** Flags come after every --set, as those of `nslab run` do. */
+function setsOf({ set, on, accel }: Options): readonly string[] {
+  const flags = Object.entries({ 'hosts.on': on, 'hosts.accel': accel })
+  return [...set, ...flags.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]))]
+}
 
 function parseJobs(text: string): number {
   const jobs = Number(text)
@@ -80,7 +90,7 @@ async function check(chosen: readonly Canary[], options: Options): Promise<ExitC
     const result = await selfcheck({
       canaries: chosen,
       scenario: options.scenario,
-      set: options.set,
+      set: setsOf(options),
       folder,
       jobs: options.jobs,
       program: [process.execPath, cliPath],

@@ -1,6 +1,7 @@
 // Canaries: a fault each, put into a running soak on purpose, which a gate must catch. Whether it did, and that nothing
 // else turned, is judged from the report alone.
 
+import { BEYOND_LEVEL } from './gates.ts'
 import type { GateVerdict, Report } from './types.ts'
 
 export interface Canary {
@@ -33,17 +34,24 @@ export interface CanaryFinding {
 const strays = ({ gates, mayTurn }: Canary, { name, verdict }: GateVerdict): boolean =>
   verdict === 'fail' && !gates.includes(name) && !mayTurn.includes(name)
 
+/** Whether nothing can be said of a gate here, for it holds at other levels: the machine lacks what it takes. */
+const isBeyondLevel = (gate: GateVerdict | null): boolean =>
+  gate?.verdict === 'not_applicable' && gate.evidence.startsWith(BEYOND_LEVEL)
+
 /** Judges one canary's run. */
 export function judgeCanary(canary: Canary, report: Report): CanaryFinding {
   const seen = canary.gates.map(name => report.gates.find(gate => gate.name === name) ?? null)
   if (canary.needs !== undefined && report.error?.code === 'NOT_FIT')
     return { canary, seen, problems: [], refused: `${canary.needs}: ${report.error.message}` }
+  const beyond = seen.filter(isBeyondLevel)
+  if (beyond.length > 0 && beyond.length === seen.length)
+    return { canary, seen, problems: [], refused: `${canary.gates[0]} ${beyond[0]?.evidence}` }
   const problems: string[] = []
   if (report.error !== undefined) problems.push(`the run ended with ${report.error.code}: ${report.error.message}`)
   for (const [index, name] of canary.gates.entries()) {
     const gate = seen[index]
     if (!gate) problems.push(`the scenario has no gate ${name}`)
-    else if (gate.verdict !== canary.verdict)
+    else if (gate.verdict !== canary.verdict && !isBeyondLevel(gate))
       problems.push(`${name} is ${gate.verdict}, and must be ${canary.verdict}: ${gate.evidence}`)
   }
   for (const gate of report.gates)
@@ -54,7 +62,7 @@ export function judgeCanary(canary: Canary, report: Report): CanaryFinding {
 /** What is wrong with a run without any canary: every gate has to pass. */
 export function judgeControl(report: Report): readonly string[] {
   const error = report.error === undefined ? [] : [`the run ended with ${report.error.code}: ${report.error.message}`]
-  const gates = report.gates.filter(({ verdict }) => verdict !== 'pass')
+  const gates = report.gates.filter(gate => gate.verdict !== 'pass' && !isBeyondLevel(gate))
   return [...error, ...gates.map(gate => `${gate.name} is ${gate.verdict} without a canary: ${gate.evidence}`)]
 }
 

@@ -15,6 +15,9 @@ export const comparisons: Readonly<Record<GateConfig['operator'], (observed: num
   '!=': (observed, limit) => observed !== limit,
 }
 
+/** How the evidence of a gate begins that holds at other levels than the run's. */
+export const BEYOND_LEVEL = 'holds at level'
+
 /** What of a run a gate may be bound to. */
 export interface GateRun {
   /** Null where the run did not say it. */
@@ -48,7 +51,7 @@ function verdictOf(gate: GateConfig, metrics: Metrics, { level, holdS }: GateRun
   if (gate.levels && level && !gate.levels.includes(level)) {
     return {
       verdict: 'not_applicable',
-      evidence: `holds at level ${gate.levels.join(', ')}; this run was at level ${level}`,
+      evidence: `${BEYOND_LEVEL} ${gate.levels.join(', ')}; this run was at level ${level}`,
     }
   }
   if (gate.minHoldS !== undefined && holdS < gate.minHoldS) {

@@ -56,6 +56,24 @@ t.test('a fault that this machine has no means for is refused, and proves nothin
   t.equal(judgeCanary(needing, report([gate('rows_lost_count', 'fail')])).refused, null)
 })
 
+t.test('where all of its gates are of other levels it proves nothing, and one of them is no problem', async t => {
+  const beyond = (name: string): GateVerdict => ({
+    ...gate(name, 'not_applicable'),
+    evidence: 'holds at level host, kvm; this run was at level tcg',
+  })
+  t.match(judgeCanary(canary, report([beyond('rows_lost_count')])), {
+    problems: [],
+    refused: 'rows_lost_count holds at level host, kvm; this run was at level tcg',
+  })
+  const both = { ...canary, gates: ['rows_lost_count', 'a'] }
+  t.match(judgeCanary(both, report([gate('rows_lost_count', 'fail'), beyond('a')])), { problems: [], refused: null })
+  t.same(judgeCanary(both, report([gate('rows_lost_count', 'pass'), beyond('a')])).problems, [
+    'rows_lost_count is pass, and must be fail: evidence of rows_lost_count',
+  ])
+  t.same(judgeControl(report([gate('b', 'pass'), beyond('a')])), [], 'nor without a canary')
+  t.match(judgeControl(report([gate('a', 'not_applicable')])), [/not_applicable without a canary/], 'too short a hold')
+})
+
 t.test('any other red is a problem; what is unknown is none', async t => {
   const gates = [gate('rows_lost_count', 'fail'), gate('a', 'fail'), gate('b', 'unknown'), gate('c', 'not_applicable')]
   t.same(judgeCanary(canary, report(gates)).problems, ['a fails as well: evidence of a'])

@@ -574,7 +574,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-d5ff73c2043408ef00f12d4168a62f882a6047d8389a1a398e09bafc19eb3395
+8c87b03f15203f5ca1f56b6dab6d13593da1a85aff67f8da4b04cf0c51df4b5b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
