@@ -209,3 +209,13 @@ t.test('a token is passed on', t => {
   )
   t.end()
 })
+
+t.test('max mode is of all nodes, and of one thread each', t => {
+  t.equal(parseDataplaneConfig('', 'x.toml').operatingMode, undefined)
+  const config = parseDataplaneConfig('operating_mode = "max"\nnum_packet_processors = 4', 'x.toml')
+  t.equal(config.operatingMode, 'max')
+  t.equal(config.engine.processors, 1)
+  t.match(config.warnings, [/^num_packet_processors has no effect in max mode/])
+  t.throws(() => parseDataplaneConfig('operating_mode = "most"', 'x.toml'), /operating_mode/)
+  t.end()
+})

@@ -76,6 +76,19 @@ t.test('flows around a ring: all arrive, and all is accounted for', async t => {
   t.match(ended.stdout, /every packet is accounted for/)
 })
 
+t.test('in max mode the flow has a stream, and all of it is in the account', async t => {
+  const nslab = startRun(t, 'chain-max', ...set('flow[0].for=1s', 'run.hold=3s'))
+  const ended = await nslab.ended
+  t.equal(ended.code, 0, ended.stderr + ended.stdout)
+  const { metrics } = nslab.report()
+  t.match(metrics, { streams_opened_count: 2, streams_relayed_count: 1, packets_lost_with_streams_count: 0 })
+  // Sources say five times that they have ended.
+  const { packets_streamed_count: streamed, flow_packets_sent_count: sent } = metrics
+  t.ok((streamed as number) >= (sent as number) && (streamed as number) <= (sent as number) + 5)
+  t.match(ended.stdout, /Streams +2 opened, 1 of them by relays, /)
+  t.notMatch(ended.stderr, /max mode|operating_mode/)
+})
+
 t.test('one flow as fast as the relay takes it loses nothing', async t => {
   const nslab = startRun(t, 'chain', ...set('flow[0].for=1s', 'run.hold=3s'))
   const ended = await nslab.ended
