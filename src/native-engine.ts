@@ -119,6 +119,14 @@ export interface LinkCount {
   readonly receivedBytes: number
   /** To the peer. */
   readonly sent: PacketAccount
+  /** From the peer, over UDP: packets that it has sent and that have not come (yet). 0 over TCP, as what follows. */
+  readonly lostPackets: number
+  /** Datagrams with packets, from the peer: that did not come, that came twice, that came after a later one. */
+  readonly lostDatagrams: number
+  readonly duplicateDatagrams: number
+  readonly reorderedDatagrams: number
+  /** Datagrams that were none of this link's, damaged, or more than 1,024 behind; none of them did anything. */
+  readonly ignoredDatagrams: number
 }
 
 export interface SourceCount {

@@ -296,13 +296,15 @@ export interface LinksConstructor {
   /**
    * `runId`: 16 bytes, the same for all fleets of a run. Events come in batches. `silenceMs`: a link whose peer has
    * been silent for so long goes down with ETIMEDOUT; 2000 or more, default 8000. `engine`: gets every node and every
-   * link that comes up, and carries packets over them; one Links at a time. Close it after the Links.
+   * link that comes up, and carries packets over them; one Links at a time. Close it after the Links. `transport`: of
+   * links, default tcp; links over UDP want an engine, without one this throws EINVAL.
    */
   new (
     runId: Uint8Array,
     onEvents: (events: readonly LinkEvent[]) => void,
     silenceMs?: number,
     engine?: PacketEngine,
+    transport?: 'tcp' | 'udp',
   ): Links
 }
 

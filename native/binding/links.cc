@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,13 @@ std::optional<netns::Endpoint> endpoint(Napi::Value address, Napi::Value port) {
   const auto dotted = ipv4(address);
   if (!number || !dotted) return {};
   return netns::Endpoint{*dotted, static_cast<uint16_t>(*number)};
+}
+
+std::optional<engine::Transport> transport_of(Napi::Value value) {
+  const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+  if (name == "tcp") return engine::Transport::tcp;
+  if (name == "udp") return engine::Transport::udp;
+  return {};
 }
 
 class LinksObject : public Napi::ObjectWrap<LinksObject> {
@@ -111,12 +119,13 @@ LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
   const auto silence_ms = info[2].IsUndefined() ? std::optional<uint64_t>(engine::kSilenceMs)
                                                 : whole_number(info[2], kSilenceMsMin, INT32_MAX);
-  if (info.Length() < 2 || !silence_ms || !info[0].IsTypedArray() ||
+  const auto transport = info[4].IsUndefined() ? std::optional(engine::Transport::tcp) : transport_of(info[4]);
+  if (info.Length() < 2 || !silence_ms || !transport || !info[0].IsTypedArray() ||
       info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array ||
       info[0].As<Napi::Uint8Array>().ByteLength() != 16 || !info[1].IsFunction()) {
     throw_argument(env,
                    "new Links(runId: Uint8Array of 16 bytes, onEvents: function, silenceMs?: number from 2000, "
-                   "engine?: PacketEngine)");
+                   "engine?: PacketEngine, transport?: 'tcp' | 'udp')");
     return;
   }
   engine::RunId run_id;
@@ -137,7 +146,8 @@ LinksObject::LinksObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       if (*self && (*self)->engine_) (*self)->collect(env);
     });
   };
-  auto engine = std::make_unique<engine::Links>(run_id, state.switch_log, tell, static_cast<uint32_t>(*silence_ms));
+  auto engine =
+      std::make_unique<engine::Links>(run_id, state.switch_log, tell, static_cast<uint32_t>(*silence_ms), *transport);
   if (packets) engine->hand_over_to(std::move(packets));
   if (const Status started = engine->start(); !started) {
     to_js(env, started.error()).ThrowAsJavaScriptException();

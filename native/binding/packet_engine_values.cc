@@ -67,6 +67,11 @@ Napi::Object counts_to_js(Napi::Env env, const lanes::Counts& counts) {
            link.Set("receivedPackets", number(env, count.received_packets));
            link.Set("receivedBytes", number(env, count.received_bytes));
            link.Set("sent", account_to_js(env, count.sent));
+           link.Set("lostPackets", number(env, count.lost_packets));
+           link.Set("lostDatagrams", number(env, count.lost_datagrams));
+           link.Set("duplicateDatagrams", number(env, count.duplicate_datagrams));
+           link.Set("reorderedDatagrams", number(env, count.reordered_datagrams));
+           link.Set("ignoredDatagrams", number(env, count.ignored_datagrams));
            return link;
          }));
   to.Set("nodes", list_to_js(env, counts.nodes, [&](const auto& entry) {

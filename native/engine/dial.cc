@@ -9,14 +9,10 @@
 #include "engine/link_loop.h"
 
 namespace nslab::engine {
-namespace {
-
 const char* errno_text(int number) {
   const char* name = ::strerrorname_np(number);
   return name ? name : "unknown errno";
 }
-
-}  // namespace
 
 void LinkLoop::carry_out(engine::Dial&& command) {
   LinkNode* node = node_of(command.node);
@@ -46,6 +42,7 @@ void LinkLoop::start_dial(LinkNode& node, Edge& edge) {
   DialWish& dial = *edge.dial;
   // Gives way while an accepted connection may become the link: resume_dial() goes on if it does not.
   if (dial.connection || edge.candidate) return;
+  if (transport_ == Transport::udp) return start_datagram_dial(node, edge);
   auto fd = netns::start_tcp_connect(*node.netns, dial.to);
   if (!fd) return dial_failed(node, edge, EventKind::dial_failed, errno_text(fd.error().number));
   Connection* connection = adopt(node, std::move(*fd), true);

@@ -148,7 +148,7 @@ bool LinkLoop::say(Connection& connection, FrameKind kind, bool and_ready) {
 void LinkLoop::make_up(Connection& connection) {
   LinkNode& node = *connection.node;
   Edge& edge = *node.edge_to(connection.peer);
-  netns::end_when_silent(connection.fd.get(), silence_ms_);
+  if (!connection.datagrams) netns::end_when_silent(connection.fd.get(), silence_ms_);
   if (edge.up) {
     // A newer incarnation; or the same, which has just proved that it no longer has the old link.
     report(EventKind::down, node, edge.peer, "replaced");

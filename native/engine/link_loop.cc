@@ -38,8 +38,13 @@ Edge* LinkNode::edge_to(uint32_t peer) {
 }
 
 LinkLoop::LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms,
-                   std::shared_ptr<lanes::PacketEngine> engine)
-    : run_id_(run_id), mailbox_(mailbox), tell_(tell), silence_ms_(silence_ms), engine_(std::move(engine)) {}
+                   Transport transport, std::shared_ptr<lanes::PacketEngine> engine)
+    : run_id_(run_id),
+      mailbox_(mailbox),
+      tell_(tell),
+      silence_ms_(silence_ms),
+      transport_(transport),
+      engine_(std::move(engine)) {}
 
 Status LinkLoop::open() {
   epoll_ = UniqueFd(sys::call([] { return ::epoll_create1(EPOLL_CLOEXEC); }));
@@ -49,7 +54,7 @@ Status LinkLoop::open() {
   event.data.u64 = kMailboxTag;
   if (sys::call([&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.wake_fd(), &event); }) != 0)
     return Status::from_errno("epoll_ctl mailbox", "link engine");
-  return {};
+  return transport_ == Transport::udp ? open_datagrams() : Status();
 }
 
 void LinkLoop::run() {
@@ -66,8 +71,14 @@ void LinkLoop::run() {
           for (Command& command : mailbox_.take_commands())
             if (!stopping_) std::visit([&](auto&& body) { carry_out(std::move(body)); }, std::move(command));
         } else if (tag & kListenerBit) {
-          if (LinkNode* node = node_of(static_cast<uint32_t>(tag))) accept_all(*node);
+          LinkNode* node = node_of(static_cast<uint32_t>(tag));
+          if (node && transport_ == Transport::udp) hear_datagrams(*node);
+          else if (node) accept_all(*node);
         } else if (Connection* connection = find(static_cast<uint32_t>(tag), static_cast<uint32_t>(tag >> 32))) {
+          if (connection->datagrams) {
+            receive_datagrams(*connection);
+            continue;
+          }
           if (connection->stage == Stage::connecting && !on_connected(*connection)) continue;
           if ((what & EPOLLOUT) && connection->unsent && !send_unsent(*connection)) continue;
           if (what & ~uint32_t{EPOLLOUT}) receive(*connection, (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
@@ -98,7 +109,7 @@ void LinkLoop::carry_out(AddNode&& command) {
   node->incarnation = command.incarnation;
   node->netns = std::move(command.netns);
   for (const uint32_t peer : ascending(std::move(command.peers), command.node)) node->edges.emplace_back().peer = peer;
-  Status listening = listen(*node, command.at);
+  Status listening = transport_ == Transport::udp ? listen_datagrams(*node, command.at) : listen(*node, command.at);
   if (listening.ok()) {
     nodes_.emplace(command.node, std::move(node));
     // Before the answer: whoever has it may ask the engine for more.
@@ -153,7 +164,7 @@ void LinkLoop::on_timer(const Timer& timer) {
     case TimerKind::handshake: {
       Connection* connection = find(timer.subject, static_cast<uint32_t>(timer.number));
       if (!connection || connection->stage == Stage::up) return;
-      if (connection->stage == Stage::connecting) lost(*connection, "ETIMEDOUT");
+      if (connection->stage == Stage::connecting || connection->datagrams) lost(*connection, "ETIMEDOUT");
       else refuse(*connection, Reason::timeout);
       return;
     }
@@ -161,6 +172,12 @@ void LinkLoop::on_timer(const Timer& timer) {
       LinkNode* node = node_of(timer.subject);
       Edge* edge = node ? node->edge_to(timer.peer) : nullptr;
       if (edge && edge->dial && edge->dial->timer == timer.number) start_dial(*node, *edge);
+      return;
+    }
+    case TimerKind::again: {
+      Connection* connection = find(timer.subject, timer.peer);
+      const bool counts = connection && connection->stage != Stage::up && connection->datagrams;
+      if (counts && connection->datagrams->timer == timer.number) say_datagram(*connection);
       return;
     }
     case TimerKind::accept:
@@ -224,6 +241,7 @@ void LinkLoop::close(Connection& connection, Closing how) {
   }
   connection.fd.reset();
   connection.unsent.reset();
+  connection.datagrams.reset();
   connection.node = nullptr;
   connection.generation = connection.generation == kGenerationMask ? 1 : connection.generation + 1;
   free_slots_.push_back(connection.index);

@@ -1,6 +1,6 @@
 // The link engine's thread: one epoll loop over every listener and link of a fleet.
 // link_loop.cc waits and carries out commands, dial.cc and accept.cc open connections, link_handshake.cc makes links of
-// them, up_links.cc uses those.
+// them, up_links.cc uses those; link_datagrams.cc does the first two over UDP.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "engine/link_state.h"
 #include "engine/links.h"
 #include "engine/timers.h"
+#include "engine/udp/cookie.h"
 
 namespace nslab::engine {
 
@@ -21,9 +22,12 @@ inline constexpr uint64_t kMailboxTag = ~uint64_t{0};
 inline constexpr uint64_t kListenerBit = uint64_t{1} << 63;
 inline constexpr uint32_t kGenerationMask = 0x7fff'ffff;
 
+/** Static. */
+[[nodiscard]] const char* errno_text(int number);
+
 class LinkLoop {
  public:
-  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms,
+  LinkLoop(const RunId& run_id, Mailbox& mailbox, const Links::Tell& tell, uint32_t silence_ms, Transport transport,
            std::shared_ptr<lanes::PacketEngine> engine);
 
   Status open();
@@ -89,6 +93,20 @@ class LinkLoop {
   bool send_unsent(Connection& connection);
   void report_unsent(const SendToken& token, const char* reason);
 
+  // Over UDP.
+  Status open_datagrams();
+  [[nodiscard]] Frame frame_to(const LinkNode& node, uint32_t peer, FrameKind kind, Reason reason = Reason::none) const;
+  void start_datagram_dial(LinkNode& node, Edge& edge);
+  /** Says a dial's last datagram, and again after a while. */
+  void say_datagram(Connection& connection);
+  void receive_datagrams(Connection& connection);
+  void take_answer(Connection& connection, const udp::Header& header, const Frame& frame);
+  Status listen_datagrams(LinkNode& node, const netns::Endpoint& at);
+  void hear_datagrams(LinkNode& node);
+  void hear(LinkNode& node, const netns::Endpoint& from, const udp::Header& header, const Frame& frame);
+  void accept_datagrams(LinkNode& node, Edge& edge, const netns::Endpoint& from, const udp::Header& header,
+                        const Frame& frame);
+
   // Connections.
   Connection* adopt(LinkNode& node, UniqueFd fd, bool dialled);
   [[nodiscard]] Connection* find(uint32_t index, uint32_t generation);
@@ -102,6 +120,8 @@ class LinkLoop {
   Mailbox& mailbox_;
   const Links::Tell tell_;
   const uint32_t silence_ms_;
+  const Transport transport_;
+  udp::Cookies cookies_;
   /** Null: links are read and written here. */
   const std::shared_ptr<lanes::PacketEngine> engine_;
   UniqueFd epoll_;

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "engine/handshake.h"
+#include "engine/udp/dial_state.h"
 #include "netns/socket.h"
 
 namespace nslab::engine {
@@ -23,7 +24,8 @@ enum class Stage : uint8_t {
   up,
 };
 
-/** One TCP connection. Lives in a slot; an event or timer of an earlier tenant is told by its generation. */
+/** One TCP connection, or what there is of a link over UDP. Lives in a slot; an event or timer of an earlier tenant is
+ * told by its generation. */
 struct Connection {
   UniqueFd fd;
   uint32_t index = 0;
@@ -38,6 +40,8 @@ struct Connection {
   FrameBytes frame{};
   /** Tokens that the kernel had no room for; null but then. */
   std::unique_ptr<std::vector<uint8_t>> unsent;
+  /** Over UDP; else null. */
+  std::unique_ptr<udp::DialState> datagrams;
   /** 0 until known: by dial or by hello. */
   uint32_t peer = 0;
   uint64_t peer_incarnation = 0;
@@ -66,6 +70,8 @@ struct Edge {
   uint32_t peer = 0;
   /** Highest that was up. */
   uint64_t incarnation = 0;
+  /** Over UDP, of the dialler of the last link that was accepted here. */
+  uint64_t last_key = 0;
   Connection* up = nullptr;
   /** Accepted, answered, and waiting for ready. At most one. */
   Connection* candidate = nullptr;

@@ -58,8 +58,9 @@ Outbox Mailbox::collect() {
   return std::exchange(outbox_, {});
 }
 
-Links::Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell, uint32_t silence_ms)
-    : run_id_(run_id), log_(std::move(log)), tell_(std::move(tell)), silence_ms_(silence_ms) {}
+Links::Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell, uint32_t silence_ms,
+             Transport transport)
+    : run_id_(run_id), log_(std::move(log)), tell_(std::move(tell)), silence_ms_(silence_ms), transport_(transport) {}
 
 Links::~Links() {
   if (!thread_.joinable()) return;
@@ -74,9 +75,11 @@ void Links::hand_over_to(std::shared_ptr<lanes::PacketEngine> engine) {
 }
 
 Status Links::start() {
+  if (transport_ == Transport::udp && !engine_)
+    return Status::failed(EINVAL, "start", "link engine", "links over UDP want a packet engine");
   if (Status opened = mailbox_.open(); !opened) return opened;
   // Shared, because closures are copied.
-  auto loop = std::make_shared<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_, engine_);
+  auto loop = std::make_shared<LinkLoop>(run_id_, mailbox_, tell_, silence_ms_, transport_, engine_);
   if (Status opened = loop->open(); !opened) return opened;
   auto thread = Thread::start("nslab-links", "link engine", [loop = std::move(loop), log = log_] {
     const netns::RecordSwitches recorded(log);

@@ -19,6 +19,9 @@
 
 namespace nslab::engine {
 
+/** What links are made of. */
+enum class Transport : uint8_t { tcp, udp };
+
 /** Opens the node's listener. Answered by a Reply. */
 struct AddNode {
   uint64_t reply = 0;
@@ -89,8 +92,12 @@ class Links {
   /** Called on the engine's thread when there is something to collect; at most once before each collect(). */
   using Tell = std::function<void()>;
 
-  /** `silence_ms`: a link whose peer has been silent for so long goes down with ETIMEDOUT. */
-  Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell, uint32_t silence_ms = kSilenceMs);
+  /**
+   * `silence_ms`: a link whose peer has been silent for so long goes down with ETIMEDOUT. Links over UDP have to be
+   * handed over.
+   */
+  Links(const RunId& run_id, std::shared_ptr<netns::SwitchLog> log, Tell tell, uint32_t silence_ms = kSilenceMs,
+        Transport transport = Transport::tcp);
   /** Stops and joins. */
   ~Links();
   Links(const Links&) = delete;
@@ -101,7 +108,7 @@ class Links {
    * are to and when they end is still told from here.
    */
   void hand_over_to(std::shared_ptr<lanes::PacketEngine> engine);
-  /** Starts the thread. */
+  /** Starts the thread. EINVAL where links over UDP have nobody to be handed over to. */
   Status start();
   /** Commands are carried out in order; those after Stop are not. */
   void post(Command command) { mailbox_.post(std::move(command)); }
@@ -115,6 +122,7 @@ class Links {
   std::shared_ptr<netns::SwitchLog> log_;
   Tell tell_;
   uint32_t silence_ms_;
+  Transport transport_;
   std::shared_ptr<lanes::PacketEngine> engine_;
   Mailbox mailbox_;
   Thread thread_;

@@ -8,14 +8,20 @@
 
 namespace nslab::engine {
 
-enum class TimerKind : uint8_t { handshake, dial, accept };
+enum class TimerKind : uint8_t {
+  handshake,
+  dial,
+  accept,
+  /** Over UDP: what was not answered is said again. */
+  again,
+};
 
 struct Timer {
   int64_t due_ns = 0;
   TimerKind kind = TimerKind::handshake;
   /** Slot of a connection, or node id. */
   uint32_t subject = 0;
-  /** Peer id of a dial. */
+  /** Peer id of a dial; generation of a connection whose number is of its own. */
   uint32_t peer = 0;
   /** Generation of the connection, or number of the retry. */
   uint64_t number = 0;

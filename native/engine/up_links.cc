@@ -38,6 +38,8 @@ void LinkLoop::hand_over(Connection& connection, const uint8_t* bytes, size_t co
   }
   link.fd = std::make_shared<const UniqueFd>(std::move(fd));
   link.seed = uint64_t{link.node} << 32 | link.peer;
+  if (const udp::DialState* state = connection.datagrams.get())
+    link.datagrams = lanes::DatagramLink{state->own_key, state->peer_key, silence_ms_, connection.dialled};
   (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.fd.get(), nullptr);
   connection.handed_over = true;
   engine_->post(std::move(link));

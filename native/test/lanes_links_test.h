@@ -18,7 +18,12 @@ const std::shared_ptr<const netns::Netns>& own_netns() {
 /** A link engine whose events can be waited for. */
 class LinkBench {
  public:
-  explicit LinkBench(std::shared_ptr<PacketEngine> engine) : links_(kRun, std::make_shared<netns::SwitchLog>(), [] {}) {
+  static constexpr RunId kRun{1, 2, 3};
+
+  explicit LinkBench(std::shared_ptr<PacketEngine> engine, Transport transport = Transport::tcp,
+                     uint32_t silence_ms = kSilenceMs)
+      : links_(
+            kRun, std::make_shared<netns::SwitchLog>(), [] {}, silence_ms, transport) {
     if (engine) links_.hand_over_to(std::move(engine));
     if (!links_.start().ok()) std::abort();
   }
@@ -49,7 +54,6 @@ class LinkBench {
   std::vector<engine::Reply> replies;
 
  private:
-  static constexpr RunId kRun{1, 2, 3};
   engine::Links links_;
 };
 
@@ -62,10 +66,10 @@ bool raise_loopback() {
 }
 
 /** Nodes 1 and 2 with a real link; packets and tokens cross it, and it dies and comes back under load. */
-void test_hand_over() {
+void test_hand_over(Transport transport = Transport::tcp) {
   check(raise_loopback(), "handed over: a namespace of its own");
   Bench bench(options(2, false), false);
-  LinkBench one(bench.share());
+  LinkBench one(bench.share(), transport);
   bench.start();
   one.add(1, 2, 7001);
   one.add(2, 1, 7002);

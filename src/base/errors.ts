@@ -90,6 +90,11 @@ export const errorTable = {
     message: f => `node ${text(f.nodeId)}: the controller runs ${text(f.given)}, not ${text(f.expected)}`,
     hint: () => 'Another run listens at this address; check controller_addr.',
   },
+  FOREIGN_PROTOCOL: {
+    exit: ExitCode.refused,
+    message: f => `node ${text(f.nodeId)}: the controller's links are ${text(f.given)}, its own ${text(f.expected)}`,
+    hint: () => "Write the same protocol into the controller's and the dataplane's configuration.",
+  },
   DATABASE_REFUSED: { exit: ExitCode.refused, message: f => `database ${text(f.target)}: ${text(f.reason)}` },
   PROCESS_ENDED: {
     exit: ExitCode.refused,

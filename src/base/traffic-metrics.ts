@@ -45,6 +45,11 @@ export const trafficMetrics: readonly Metric[] = [
   ),
   metric('packets_unaccounted_count', 'count', 'packets of which no node and no link that stayed up knows what became'),
   metric('packets_lost_with_links_count', 'count', 'packets that were under way on links that broke'),
+  metric(
+    'packets_lost_in_transport_count',
+    'count',
+    'packets that links over UDP lost on their way, by what both ends counted',
+  ),
   metric('packets_lost_with_streams_count', 'count', 'packets that were under way in streams of max mode that broke'),
   metric('packets_streamed_count', 'count', 'packets that were taken from streams of max mode, where they ended'),
   metric('streams_opened_count', 'count', 'streams of max mode that were opened to a next hop'),

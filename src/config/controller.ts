@@ -10,6 +10,7 @@ import { checkPool } from './groups.ts'
 import { isLoopback } from './host.ts'
 import type { Path } from './locate.ts'
 import { Problems, type TomlTable } from './problems.ts'
+import { readProtocol } from './protocol.ts'
 import { readTable } from './table.ts'
 import { trafficWarnings } from './traffic.ts'
 import type { ControllerConfig, TopologyConfig } from './types.ts'
@@ -51,12 +52,7 @@ export function readController(
   const traffic = readTraffic(table, topology, path, problems)
   checkFlows(table, traffic.groups, path, problems)
   if (nodesCount !== null) checkAddresses(table, nodesCount, path, problems)
-  if (table.protocol !== 'tcp')
-    problems.add({
-      path: [...path, 'protocol'],
-      value: table.protocol,
-      problem: 'is not supported: links are TCP, and another protocol is never replaced by it. Write protocol = "tcp"',
-    })
+  const protocol = readProtocol(table.protocol, path, problems)
   const listen = table.listen ?? (surroundings === 'fabric' ? '0.0.0.0' : '127.0.0.1')
   if (surroundings === 'alone' && !isLoopback(listen) && table.token === undefined)
     problems.add({
@@ -78,7 +74,7 @@ export function readController(
     externalBaseAddr: table.external_base_addr,
     multicastPoolBase: table.multicast_pool_base,
     multicastPoolMask: table.multicast_pool_mask,
-    protocol: 'tcp',
+    protocol,
     flowTransport: table.flow_transport,
     schedulerType: table.scheduler_type,
     topology: topology ?? { edges: [] },

@@ -8,6 +8,7 @@ import { isLoopback, parseControllerAddr } from './host.ts'
 import type { Path } from './locate.ts'
 import { applyOverride, type Override } from './override.ts'
 import { Problems, type TomlTable } from './problems.ts'
+import { readProtocol } from './protocol.ts'
 import { readTable } from './table.ts'
 import type { DataplaneConfig, EngineConfig } from './types.ts'
 import { portOf } from './values.ts'
@@ -54,12 +55,7 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
   const warnings: string[] = []
   const nodeIdOffset = offsetOf(table, nNodes, path, problems, warnings)
   if (!bad.has('n_nodes') && !bad.has('node_id_offset')) checkRange(table, nNodes, nodeIdOffset, path, problems)
-  if (table.protocol !== 'tcp')
-    problems.add({
-      path: [...path, 'protocol'],
-      value: table.protocol,
-      problem: 'is not supported: links are TCP, and another protocol is never replaced by it. Write protocol = "tcp"',
-    })
+  const protocol = readProtocol(table.protocol, path, problems)
   if (table.operating_mode === 'max' && table.num_packet_processors > 1)
     warnings.push('num_packet_processors has no effect in max mode: the streams of a node are of one thread')
   const unsupported = Object.keys(raw).filter(
@@ -77,6 +73,7 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     mtu: table.mtu,
     carrierMaxWaitMs: table.carrier_max_wait_ms,
     peerSilenceMs: table.peer_silence_ms,
+    protocol,
     engine: engineOf(table),
     onNodeDeath: table.on_node_death,
     ...(table.operating_mode === 'max' ? { operatingMode: 'max' as const } : {}),

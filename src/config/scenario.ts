@@ -65,6 +65,7 @@ export function parseScenario(
   if (problems.count === 0 && dataplanes.length === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)
   if (problems.count === 0 && dataplanes.length > 0) checkHostCounts(dataplanes, nodesCount, problems)
   checkTokens(controller, dataplane, problems)
+  checkProtocol(controller, sections[1], problems)
   problems.throwIfAny()
 
   const own = dataplanes.map(config => ownControllerFor(config, controller))
@@ -247,12 +248,20 @@ function checkCounts(dataplane: DataplaneConfig, nodesCount: number, hostsCount:
     })
 }
 
+/** Links are what the controller says; what a dataplane says for itself has to be the same. */
+function checkProtocol(controller: ControllerConfig, raw: TomlTable, problems: Problems): void {
+  if (raw.protocol === undefined || raw.protocol === controller.protocol || problems.count > 0) return
+  const problem = `differs from controller.protocol, which is "${controller.protocol}"`
+  problems.add({ path: ['dataplane', 'protocol'], value: raw.protocol, problem })
+}
+
 /** What a file says of a controller's address stands for the run's own, whose token it needs. */
 function ownControllerFor(dataplane: DataplaneConfig, controller: ControllerConfig): DataplaneConfig {
   const token = dataplane.token ?? controller.token
   return {
     ...dataplane,
     controllerAddr: `127.0.0.1:${controller.port}`,
+    protocol: controller.protocol,
     ...(token === undefined ? {} : { token }),
   }
 }

@@ -5,6 +5,7 @@ import type { SoakFault } from '../protocol/soaking.ts'
 import type { LinkShape } from '../protocol/traffic.ts'
 import type { ChurnSpec } from './churn.ts'
 import type { ConnectionsConfig } from './connections.ts'
+import type { LinkProtocol } from './protocol.ts'
 
 /** A topology as configured; src/topology turns it into nodes and edges. */
 export interface TopologyConfig {
@@ -44,8 +45,8 @@ export interface ControllerConfig {
   /** A group's address is this plus its number, within the mask. */
   readonly multicastPoolBase: string
   readonly multicastPoolMask: string
-  /** "udp" is published but has no links here yet: the parser refuses it, as it does "quic". */
-  readonly protocol: 'tcp' | 'udp'
+  /** Of links; "quic" is published but has none here: the parser refuses it. */
+  readonly protocol: LinkProtocol
   readonly flowTransport: 'tcp' | 'lossless_unicast'
   readonly schedulerType: 'fifo' | 'wrr'
   readonly topology: TopologyConfig
@@ -110,6 +111,8 @@ export interface DataplaneConfig {
   readonly bridgeIp: string
   readonly mtu: number
   readonly carrierMaxWaitMs: number
+  /** Of links: the controller's, in a scenario; by hand the same has to stand in both files. */
+  readonly protocol: LinkProtocol
   /** How long a peer on another host may be silent before it counts as gone, of links and of the controller, ms. */
   readonly peerSilenceMs: number
   readonly engine: EngineConfig

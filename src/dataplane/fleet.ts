@@ -137,6 +137,7 @@ export class Fleet {
         connectTimeoutMs: config.controllerConnectTimeoutMs,
         peerSilenceMs: config.peerSilenceMs,
         linkPort: config.privateNetworkPort,
+        protocol: config.protocol ?? 'tcp',
         neighboursPlanned: options.peersOf !== undefined,
         ...(options.runId === undefined ? undefined : { runId: options.runId }),
         ...(options.peersOf === undefined ? undefined : { peersOf: options.peersOf }),

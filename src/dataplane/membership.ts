@@ -3,13 +3,13 @@
 
 import { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
-import { NslabError } from '../base/errors.ts'
 import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native.ts'
 import type { PacketEngine } from '../native-engine.ts'
 import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
 import type { Alarms } from './alarms.ts'
 import { ControlConnection, type ControlHandlers } from './control-connection.ts'
 import type { FleetNode } from './fleet-node.ts'
+import { foreignOf, type Reply } from './foreign.ts'
 import { JoinWindow } from './join-window.ts'
 import type { AgentEffects, NodeAgent } from './node-agent.ts'
 import type { Traffic } from './traffic/traffic.ts'
@@ -29,6 +29,7 @@ export interface MembershipOptions {
   readonly peerSilenceMs: number
   readonly clock: Clock
   readonly linkPort: number
+  readonly protocol: 'tcp' | 'udp'
   /** 32 hex digits; absent: the controller's, which may then change with the controller. */
   readonly runId?: string
   /**
@@ -238,10 +239,10 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     const onEvents = (events: readonly LinkEvent[]): void => {
       if (this.#links === links) this.#events.linkEvents(events)
     }
-    const { Links, peerSilenceMs, traffic } = this.#options
+    const { Links, peerSilenceMs, protocol, traffic } = this.#options
     const id = Buffer.from(runId, 'hex')
     this.#engine = traffic.begin(id)
-    const links: Links = new Links(id, onEvents, peerSilenceMs, this.#engine)
+    const links: Links = new Links(id, onEvents, peerSilenceMs, this.#engine, protocol)
     this.#links = links
   }
 
@@ -307,14 +308,14 @@ export class Membership implements AgentEffects, ControlHandlers<FleetNode> {
     if (message.type === 'NodeTopologyReady') this.#events.becameReady(node)
   }
 
-  joined(agent: NodeAgent, reply: Extract<ControllerMessage, { type: 'StartUp' }>): void {
+  joined(agent: NodeAgent, reply: Reply): void {
     const node = this.#node(agent)
+    const foreign = foreignOf(this.#options, node.nodeId, reply)
+    if (foreign !== null) {
+      this.#fail(node, foreign)
+      return
+    }
     if (this.#runId !== reply.run_id) {
-      if (this.#options.runId !== undefined) {
-        const facts = { expected: this.#options.runId, given: reply.run_id }
-        this.#fail(node, new NslabError('FOREIGN_RUN', { nodeId: node.nodeId, ...facts }))
-        return
-      }
       if (this.#runId === null) this.#startLinks(reply.run_id)
       else this.#changeRun(reply.run_id, node)
     }

@@ -87,7 +87,7 @@ export class Recovery implements MembershipEvents {
   joinFailed(node: FleetNode, error: Error): void {
     if (!this.#open) return
     const code = (error as { code?: unknown }).code
-    if (code === 'FOREIGN_RUN') {
+    if (code === 'FOREIGN_RUN' || code === 'FOREIGN_PROTOCOL') {
       this.#lose(node, error.message)
       return
     }

@@ -50,6 +50,10 @@ export interface TrafficFacts {
   /** Directions of links that broke, with what was lost on them: "3-4". */
   readonly broken: readonly { readonly link: string; readonly lost: number }[]
   readonly lostWithLinks: number
+  /** Of links over UDP, as their receivers know by their senders' counts. */
+  readonly lostInTransport: number
+  /** Those links' directions, most first: "3-4: 12". */
+  readonly lossy: readonly string[]
   /** Of max mode; null: no node was in it. */
   readonly streams: StreamFacts | null
   /** Packets that links and streams brought, and those that were given to them. */
@@ -89,6 +93,11 @@ export function readTraffic(history: History): TrafficFacts | string {
     discrepancies: found.map(({ text }) => text),
     broken,
     lostWithLinks: sumOf(broken, ({ lost }) => lost),
+    lostInTransport: sumOf(links, lostOf),
+    lossy: links
+      .filter(link => lostOf(link) > 0)
+      .sort((a, b) => lostOf(b) - lostOf(a))
+      .map(link => `${link.peer_id}-${link.node_id}: ${lostOf(link)}`),
     streams,
     hops: sumOf(links, link => link.received_packets) + (streams?.received ?? 0),
     given: sumOf(links, link => link.sent.out_packets) + (streams?.given ?? 0),
@@ -122,6 +131,8 @@ function nodesRemade(events: readonly RunEvent[], atS: number): ReadonlySet<numb
   return gone
 }
 
+const lostOf = (link: LinkTraffic): number => link.lost_packets ?? 0
+
 function droppedBy(totals: readonly PacketTotals[]): Record<string, number> {
   const by: Record<string, number> = {}
   for (const { dropped } of totals)
@@ -143,11 +154,13 @@ function compareLinks(
     const excess = excessOf(sent)
     if (excess !== 0) between.push({ packets: Math.abs(excess), text: `link ${from}-${to}: ${accountText(sent)}` })
     const far = byEnds.get(`${to}-${from}`)
-    const under = sent.out_packets - (far?.received_packets ?? 0)
+    const lost = far === undefined ? 0 : lostOf(far)
+    const under = sent.out_packets - (far?.received_packets ?? 0) - lost
     if (!isWell(link) || !isWell(far) || remade.has(from) || remade.has(to)) {
       broken.push({ link: `${from}-${to}`, lost: Math.max(0, under) })
     } else if (under !== 0) {
-      const text = `link ${from}-${to}: ${sent.out_packets} sent, ${far?.received_packets} received`
+      const inTransport = lost === 0 ? '' : `, ${lost} lost in transport`
+      const text = `link ${from}-${to}: ${sent.out_packets} sent, ${far?.received_packets} received${inTransport}`
       between.push({ packets: Math.abs(under), text })
     }
   }

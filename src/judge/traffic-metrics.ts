@@ -84,6 +84,8 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
         'no link broke',
       ),
     ),
+  packets_lost_in_transport_count: ({ lostInTransport, lossy }) =>
+    known(lostInTransport, summary(lossy, 'every packet that was given to a link came out of it, or the link broke')),
   packets_lost_with_streams_count: ({ streams }) =>
     known(streams?.lost ?? 0, streams === null ? NO_STREAMS : `${streams.faults} ends of streams by a fault`),
   packets_streamed_count: ({ streams }) =>
@@ -98,11 +100,11 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
       ({ streams }: Facts): Metric => known(streams?.[what] ?? 0, streams === null ? NO_STREAMS : 'counted by fleets'),
     ]),
   ),
-  packet_hops_count: ({ hops, given, broken, streams }) =>
+  packet_hops_count: ({ hops, given, broken, streams, lostInTransport }) =>
     known(
       hops,
       'taken from links and streams',
-      broken.length > 0 || (streams?.faults ?? 0) > 0
+      broken.length > 0 || lostInTransport > 0 || (streams?.faults ?? 0) > 0
         ? []
         : [{ value: given, evidence: 'given to them by their senders' }],
     ),

@@ -54,6 +54,8 @@ export interface LinkTraffic {
   /** From the peer: what came in here. */
   readonly received_packets: number
   readonly received_bytes: number
+  /** From the peer, over UDP: what it has sent and has not come here, by its own count. Absent: 0. */
+  readonly lost_packets?: number
   readonly up: boolean
   /** How often it has ended so far; absent: nobody has counted. */
   readonly breaks?: number

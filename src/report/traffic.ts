@@ -44,6 +44,7 @@ export function trafficLines({ metrics }: Report, history: History): TrafficLine
     streamsLine(facts),
     droppedLine(facts),
     accountLine(facts),
+    transportLine(facts),
     brokenLine(facts),
   ].flatMap(line => line ?? [])
 }
@@ -158,6 +159,12 @@ function accountLine({ unaccounted, discrepancies }: TrafficFacts): TrafficLineO
   const more = discrepancies.length > NAMED_MAX ? `; and ${discrepancies.length - NAMED_MAX} more` : ''
   const where = discrepancies.slice(0, NAMED_MAX).join('; ')
   return line('Account', `${formatCount(unaccounted)} packets are unaccounted for: ${where}${more}`, true)
+}
+
+function transportLine({ lostInTransport, lossy }: TrafficFacts): TrafficLineOfReport | null {
+  if (lostInTransport === 0) return null
+  const more = lossy.length > NAMED_MAX ? `; and ${lossy.length - NAMED_MAX} more links` : ''
+  return line('Lost in transport', `${formatCount(lostInTransport)}: ${lossy.slice(0, NAMED_MAX).join('; ')}${more}`)
 }
 
 function brokenLine({ broken, lostWithLinks }: TrafficFacts): TrafficLineOfReport | null {

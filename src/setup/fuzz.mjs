@@ -13,7 +13,7 @@ import { endWith, exitCode, inRoot, root, SetupError, say, step } from './root.m
 import { ensureSystem, fuzzNeeds, inPath } from './system.mjs'
 
 const RUNS = 10_000_000
-const targets = ['stream', 'ip', 'offload', 'commands']
+const targets = ['stream', 'ip', 'offload', 'commands', 'udp']
 /** An input longer than some frames or commands finds nothing new. */
 const INPUT_BYTES_MAX = 1024
 const folder = inRoot('native/build/fuzz')
@@ -29,7 +29,10 @@ const countOf = (text, name) => {
 /** Compiles where a source is newer. @param {string} target @returns {Promise<string>} the program */
 const build = async target => {
   const native = inRoot('native')
-  const units = readdirSync(join(native, 'engine/packets')).map(name => join(native, 'engine/packets', name))
+  const unitsOf = (/** @type {string} */ folder) =>
+    readdirSync(join(native, folder)).map(name => join(native, folder, name))
+  const own = target === 'udp' ? ['datagram.h', 'datagram.cc', 'receiver.h', 'receiver.cc'] : []
+  const units = [...unitsOf('engine/packets'), ...own.map(name => join(native, 'engine/udp', name))]
   const sources = [join(native, `fuzz/${target}_fuzz.cc`), join(native, 'engine/handshake.cc'), ...units]
   const program = join(folder, `${target}_fuzz`)
   const age = (/** @type {string} */ path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0

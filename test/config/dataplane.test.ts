@@ -8,6 +8,7 @@ const nextmini = (path: string) => readFileSync(new URL(`../fixtures/nextmini/${
 
 t.test('an empty file has the published defaults', t => {
   t.same(parse(''), {
+    protocol: 'tcp',
     controllerAddr: '127.0.0.1:3000',
     controllerConnectTimeoutMs: 5000,
     nNodes: 1,

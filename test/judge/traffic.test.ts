@@ -156,6 +156,24 @@ t.test('what was on a link that broke is told apart', t => {
   t.end()
 })
 
+t.test('what a link over UDP lost is told apart, and accounted for', t => {
+  const metrics = metricsOf(traffic => {
+    const link = linkOf(traffic, 3, 2)
+    Object.assign(link, { received_packets: link.received_packets - 8, lost_packets: 8 })
+  })
+  const names = ['packets_unaccounted_count', 'packets_lost_with_links_count', 'packets_lost_in_transport_count']
+  t.same(values(metrics, ...names), [0, 0, 8])
+  t.match(metrics.packets_lost_in_transport_count, { evidence: '2-3: 8' })
+  const wrong = metricsOf(traffic => Object.assign(linkOf(traffic, 3, 2), { lost_packets: 1 }))
+  t.match(wrong.packets_unaccounted_count, { value: 1, evidence: /2000 received, 1 lost in transport/ })
+  const broken = metricsOf(traffic => {
+    const link = linkOf(traffic, 3, 2)
+    Object.assign(link, { received_packets: link.received_packets - 8, lost_packets: 5, breaks: 1 })
+  })
+  t.same(values(broken, ...names), [0, 3, 5], 'the rest was under way when the link broke')
+  t.end()
+})
+
 t.test('a flow whose end was made anew proves nothing about loss', t => {
   const data = trafficRun()
   data.events.push({ t_s: 5, from: 'controller', kind: 'node_restarted', node_id: 1, reason: 'killed' })

@@ -23,7 +23,7 @@ t.test('what can not be meant is refused', async t => {
   for (const [args, says] of [
     [['--seconds', '0'], '--seconds 0: a whole number from 1 is needed'],
     [['--runs', 'many'], '--runs many'],
-    [['nothing'], 'no target nothing: there are stream, ip, commands'],
+    [['nothing'], 'no target nothing: there are stream, ip, offload, commands, udp'],
     [['--minutes', '1'], "Unknown option '--minutes'"],
   ] as const) {
     const { status, stderr } = fuzz(...args)

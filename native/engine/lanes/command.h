@@ -29,6 +29,15 @@ struct AddNode {
 struct RemoveNode {
   uint32_t node = 0;
 };
+/** Of a link over UDP (engine/udp/datagram.h): what its ends have drawn, and told each other. */
+struct DatagramLink {
+  uint64_t own_key = 0;
+  uint64_t peer_key = 0;
+  /** Of the peer, after which the link is lost. */
+  uint32_t silence_ms = 0;
+  /** This end has dialled: it says something first. */
+  bool dialled = false;
+};
 /**
  * The descriptor, connected, is read and written from now on. `tag` comes back in events. `early`: bytes that were read
  * from it already. Without a setting: as SetLink said before, else SetDefault.
@@ -41,6 +50,8 @@ struct AddLink {
   uint64_t seed = 0;
   uint64_t tag = 0;
   std::vector<uint8_t> early{};
+  /** The descriptor is a UDP socket, connected. */
+  std::optional<DatagramLink> datagrams{};
 };
 /** What waits is dropped (ended). The socket itself is its owner's to close. `tag` 0: whichever it is. */
 struct RemoveLink {
@@ -168,6 +179,15 @@ struct LinkCount {
   uint64_t received_bytes = 0;
   /** To the peer. */
   Account sent;
+  /**
+   * From the peer, over UDP: packets that it has sent and that have not come, and datagrams that did not come, came
+   * twice, after a later one, or were none of this link.
+   */
+  uint64_t lost_packets = 0;
+  uint64_t lost_datagrams = 0;
+  uint64_t duplicate_datagrams = 0;
+  uint64_t reordered_datagrams = 0;
+  uint64_t ignored_datagrams = 0;
 };
 
 struct Counts {

@@ -208,6 +208,10 @@ void Lane::serve_timers() {
   while (!timers_.empty() && timers_.top().due_ns <= now_ns_) {
     const Timer timer = timers_.top();
     timers_.pop();
+    if (timer.is_link && timer.subject == kTickSubject) {
+      tick_datagrams();
+      continue;
+    }
     if (timer.is_link) {
       Link& link = links_[timer.subject];
       if (!link.part || link.generation != timer.number || link.timer_ns != timer.due_ns) continue;

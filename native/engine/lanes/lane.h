@@ -1,6 +1,6 @@
 // A lane: one epoll loop, of one thread at a time (turns.h), and what is its own. lane.cc turns, orders.cc carries out
 // what is asked, read.cc and write.cc serve links, forward.cc says where packets go, ends.cc and tuns.cc make and
-// take them, streams.cc has what leaves in max mode.
+// take them, streams.cc has what leaves in max mode, datagrams.cc links over UDP.
 #pragma once
 
 #include <atomic>
@@ -27,6 +27,8 @@ inline constexpr uint64_t kWakeTag = ~uint64_t{0};
 inline constexpr uint64_t kTimerTag = kWakeTag - 1;
 inline constexpr uint64_t kTunBit = uint64_t{1} << 63;
 inline constexpr uint32_t kGenerationMask = 0x7fff'ffff;
+/** In place of a link's slot: the timer of all links over UDP. */
+inline constexpr uint32_t kTickSubject = ~uint32_t{0};
 
 /** One frame within a block that somebody else holds while this is looked at. */
 struct Slice {
@@ -127,6 +129,19 @@ class Lane {
   /** The last resort: what waits in them is lost. */
   void shed();
 
+  // datagrams.cc
+  void begin_datagrams(Link& link, const DatagramLink& given);
+  void read_datagrams(Link& link);
+  /** Signs of life, tokens, and the end. */
+  void take_words(Link& link, const udp::Receiver::Heard& heard);
+  [[nodiscard]] OutQueue::Flushed flush_datagrams(Link& link);
+  /** False where errno says that nobody is there any more. */
+  bool say(Link& link, udp::Kind kind, uint64_t number = 0, const FrameBytes* frame = nullptr);
+  void say_token(Link& link);
+  /** False where too many wait. */
+  [[nodiscard]] bool add_token(Link& link, const FrameBytes& frame);
+  void tick_datagrams();
+
   // write.cc
   /** None where it waits for the socket, or a reason, which is counted. */
   void offer(Link& link, const Slice& slice, uint32_t flow, bool was_let_in = false);
@@ -204,7 +219,7 @@ class Lane {
   struct Timer {
     int64_t due_ns;
     bool is_link;
-    /** Slot and generation of a link, node and flow of a source. */
+    /** Slot and generation of a link, or kTickSubject; node and flow of a source. */
     uint32_t subject;
     uint32_t number;
     [[nodiscard]] bool operator>(const Timer& other) const { return due_ns > other.due_ns; }
@@ -260,6 +275,7 @@ class Lane {
   const Block* relieved_ = nullptr;
   const Link* taking_ = nullptr;
   bool starved_ = false;
+  bool ticking_ = false;
   bool flushed_ = false;
   Memo memo_;
   LinkSetting default_setting_;

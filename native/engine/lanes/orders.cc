@@ -118,6 +118,7 @@ Status Lane::carry_out(const AddLink& command, const Order& order) {
     link.in.stash = command.early;
     link.in.size = static_cast<uint32_t>(command.early.size());
     if (link.in.size > 0) make_ready(link);
+    if (command.datagrams) begin_datagrams(link, *command.datagrams);
     shape(link, command.setting ? *command.setting : setting_of(*part, command.peer));
     way.link = &link;
   }
@@ -165,6 +166,11 @@ LinkSetting Lane::setting_of(const NodePart& part, uint32_t peer) const {
 Status Lane::carry_out(const SendFrame& command, const Order&) {
   NodePart* part = part_of(command.node);
   Way* way = part ? part->way_to(command.peer) : nullptr;
+  if (way && way->link && way->link->datagrams) {
+    if (add_token(*way->link, command.frame)) return {};
+    outbox_.links.unsent.push_back({command.node, command.peer, command.frame, true});
+    return Status::failed(ENOBUFS, "SendFrame", place(command.node, command.peer));
+  }
   const bool held_back = way && way->link && way->link->out.runs() >= kControlRunsMax;
   Block* block = way && way->link && !held_back ? spares_.take(kFrameBytes) : nullptr;
   if (!block) {

@@ -17,8 +17,6 @@
 namespace nslab::engine::lanes {
 namespace {
 
-uint32_t frame_bytes(const uint8_t* frame) { return static_cast<uint32_t>(kPacketHeaderBytes) + read_u16(frame + 6); }
-
 void hold(Block* block) { block->holders.fetch_add(1, std::memory_order_relaxed); }
 void let_go(Block* block) { PacketRef(block, 0, 0).reset(); }
 
@@ -26,6 +24,10 @@ void let_go(Block* block) { PacketRef(block, 0, 0).reset(); }
 
 OutQueue::~OutQueue() {
   while (count_ > 0) pop();
+}
+
+uint32_t OutQueue::frame_bytes(const uint8_t* frame) {
+  return static_cast<uint32_t>(kPacketHeaderBytes) + read_u16(frame + 6);
 }
 
 void OutQueue::push(const Run& run) {

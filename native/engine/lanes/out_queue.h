@@ -43,6 +43,22 @@ class OutQueue {
   [[nodiscard]] uint32_t packets() const { return packets_; }
   [[nodiscard]] uint32_t runs() const { return count_; }
 
+  /** What waits, frame by frame in its order, until `take` says that it wants no more. Of links without control. */
+  template <typename Take>
+  void each(Take take) {
+    for (uint32_t i = 0; i < count_; i++) {
+      const Run& run = at(i);
+      for (uint32_t done = 0; done < run.size;) {
+        const uint8_t* frame = run.block->bytes() + run.offset + done;
+        const uint32_t size = frame_bytes(frame);
+        if (!take(frame, size)) return;
+        done += size;
+      }
+    }
+  }
+  /** So many bytes of it have left, all of them of whole frames. */
+  void sent(uint64_t bytes, Account& account) { written(bytes, account); }
+
   /** Writes until all is written or the socket takes no more; errno says why it broke. */
   Flushed flush(int fd, Account& account);
   /** Moves what waits in blocks of many into blocks of its own. False where no block is free: the rest stays. */
@@ -70,6 +86,7 @@ class OutQueue {
   void replace(std::vector<Run>&& runs, uint32_t parked);
   void pop();
   void written(size_t bytes, Account& account);
+  static uint32_t frame_bytes(const uint8_t* frame);
   static void count_out(Account& account, uint32_t packets, uint32_t bytes);
 
   /** A ring whose size is a power of two; grows, and stays. */

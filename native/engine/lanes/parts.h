@@ -11,6 +11,7 @@
 
 #include "engine/lanes/command.h"
 #include "engine/lanes/crossing.h"
+#include "engine/lanes/datagrams.h"
 #include "engine/lanes/flow.h"
 #include "engine/lanes/out_queue.h"
 #include "engine/packets/egress.h"
@@ -70,6 +71,8 @@ struct Link : Input {
   /** The first of `in` was captured already. */
   bool was_seen = false;
 
+  /** Over UDP; else null. */
+  std::unique_ptr<Datagrams> datagrams;
   OutQueue out;
   std::unique_ptr<Egress> egress;
   bool blocked = false;

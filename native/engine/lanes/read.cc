@@ -81,8 +81,10 @@ void Lane::serve(Link& link) {
       link.in.stash.clear();
     }
     if (!take_pieces(link) || link.waiting) return;
+    if (link.datagrams && link.datagrams->closed) return lose(link, "closed");
   }
   if (!link.readable) return;
+  if (link.datagrams) return read_datagrams(link);
   if (!make_room(link.in.size + kReadBytes)) return make_ready(link);
 
   Pieces& in = link.in;
@@ -127,6 +129,13 @@ bool Lane::take_pieces(Link& link) {
   uint32_t left = in.size;
   bool well = true;
   while (left > 0) {
+    if (link.datagrams) {
+      if (const uint32_t gap = udp::gap_bytes({slice.frame(), left}); gap > 0) {
+        slice.offset += gap;
+        left -= gap;
+        continue;
+      }
+    }
     const NextFrame next = next_frame({slice.frame(), left});
     slice.size = static_cast<uint32_t>(next.size);
     well = next.found != Found::fault;

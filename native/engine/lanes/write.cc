@@ -80,7 +80,7 @@ void Lane::flush(Link& link) {
     // As many as the socket may take: what it does not take would wait behind the shaper, and not within it.
     const bool taken = link.egress && !link.blocked && link.out.runs() < kTakeBatch && take_some(link);
     if (link.blocked) break;
-    const OutQueue::Flushed flushed = link.out.flush(link.fd->get(), account);
+    const OutQueue::Flushed flushed = link.datagrams ? flush_datagrams(link) : link.out.flush(link.fd->get(), account);
     if (flushed == OutQueue::Flushed::broken) {
       const char* name = ::strerrorname_np(errno);
       return lose(link, name ? name : "unknown errno");
@@ -129,6 +129,9 @@ void Lane::close(Link& link) {
   NodePart& part = *link.part;
   Account& account = link.count->sent;
   if (link.fd) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, link.fd->get(), nullptr);
+  // With the count: what it has had of it is exact then.
+  if (link.datagrams && link.datagrams->may_speak()) (void)say(link, udp::Kind::close);
+  link.datagrams.reset();
   drop(link.in);
   link.out.clear(Drop::ended, account);
   if (link.egress) {

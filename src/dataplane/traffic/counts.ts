@@ -75,6 +75,7 @@ function linkTraffic({ nodeId, peerId, up, sent, ...count }: EngineCounts['links
     breaks: count.breaks,
     received_packets: count.receivedPackets,
     received_bytes: count.receivedBytes,
+    ...(count.lostPackets === 0 ? {} : { lost_packets: count.lostPackets }),
     up,
   }
 }

@@ -61,7 +61,7 @@ export async function askForTraffic(
   return { ask, atS: context.nowS(), fleets: answers }
 }
 
-/** Nothing waits, and what was given to every link, and to streams, was taken from it. */
+/** Nothing waits, and what was given to every link, and to streams, was taken from it or is known to be lost. */
 export function isSettled({ fleets }: TrafficAnswer): boolean {
   const links = fleets.flatMap(({ parts }) => parts.flatMap(part => part.links))
   const nodes = fleets.flatMap(({ parts }) => parts.flatMap(part => part.nodes))
@@ -72,7 +72,8 @@ export function isSettled({ fleets }: TrafficAnswer): boolean {
   return links.every(({ node_id, peer_id, sent, up }) => {
     const far = received.get(`${node_id}-${peer_id}`)
     // What was under way on a link that broke never comes.
-    return !up || far?.up !== true || (far.breaks ?? 0) > 0 || far.received_packets === sent.out_packets
+    if (!up || far?.up !== true || (far.breaks ?? 0) > 0) return true
+    return far.received_packets + (far.lost_packets ?? 0) === sent.out_packets
   })
 }
 

@@ -61,6 +61,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "peerSilenceMs": 8000,
    "privateNetworkName": "",
    "privateNetworkPort": 8080,
+   "protocol": "tcp",
    "unsupported": [],
    "warnings": []
   },
@@ -221,6 +222,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "peerSilenceMs": 8000,
    "privateNetworkName": "",
    "privateNetworkPort": 8080,
+   "protocol": "tcp",
    "unsupported": [],
    "warnings": []
   },
@@ -445,6 +447,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "peerSilenceMs": 8000,
    "privateNetworkName": "",
    "privateNetworkPort": 8080,
+   "protocol": "tcp",
    "unsupported": [],
    "warnings": []
   },
@@ -498,89 +501,89 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain 1`] = `
-a93b98a7bdd00c5d71fa1167a5bb8621207226ba99717d876bf2dcb5fa7bf5a0
+2438010988d4eacb00228808bd61916be75a977d7f78352bc2d12c704306a0fd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain-max 1`] = `
-c54d517cb8eb195d4ed5ac73d5b3f11a5636c3d9bfc0ec03918342ea9c14c754
+8d572a79eceb16bce8f7fb0de88a494f1ba1d02d3aa9005cf01487c0f83191d4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-da511bc5ea165ea0d93d27c086d704ac1ede466b967c579d3331c6b567e8d11c
+1873f422667299397820f1a4ac3c88beaa72477145c631b392d2fee444503aae
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-66d6cf46d74c586fc6625f09c09f0092c96164b8d42152da7533408ee0683b25
+7086d907a1a40b143bc9f0bf4eda359dc81b86a1f9fb578a0586b5eca949e235
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-9520020add96da27c0358f26901b498f19b66bb90bf6d9206eafc2962469b0d2
+52164c0671ecee1afd582601183b3e05b0896ea7a070420d248aabf479e6919b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-5e277568dd112c1762d76936c3e749ce905f700ae605189904151377461dc81a
+eb8804b82dfc9b76a4bf2537c72c15369cf9efbf2d7f7e29de971be1dcecb957
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-f19c048dbe05adce1dedc07d5ffd86b5032f84cdff27cbadf2f5ccc8556e6948
+ea9a3dc3a7a82e91ab5ee13cdecb1129aeafc8a42f6e5616b310b5c141eed329
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-1bbfe380c553e500c055b132055ba466cc20876264b22000946f77fc2abc028d
+f76ae8cd653cbc6e02e76a7ffc24198302501c1795bcda9f7fb6d220f28506c4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
-f0354549cd78b9d003c8bd659f9bf557990b2fddf8b111d19bfeb6b58f16924e
+d6355318ae037dc0040598bf603b3eeb3a0ebed2c2be5d5ae5cd3b061e845f1d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-d5bc0219e3b112547e7715c5d583e018149ad855e6f42a09103e56731243801f
+ea75dcc34c307257a8a8621bfc97d7c5fe74f5c96d0558817f1f79e34687c917
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-b33f54e721ed4f328b29a73e6632033de8785446cf2be6d1a2f33bc434d8cd6e
+73da8328bf5348029305813daf34cf95080ff6ec992a05bb1b35b144f74fa9bf
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-242564316d2d7dadf4978d921e15171b8ef0c38e4066f57cc4c99c3553380bff
+550a84b3102e9fa4b0c716bd212165af120409fe0d947dc258183c50bfbfec92
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-e35f25be70cdccf6210b6a13c9f76b6070087244a06015a390063b7803a74ee7
+8ecce9cacea52c39e99cc26e4165343f5a9b17a305a9aa2917bef39d7f14cb57
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-f3397249d71d0a4e3b3ad6a2374f0bf32dda79da005e71d9ef8f3d35ac13238e
+45e9bebf7df80e414fcf13175f64b0572a24c4671ccebcd22df8dc971dd49885
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-4da70b1b677a3c262cdf304af9914b1277c5bbe09be4ad9efb54df23221767b4
+07663ff8b4b6cf2add7da21bdfb863204c031bdad3ca2bdbc6b7ee617c401744
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-be32d2c7f1cd7739e6eae4bbad10bddf31e2bd0e3a0f3df8255cf7cd9075c5d0
+2572a761ca95fc80a3f1f7c653483863e3fd3aae212b2596c0d305de15a131ab
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-c1bbcc1c21d241734def035736bae5a992f715a21110b963177325004b9d5209
+eac8d6385d80e705de14ec663408e3d072cacfa9de54ffdf9d09104a94c3ee2f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-65e341fb90013c383cac2065a3b1decb41696712102ace9026819afe176b4efd
+ccc5b90c8374eceb134fbe0ebcb780458357b4838dc51b6edf14edfd59918510
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-flows 1`] = `
-3ede29746b2a1ab8e2891d6f8b31bc6d28674b63f2e67df7fbc45f4de030bb60
+0d319a67dfcc83df5588713997bc42e32a4820828dc7b338e696dd3409bdbafc
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-8c87b03f15203f5ca1f56b6dab6d13593da1a85aff67f8da4b04cf0c51df4b5b
+d194887042b8d5b03d0e3fa2223d4b6a719852be8b86f210199d24fe89599883
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-b39d83b8dfa15e0637a242c649ee8332ebf024ad40d98f303274b6def7bf9902
+d3645a15b758bdb94729964e2f8074c3df2d325f543c2e119fca49a251ad7f77
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-c3c6f5404fb2fd9d7260f6e3487953aacc76a7096eadf2cc9a431ba4fe54f6ec
+fb7c2f732e09bd328e8ef943a53e0afc3190441e5ee0bacc5a8396152b5aa149
 `

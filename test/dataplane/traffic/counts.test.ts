@@ -42,7 +42,22 @@ const sink: SinkCount = {
 
 t.test('every count has its place, times count from the run', async t => {
   const counts: EngineCounts = {
-    links: [{ nodeId: 1, peerId: 2, up: true, breaks: 5, receivedPackets: 2, receivedBytes: 200, sent: account }],
+    links: [
+      {
+        nodeId: 1,
+        peerId: 2,
+        up: true,
+        breaks: 5,
+        receivedPackets: 2,
+        receivedBytes: 200,
+        sent: account,
+        lostPackets: 4,
+        lostDatagrams: 3,
+        duplicateDatagrams: 0,
+        reorderedDatagrams: 0,
+        ignoredDatagrams: 0,
+      },
+    ],
     nodes: [{ nodeId: 1, account }],
     sources: [source],
     sinks: [sink],
@@ -60,7 +75,18 @@ t.test('every count has its place, times count from the run', async t => {
   }
   t.strictSame(trafficParts(counts, 3_000_000_000n), [
     {
-      links: [{ node_id: 1, peer_id: 2, sent: totals, breaks: 5, received_packets: 2, received_bytes: 200, up: true }],
+      links: [
+        {
+          node_id: 1,
+          peer_id: 2,
+          sent: totals,
+          breaks: 5,
+          received_packets: 2,
+          received_bytes: 200,
+          lost_packets: 4,
+          up: true,
+        },
+      ],
       nodes: [{ node_id: 1, totals }],
       flows: [
         {
