@@ -13,7 +13,7 @@ import { endWith, exitCode, inRoot, root, SetupError, say, step } from './root.m
 import { ensureSystem, fuzzNeeds, inPath } from './system.mjs'
 
 const RUNS = 10_000_000
-const targets = ['stream', 'ip', 'offload', 'commands', 'udp']
+const targets = ['stream', 'ip', 'offload', 'commands', 'udp', 'lossless']
 /** An input longer than some frames or commands finds nothing new. */
 const INPUT_BYTES_MAX = 1024
 const folder = inRoot('native/build/fuzz')
@@ -33,6 +33,7 @@ const build = async target => {
     readdirSync(join(native, folder)).map(name => join(native, folder, name))
   const own = target === 'udp' ? ['datagram.h', 'datagram.cc', 'receiver.h', 'receiver.cc'] : []
   const units = [...unitsOf('engine/packets'), ...own.map(name => join(native, 'engine/udp', name))]
+  if (target === 'lossless') units.push(...unitsOf('engine/lossless'), join(native, 'base/status.cc'))
   const sources = [join(native, `fuzz/${target}_fuzz.cc`), join(native, 'engine/handshake.cc'), ...units]
   const program = join(folder, `${target}_fuzz`)
   const age = (/** @type {string} */ path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0

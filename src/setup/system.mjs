@@ -49,9 +49,26 @@ export const vmNeeds = [
   },
 ]
 
+/** Where the loader looks for libraries on Debian, and what it is told of others. */
+const libraryFolders = () => [
+  ...(process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(folder => folder !== ''),
+  ...['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/usr/local/lib'],
+]
+
+/** For lossless transfers with forward error correction. @type {readonly Need[]} */
+export const parityNeeds = [
+  {
+    name: 'libisal.so.2',
+    why: 'makes and uses parity symbols',
+    packages: ['libisal2'],
+    isThere: () => libraryFolders().some(folder => existsSync(join(folder, 'libisal.so.2'))),
+  },
+]
+
 /** For the tests, beside those. @type {readonly Need[]} */
 export const testNeeds = [
   ...vmNeeds,
+  ...parityNeeds,
   { name: 'ip', why: 'reads back what was made', packages: ['iproute2'], isThere: () => anyInPath('ip') },
   { name: 'setpriv', why: 'runs without root', packages: ['util-linux'], isThere: () => anyInPath('setpriv') },
   {

@@ -1,0 +1,17 @@
+// Runs the C++ tests of lossless transfers under AddressSanitizer with UndefinedBehaviorSanitizer: both ends against a
+// network that loses, delays, duplicates and damages, with and without forward error correction.
+
+import t from 'tap'
+import { nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
+
+// Compiling takes most of it.
+t.setTimeout(400_000)
+
+t.test('what is acknowledged is there, whatever the network does', t =>
+  nativeChecks(t, 64, {
+    name: 'lossless_test',
+    parts: ['base/status.cc', ...sourcesOf('engine/lossless')],
+    sanitizers: 'address,undefined',
+    args: [testSeed(t)],
+  }),
+)
