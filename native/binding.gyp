@@ -72,6 +72,7 @@
         'engine/lanes/out_queue.cc',
         'engine/lanes/read.cc',
         'engine/lanes/streams.cc',
+        'engine/lanes/transfers.cc',
         'engine/lanes/tuns.cc',
         'engine/lanes/turns.cc',
         'engine/lanes/write.cc',

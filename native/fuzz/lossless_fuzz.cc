@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     let_speak(sender, now_ns);
     (void)sender.take(2, head, message, now_ns);
     (void)receiver.take_symbol(head, message, now_ns);
-    if (is_poll) (void)receiver.take_poll(head, {cut, poll.digest}, now_ns);
+    if (is_poll) (void)receiver.take_poll(head, {cut, 2, poll.digest}, now_ns);
     let_speak(receiver, now_ns);
   }
   // What a lane would make of the poll, where it has room.

@@ -101,7 +101,7 @@ struct World {
     auto& receiver = receivers[message.to];
     if (head.kind == Kind::poll) {
       Poll poll;
-      if (!read_poll(message.bytes, poll)) return;
+      if (!read_poll(message.bytes, poll) || poll.to != message.to) return;
       if (!receiver) {
         const IsaL* library = poll.cut.parity_symbols > 0 ? *isa_l() : nullptr;
         receiver = std::make_unique<Receiver>(message.to, 1, head, poll.cut, library, now_ns);

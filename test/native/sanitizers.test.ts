@@ -11,7 +11,8 @@ import t from 'tap'
 const run = promisify(execFile)
 const native = fileURLToPath(new URL('../../native', import.meta.url))
 const seed = process.env.NSLAB_SEED ?? '1'
-const folders = ['stress', 'engine', 'engine/packets', 'engine/lanes', 'engine/udp', 'netns', 'base']
+const units = ['packets', 'lossless', 'lanes', 'udp'].map(name => `engine/${name}`)
+const folders = ['stress', 'engine', ...units, 'netns', 'base']
 const filesOf = (folder: string): string[] => readdirSync(join(native, folder)).map(name => join(native, folder, name))
 const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 // The engine needs none of the threads that serve JavaScript.

@@ -14,6 +14,7 @@
 #include "engine/handshake.h"
 #include "engine/lanes/flow_stats.h"
 #include "engine/lanes/stream_commands.h"
+#include "engine/lossless/transfer.h"
 #include "engine/packets/drop.h"
 #include "engine/packets/egress.h"
 #include "engine/packets/route_table.h"
@@ -118,6 +119,16 @@ struct StartFlow {
   uint32_t node = 0;
   FlowSetting setting;
 };
+/**
+ * A payload to a node or to the members of a group, each of which opens its end when it hears of it. `base`: of
+ * addresses, in host order. EEXIST where the node has a flow of that number that is not over; ENOENT, saying what to
+ * do, where there is to be parity and no ISA-L.
+ */
+struct StartTransfer {
+  uint32_t node = 0;
+  lossless::TransferSetting setting;
+  uint32_t base = 0;
+};
 /** Counts what arrives of the flow at `node`: before its first packet, which would open a sink by itself. */
 struct OpenSink {
   uint32_t node = 0;
@@ -165,7 +176,7 @@ struct Count {};
 
 using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, SetDefault, SendFrame, ChangeRoutes,
                              StartFlow, OpenSink, StopFlow, StopSources, AttachTun, DetachTun, Capture, Count,
-                             SetMaxPeer, StreamOpened, StreamCame, StreamRelayed>;
+                             StartTransfer, SetMaxPeer, StreamOpened, StreamCame, StreamRelayed>;
 
 struct LinkCount {
   bool up = false;
@@ -201,6 +212,8 @@ struct Counts {
   /** Ascending by node and flow. */
   std::vector<SourceStats> sources;
   std::vector<SinkStats> sinks;
+  std::vector<lossless::SenderStats> senders;
+  std::vector<lossless::ReceiverStats> receivers;
   uint64_t blocks = 0;
   uint64_t blocks_free = 0;
 };

@@ -40,6 +40,25 @@ uint32_t flow_hash(uint32_t flow) {
   return hash ^ hash >> 16;
 }
 
+void write_flow_headers(uint8_t* ip, uint16_t packet_bytes, uint16_t identification, uint32_t from, uint32_t to,
+                        uint32_t flow) {
+  std::memset(ip, 0, kMarkAt);
+  ip[0] = 0x45;
+  write_u16(ip + 2, packet_bytes);
+  write_u16(ip + kStartAt, identification);
+  // Don't fragment; time to live 64.
+  write_u16(ip + 6, 0x4000);
+  ip[8] = 64;
+  ip[9] = IPPROTO_UDP;
+  write_u32(ip + 12, from);
+  write_u32(ip + 16, to);
+  write_u16(ip + 10, header_sum(ip));
+  write_u16(ip + kUdpAt, static_cast<uint16_t>(49'152 + flow % 16'384));
+  write_u16(ip + kUdpAt + 2, kFlowPort);
+  // No checksum: RFC 768 allows that over IPv4.
+  write_u16(ip + kUdpAt + 4, static_cast<uint16_t>(packet_bytes - kUdpAt));
+}
+
 std::optional<FlowMark> flow_mark(const uint8_t* packet, uint32_t bytes) {
   const bool ours = bytes >= kFlowPacketMin && packet[0] == 0x45 && packet[9] == IPPROTO_UDP &&
                     read_u16(packet + kUdpAt + 2) == kFlowPort && read_u32(packet + kMarkAt) == kMagic;
@@ -67,21 +86,10 @@ void FlowSource::open(uint32_t node, const FlowSetting& setting, int64_t now_ns)
   if (setting.is_group) header.flags = kFlagGroup;
   encode_header(header, start_.data());
   uint8_t* ip = start_.data() + kPacketHeaderBytes;
-  ip[0] = 0x45;
-  write_u16(ip + 2, static_cast<uint16_t>(setting.packet_bytes));
   // Chance enough: another start of the same flow is seldom, and one in 65,536 of them is taken for the one before.
-  write_u16(ip + kStartAt, static_cast<uint16_t>(mix(static_cast<uint64_t>(now_ns))));
-  // Don't fragment; time to live 64.
-  write_u16(ip + 6, 0x4000);
-  ip[8] = 64;
-  ip[9] = IPPROTO_UDP;
-  write_u32(ip + 12, setting.base + node);
-  write_u32(ip + 16, (setting.is_group ? kGroupBase : setting.base) + setting.destination);
-  write_u16(ip + 10, header_sum(ip));
-  write_u16(ip + kUdpAt, static_cast<uint16_t>(49'152 + setting.flow % 16'384));
-  write_u16(ip + kUdpAt + 2, kFlowPort);
-  write_u16(ip + kUdpAt + 4, static_cast<uint16_t>(setting.packet_bytes - 20));
-  // No checksum: RFC 768 allows that over IPv4.
+  const auto start = static_cast<uint16_t>(mix(static_cast<uint64_t>(now_ns)));
+  write_flow_headers(ip, static_cast<uint16_t>(setting.packet_bytes), start, setting.base + node,
+                     (setting.is_group ? kGroupBase : setting.base) + setting.destination, setting.flow);
   write_u32(ip + kMarkAt, kMagic);
   write_u32(ip + kMarkAt + 4, setting.flow);
 }

@@ -39,6 +39,10 @@ struct FlowMark : FlowStart {
 /** Nothing where the packet is of no built-in flow. */
 [[nodiscard]] std::optional<FlowMark> flow_mark(const uint8_t* packet, uint32_t bytes);
 
+/** IPv4 and UDP header of a packet of a flow, 28 bytes. Addresses in host order. */
+void write_flow_headers(uint8_t* packet, uint16_t packet_bytes, uint16_t identification, uint32_t from, uint32_t to,
+                        uint32_t flow);
+
 class FlowSource {
  public:
   void open(uint32_t node, const FlowSetting& setting, int64_t now_ns);

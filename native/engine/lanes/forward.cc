@@ -65,7 +65,8 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
     slice.block->holders.fetch_add(1, std::memory_order_relaxed);
     return Crossing{PacketRef(slice.block, slice.offset, slice.size), part.id, part.epoch, peer, what, is_origin};
   };
-  const bool waits = came && (hub_.options.backpressure || from.kind == InputKind::source);
+  const bool waits =
+      came && (hub_.options.backpressure || from.kind == InputKind::source || from.kind == InputKind::transfer);
   uint32_t home = index_;
   if (part.processors > 1) home = hub_.lane_of(part.id, part.processors, header.flow);
   const bool goes_home = came && home != index_ && !hub_.options.concurrent;
@@ -80,7 +81,8 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
   if (memo.drop != Drop::none) return drop(memo.drop);
 
   const bool spent = !is_origin && header.hops_left == 0;
-  const uint32_t sink_lane = memo.local ? home : index_;
+  const uint32_t end_lane = part.processors > 1 ? transfer_lane(part, slice).value_or(home) : home;
+  const uint32_t sink_lane = memo.local ? end_lane : index_;
   if (waits) {
     // All or nothing: a packet that went one way must not be taken up again for the other.
     if (!spent)
@@ -94,7 +96,8 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
           }
           if (room) continue;
           // A paced flow keeps its pace: what finds no room is lost, unless links hold back here.
-          if (!hub_.options.backpressure && !static_cast<Source&>(from).flow.unpaced()) continue;
+          const bool keeps_pace = from.kind == InputKind::source && !static_cast<Source&>(from).flow.unpaced();
+          if (!hub_.options.backpressure && keeps_pace) continue;
           wait_for(*way->link, from);
           return false;
         }
@@ -107,7 +110,7 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
         far_waiters_.push_back(&from);
         return false;
       }
-    if ((goes_home || sink_lane != index_) && !may_cross(home, from)) return false;
+    if ((goes_home || sink_lane != index_) && !may_cross(goes_home ? home : sink_lane, from)) return false;
     if (goes_home) return go_home();
   }
 

@@ -32,6 +32,8 @@ void add(Counts& to, Counts& from) {
   for (const auto& [node, account] : from.nodes) add(to.nodes[node], account);
   move_to(to.sources, from.sources);
   move_to(to.sinks, from.sinks);
+  move_to(to.senders, from.senders);
+  move_to(to.receivers, from.receivers);
   to.blocks += from.blocks;
   to.blocks_free += from.blocks_free;
 }
@@ -43,6 +45,8 @@ void in_order(Counts& counts) {
   };
   std::ranges::sort(counts.sources, before);
   std::ranges::sort(counts.sinks, before);
+  std::ranges::sort(counts.senders, before);
+  std::ranges::sort(counts.receivers, before);
 }
 
 }  // namespace

@@ -43,6 +43,8 @@ class Hub {
   Turns turns{*this};
   /** Sinks that are open. */
   std::atomic<uint32_t> sinks{0};
+  /** What receivers of lossless transfers keep blocks in. */
+  std::atomic<uint64_t> transfer_bytes{0};
 
   [[nodiscard]] Channel& channel(uint32_t from, uint32_t to) { return *channels_[from * options.lanes + to]; }
   [[nodiscard]] uint32_t lane_of(uint32_t node, uint32_t processors, uint32_t number) const {

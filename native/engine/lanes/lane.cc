@@ -200,6 +200,9 @@ void Lane::serve_ready() {
       case InputKind::channel:
         serve(static_cast<ChannelEnd&>(*input));
         break;
+      case InputKind::transfer:
+        serve(static_cast<Transfer&>(*input));
+        break;
     }
   }
 }
@@ -221,6 +224,10 @@ void Lane::serve_timers() {
     }
     NodePart* part = part_of(timer.subject);
     if (!part) continue;
+    if (const auto own = part->transfers.find(timer.number); own != part->transfers.end()) {
+      if (own->second->timer_ns == timer.due_ns && !own->second->waiting) make_ready(*own->second);
+      continue;
+    }
     const auto found = part->sources.find(timer.number);
     if (found == part->sources.end() || found->second->timer_ns != timer.due_ns) continue;
     found->second->timer_ns = kNever;

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <queue>
 #include <unordered_map>
 #include <vector>
@@ -98,6 +99,7 @@ class Lane {
   Status carry_out(const SendFrame& command, const Order& order);
   Status carry_out(const ChangeRoutes& command, const Order& order);
   Status carry_out(const StartFlow& command, const Order& order);
+  Status carry_out(const StartTransfer& command, const Order& order);
   Status carry_out(const OpenSink& command, const Order& order);
   Status carry_out(const StopFlow& command, const Order& order);
   Status carry_out(const StopSources& command, const Order& order);
@@ -190,6 +192,19 @@ class Lane {
   void join(Tun& tun, const Slice& slice);
   static void write_joined(Tun& tun);
   void write_all_joined();
+
+  // transfers.cc
+  /** The lane that has the end of the transfer that the packet is of; nothing where it is of none. */
+  [[nodiscard]] std::optional<uint32_t> transfer_lane(const NodePart& part, const Slice& slice) const;
+  /** The same of deliver(); nothing where the packet is of no transfer. */
+  [[nodiscard]] std::optional<Drop> deliver_message(NodePart& part, const Slice& slice);
+  /** Opens it with its first poll; null where there is no room for it, or this is over. */
+  [[nodiscard]] Transfer* receiver_of(NodePart& part, uint32_t from, const lossless::Head& head,
+                                      const lossless::Cut& cut);
+  void serve(Transfer& transfer);
+  [[nodiscard]] PacketHeader write_packet(const Transfer& transfer, const lossless::Outgoing& out, const Slice& slice);
+  void end(Transfer& transfer);
+  void stop_transfer(NodePart& part, uint32_t flow);
 
   // streams.cc
   [[nodiscard]] Link& take_link();

@@ -53,6 +53,12 @@ inline constexpr int64_t kClosingGapNs = 50'000'000;
 
 /** Sinks of an engine that open by themselves: a program in a node can make such packets, too. About 5 KiB each. */
 inline constexpr uint32_t kSinksMax = 65'536;
+/** Of blocks in flight at one end of a lossless transfer, and at all receivers of an engine; who has no room is silent.
+ */
+inline constexpr uint64_t kTransferBytesMax = uint64_t{64} << 20;
+inline constexpr uint64_t kTransfersBytesMax = uint64_t{1} << 30;
+/** With headers and message it still is a packet. */
+inline constexpr uint32_t kSymbolBytesMax = 65'535 - 52;
 /** Of a node: packets that come after their flow was stopped are told from a flow that starts anew. */
 inline constexpr size_t kStoppedMax = 64;
 /** Of a node: flows that leave in streams of their own, and streams that end there. Each has a descriptor. */

@@ -85,6 +85,7 @@ void Lane::remove(NodePart& part) {
   end_streams(part);
   detach(part);
   for (const auto& [flow, source] : part.sources) forget(*source);
+  for (const auto& [flow, transfer] : part.transfers) end(*transfer);
   hub_.sinks.fetch_sub(static_cast<uint32_t>(part.sinks.size()));
   if (part.watched) stop_watching(part, 0);
   nodes_.erase(part.id);
@@ -257,6 +258,7 @@ Status Lane::carry_out(const StopFlow& command, const Order&) {
     forget(*source->second);
     part->sources.erase(source);
   }
+  stop_transfer(*part, command.flow);
   set_weight(*part, flow_hash(command.flow), 1);
   const auto sink = part->sinks.find(command.flow);
   if (sink == part->sinks.end()) return {};
@@ -268,13 +270,19 @@ Status Lane::carry_out(const StopFlow& command, const Order&) {
 }
 
 Status Lane::carry_out(const StopSources&, const Order&) {
-  for (const auto& [id, part] : nodes_)
+  for (const auto& [id, part] : nodes_) {
+    for (const auto& [flow, transfer] : part->transfers)
+      if (transfer->sender && !transfer->sender->finished()) {
+        transfer->sender->stop(now_ns_);
+        outbox_.finished.push_back({id, flow, true});
+      }
     for (const auto& [flow, source] : part->sources) {
       if (source->flow.stats().finished) continue;
       source->flow.end();
       // One that waits for room says it when there is some.
       if (!source->waiting) make_ready(*source);
     }
+  }
   return {};
 }
 
@@ -307,6 +315,10 @@ void Lane::count(Counts& counts) {
     count_streams(*part, counts);
     for (const auto& [flow, source] : part->sources) counts.sources.push_back(source->flow.stats());
     for (const auto& [flow, sink] : part->sinks) counts.sinks.push_back(sink->stats());
+    for (const auto& [flow, transfer] : part->transfers) {
+      if (transfer->sender) counts.senders.push_back(transfer->sender->stats());
+      else counts.receivers.push_back(transfer->receiver->stats());
+    }
   }
   counts.blocks = reads_.count() + parking_.pool.count();
   counts.blocks_free = reads_.free_count() + parking_.pool.free_count();

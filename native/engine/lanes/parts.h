@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "engine/lanes/datagrams.h"
 #include "engine/lanes/flow.h"
 #include "engine/lanes/out_queue.h"
+#include "engine/lossless/receiver.h"
+#include "engine/lossless/sender.h"
 #include "engine/packets/egress.h"
 #include "engine/packets/offload.h"
 #include "engine/packets/route_table.h"
@@ -28,7 +31,7 @@ struct Link;
 struct NodePart;
 struct Stream;
 
-enum class InputKind : uint8_t { link, source, tun, channel };
+enum class InputKind : uint8_t { link, source, tun, channel, transfer };
 
 /** Where packets come from. In the ready list, or waiting for room somewhere, or for an event. */
 struct Input {
@@ -91,6 +94,22 @@ struct Source : Input {
   NodePart* part = nullptr;
   FlowSource flow;
   /** When it wants to be looked at; of several timers only the one that says this counts. */
+  int64_t timer_ns = kNever;
+};
+
+/** One end of a lossless transfer: a sender or a receiver. */
+struct Transfer : Input {
+  Transfer() : Input(InputKind::transfer) {}
+  NodePart* part = nullptr;
+  uint32_t flow = 0;
+  /** Of addresses in what it sends. */
+  uint32_t base = 0;
+  /** Of those that all receivers have together. */
+  uint64_t bytes = 0;
+  /** Of a receiver: that of the transfer whose place it took. */
+  std::optional<uint32_t> start_before;
+  std::unique_ptr<lossless::Sender> sender;
+  std::unique_ptr<lossless::Receiver> receiver;
   int64_t timer_ns = kNever;
 };
 
@@ -179,6 +198,8 @@ struct NodePart {
   std::map<uint32_t, uint32_t> weights;
   std::map<uint32_t, std::unique_ptr<Source>> sources;
   std::map<uint32_t, std::unique_ptr<FlowSink>> sinks;
+  /** By flow; a node is the source or a receiver. */
+  std::map<uint32_t, std::unique_ptr<Transfer>> transfers;
   /** Flows that were stopped last, as kStoppedMax. */
   std::deque<FlowStart> stopped;
   std::unique_ptr<Tun> tun;

@@ -6,9 +6,9 @@
 //   12  1  kind                     report: entries
 //
 //   symbol: its bytes follow.
-//   poll:   24  8  bytes of the payload    36  2  blocks in flight at most    44  32  SHA-256 of the payload, where
-//           32  2  bytes of a symbol       38  2  0                                   flagged: all was sent
-//           34  1  source symbols          40  4  group; 0: none
+//   poll:   24  8  bytes of the payload    36  2  blocks in flight at most    44   4  group; 0: none
+//           32  2  bytes of a symbol       38  2  0                           48  32  SHA-256 of the payload, where
+//           34  1  source symbols          40  4  node that is asked                  flagged: all was sent
 //           35  1  parity symbols
 //   report: of each block that is not whole 4 bytes of its number and 32 of which symbols are here, lowest bit first.
 //
@@ -28,7 +28,7 @@ enum class Kind : uint8_t { symbol = 1, poll = 2, report = 3 };
 
 inline constexpr uint32_t kMessageMagic = 0x4e53'4c4c;
 inline constexpr uint32_t kHeadBytes = 24;
-inline constexpr uint32_t kPollBytes = 76;
+inline constexpr uint32_t kPollBytes = 80;
 inline constexpr uint32_t kMapBytes = 32;
 inline constexpr uint32_t kEntryBytes = 4 + kMapBytes;
 /** A report fits where IPv4 must carry a packet in practice (1,280 with its headers). */
@@ -70,6 +70,8 @@ struct Cut {
 
 struct Poll {
   Cut cut;
+  /** Whom it is for: a tree brings it to others, too. */
+  uint32_t to = 0;
   Digest digest{};
 };
 

@@ -80,6 +80,12 @@ bool Sender::plan_poll(int64_t now_ns) {
     polls_ns_ = now_ns;
     Pending poll{Kind::poll, false, 0, 0, i, {}};
     poll.out.destination = peer.stats.node;
+    // Where its route may be broken, the trees in turn.
+    if (setting_.is_group && peer.polls % 2 == 1) {
+      poll.out.destination = setting_.destination;
+      poll.out.is_group = true;
+      poll.out.tree = tree_at(peer.polls / 2);
+    }
     plan(poll, kPollBytes);
     if (lost) advance(now_ns);
     return true;
@@ -185,7 +191,7 @@ void Sender::write(std::span<uint8_t> message) {
     head.block = block_;
     if (stats_.digest) head.flags = kFlagAllSent;
     write_head(head, message.data());
-    write_poll({cut, stats_.digest.value_or(Digest{})}, message.data());
+    write_poll({cut, peers_[pending.peer].stats.node, stats_.digest.value_or(Digest{})}, message.data());
   } else {
     write_head(head, message.data());
     std::memcpy(message.data() + kHeadBytes,
@@ -200,6 +206,7 @@ void Sender::made(int64_t now_ns) {
   if (pending.kind == Kind::poll) {
     Peer& peer = peers_[pending.peer];
     stats_.polls++;
+    peer.polls++;
     peer.poll_ns = now_ns + peer.gap_ns;
     peer.gap_ns = std::min(2 * peer.gap_ns, kPollLongestNs);
     return;
@@ -242,6 +249,7 @@ bool Sender::take(uint32_t from, const Head& head, std::span<const uint8_t> repo
   if (is_over(peer) || head.block > block_ + (may_have_last ? 1 : 0)) return false;
   peer.ready = true;
   peer.heard_ns = now_ns;
+  peer.polls = 0;
   peer.gap_ns = kPollFirstNs;
   peer.poll_ns = now_ns + 2 * kPollFirstNs;
   if (head.block > peer.base) {

@@ -54,6 +54,8 @@ class Sender {
     int64_t heard_ns = 0;
     int64_t poll_ns = 0;
     int64_t gap_ns = kPollFirstNs;
+    /** Since it was heard. */
+    uint32_t polls = 0;
   };
   struct Repair {
     uint32_t block = 0;

@@ -248,6 +248,8 @@ void RouteTable::install_trees(uint32_t source, uint32_t group, std::vector<Tree
   state_->of_groups.clear();
 }
 
+bool RouteTable::is_member(uint32_t group) const { return state_->member_of.contains(group); }
+
 void RouteTable::set_member(uint32_t group, bool member) {
   const bool changes = member ? state_->member_of.insert(group).second : state_->member_of.erase(group) > 0;
   if (!changes || state_->groups.set_member(group, member)) return;

@@ -70,6 +70,7 @@ class RouteTable {
   void install_trees(uint32_t source, uint32_t group, std::vector<Tree> trees);
   /** Whether packets to the group are delivered here, by any tree that is installed. Not by the tree's hops. */
   void set_member(uint32_t group, bool member);
+  [[nodiscard]] bool is_member(uint32_t group) const;
   /** The flow takes this route from now on, until its pair is installed anew; false where there is no such route. */
   bool pin(uint32_t source, uint32_t destination, uint32_t flow, uint32_t route_id);
 
