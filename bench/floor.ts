@@ -31,7 +31,7 @@ const withNative: Readonly<Record<string, readonly string[]>> = {
     ...['closer', 'status', 'sys', 'thread'].map(name => `base/${name}.cc`),
     ...['netns', 'setting', 'socket', 'switch_log'].map(name => `netns/${name}.cc`),
     ...['address', 'batch', 'link', 'route', 'socket'].map(name => `rtnl/${name}.cc`),
-    ...['engine', 'engine/packets', 'engine/lanes', 'engine/max'].flatMap(sourcesOf),
+    ...['engine', 'engine/packets', 'engine/lossless', 'engine/lanes', 'engine/max'].flatMap(sourcesOf),
   ],
 }
 

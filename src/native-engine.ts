@@ -76,6 +76,37 @@ export interface FlowSetting {
 }
 
 /**
+ * A payload that each receiver has to have whole (native/engine/lossless), in place of a flow. Made from `payloadSeed`:
+ * the same bytes for the same seed. Members that join the group later are none of its receivers.
+ */
+export interface TransferSetting {
+  /** The same at all ends, up to 2^31 - 1, and no flow's. */
+  readonly flow: number
+  readonly destination: number
+  readonly isGroup?: boolean
+  /** Of a group its members now, of a node itself. Their reports need routes back to the source. */
+  readonly receivers: readonly number[]
+  /** Of the group, that symbols are shared among by weight (default 1); absent: whichever routes take. */
+  readonly trees?: readonly { readonly number: number; readonly weight?: number }[]
+  readonly payloadBytes: number
+  readonly payloadSeed?: number
+  /** Of each packet, beside 52 of headers; 1 to 65483. */
+  readonly symbolBytes: number
+  /** Of a block; with the parity 255 at most. */
+  readonly sourceSymbols: number
+  /** Of each block; default 0. Others need ISA-L: ENOENT where the machine has none. */
+  readonly paritySymbols?: number
+  /** Of packets; absent: as fast as receivers and first links take them. */
+  readonly rateBytesPerS?: number
+  /** A receiver that says nothing for so long is given up; default 15 s. */
+  readonly silenceNs?: number
+  readonly baseAddress?: string
+}
+
+/** What became of a transfer at a receiver. delivered: SHA-256 of all that came is that of the payload. */
+export type TransferOutcome = 'pending' | 'delivered' | 'mismatch' | 'left' | 'silent' | 'stopped'
+
+/**
  * A node's TUN interface: made inside its namespace, up, without IPv6, with its address and routes to
  * `baseAddress`/`prefixLength` and to groups (239.255.0.0/16).
  */
@@ -187,6 +218,48 @@ export interface MaxCount {
   readonly relays: number
 }
 
+export interface SenderCount {
+  readonly nodeId: number
+  readonly flow: number
+  readonly payloadBytes: number
+  /** Of symbols, parity and repairs with them. */
+  readonly sentPackets: number
+  readonly sentBytes: number
+  readonly paritySymbols: number
+  readonly repairedSymbols: number
+  readonly firstNs: bigint
+  readonly lastNs: bigint
+  /** Every receiver has said what became of it, or is given up. */
+  readonly finished: boolean
+  /** Of the payload, hex; null before all was sent. */
+  readonly sha256: string | null
+  readonly receivers: readonly {
+    readonly nodeId: number
+    readonly outcome: TransferOutcome
+    readonly acknowledgedBytes: number
+  }[]
+}
+
+export interface ReceiverCount {
+  readonly nodeId: number
+  readonly flow: number
+  readonly sourceId: number
+  readonly outcome: TransferOutcome
+  readonly payloadBytes: number
+  /** Whole and hashed, from the first on without a gap. */
+  readonly receivedBytes: number
+  readonly receivedSymbols: number
+  /** More than once, or when their block was whole. */
+  readonly spareSymbols: number
+  /** Blocks that parity completed. */
+  readonly decodedBlocks: number
+  readonly askedBlocks: number
+  readonly firstNs: bigint
+  readonly lastNs: bigint
+  /** Of what came, hex; null before it is whole. */
+  readonly sha256: string | null
+}
+
 export interface EngineCounts {
   /** Of nodes with max mode. */
   readonly streams: readonly StreamCount[]
@@ -195,6 +268,8 @@ export interface EngineCounts {
   readonly nodes: readonly { readonly nodeId: number; readonly account: PacketAccount }[]
   readonly sources: readonly SourceCount[]
   readonly sinks: readonly SinkCount[]
+  readonly senders: readonly SenderCount[]
+  readonly receivers: readonly ReceiverCount[]
 }
 
 /** A source has sent all, or a sink has heard so. */
@@ -245,6 +320,11 @@ export interface PacketEngine {
    * number is counted from zero at both ends.
    */
   startFlow(nodeId: number, flow: FlowSetting): Promise<void>
+  /**
+   * Rejects with EEXIST where the node has a flow or transfer of this number that has not ended. Its receivers open
+   * when they hear of it. When it is over onFinished has it as a source, at receivers as a sink.
+   */
+  startTransfer(nodeId: number, transfer: TransferSetting): Promise<void>
   /**
    * Ends source and sink of the flow at this node; what they have counted is forgotten. Packets that still come of this
    * start of the flow are `nobody`'s.

@@ -196,6 +196,14 @@ Napi::Value PacketEngineObject::start_flow(const Napi::CallbackInfo& info) {
   return ask(info.Env(), lanes::StartFlow{*node, *flow});
 }
 
+Napi::Value PacketEngineObject::start_transfer(const Napi::CallbackInfo& info) {
+  const auto node = node_id(info[0], "startTransfer nodeId");
+  if (!node) return rejected(info.Env(), Status(node.error()));
+  auto command = transfer_command(info[1], *node, base_);
+  if (!command) return rejected(info.Env(), command.take_status());
+  return ask(info.Env(), std::move(*command));
+}
+
 Napi::Value PacketEngineObject::stop_flow(const Napi::CallbackInfo& info) {
   const auto node = node_id(info[0], "stopFlow nodeId");
   if (!node) return rejected(info.Env(), Status(node.error()));

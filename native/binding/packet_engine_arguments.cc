@@ -12,6 +12,8 @@
 #include "binding/fields.h"
 #include "binding/packet_engine_values.h"
 #include "engine/lanes/flow.h"
+#include "engine/lanes/limits.h"
+#include "engine/lossless/parity.h"
 #include "engine/packets/drr_queue.h"
 #include "engine/packets/frame.h"
 
@@ -190,6 +192,38 @@ Result<lanes::FlowSetting> flow_setting(Napi::Value value, uint32_t base) {
   if ((flow.bytes == 0) == (flow.duration_ns == 0)) fields.fail("bytes", "either bytes or durationNs is wanted");
   if (!fields.ok()) return fields.take_status();
   return flow;
+}
+
+Result<lanes::StartTransfer> transfer_command(Napi::Value value, uint32_t node, uint32_t base) {
+  Fields fields(value, "startTransfer", kWhere);
+  lanes::StartTransfer command;
+  command.node = node;
+  engine::lossless::TransferSetting& to = command.setting;
+  to.flow = fields.whole32("flow", 0, lanes::kFlowMax);
+  to.is_group = fields.flag("isGroup");
+  to.destination = fields.whole32("destination", 1, to.is_group ? lanes::kGroupMax : UINT32_MAX);
+  to.receivers = numbers(fields, "receivers", 1);
+  if (to.receivers.size() > engine::lossless::kReceiversMax) fields.fail("receivers", "at most 65536 are taken");
+  if (fields.has("trees"))
+    each_of(fields, "trees", "startTransfer", [&](Fields& tree) {
+      to.trees.push_back({static_cast<uint16_t>(tree.whole("number", 0, UINT16_MAX)),
+                          tree.whole32("weight", 1, engine::DrrQueue::kWeightMax, 1)});
+    });
+  to.payload_seed = fields.whole("payloadSeed", 0, kExactMax, 0);
+  to.cut.payload_bytes = fields.whole("payloadBytes", 1, kExactMax);
+  to.cut.symbol_bytes = fields.whole32("symbolBytes", 1, lanes::kSymbolBytesMax);
+  to.cut.source_symbols = fields.whole32("sourceSymbols", 1, engine::lossless::kSymbolsMax);
+  to.cut.parity_symbols = fields.whole32("paritySymbols", 0, engine::lossless::kSymbolsMax - 1, 0);
+  if (to.cut.source_symbols + to.cut.parity_symbols > engine::lossless::kSymbolsMax)
+    fields.fail("paritySymbols", "a block has at most 255 symbols, source and parity together");
+  to.cut.group = to.is_group ? to.destination : 0;
+  to.rate_bytes_per_s = fields.whole("rateBytesPerS", 1, kRateMax, 0);
+  to.silence_ns = static_cast<int64_t>(fields.whole("silenceNs", 1, kExactMax, engine::lossless::kSilenceNs));
+  const auto own_base = fields.has("baseAddress") ? ipv4(fields.get("baseAddress")) : in_addr{htonl(base)};
+  if (!own_base) fields.fail("baseAddress", "a dotted IPv4 address is wanted");
+  else command.base = ntohl(own_base->s_addr);
+  if (!fields.ok()) return fields.take_status();
+  return command;
 }
 
 Result<TunRequest> tun_request(Napi::Value value, uint32_t node) {

@@ -29,6 +29,7 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
                            InstanceMethod<&PacketEngineObject::set_links>("setLinks"),
                            InstanceMethod<&PacketEngineObject::change_routes>("changeRoutes"),
                            InstanceMethod<&PacketEngineObject::start_flow>("startFlow"),
+                           InstanceMethod<&PacketEngineObject::start_transfer>("startTransfer"),
                            InstanceMethod<&PacketEngineObject::stop_flow>("stopFlow"),
                            InstanceMethod<&PacketEngineObject::stop_sources>("stopSources"),
                            InstanceMethod<&PacketEngineObject::attach_tun>("attachTun"),
@@ -53,6 +54,7 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
   Napi::Value set_links(const Napi::CallbackInfo& info);
   Napi::Value change_routes(const Napi::CallbackInfo& info);
   Napi::Value start_flow(const Napi::CallbackInfo& info);
+  Napi::Value start_transfer(const Napi::CallbackInfo& info);
   Napi::Value stop_flow(const Napi::CallbackInfo& info);
   Napi::Value stop_sources(const Napi::CallbackInfo& info);
   Napi::Value attach_tun(const Napi::CallbackInfo& info);

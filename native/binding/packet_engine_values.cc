@@ -9,6 +9,7 @@ namespace nslab::binding {
 namespace {
 
 namespace lanes = engine::lanes;
+namespace lossless = engine::lossless;
 
 /** Numbers of packets and bytes are exact up to 2^53. */
 Napi::Number number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
@@ -28,6 +29,17 @@ Napi::Object account_to_js(Napi::Env env, const engine::Account& account) {
   to.Set("dropped", dropped);
   to.Set("heldPackets", number(env, account.held_packets));
   return to;
+}
+
+/** Hex digits; null where there is none yet. */
+Napi::Value digest_to_js(Napi::Env env, const std::optional<lossless::Digest>& digest) {
+  if (!digest) return env.Null();
+  std::string text;
+  for (const uint8_t byte : *digest) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return Napi::String::New(env, text);
 }
 
 /** Makes a list of what `make` makes of each; its own values end with each. */
@@ -108,6 +120,45 @@ Napi::Object counts_to_js(Napi::Env env, const lanes::Counts& counts) {
            sink.Set("latencyP99Ns", number(env, stats.latency_p99_ns));
            sink.Set("latencyMaxNs", number(env, stats.latency_max_ns));
            return sink;
+         }));
+  to.Set("senders", list_to_js(env, counts.senders, [&](const lossless::SenderStats& stats) {
+           Napi::Object sender = Napi::Object::New(env);
+           sender.Set("nodeId", number(env, stats.node));
+           sender.Set("flow", number(env, stats.flow));
+           sender.Set("payloadBytes", number(env, stats.payload_bytes));
+           sender.Set("sentPackets", number(env, stats.sent_packets));
+           sender.Set("sentBytes", number(env, stats.sent_bytes));
+           sender.Set("paritySymbols", number(env, stats.parity_symbols));
+           sender.Set("repairedSymbols", number(env, stats.repaired_symbols));
+           sender.Set("firstNs", nanoseconds(env, stats.first_ns));
+           sender.Set("lastNs", nanoseconds(env, stats.last_ns));
+           sender.Set("finished", Napi::Boolean::New(env, stats.finished));
+           sender.Set("sha256", digest_to_js(env, stats.digest));
+           sender.Set("receivers", list_to_js(env, stats.peers, [&](const lossless::PeerStats& peer) {
+                        Napi::Object to_peer = Napi::Object::New(env);
+                        to_peer.Set("nodeId", number(env, peer.node));
+                        to_peer.Set("outcome", lossless::outcome_name(peer.outcome));
+                        to_peer.Set("acknowledgedBytes", number(env, peer.acknowledged_bytes));
+                        return to_peer;
+                      }));
+           return sender;
+         }));
+  to.Set("receivers", list_to_js(env, counts.receivers, [&](const lossless::ReceiverStats& stats) {
+           Napi::Object receiver = Napi::Object::New(env);
+           receiver.Set("nodeId", number(env, stats.node));
+           receiver.Set("flow", number(env, stats.flow));
+           receiver.Set("sourceId", number(env, stats.source));
+           receiver.Set("outcome", lossless::outcome_name(stats.outcome));
+           receiver.Set("payloadBytes", number(env, stats.payload_bytes));
+           receiver.Set("receivedBytes", number(env, stats.whole_bytes));
+           receiver.Set("receivedSymbols", number(env, stats.received_symbols));
+           receiver.Set("spareSymbols", number(env, stats.spare_symbols));
+           receiver.Set("decodedBlocks", number(env, stats.decoded_blocks));
+           receiver.Set("askedBlocks", number(env, stats.asked_blocks));
+           receiver.Set("firstNs", nanoseconds(env, stats.first_ns));
+           receiver.Set("lastNs", nanoseconds(env, stats.last_ns));
+           receiver.Set("sha256", digest_to_js(env, stats.digest));
+           return receiver;
          }));
   return to;
 }

@@ -27,6 +27,8 @@ struct SeededSetting {
 [[nodiscard]] Result<std::vector<engine::lanes::RouteChange>> route_changes(Napi::Value value);
 /** FlowSetting; `base`: of addresses, where it says none. */
 [[nodiscard]] Result<engine::lanes::FlowSetting> flow_setting(Napi::Value value, uint32_t base);
+/** TransferSetting; the same of `base`. */
+[[nodiscard]] Result<engine::lanes::StartTransfer> transfer_command(Napi::Value value, uint32_t node, uint32_t base);
 struct TunRequest {
   tun::TunLink link;
   uint32_t base = 0;

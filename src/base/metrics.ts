@@ -1,6 +1,7 @@
 // The metrics a run can report and a gate can ask for. Names end in their unit and are a contract: the list only grows.
 
 import { connectionMetrics } from './connection-metrics.ts'
+import { losslessMetrics } from './lossless-metrics.ts'
 import { type Metric, metric } from './metric.ts'
 import { soakMetrics } from './soak-metrics.ts'
 import { trafficMetrics } from './traffic-metrics.ts'
@@ -66,6 +67,7 @@ export const metrics: readonly Metric[] = [
   metric('warnings_count', 'count', 'warnings'),
   metric('errors_count', 'count', 'errors'),
   ...trafficMetrics,
+  ...losslessMetrics,
   ...soakMetrics,
   ...connectionMetrics,
 ]

@@ -4,20 +4,9 @@
 
 import * as v from 'valibot'
 import { NODE_ID_MAX } from '../base/limits.ts'
+import { losslessSchema } from './lossless.ts'
 import { DURATION_S_MAX } from './units.ts'
-import {
-  bridgeAddress,
-  flag,
-  int,
-  interfaceName,
-  intFrom,
-  nodeId,
-  oneOf,
-  port,
-  portText,
-  positive,
-  text,
-} from './values.ts'
+import { bridgeAddress, flag, int, interfaceName, intFrom, nodeId, oneOf, port, portText, text } from './values.ts'
 
 const MS_MAX = 86_400_000
 
@@ -30,32 +19,6 @@ const PACKETS_MAX = 1_000_000
 const ms = (fallback: number) => v.optional(int(0, MS_MAX), fallback)
 
 const ids = v.array(int(0, NODE_ID_MAX))
-
-const losslessSchema = v.object({
-  default_chunk_size: v.optional(intFrom(1)),
-  default_block_size: v.optional(intFrom(1)),
-  ready_grace_ms: v.optional(intFrom(0)),
-  peer_report_timeout_ms: v.optional(intFrom(0)),
-  session_mode: v.optional(oneOf('plain', 'fec', 'mettle', 'cloudcast')),
-  fec_enabled: v.optional(flag),
-  fec_require_capability: v.optional(flag),
-  fec_default_scheme: v.optional(oneOf('raptorq', 'mettle')),
-  fec_default_symbols_per_block: v.optional(int(1, 1024)),
-  fec_symbol_size_policy: v.optional(oneOf('chunk_size', 'fixed')),
-  fec_default_symbol_size: v.optional(int(1, 16_384)),
-  fec_tree_ids_source: v.optional(oneOf('config')),
-  fec_default_tree_ids: v.optional(ids),
-  fec_default_tree_weights: v.optional(v.array(positive)),
-  fec_tree_lane_depth: v.optional(intFrom(1)),
-  fec_dispatch_burst: v.optional(intFrom(1)),
-  fec_max_tree_lanes: v.optional(intFrom(1)),
-  fec_collaborative_multitree_enabled: v.optional(flag),
-  mettle_default_coded_rate_num: v.optional(intFrom(1)),
-  mettle_default_coded_rate_den: v.optional(intFrom(1)),
-  cloudcast_stripes: v.optional(intFrom(0)),
-  cloudcast_stripe_tree_ids: v.optional(ids),
-  data_bucket: v.optional(v.object({ rate: intFrom(1), bucket_size: intFrom(1) })),
-})
 
 const integrationTestSchema = v.object({
   enabled: v.optional(flag),
@@ -102,6 +65,7 @@ const effective = {
   scheduler_drop_strategy: v.optional(oneOf('taildrop', 'red'), 'taildrop'),
   feature: v.optional(oneOf('sequential', 'concurrent'), 'sequential'),
   metrics_collection_interval: v.optional(int(1, DURATION_S_MAX), 5),
+  lossless_runtime_config: v.optional(losslessSchema, {}),
   on_node_death: v.optional(oneOf('restart', 'report', 'fatal'), 'restart'),
   operating_mode: v.optional(oneOf('normal', 'max'), 'normal'),
   token: v.optional(text()),
@@ -121,8 +85,7 @@ const withoutEffect = {
     user_space_client_port: v.optional(port, 45_535),
     user_space_server_port: v.optional(port, 8888),
   },
-  'there is no lossless transport': {
-    lossless_runtime_config: v.optional(losslessSchema),
+  'a scenario says what is sent and what is wanted of it': {
     integration_test: v.optional(integrationTestSchema),
   },
   'nodes are reached inside the fabric alone': {

@@ -6,6 +6,7 @@ import { INTERFACE_NAME_BYTES_MAX, NODE_ID_MAX, SHARD_ADDRESSES_COUNT, SHARD_NOD
 import { type DataplaneTable, dataplaneFileSchema, dataplaneSchema, reasonWithoutEffect } from './dataplane-schema.ts'
 import { isLoopback, parseControllerAddr } from './host.ts'
 import type { Path } from './locate.ts'
+import { losslessWithoutEffect, readLossless } from './lossless.ts'
 import { applyOverride, type Override } from './override.ts'
 import { Problems, type TomlTable } from './problems.ts'
 import { readProtocol } from './protocol.ts'
@@ -24,7 +25,7 @@ export interface DataplaneFlags {
 export const CONTROLLER_ADDR_DEFAULT = '127.0.0.1:3000'
 
 /** As published (facts/nextmini.md 2); interfaces are made when somebody needs them. */
-export const ENGINE_DEFAULTS: EngineConfig = engineOf(v.parse(dataplaneSchema, {}))
+export const ENGINE_DEFAULTS: EngineConfig = engineOf(v.parse(dataplaneSchema, {}), [], new Problems(''))
 
 /** Parses a dataplane's configuration file; flags win. Throws CONFIG_INVALID with every problem. */
 export function parseDataplaneConfig(text: string, file: string, flags: DataplaneFlags = {}): DataplaneConfig {
@@ -74,16 +75,20 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     carrierMaxWaitMs: table.carrier_max_wait_ms,
     peerSilenceMs: table.peer_silence_ms,
     protocol,
-    engine: engineOf(table),
+    engine: engineOf(table, path, problems),
     onNodeDeath: table.on_node_death,
     ...(table.operating_mode === 'max' ? { operatingMode: 'max' as const } : {}),
     unsupported,
     ...(table.token === undefined ? {} : { token: table.token }),
-    warnings: [...warnings, ...unsupportedWarnings(unsupported)],
+    warnings: [
+      ...warnings,
+      ...unsupportedWarnings(unsupported),
+      ...losslessWithoutEffect(table.lossless_runtime_config).map(unsupportedWarning),
+    ],
   }
 }
 
-function engineOf(table: DataplaneTable): EngineConfig {
+function engineOf(table: DataplaneTable, path: Path, problems: Problems): EngineConfig {
   const { enable_local_interface: isOn } = table
   return {
     tun: isOn === undefined ? 'demand' : isOn ? 'on' : 'off',
@@ -97,6 +102,7 @@ function engineOf(table: DataplaneTable): EngineConfig {
     queueCapacity: table.queue_capacity,
     dropStrategy: table.scheduler_drop_strategy,
     metricsIntervalS: table.metrics_collection_interval,
+    lossless: readLossless(table.lossless_runtime_config, [...path, 'lossless_runtime_config'], problems),
   }
 }
 
@@ -163,5 +169,8 @@ function unsupportedWarnings(unsupported: readonly string[]): string[] {
     const reason = reasonWithoutEffect.get(key) as string
     byReason.set(reason, [...(byReason.get(reason) ?? []), key])
   }
-  return [...byReason].map(([reason, keys]) => `without effect, as ${reason}: ${keys.join(', ')}`)
+  return [...byReason].map(unsupportedWarning)
 }
+
+const unsupportedWarning = ([reason, keys]: readonly [string, readonly string[]]): string =>
+  `without effect, as ${reason}: ${keys.join(', ')}`

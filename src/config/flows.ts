@@ -39,7 +39,9 @@ export function readFlows(tables: readonly FlowTable[], plan: FlowPlan, path: Pa
 }
 
 function specOf(table: FlowTable, path: Path, problems: Problems): FlowSpec {
-  const { bytes, for: duration, packet_bytes, rate, weight } = table
+  const { bytes, for: duration, packet_bytes, rate, weight, payload } = table
+  if (table.transport === 'lossless') return losslessSpec(table, path, problems)
+  if (payload !== undefined) problems.add({ path: [...path, 'payload'], problem: 'needs transport = "lossless"' })
   if ((bytes === undefined) === (duration === undefined))
     problems.add({ path, problem: 'needs either bytes = "10 MB" or for = "8s"' })
   const seconds = duration === undefined ? 0 : secondsOf(duration)
@@ -48,6 +50,23 @@ function specOf(table: FlowTable, path: Path, problems: Problems): FlowSpec {
     flow_len: bytes === undefined ? { Duration: seconds } : { Bytes: Math.ceil(bytesOf(bytes)) },
     ...(rate === undefined ? {} : { flow_rate: rateOf(rate) }),
     ...(weight === undefined ? {} : { flow_weight: weight }),
+    ...(packet_bytes === undefined ? {} : { packet_bytes }),
+  }
+}
+
+function losslessSpec(table: FlowTable, path: Path, problems: Problems): FlowSpec {
+  const { payload, packet_bytes, rate } = table
+  for (const key of ['bytes', 'for', 'weight'] as const)
+    if (table[key] !== undefined)
+      problems.add({ path: [...path, key], value: table[key], problem: 'does not go with transport = "lossless"' })
+  if (payload === undefined)
+    problems.add({ path: [...path, 'payload'], problem: 'is required: how much is to be delivered, as in "64 MiB"' })
+  const bytes = payload === undefined ? 1 : Math.ceil(bytesOf(payload))
+  if (bytes < 1) problems.mustBe([...path, 'payload'], payload, 'at least a byte')
+  return {
+    flow_len: { Bytes: bytes },
+    transport: 'lossless',
+    ...(rate === undefined ? {} : { flow_rate: rateOf(rate) }),
     ...(packet_bytes === undefined ? {} : { packet_bytes }),
   }
 }

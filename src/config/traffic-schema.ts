@@ -73,6 +73,9 @@ export const flowTable = v.object({
   rate: v.optional(rate),
   packet_bytes: v.optional(packetBytes),
   bytes: v.optional(size),
+  /** lossless: every receiver has every byte, checked by SHA-256; for that, `payload` in place of `bytes`. */
+  transport: v.optional(oneOf('datagrams', 'lossless'), 'datagrams'),
+  payload: v.optional(size),
   for: v.optional(duration),
   weight: v.optional(flowWeight),
 })

@@ -97,6 +97,22 @@ export interface EngineConfig {
   readonly queueCapacity: number
   readonly dropStrategy: 'taildrop' | 'red'
   readonly metricsIntervalS: number
+  readonly lossless: LosslessConfig
+}
+
+/** How lossless flows are sent, unless a flow says otherwise. */
+export interface LosslessConfig {
+  /** Of a block; with the parity 255 at most. */
+  readonly sourceSymbols: number
+  /** Of each block, by ISA-L; 0: session_mode = "plain". */
+  readonly paritySymbols: number
+  readonly symbolBytes: number
+  /** Of groups' trees those that symbols take; null: all. */
+  readonly treeIds: readonly number[] | null
+  /** Of treeIds, place by place; those beyond have 1. */
+  readonly treeWeights: readonly number[]
+  /** A receiver that says nothing for so long is given up. */
+  readonly silenceMs: number
 }
 
 export interface DataplaneConfig {

@@ -17,7 +17,7 @@ export interface RouteRow {
 
 export const flowQuery = `
 SELECT f.id, f.src_node_id, f.dst_node_id, f.flow_len_type, f.flow_len_bytes, f.flow_len_duration, f.flow_rate,
-  f.flow_weight, f.packet_bytes, f.dst_group_id, r.route_id FROM flows f LEFT JOIN flow_routes r ON r.flow_id = f.id`
+  f.flow_weight, f.packet_bytes, f.dst_group_id, f.transport, r.route_id FROM flows f LEFT JOIN flow_routes r ON r.flow_id = f.id`
 
 /** BIGINT comes as text. */
 export interface FlowRow {
@@ -31,6 +31,8 @@ export interface FlowRow {
   readonly flow_weight: number | null
   readonly packet_bytes: number | null
   readonly dst_group_id: number | null
+  /** Null: the controller's. */
+  readonly transport: string | null
   readonly route_id: number | null
 }
 
@@ -45,11 +47,13 @@ export function edgesOf(value: unknown): RouteEdges | null {
 }
 
 /** The flow of a row; null where a length is missing, or a number is none that a flow can have. */
-export function flowOf(row: FlowRow, transport: 'tcp' | 'lossless_unicast'): Flow | null {
+export function flowOf(row: FlowRow, usual: 'tcp' | 'lossless_unicast'): Flow | null {
   const { flow_rate: rate, flow_weight: weight, packet_bytes: packet } = row
   const length = row.flow_len_type === 'bytes' ? exact(row.flow_len_bytes) : row.flow_len_duration
   if (!isAmount(length) || (rate !== null && !isAmount(rate)) || (weight !== null && !isAmount(weight))) return null
   if (packet !== null && !v.is(packetBytes, packet)) return null
+  const transport = row.transport ?? usual
+  if (transport !== 'tcp' && transport !== 'lossless_unicast' && transport !== 'lossless') return null
   const spec: FlowSpec = {
     transport,
     flow_len: row.flow_len_type === 'bytes' ? { Bytes: length } : { Duration: length },
@@ -75,11 +79,11 @@ export function shapeOf(value: unknown): LinkShape | null {
 
 /** Of `flows`, for `flowValues`; and their types. */
 export const flowColumns =
-  'src_node_id, dst_node_id, flow_len_type, flow_len_bytes, flow_len_duration, flow_rate, flow_weight, packet_bytes, dst_group_id'
-export const flowTypes = ['int', 'int', 'text', 'bigint', 'float8', 'float8', 'float8', 'int', 'int'] as const
+  'src_node_id, dst_node_id, flow_len_type, flow_len_bytes, flow_len_duration, flow_rate, flow_weight, packet_bytes, dst_group_id, transport'
+export const flowTypes = ['int', 'int', 'text', 'bigint', 'float8', 'float8', 'float8', 'int', 'int', 'text'] as const
 
 export function flowValues(flow: Omit<Flow, 'id'>): unknown[] {
-  const { flow_len, flow_rate, flow_weight, packet_bytes } = flow.spec
+  const { flow_len, flow_rate, flow_weight, packet_bytes, transport } = flow.spec
   const isBytes = 'Bytes' in flow_len
   return [
     flow.srcNodeId,
@@ -91,6 +95,7 @@ export function flowValues(flow: Omit<Flow, 'id'>): unknown[] {
     flow_weight ?? null,
     packet_bytes ?? null,
     flow.dstGroupId ?? null,
+    transport === undefined || transport === 'tcp' ? null : transport,
   ]
 }
 

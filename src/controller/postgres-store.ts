@@ -172,7 +172,7 @@ export class PostgresStore implements Store {
   }
 
   async insertFlow(flow: Omit<Flow, 'id'>): Promise<number> {
-    const pin = flow.routeId === undefined ? '' : ', pin AS (INSERT INTO flow_routes SELECT id, $10::int FROM new)'
+    const pin = flow.routeId === undefined ? '' : ', pin AS (INSERT INTO flow_routes SELECT id, $11::int FROM new)'
     const text = `WITH new AS (INSERT INTO flows (${flowColumns}) VALUES (${flowPlaces}) RETURNING id)${pin}
       SELECT id FROM new`
     const values = flow.routeId === undefined ? flowValues(flow) : [...flowValues(flow), flow.routeId]
@@ -181,7 +181,7 @@ export class PostgresStore implements Store {
   }
 
   async updateFlow(flow: Flow): Promise<void> {
-    const text = `UPDATE flows SET (${flowColumns}) = (${flowPlaces}) WHERE id = $10`
+    const text = `UPDATE flows SET (${flowColumns}) = (${flowPlaces}) WHERE id = $11`
     await this.#link.query(text, [...flowValues(flow), flow.id])
   }
 

@@ -244,5 +244,14 @@ CREATE TRIGGER nslab_probe_requested AFTER INSERT ON probe_requests
   FOR EACH ROW EXECUTE FUNCTION nslab_notify_probe();
 `
 
+/** Flows that are lossless, one by one. */
+const transports = `
+DROP TRIGGER IF EXISTS nslab_flow_changed ON flows;
+ALTER TABLE flows ADD COLUMN IF NOT EXISTS transport TEXT;
+CREATE TRIGGER nslab_flow_changed AFTER INSERT OR DELETE OR UPDATE OF id, src_node_id, dst_node_id, flow_len_type,
+  flow_len_bytes, flow_len_duration, flow_rate, flow_weight, packet_bytes, dst_group_id, transport ON flows
+  FOR EACH ROW EXECUTE FUNCTION nslab_notify_flow();
+`
+
 /** Migration n is migrations[n - 1]. Each runs in a transaction of its own with the row that records it. */
-export const migrations: readonly string[] = [published, widened, presence, notifications, traffic, probes]
+export const migrations: readonly string[] = [published, widened, presence, notifications, traffic, probes, transports]

@@ -3,10 +3,10 @@
 
 import type { ControllerConfig } from '../config/types.ts'
 import type { ControllerMessage } from '../protocol/messages.ts'
-import { type LinkShape, PROBE_FLOWS } from '../protocol/traffic.ts'
+import { isLossless, type LinkShape, PROBE_FLOWS } from '../protocol/traffic.ts'
 import { isEdge } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
-import { endsOf, type Flow, FlowBook, flowEntry } from './flows.ts'
+import { endsOf, type Flow, FlowBook, type FlowEntry, flowEntry } from './flows.ts'
 import { type Group, GroupBook } from './groups.ts'
 import { LinkBook, type LinkRow } from './links.ts'
 import type { ProbeAsk } from './probes.ts'
@@ -51,7 +51,7 @@ export class Traffic {
 
   /** Everything a node is told once all are connected: rates and shapes of its links, groups, then flows. */
   messagesFor(nodeId: number): ControllerMessage[] {
-    const flows = this.#flows.of(nodeId).map(flowEntry)
+    const flows = this.#flows.of(nodeId).map(flow => this.#entryOf(flow))
     const messages = [...this.#links.messagesFor(nodeId), ...this.#groups.messagesFor(nodeId)]
     for (let at = 0; at < flows.length; at += FLOWS_A_MESSAGE)
       messages.push({ type: 'AddFlows', flows: flows.slice(at, at + FLOWS_A_MESSAGE) })
@@ -68,7 +68,7 @@ export class Traffic {
     const change = this.#flows.set(id, flow)
     if (change === null) return
     this.#tellEnds(change.old, { type: 'RemoveFlows', controller_ids: [id] })
-    if (flow !== null) this.#tellEnds(flow, { type: 'AddFlows', flows: [flowEntry(flow)] })
+    if (flow !== null) this.#tellEnds(flow, { type: 'AddFlows', flows: [this.#entryOf(flow)] })
   }
 
   /** These are all flows there are: the others are removed. */
@@ -157,6 +157,12 @@ export class Traffic {
     const flowId = flowIdOf(flow, this.#options.config.baseAddr, groupIp)
     const { remote_node_id: remoteNodeId, bytes, time_read: timeRead } = metric
     return [{ flowId, localNodeId, remoteNodeId, bytes, timeRead }]
+  }
+
+  #entryOf(flow: Flow): FlowEntry {
+    const entry = flowEntry(flow)
+    if (flow.dstGroupId === undefined || !isLossless(flow.spec)) return entry
+    return { ...entry, receivers: this.#groups.get(flow.dstGroupId)?.members ?? [] }
   }
 
   #problemOf(flow: Flow): string | null {

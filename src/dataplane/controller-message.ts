@@ -72,7 +72,9 @@ const isFlow = object({
   dst_node_id: isNodeId,
   dst_group_id: absentOr(isNodeId),
   route_id: absentOr(wholeWithin(0, 0xffff_ffff)),
+  receivers: absentOr(list(isNodeId)),
   flow_spec: object({
+    transport: absentOr(value => value === 'tcp' || value === 'lossless_unicast' || value === 'lossless'),
     flow_len: isFlowLength,
     flow_rate: absentOr(isRate),
     flow_weight: absentOr(isRate),

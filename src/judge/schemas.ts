@@ -141,6 +141,29 @@ const sinkEnd = v.looseObject({
   finished: v.boolean(),
 })
 
+const transferEnd = v.variant('end', [
+  v.looseObject({
+    end: v.literal('sender'),
+    flow_id: count,
+    node_id: nodeId,
+    repaired_symbols: count,
+    first_s: v.nullable(finite),
+    last_s: v.nullable(finite),
+    sha256: v.nullable(v.string()),
+    receivers: v.array(v.looseObject({ node_id: nodeId, outcome: v.string() })),
+  }),
+  v.looseObject({
+    end: v.literal('receiver'),
+    flow_id: count,
+    node_id: nodeId,
+    received_bytes: count,
+    decoded_blocks: count,
+    first_s: v.nullable(finite),
+    last_s: v.nullable(finite),
+    sha256: v.nullable(v.string()),
+  }),
+])
+
 const trafficFrame = { t_s: timeS, ask: count, host: v.string() }
 
 export const trafficSchema = v.union([
@@ -187,6 +210,7 @@ export const trafficSchema = v.union([
       stream_totals: v.optional(
         v.looseObject({ opened: count, failed: count, refused: count, relayed: count, broken: count }),
       ),
+      transfers: v.optional(v.array(transferEnd)),
     }),
   }),
 ])

@@ -3,7 +3,14 @@
 
 import type { Plan } from '../lab/plan-types.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import type { FleetTraffic, FlowEnd, LinkTraffic, PacketTotals } from '../protocol/traffic.ts'
+import {
+  type FleetTraffic,
+  type FlowEnd,
+  isLossless,
+  type LinkTraffic,
+  type PacketTotals,
+} from '../protocol/traffic.ts'
+import { type TransferFacts, transfersOf } from './lossless-metrics.ts'
 import { accountText, type Discrepancy, excessOf, sumOf } from './packet-totals.ts'
 import { readStreams, type StreamFacts } from './stream-account.ts'
 import { readTimeline } from './timeline.ts'
@@ -38,6 +45,8 @@ export interface FlowFacts {
 }
 
 export interface TrafficFacts {
+  /** Of lossless transfers, which are none of `flows`; by id. */
+  readonly transfers: readonly TransferFacts[]
   /** By id. */
   readonly flows: readonly FlowFacts[]
   readonly plannedCount: number
@@ -84,9 +93,11 @@ export function readTraffic(history: History): TrafficFacts | string {
   found.push(...between, ...discrepancies)
   found.sort((a, b) => b.packets - a.packets)
   const totals = [...nodes.map(node => node.totals), ...links.map(link => link.sent), ...streamed]
+  const transferEnds = parts.flatMap(part => part.transfers ?? [])
   return {
     flows,
-    plannedCount: plan.scenario.controller.flows.length,
+    transfers: transfersOf(plan, transferEnds),
+    plannedCount: plan.scenario.controller.flows.filter(({ spec }) => !isLossless(spec)).length,
     dropped: droppedBy(totals),
     held: sumOf(totals, total => total.held_packets),
     unaccounted: sumOf(found, each => each.packets),
@@ -101,7 +112,7 @@ export function readTraffic(history: History): TrafficFacts | string {
     streams,
     hops: sumOf(links, link => link.received_packets) + (streams?.received ?? 0),
     given: sumOf(links, link => link.sent.out_packets) + (streams?.given ?? 0),
-    window: windowOf(ends),
+    window: windowOf([...ends, ...transferEnds]),
   }
 }
 
@@ -186,7 +197,7 @@ function flowsOf({ scenario }: Plan, ends: readonly FlowEnd[], circumstances: Ci
     if (end.end === 'source') sources.set(end.flow_id, end)
     else sinks.set(end.flow_id, [...(sinks.get(end.flow_id) ?? []), end])
   }
-  const ids = new Set([...planned.keys()].map(index => index + 1))
+  const ids = new Set([...planned.keys()].filter(index => !isLossless(planned[index]?.spec ?? {})).map(at => at + 1))
   for (const id of [...sources.keys(), ...sinks.keys()]) ids.add(id)
   return [...ids]
     .sort((a, b) => a - b)
@@ -250,7 +261,7 @@ function destinationsOf(
   return (group?.members ?? []).filter(member => member !== srcNodeId)
 }
 
-function windowOf(ends: readonly FlowEnd[]): TrafficFacts['window'] {
+function windowOf(ends: readonly Pick<FlowEnd, 'first_s' | 'last_s'>[]): TrafficFacts['window'] {
   const known = (of: 'first_s' | 'last_s'): number[] => ends.flatMap(end => end[of] ?? [])
   const [firsts, lasts] = [known('first_s'), known('last_s')]
   if (firsts.length === 0 || lasts.length === 0) return null

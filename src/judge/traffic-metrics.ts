@@ -2,6 +2,7 @@
 // two sources (a flow's two ends, a link's two ends) keeps the second as another reading.
 
 import { dropReasons } from '../base/traffic-metrics.ts'
+import { losslessMetricsOf } from './lossless-metrics.ts'
 import { known, type Metric, type Metrics, type Reading, unknown } from './metric.ts'
 import { sumOf } from './packet-totals.ts'
 import { siteOf } from './process-metrics.ts'
@@ -115,7 +116,8 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
 /** Of a run with traffic. Never throws: a derivation that crashes makes its metric unknown. */
 export function computeTrafficMetrics(history: History): Metrics {
   const facts = read(history)
-  return Object.fromEntries(
+  const lossless = typeof facts === 'string' ? {} : losslessMetricsOf(facts)
+  const flows = Object.fromEntries(
     Object.entries(derivations).map(([name, derive]) => {
       if (typeof facts === 'string') return [name, unknown(facts)]
       try {
@@ -125,6 +127,7 @@ export function computeTrafficMetrics(history: History): Metrics {
       }
     }),
   )
+  return { ...flows, ...lossless }
 }
 
 function read(history: History): Facts | string {

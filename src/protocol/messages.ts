@@ -7,7 +7,8 @@ export interface FlowSpec {
   readonly flow_len: { readonly Bytes: number } | { readonly Duration: number }
   readonly flow_rate?: number
   readonly flow_weight?: number
-  readonly transport?: 'tcp' | 'lossless_unicast'
+  /** Addition: lossless, of a flow to a node or to a group. */
+  readonly transport?: 'tcp' | 'lossless_unicast' | 'lossless'
   /** Addition: bytes of one IPv4 packet, headers included; 1400 unless given. */
   readonly packet_bytes?: number
 }
@@ -181,6 +182,8 @@ export type ControllerMessage =
         readonly dst_node_id: number
         /** Addition: to a group; then `dst_node_id` is the source itself. */
         readonly dst_group_id?: number
+        /** Addition: of a lossless flow to a group, told to its source: the members now. */
+        readonly receivers?: readonly number[]
         readonly route_id?: number
         readonly flow_spec: FlowSpec
       }[]

@@ -116,6 +116,49 @@ export type FlowEnd =
       readonly finished: boolean
     }
 
+/** One end of a lossless transfer. */
+export type TransferEnd =
+  | {
+      readonly end: 'sender'
+      readonly flow_id: number
+      readonly node_id: number
+      readonly payload_bytes: number
+      /** Of symbols: parity and repairs with them. */
+      readonly sent_packets: number
+      readonly sent_bytes: number
+      readonly parity_symbols: number
+      readonly repaired_symbols: number
+      readonly first_s: number | null
+      readonly last_s: number | null
+      readonly finished: boolean
+      /** Of the payload, hex; null before all was sent. */
+      readonly sha256: string | null
+      /** What the source was told: delivered, mismatch, left; silent: not heard of for too long; stopped; pending. */
+      readonly receivers: readonly {
+        readonly node_id: number
+        readonly outcome: string
+        readonly acknowledged_bytes: number
+      }[]
+    }
+  | {
+      readonly end: 'receiver'
+      readonly flow_id: number
+      readonly node_id: number
+      readonly source_id: number
+      readonly outcome: string
+      readonly payload_bytes: number
+      /** Whole and hashed. */
+      readonly received_bytes: number
+      readonly received_symbols: number
+      readonly spare_symbols: number
+      readonly decoded_blocks: number
+      readonly asked_blocks: number
+      readonly first_s: number | null
+      readonly last_s: number | null
+      /** Of what came, hex; null before it is whole. */
+      readonly sha256: string | null
+    }
+
 /** Everything of one fleet at one moment. */
 export interface FleetTraffic {
   readonly links: readonly LinkTraffic[]
@@ -125,4 +168,10 @@ export interface FleetTraffic {
   readonly streams?: readonly StreamTraffic[]
   /** In one part of an answer at most; absent: no node was in max mode. */
   readonly stream_totals?: StreamTotals
+  /** Absent where there are none. */
+  readonly transfers?: readonly TransferEnd[]
 }
+
+/** Whether every byte of the flow has to come, over whichever transport. */
+export const isLossless = ({ transport }: { readonly transport?: string }): boolean =>
+  transport === 'lossless' || transport === 'lossless_unicast'

@@ -36,6 +36,7 @@ export function trafficLines({ metrics }: Report, history: History): TrafficLine
   if (typeof facts === 'string') return [{ what: 'Packets', text: facts, isBad: true }]
   return [
     flowsLine(facts),
+    transfersLine(facts, metrics),
     packetsLine(facts, metrics),
     latencyLine(metrics),
     rateLine(metrics),
@@ -53,11 +54,30 @@ const line = (what: string, text: string, isBad = false): TrafficLineOfReport =>
 
 type MetricValues = Report['metrics']
 
-function flowsLine({ flows }: TrafficFacts): TrafficLineOfReport | null {
+function flowsLine({ flows, transfers }: TrafficFacts): TrafficLineOfReport | null {
+  if (flows.length === 0 && transfers.length > 0) return null
   if (flows.length === 0) return line('Flows', 'none: packets of TUN interfaces alone')
   const open = flows.filter(flow => !flow.isFinished).length
   const all = `${formatCount(flows.length)} ${flows.length === 1 ? 'flow' : 'flows'}`
   return open === 0 ? line('Flows', `${all}, finished`) : line('Flows', `${all}, ${formatCount(open)} unfinished`, true)
+}
+
+function transfersLine({ transfers }: TrafficFacts, metrics: MetricValues): TrafficLineOfReport | null {
+  const receivers = transfers.flatMap(transfer => transfer.receivers.map(each => ({ ...each, id: transfer.id })))
+  if (transfers.length === 0) return null
+  const missing = receivers.filter(({ isDelivered }) => !isDelivered)
+  const repaired = metrics.lossless_repaired_symbols_count ?? 0
+  const decoded = metrics.lossless_decoded_blocks_count ?? 0
+  const facts = [
+    `${formatCount(receivers.length - missing.length)} of ${formatCount(receivers.length)} receivers have all, by SHA-256`,
+    ...missing.slice(0, NAMED_MAX).map(({ nodeId, why }) => `node ${nodeId} ${why}`),
+    repaired === 0 ? '' : `${formatCount(repaired)} symbols sent again`,
+    decoded === 0 ? '' : `${formatCount(decoded)} blocks completed by parity`,
+    metrics.lossless_goodput_bytes_per_s === undefined
+      ? ''
+      : `${bitRate(metrics.lossless_goodput_bytes_per_s)} at the slowest`,
+  ]
+  return line('Lossless', joined(facts), missing.length > 0)
 }
 
 function packetsLine({ flows }: TrafficFacts, metrics: MetricValues): TrafficLineOfReport | null {

@@ -31,6 +31,14 @@ t.test('an empty file has the published defaults', t => {
       queueCapacity: 1000,
       dropStrategy: 'taildrop',
       metricsIntervalS: 5,
+      lossless: {
+        sourceSymbols: 32,
+        paritySymbols: 0,
+        symbolBytes: 1348,
+        treeIds: null,
+        treeWeights: [],
+        silenceMs: 15_000,
+      },
     },
     onNodeDeath: 'restart',
     unsupported: [],
@@ -76,6 +84,14 @@ t.test('the keys of the packet engine reach it', t => {
     queueCapacity: 20,
     dropStrategy: 'red',
     metricsIntervalS: 60,
+    lossless: {
+      sourceSymbols: 32,
+      paritySymbols: 0,
+      symbolBytes: 1348,
+      treeIds: null,
+      treeWeights: [],
+      silenceMs: 15_000,
+    },
   })
   t.same(warnings, [])
   t.equal(parse('enable_local_interface = false').engine.tun, 'off')
@@ -90,9 +106,15 @@ t.test('each key without effect is named in a warning', t => {
     quic_congestion_control = "cubic"
     user_space_server_port = 8888
     scheduler_type = "wrr"
-    lossless_runtime_config = { fec_enabled = true }
+    lossless_runtime_config = { fec_enabled = true, fec_tree_lane_depth = 3, cloudcast_stripes = 1 }
   `)
-  t.equal(config.unsupported.length, 7)
+  t.equal(config.unsupported.length, 6)
+  for (const key of ['fec_tree_lane_depth', 'cloudcast_stripes'])
+    t.ok(
+      config.warnings.some(warning => warning.includes(`lossless_runtime_config.${key}`)),
+      key,
+    )
+  t.notOk(config.warnings.some(warning => warning.includes('fec_enabled')))
   for (const key of config.unsupported)
     t.ok(
       config.warnings.some(warning => warning.includes(key)),
@@ -218,5 +240,31 @@ t.test('max mode is of all nodes, and of one thread each', t => {
   t.equal(config.engine.processors, 1)
   t.match(config.warnings, [/^num_packet_processors has no effect in max mode/])
   t.throws(() => parseDataplaneConfig('operating_mode = "most"', 'x.toml'), /operating_mode/)
+  t.end()
+})
+
+t.test('keys of lossless flows say how blocks are cut; schemes of others are refused by name', t => {
+  const of = (keys: string) => parse(`[lossless_runtime_config]\n${keys}`).engine.lossless
+  t.match(of('session_mode = "fec"'), { sourceSymbols: 32, paritySymbols: 4, symbolBytes: 1348 })
+  t.match(of('fec_enabled = true\nsession_mode = "plain"'), { paritySymbols: 0 })
+  t.match(of('fec_enabled = true\nfec_parity_symbols = 7\nfec_default_symbols_per_block = 20'), {
+    sourceSymbols: 20,
+    paritySymbols: 7,
+  })
+  t.match(of('default_chunk_size = 8500'), { symbolBytes: 8500 })
+  const fixed = 'session_mode = "fec"\nfec_symbol_size_policy = "fixed"\nfec_default_symbol_size = 1000'
+  t.match(of(`${fixed}\ndefault_block_size = 8500`), { symbolBytes: 1000 })
+  t.match(of('fec_default_tree_ids = [2, 0]\nfec_default_tree_weights = [1.5]\npeer_report_timeout_ms = 300'), {
+    treeIds: [2, 0],
+    treeWeights: [1.5],
+    silenceMs: 300,
+  })
+  t.equal(of('fec_default_symbols_per_block = 1024').sourceSymbols, 255, 'plain blocks have what fits')
+  for (const [keys, problem] of [
+    ['session_mode = "mettle"', /session_mode = "mettle": is not supported/],
+    ['session_mode = "cloudcast"', /session_mode = "cloudcast": is not supported/],
+    ['session_mode = "fec"\nfec_default_symbols_per_block = 252', /at most 251 with 4 of parity|more than 255 symbols/],
+  ] as const)
+    t.throws(() => of(keys), problem)
   t.end()
 })

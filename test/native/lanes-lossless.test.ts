@@ -1,6 +1,6 @@
-// Runs the C++ tests of lossless transfers over the packet engine's threads under sanitizers: trees of nodes whose links
-// lose, damage, break under load and come back, members that leave and nodes that die; accounts balance and nothing is
-// left.
+// Runs the C++ tests of lossless transfers over the packet engine's threads under sanitizers: trees of nodes whose
+// links lose, damage, break under load and come back, members that leave and nodes that die; accounts balance and
+// nothing is left.
 
 import t from 'tap'
 import { linkParts, nativeChecks, sourcesOf } from '../fixtures/native-program.ts'

@@ -4,7 +4,12 @@
 import t from 'tap'
 import { linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
 
-const parts = [...linkParts, ...sourcesOf('engine/packets'), ...sourcesOf('engine/lossless'), ...sourcesOf('engine/lanes')]
+const parts = [
+  ...linkParts,
+  ...sourcesOf('engine/packets'),
+  ...sourcesOf('engine/lossless'),
+  ...sourcesOf('engine/lanes'),
+]
 
 // Compiling takes most of it.
 t.setTimeout(400_000)

@@ -4,7 +4,13 @@
 import t from 'tap'
 import { linkParts, nativeChecks, sourcesOf } from '../fixtures/native-program.ts'
 
-const parts = [...linkParts, ...sourcesOf('engine/packets'), ...sourcesOf('engine/lossless'), ...sourcesOf('engine/lanes'), ...sourcesOf('engine/max')]
+const parts = [
+  ...linkParts,
+  ...sourcesOf('engine/packets'),
+  ...sourcesOf('engine/lossless'),
+  ...sourcesOf('engine/lanes'),
+  ...sourcesOf('engine/max'),
+]
 
 // Compiling takes most of it.
 t.setTimeout(400_000)

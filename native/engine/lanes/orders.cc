@@ -271,11 +271,12 @@ Status Lane::carry_out(const StopFlow& command, const Order&) {
 
 Status Lane::carry_out(const StopSources&, const Order&) {
   for (const auto& [id, part] : nodes_) {
-    for (const auto& [flow, transfer] : part->transfers)
-      if (transfer->sender && !transfer->sender->finished()) {
-        transfer->sender->stop(now_ns_);
-        outbox_.finished.push_back({id, flow, true});
-      }
+    for (const auto& [flow, transfer] : part->transfers) {
+      if (transfer->receiver) transfer->receiver->stop();
+      if (!transfer->sender || transfer->sender->finished()) continue;
+      transfer->sender->stop(now_ns_);
+      outbox_.finished.push_back({id, flow, true});
+    }
     for (const auto& [flow, source] : part->sources) {
       if (source->flow.stats().finished) continue;
       source->flow.end();

@@ -18,6 +18,16 @@ struct IsaL {
 
 namespace {
 
+constexpr size_t kTableBytes = 32;
+
+// Node.js has a gf_mul of its own (OpenSSL's, of another field), which the library's calls would find first and crash
+// in. Sanitizers, whose programs have none, refuse the flag.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kOwnNamesFirst = 0;
+#else
+constexpr int kOwnNamesFirst = RTLD_DEEPBIND;
+#endif
+
 template <typename Function>
 bool find(void* library, const char* name, Function*& to) {
   to = reinterpret_cast<Function*>(::dlsym(library, name));
@@ -31,15 +41,13 @@ struct Found {
 
 Found load() {
   Found found;
-  void* library = ::dlopen("libisal.so.2", RTLD_NOW | RTLD_LOCAL);
+  void* library = ::dlopen("libisal.so.2", RTLD_NOW | RTLD_LOCAL | kOwnNamesFirst);
   if (!library) return found;
   IsaL& to = found.functions;
   found.ok = find(library, "gf_gen_cauchy1_matrix", to.cauchy) && find(library, "gf_invert_matrix", to.invert) &&
              find(library, "ec_init_tables", to.tables) && find(library, "ec_encode_data", to.encode);
   return found;
 }
-
-constexpr size_t kTableBytes = 32;
 
 }  // namespace
 

@@ -21,6 +21,7 @@ Receiver::Receiver(uint32_t node, uint32_t source, const Head& head, const Cut& 
   stats_.flow = head.flow;
   stats_.source = source;
   stats_.payload_bytes = cut.payload_bytes;
+  heard_ns_ = now_ns;
   for (Slot& slot : slots_) {
     slot.bytes.resize(size_t{cut.source_symbols + cut.parity_symbols} * cut.symbol_bytes);
     clear(slot, now_ns);
@@ -47,6 +48,7 @@ bool Receiver::take_symbol(const Head& head, std::span<const uint8_t> message, i
   const bool fits = message.size() == kHeadBytes + size_t{cut_.symbol_bytes} && head.block < blocks_ &&
                     head.index < cut_.symbols_of(head.block) && head.block < uint64_t{base_} + cut_.window_blocks;
   if (!fits || head.start != start_) return false;
+  heard_ns_ = now_ns;
   if (stats_.received_symbols == 0) stats_.first_ns = now_ns;
   stats_.received_symbols++;
   if (is_over() || head.block < base_) {
@@ -99,6 +101,7 @@ void Receiver::complete(uint32_t block, int64_t now_ns) {
 
 bool Receiver::take_poll(const Head& head, const Poll& poll, int64_t now_ns) {
   if (head.start != start_ || poll.cut != cut_) return false;
+  heard_ns_ = now_ns;
   report_ns_ = now_ns;
   tells_all_ = true;
   if (is_over()) return false;
@@ -115,6 +118,12 @@ void Receiver::leave(int64_t now_ns) {
   report_ns_ = now_ns;
 }
 
+void Receiver::stop() {
+  if (is_over()) return;
+  stats_.outcome = Outcome::stopped;
+  report_ns_ = kNeverNs;
+}
+
 int64_t Receiver::due_ns(Slot& slot) const { return std::max(slot.last_ns, slot.asked_ns) + slot.gap_ns; }
 
 std::optional<Outgoing> Receiver::next(int64_t now_ns) {
@@ -124,6 +133,10 @@ std::optional<Outgoing> Receiver::next(int64_t now_ns) {
   };
   if (planned_) return report();
   asks_count_ = 0;
+  if (!is_over() && now_ns - heard_ns_ > kAbandonedNs) {
+    stop();
+    stats_.outcome = Outcome::silent;
+  }
   next_ns_ = report_ns_;
   if (!is_over())
     for (uint32_t block = base_; block < std::min(known_, sent_); block++) {

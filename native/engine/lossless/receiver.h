@@ -28,6 +28,8 @@ class Receiver {
   bool take_poll(const Head& head, const Poll& poll, int64_t now_ns);
   /** It is no member any more. */
   void leave(int64_t now_ns);
+  /** It asks for nothing more, and says nothing unless it is asked. */
+  void stop();
 
   [[nodiscard]] std::optional<Outgoing> next(int64_t now_ns);
   void write(std::span<uint8_t> message);
@@ -72,6 +74,7 @@ class Receiver {
   uint32_t told_base_ = 0;
   /** When a report is due whatever is missing; kNeverNs: when something is. */
   int64_t report_ns_ = 0;
+  int64_t heard_ns_ = 0;
   /** Of a poll: all that is missing is told, due or not. */
   bool tells_all_ = true;
   /** From asking to the answer. */

@@ -30,6 +30,8 @@ inline constexpr int64_t kOnceNs = 5'000'000;
 inline constexpr int64_t kGraceNs = 1'500'000'000;
 /** A receiver that says nothing for so long is given up, unless asked otherwise. */
 inline constexpr int64_t kSilenceNs = 15'000'000'000;
+/** A receiver that hears nothing of its source for so long asks no more. */
+inline constexpr int64_t kAbandonedNs = 60'000'000'000;
 /** Repairs that wait at a source; what is beyond is asked for again. */
 inline constexpr size_t kRepairsMax = 4096;
 inline constexpr size_t kReceiversMax = 65'536;

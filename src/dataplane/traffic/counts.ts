@@ -9,6 +9,7 @@ import {
   PROBE_FLOWS,
   type StreamTotals,
   type StreamTraffic,
+  type TransferEnd,
 } from '../../protocol/traffic.ts'
 import { ENTRIES_A_NOTICE } from './limits.ts'
 
@@ -18,6 +19,7 @@ interface Part {
   readonly links: LinkTraffic[]
   readonly nodes: NodeTotals[]
   readonly flows: FlowEnd[]
+  transfers?: TransferEnd[]
   streams?: StreamTraffic[]
   stream_totals?: StreamTotals
 }
@@ -27,6 +29,7 @@ export function trafficParts(counts: EngineCounts | null, originNs: bigint): Fle
   const links = counts?.links.map(linkTraffic) ?? []
   const nodes = counts?.nodes.map(({ nodeId, account }) => ({ node_id: nodeId, totals: totalsOf(account) })) ?? []
   const flows = counts === null ? [] : flowEnds(counts, originNs)
+  const transfers = counts === null ? [] : transferEnds(counts, originNs)
   const streams = counts?.streams.map(streamTraffic) ?? []
   const parts: Part[] = []
   let room = 0
@@ -46,6 +49,10 @@ export function trafficParts(counts: EngineCounts | null, originNs: bigint): Fle
   place(links, part => part.links)
   place(nodes, part => part.nodes)
   place(flows, part => part.flows)
+  place(transfers, part => {
+    part.transfers ??= []
+    return part.transfers
+  })
   place(streams, part => {
     part.streams ??= []
     return part.streams
@@ -94,8 +101,58 @@ function streamTotals({ opened, failed, refused, relayed, broken }: EngineCounts
   return { opened, failed, refused, relayed, broken }
 }
 
+type At = (ns: bigint) => number | null
+
+const since =
+  (originNs: bigint): At =>
+  ns =>
+    ns === 0n ? null : Number(ns - originNs) / 1e9
+
+function transferEnds({ senders, receivers }: EngineCounts, originNs: bigint): TransferEnd[] {
+  const at = since(originNs)
+  const ends: TransferEnd[] = []
+  for (const sender of senders)
+    ends.push({
+      end: 'sender',
+      flow_id: sender.flow,
+      node_id: sender.nodeId,
+      payload_bytes: sender.payloadBytes,
+      sent_packets: sender.sentPackets,
+      sent_bytes: sender.sentBytes,
+      parity_symbols: sender.paritySymbols,
+      repaired_symbols: sender.repairedSymbols,
+      first_s: at(sender.firstNs),
+      last_s: at(sender.lastNs),
+      finished: sender.finished,
+      sha256: sender.sha256,
+      receivers: sender.receivers.map(({ nodeId, outcome, acknowledgedBytes }) => ({
+        node_id: nodeId,
+        outcome,
+        acknowledged_bytes: acknowledgedBytes,
+      })),
+    })
+  for (const receiver of receivers)
+    ends.push({
+      end: 'receiver',
+      flow_id: receiver.flow,
+      node_id: receiver.nodeId,
+      source_id: receiver.sourceId,
+      outcome: receiver.outcome,
+      payload_bytes: receiver.payloadBytes,
+      received_bytes: receiver.receivedBytes,
+      received_symbols: receiver.receivedSymbols,
+      spare_symbols: receiver.spareSymbols,
+      decoded_blocks: receiver.decodedBlocks,
+      asked_blocks: receiver.askedBlocks,
+      first_s: at(receiver.firstNs),
+      last_s: at(receiver.lastNs),
+      sha256: receiver.sha256,
+    })
+  return ends
+}
+
 function flowEnds({ sources, sinks }: EngineCounts, originNs: bigint): FlowEnd[] {
-  const at = (ns: bigint): number | null => (ns === 0n ? null : Number(ns - originNs) / 1e9)
+  const at = since(originNs)
   const ends: FlowEnd[] = []
   // Probes' packets are in what nodes and links count; as flows they are nobody's.
   const isFlow = ({ flow }: { readonly flow: number }): boolean => flow < PROBE_FLOWS

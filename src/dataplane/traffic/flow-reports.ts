@@ -1,7 +1,7 @@
 // What the controller hears of flows: when they started and finished, and from time to time what they have moved.
 
 import type { Clock } from '../../base/clock.ts'
-import type { EngineCounts, FlowFinished, SinkCount, SourceCount } from '../../native-engine.ts'
+import type { EngineCounts, FlowFinished, SourceCount } from '../../native-engine.ts'
 import type { NodeMessage } from '../../protocol/messages.ts'
 import type { Flow, FlowSet, FlowTimes, HeldFlow } from './flows.ts'
 import { FINISHES_APART_MS, FLOWS_A_MESSAGE } from './limits.ts'
@@ -98,7 +98,7 @@ export class FlowReports {
     }, this.#options.intervalMs)
   }
 
-  #tellMetrics({ sources, sinks }: EngineCounts): void {
+  #tellMetrics({ sources, sinks, senders, receivers }: EngineCounts): void {
     const nowMs = this.#nowMs()
     const byNode = new Map<number, { readonly metrics: Metric[]; readonly told: [string, number, number][] }>()
     const told = new Map<string, number>()
@@ -116,6 +116,10 @@ export class FlowReports {
     }
     for (const { nodeId, flow, sentBytes } of sources)
       see('source', nodeId, flow, sentBytes, this.#ends.get(flow)?.dst_node_id)
+    for (const { nodeId, flow, sentBytes } of senders)
+      see('source', nodeId, flow, sentBytes, this.#ends.get(flow)?.dst_node_id)
+    for (const { nodeId, flow, receivedBytes, sourceId } of receivers)
+      see('sink', nodeId, flow, receivedBytes, sourceId)
     for (const { nodeId, flow, receivedBytes } of sinks)
       see('sink', nodeId, flow, receivedBytes, this.#ends.get(flow)?.src_node_id)
     this.#told = told
@@ -135,7 +139,9 @@ export class FlowReports {
     const flows = this.#finished
     this.#finished = []
     if (counts === null || !this.#open) return
-    const ends = new Map<string, SourceCount | SinkCount>()
+    const ends = new Map<string, Pick<SourceCount, 'firstNs' | 'lastNs'>>()
+    for (const end of counts.senders) ends.set(`${end.nodeId} source ${end.flow}`, end)
+    for (const end of counts.receivers) ends.set(`${end.nodeId} sink ${end.flow}`, end)
     for (const end of counts.sources) ends.set(`${end.nodeId} source ${end.flow}`, end)
     for (const end of counts.sinks) ends.set(`${end.nodeId} sink ${end.flow}`, end)
     const byNode = new Map<number, Finish[]>()

@@ -1,7 +1,9 @@
 // The flows that start or end at one node: held until every node is ready, then started once, however often told.
 
-import type { FlowSetting } from '../../native-engine.ts'
+import type { LosslessConfig } from '../../config/types.ts'
+import type { FlowSetting, TransferSetting } from '../../native-engine.ts'
 import type { ControllerMessage } from '../../protocol/messages.ts'
+import { isLossless } from '../../protocol/traffic.ts'
 
 export type Flow = Extract<ControllerMessage, { type: 'AddFlows' }>['flows'][number]
 
@@ -24,8 +26,48 @@ export interface HeldFlow {
 
 /** Why the engine can't run it, as the end of a sentence; null where it can. */
 export function flowProblem({ flow_spec }: Flow): string | null {
-  return flow_spec.transport === 'lossless_unicast' ? 'its transport, lossless_unicast, is not supported' : null
+  const isEndless = isLossless(flow_spec) && 'Duration' in flow_spec.flow_len && flow_spec.flow_rate === undefined
+  return isEndless ? 'a lossless flow with a Duration needs a flow_rate, which says how much it is' : null
 }
+
+/** A lossless flow. `trees`: those of its group that are installed at its source. */
+export function transferSetting(
+  { controller_id, src_node_id, dst_node_id, dst_group_id, receivers, flow_spec }: Flow,
+  trees: readonly number[],
+  lossless: LosslessConfig,
+  baseAddress: string,
+): TransferSetting {
+  const { flow_len, flow_rate, packet_bytes } = flow_spec
+  const bytes = 'Bytes' in flow_len ? flow_len.Bytes : Math.ceil(flow_len.Duration * (flow_rate as number))
+  const { treeIds, treeWeights } = lossless
+  const wanted = trees
+    .map(number => ({ number, weight: weightOf(treeWeights, treeIds?.indexOf(number) ?? -1) }))
+    .filter(({ number }) => treeIds === null || treeIds.includes(number))
+  return {
+    flow: controller_id,
+    destination: dst_group_id ?? dst_node_id,
+    baseAddress,
+    // A node that is to have its own bytes has them.
+    receivers: dst_group_id === undefined ? [dst_node_id] : (receivers ?? []).filter(id => id !== src_node_id),
+    ...(dst_group_id === undefined ? {} : { isGroup: true, trees: wanted }),
+    payloadBytes: Math.max(1, bytes),
+    payloadSeed: controller_id,
+    symbolBytes: packet_bytes === undefined ? lossless.symbolBytes : Math.max(1, packet_bytes - HEADERS_BYTES),
+    sourceSymbols: lossless.sourceSymbols,
+    paritySymbols: lossless.paritySymbols,
+    silenceNs: lossless.silenceMs * 1_000_000,
+    ...(flow_rate === undefined ? {} : { rateBytesPerS: Math.max(1, Math.round(flow_rate)) }),
+  }
+}
+
+const weightOf = (weights: readonly number[], index: number): number =>
+  Math.max(1, Math.round((weights[index] ?? 1) * WEIGHT_STEPS))
+
+/** Weights are numbers with fractions in the configuration, and whole ones in the engine. */
+const WEIGHT_STEPS = 100
+
+/** IPv4, UDP and what a message begins with (native/engine/lossless/message.h). */
+const HEADERS_BYTES = 52
 
 export function flowSetting(flow: Flow, baseAddress: string): FlowSetting {
   const { controller_id, dst_node_id, dst_group_id, flow_spec } = flow
@@ -69,7 +111,8 @@ export class FlowSet {
   /** One that is told again as it was goes on. True where it is new. */
   add(flow: Flow): boolean {
     const { controller_id: id } = flow
-    const text = JSON.stringify(flow)
+    // Who is a member now says nothing of a transfer that is under way.
+    const text = JSON.stringify({ ...flow, receivers: undefined })
     const known = this.#flows.get(id)
     if (known?.text === text) {
       known.isStale = false

@@ -43,6 +43,11 @@ export class GroupSet {
     return [{ change: 'install_trees', source, group, trees }]
   }
 
+  /** Numbers of the trees of the group that start or pass here. */
+  treesOf(source: number, group: number): number[] {
+    return this.#trees.get(`${source} ${group}`)?.message.routes.map(({ tree_id }) => tree_id) ?? []
+  }
+
   /** The control connection is gone: what holds is told again by the next one. */
   parted(): void {
     for (const key of this.#trees.keys()) this.#stale.add(key)

@@ -6,10 +6,12 @@
 // again by the next one; what is told as it was makes no command, what is not told again by its TopologyReady is taken
 // back. A node that was made again is another one here: its flows start anew.
 
+import type { LosslessConfig } from '../../config/types.ts'
 import type { PacketEngine, RouteChange } from '../../native-engine.ts'
+import { isLossless } from '../../protocol/traffic.ts'
 import type { TrafficMessage } from '../node-agent.ts'
 import { derivedRuns, type Preset } from './derived-routes.ts'
-import { type Flow, FlowSet, flowProblem, flowSetting, type HeldFlow } from './flows.ts'
+import { type Flow, FlowSet, flowProblem, flowSetting, type HeldFlow, transferSetting } from './flows.ts'
 import { GroupSet } from './groups.ts'
 import { type LinkDefaults, LinkShapes, type LinkToSet, linkSetting } from './link-shapes.ts'
 import type { MaxMode } from './max-mode.ts'
@@ -22,6 +24,7 @@ export interface TrafficPlan {
   readonly links: LinkDefaults
   /** Addresses of nodes are this plus their id. */
   readonly baseAddress: string
+  readonly lossless: LosslessConfig
 }
 
 /** The node, as its agent has it. */
@@ -155,7 +158,7 @@ export class NodeTraffic {
     const pins = this.#pins(flows)
     if (pins.length > 0) this.#ask(engine.changeRoutes(nodeId, pins), 'pin its flows')
     const asked = flows.map(({ flow }) =>
-      this.#ask(engine.startFlow(nodeId, flowSetting(flow, plan.baseAddress)), `start flow ${flow.controller_id}`),
+      this.#ask(this.#begin(engine, flow, plan), `start flow ${flow.controller_id}`),
     )
     return Promise.all(asked).then(started =>
       this.#outcome.started(
@@ -163,6 +166,13 @@ export class NodeTraffic {
         flows.filter((_, at) => started[at]),
       ),
     )
+  }
+
+  #begin(engine: PacketEngine, flow: Flow, { baseAddress, lossless }: TrafficPlan): Promise<void> {
+    const { nodeId } = this.#node
+    if (!isLossless(flow.flow_spec)) return engine.startFlow(nodeId, flowSetting(flow, baseAddress))
+    const trees = flow.dst_group_id === undefined ? [] : this.#groups.treesOf(nodeId, flow.dst_group_id)
+    return engine.startTransfer(nodeId, transferSetting(flow, trees, lossless, baseAddress))
   }
 
   /** Every node is ready, and everything has been told. */

@@ -140,7 +140,7 @@ export class Traffic implements AgentTraffic {
     const links = { discipline, dropStrategy: config.engine.dropStrategy, queuePackets: config.engine.queueCapacity }
     // The border has checked that it is a preset (controller-message.ts).
     const derived = routing === null ? null : { topology: routing.topology as Preset | null }
-    this.#plan = { routing: derived, links, baseAddress }
+    this.#plan = { routing: derived, links, baseAddress, lossless: config.engine.lossless }
     this.#tuns.learn(reply)
     this.#setMode(agent, reply)
     const linksAre = Object.values(links).join()

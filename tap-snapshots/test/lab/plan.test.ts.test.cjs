@@ -47,6 +47,14 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
     "channelCapacity": 1000,
     "concurrent": false,
     "dropStrategy": "taildrop",
+    "lossless": {
+     "paritySymbols": 0,
+     "silenceMs": 15000,
+     "sourceSymbols": 32,
+     "symbolBytes": 1348,
+     "treeIds": null,
+     "treeWeights": []
+    },
     "metricsIntervalS": 5,
     "processors": 0,
     "queueCapacity": 1000,
@@ -208,6 +216,14 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
     "channelCapacity": 1000,
     "concurrent": false,
     "dropStrategy": "taildrop",
+    "lossless": {
+     "paritySymbols": 0,
+     "silenceMs": 15000,
+     "sourceSymbols": 32,
+     "symbolBytes": 1348,
+     "treeIds": null,
+     "treeWeights": []
+    },
     "metricsIntervalS": 5,
     "processors": 0,
     "queueCapacity": 1000,
@@ -433,6 +449,14 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
     "channelCapacity": 1000,
     "concurrent": false,
     "dropStrategy": "taildrop",
+    "lossless": {
+     "paritySymbols": 0,
+     "silenceMs": 15000,
+     "sourceSymbols": 32,
+     "symbolBytes": 1348,
+     "treeIds": null,
+     "treeWeights": []
+    },
     "metricsIntervalS": 5,
     "processors": 0,
     "queueCapacity": 1000,
@@ -501,89 +525,93 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain 1`] = `
-2438010988d4eacb00228808bd61916be75a977d7f78352bc2d12c704306a0fd
+d126c0a9c28c04c689512bf47c6f44b8110f4404e517ac42554c04b57952f675
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain-max 1`] = `
-8d572a79eceb16bce8f7fb0de88a494f1ba1d02d3aa9005cf01487c0f83191d4
+d3e073c8c3d9e51036df40f168c4322f8f5540785e5a48be6eae53e99caf73df
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-1873f422667299397820f1a4ac3c88beaa72477145c631b392d2fee444503aae
+2123237205ab5537c1fcd357524d7a62459b2dfb4b28aca57474a769873eadeb
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-7086d907a1a40b143bc9f0bf4eda359dc81b86a1f9fb578a0586b5eca949e235
+6a1621f5e3e2ed6845ba88ec0b1df20409c9e01d4f0904115d1b3d926dba79e6
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-52164c0671ecee1afd582601183b3e05b0896ea7a070420d248aabf479e6919b
+96e6ecfe43a96a0346ea9df63cab2afb9dc7561f833b2862d5d1ba7a4920ab44
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-eb8804b82dfc9b76a4bf2537c72c15369cf9efbf2d7f7e29de971be1dcecb957
+6e79129d9a0643b4b0b821362df0b235f09a5c4f96d837f84adb5bab09f71311
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-ea9a3dc3a7a82e91ab5ee13cdecb1129aeafc8a42f6e5616b310b5c141eed329
+1cb81d4953aab533b8451b2542d5ad3ab284f019c6b29e9795f08d8cf730e51f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-f76ae8cd653cbc6e02e76a7ffc24198302501c1795bcda9f7fb6d220f28506c4
+f02cbd20d983026b1f42e7c3b1c0522ea38ed78f269b425e287e01252dd1957f
+`
+
+exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > lossless-tree 1`] = `
+9421b7edf80daf92ed8d395ebc078081eeb6b1070b0adbbede8c43110356f2fa
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
-d6355318ae037dc0040598bf603b3eeb3a0ebed2c2be5d5ae5cd3b061e845f1d
+fc9ad00776f79e15e5ea5191ef335013859f4f9e82b7ad5afb68f46c64a3e743
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-ea75dcc34c307257a8a8621bfc97d7c5fe74f5c96d0558817f1f79e34687c917
+b461aec4c4065133d57d64a4e53d382ef852bc994844a0fe34d9b9c187a1eaa2
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-73da8328bf5348029305813daf34cf95080ff6ec992a05bb1b35b144f74fa9bf
+04d7b9ab95da53780237df9318143de3267d97944994ed44420961143623171d
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-550a84b3102e9fa4b0c716bd212165af120409fe0d947dc258183c50bfbfec92
+f0faa87d879bbeafa644ee19f8b8e449a6f711165c7387a3a728fd317c93bf7c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-8ecce9cacea52c39e99cc26e4165343f5a9b17a305a9aa2917bef39d7f14cb57
+0e028c33f43ec77a17b70a9279d9a49138d0a12bb268f918c7aa529180a8baeb
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-45e9bebf7df80e414fcf13175f64b0572a24c4671ccebcd22df8dc971dd49885
+55e2f01b4c94f0b86b0aea18527de661a2d9b7be4f5f798f80c0b576cf473350
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-07663ff8b4b6cf2add7da21bdfb863204c031bdad3ca2bdbc6b7ee617c401744
+f7fc5d0c4448b77a16723cae2bc9a2c607d25efecd64feeaefcd60cd3929ff20
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-2572a761ca95fc80a3f1f7c653483863e3fd3aae212b2596c0d305de15a131ab
+ba6ec1e2503376906de36744cc4319dddc17114a54d29eee1191c2aacab872c8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-eac8d6385d80e705de14ec663408e3d072cacfa9de54ffdf9d09104a94c3ee2f
+95d1377972c2033103d2f4e07c582b4f0668e2165512bd4bb1be83f42b97a4f7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-ccc5b90c8374eceb134fbe0ebcb780458357b4838dc51b6edf14edfd59918510
+f8fb82190a403b8b8a836c07cb9acb23795207e520fc1d29d49b0e51fa008f7c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-flows 1`] = `
-0d319a67dfcc83df5588713997bc42e32a4820828dc7b338e696dd3409bdbafc
+de5a6674b657a9ed7f1b6698b20f2b04afc9f8a82825bdfaaaff7240f00c77bd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-d194887042b8d5b03d0e3fa2223d4b6a719852be8b86f210199d24fe89599883
+77edf60c3cd9c47bdee2c3f0b8326932e72281eb77eff3586ca8c1386e99c394
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-d3645a15b758bdb94729964e2f8074c3df2d325f543c2e119fca49a251ad7f77
+439301013a06560c1c7023d72d2fcf3c5e17dcc6136bb5c5a746b45e8e938edc
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-fb7c2f732e09bd328e8ef943a53e0afc3190441e5ee0bacc5a8396152b5aa149
+7529efa0f9c04dc7e38e80123ecce8681676d53c3d2212124810ed9319e23efe
 `

@@ -63,6 +63,8 @@ t.test('every count has its place, times count from the run', async t => {
     sinks: [sink],
     streams: [{ nodeId: 1, up: true, breaks: 6, receivedPackets: 3, receivedBytes: 300, sent: account }],
     max: { opened: 5, failed: 4, refused: 3, relayed: 2, broken: 1, relays: 1 },
+    senders: [],
+    receivers: [],
   }
   const totals = {
     in_packets: 10,
@@ -128,7 +130,16 @@ const NO_STREAMS = { opened: 0, failed: 0, refused: 0, relayed: 0, broken: 0, re
 t.test('parts are full, and together they are all', async t => {
   const nodes = Array.from({ length: ENTRIES_A_NOTICE - 1 }, (_, at) => ({ nodeId: at + 1, account }))
   const parts = trafficParts(
-    { links: [], nodes, sources: [source, source], sinks: [sink], streams: [], max: NO_STREAMS },
+    {
+      links: [],
+      nodes,
+      sources: [source, source],
+      sinks: [sink],
+      senders: [],
+      receivers: [],
+      streams: [],
+      max: NO_STREAMS,
+    },
     0n,
   )
   t.strictSame(
@@ -139,4 +150,30 @@ t.test('parts are full, and together they are all', async t => {
     ],
   )
   t.strictSame(trafficParts(null, 0n), [{ links: [], nodes: [], flows: [] }], 'one part at least')
+})
+
+t.test('the ends of lossless transfers are told of beside flows', async t => {
+  const times = { firstNs: 2_000_000_000n, lastNs: 0n }
+  const sender = {
+    ...{ nodeId: 1, flow: 9, payloadBytes: 10, sentPackets: 3, sentBytes: 300, paritySymbols: 1, repairedSymbols: 2 },
+    ...times,
+    finished: true,
+    sha256: 'ab',
+    receivers: [{ nodeId: 2, outcome: 'delivered' as const, acknowledgedBytes: 10 }],
+  }
+  const receiver = {
+    ...{ nodeId: 2, flow: 9, sourceId: 1, payloadBytes: 10, receivedBytes: 10, receivedSymbols: 4, spareSymbols: 1 },
+    ...times,
+    ...{ outcome: 'delivered' as const, decodedBlocks: 1, askedBlocks: 0, sha256: null },
+  }
+  const counts = { links: [], nodes: [], sources: [source], sinks: [], senders: [sender], receivers: [receiver] }
+  const parts = trafficParts({ ...counts, streams: [], max: NO_STREAMS }, 1_000_000_000n)
+  t.equal(parts.length, 1)
+  t.match(parts[0]?.transfers, [
+    { end: 'sender', flow_id: 9, first_s: 1, last_s: null, repaired_symbols: 2, sha256: 'ab' },
+    { end: 'receiver', flow_id: 9, node_id: 2, source_id: 1, outcome: 'delivered', decoded_blocks: 1, sha256: null },
+  ])
+  t.strictSame(parts[0]?.transfers?.[0]?.end === 'sender' && parts[0].transfers[0].receivers, [
+    { node_id: 2, outcome: 'delivered', acknowledged_bytes: 10 },
+  ])
 })

@@ -12,7 +12,7 @@ const NOW_MS = 1_900_000_000_000
 
 function setUp(t: { teardown(fn: () => void): unknown }, ids: readonly number[] = [1]) {
   const sent: NodeMessage[] = []
-  const none = { links: [], nodes: [], sources: [], sinks: [], streams: [] }
+  const none = { links: [], nodes: [], sources: [], sinks: [], streams: [], senders: [], receivers: [] }
   const max = { opened: 0, failed: 0, refused: 0, relayed: 0, broken: 0, relays: 0 }
   let counts: EngineCounts = { ...none, max }
   let isConnected = true

@@ -2,6 +2,7 @@
 // that packets then go where they should is shown on the real one, in test/net/traffic*.
 
 import t from 'tap'
+import { ENGINE_DEFAULTS } from '../../../src/config/dataplane.ts'
 import type { HeldFlow } from '../../../src/dataplane/traffic/flows.ts'
 import { NodeTraffic, type TrafficPlan } from '../../../src/dataplane/traffic/node-traffic.ts'
 import type { PacketEngine } from '../../../src/native-engine.ts'
@@ -11,6 +12,7 @@ const PLAN: TrafficPlan = {
   routing: null,
   links: { discipline: 'fifo', dropStrategy: 'taildrop', queuePackets: 1000 },
   baseAddress: '10.0.0.0',
+  lossless: { ...ENGINE_DEFAULTS.lossless, paritySymbols: 4 },
 }
 const RING: TrafficPlan = { ...PLAN, routing: { topology: { type: 'ring', nNodes: 6 } } }
 const WRR: TrafficPlan = { ...PLAN, links: { discipline: 'wrr', dropStrategy: 'red', queuePackets: 50 } }
@@ -32,6 +34,7 @@ function setUp(plan = PLAN) {
       ),
     setLink: (_: number, peer: number, setting: object) => command(`link ${peer}`, setting),
     startFlow: (_: number, { flow, ...setting }: { flow: number }) => command(`start ${flow}`, setting),
+    startTransfer: (_: number, { flow, ...setting }: { flow: number }) => command(`send ${flow}`, setting),
     stopFlow: (_: number, flow: number) => command('stop', `${flow}`),
   } as unknown as PacketEngine
   const ids = (flows: Iterable<HeldFlow>): string => [...flows].map(({ flow }) => flow.controller_id).join()
@@ -171,13 +174,37 @@ t.test('no flow starts once sources are stopped; one that the engine refuses has
   t.match(await flush(), [/^start 1/, /^refused start flow 1/, 'started '])
 })
 
-t.test('a flow of a transport that is not supported is refused by name, once, at its source', async t => {
+t.test('a lossless flow is a transfer to its receivers, over the trees of its group', async t => {
   const { traffic, ready, flush } = setUp()
   ready()
-  const lossless = { transport: 'lossless_unicast' }
-  traffic.told({ type: 'AddFlows', flows: [flow(1, {}, lossless), flow(2, { src_node_id: 3 }, lossless)] })
-  traffic.told({ type: 'AddFlows', flows: [flow(1, {}, lossless)] })
-  t.strictSame(await flush(), ['warn flow 1 of node 5 is not run: its transport, lossless_unicast, is not supported'])
+  const lossless = { transport: 'lossless', flow_rate: 1000 }
+  const trees = [0, 3].map(tree_id => ({ tree_id, next_hops: [4] }))
+  traffic.told({ type: 'InstallGroupRoutes', group_id: 7, src_node_id: 5, routes: trees })
+  await flush()
+  const group = { dst_node_id: 5, dst_group_id: 7, receivers: [2, 5, 6] }
+  traffic.told({ type: 'AddFlows', flows: [flow(1, group, lossless), flow(2, {}, { transport: 'lossless_unicast' })] })
+  const cut = '"sourceSymbols":32,"paritySymbols":4,"silenceNs":15000000000'
+  t.strictSame(await flush(), [
+    'send 1 {"destination":7,"baseAddress":"10.0.0.0","receivers":[2,6],"isGroup":true,' +
+      '"trees":[{"number":0,"weight":100},{"number":3,"weight":100}],"payloadBytes":100,"payloadSeed":1,' +
+      `"symbolBytes":1348,${cut},"rateBytesPerS":1000}`,
+    'send 2 {"destination":2,"baseAddress":"10.0.0.0","receivers":[2],"payloadBytes":100,"payloadSeed":2,' +
+      `"symbolBytes":1348,${cut}}`,
+    'started 1,2',
+  ])
+  traffic.told({ type: 'AddFlows', flows: [flow(1, { ...group, receivers: [2] }, lossless)] })
+  t.strictSame(await flush(), [], 'told again with other members, it goes on')
+})
+
+t.test('of a lossless flow that says neither how much nor how fast nothing is sent, and that is told once', async t => {
+  const { traffic, ready, flush } = setUp()
+  ready()
+  const endless = { transport: 'lossless_unicast', flow_len: { Duration: 1 } }
+  traffic.told({ type: 'AddFlows', flows: [flow(1, {}, endless), flow(2, { src_node_id: 3 }, endless)] })
+  traffic.told({ type: 'AddFlows', flows: [flow(1, {}, endless)] })
+  t.match(await flush(), [
+    'warn flow 1 of node 5 is not run: a lossless flow with a Duration needs a flow_rate, which says how much it is',
+  ])
 })
 
 t.test('a flow is pinned before it starts, and again when the routes of its pair are told anew', async t => {
