@@ -86,6 +86,15 @@ t.test('an observer that dies is told, and the run goes on without', async t => 
   t.equal(churned(run).at(-1)?.is, 'end', 'churn came to its end')
 })
 
+t.test('an observer that dies before it is warm is not waited for', async t => {
+  const sut = '[sut]\ncommand = ["sh", "-c", "echo here >&2; sleep 3"]\nready = "here"\noutput = "nslab.collect/1"\n'
+  const run = startSoak(t, `${sut}[[gate]]\nmetric = "observer_exits_count"\nrequire = "== 0"\n`)
+  const ended = await run.ended
+  t.equal(ended.code, 1, ended.stderr)
+  t.notOk(run.report().error, 'no deadline has passed')
+  t.equal(churned(run).at(-1)?.is, 'end', 'churn came to its end')
+})
+
 t.test('a program that can not be started fails the run before anything is made', async t => {
   const run = startSoak(t, '[sut]\ncommand = ["/nowhere/sut"]\n')
   const ended = await run.ended

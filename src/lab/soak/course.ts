@@ -42,10 +42,12 @@ interface Parts {
 async function drive({ context, ground, crew, soak }: Parts, startSampling: () => Promise<void>): Promise<void> {
   const { faults, run } = context.plan.scenario
   const limitS = run.deadlineS * DEADLINE_SCALE[context.level]
+  const observer = { hasDied: false }
   const program = await context.inPhase('prepare', async () => {
     const started = await crew.start()
     started.onNotice(notice => {
       if (notice.is === 'pulse') context.pulse(notice.figures, context.phase === 'churn' ? run.holdS : null)
+      if (hasDied(notice)) observer.hasDied = true
     })
     await startSampling()
     started.send({ do: 'prepare' })
@@ -58,7 +60,10 @@ async function drive({ context, ground, crew, soak }: Parts, startSampling: () =
     program.send({ do: 'fill' })
     await filled
   })
-  await context.inPhase('warm', () => warm(context, program, soak, limitS))
+  // One that has died gets no warmer, and what comes of that is for the gates to say.
+  await context.inPhase('warm', async () => {
+    if (!observer.hasDied) await warm(context, program, soak, limitS)
+  })
   await context.inPhase('churn', () => churn(context, program, faults, run.holdS))
   await context.inPhase('drain', async () => {
     const drained = told(context, program, 'drained', limitS + LATE_S)
@@ -69,6 +74,9 @@ async function drive({ context, ground, crew, soak }: Parts, startSampling: () =
 
 const late = (waitingFor: string, limitS: number): NslabError =>
   new NslabError('DEADLINE', { waitingFor, limitS, missing: 'the soak program says nothing of it' })
+
+const hasDied = (notice: SoakNotice): boolean =>
+  notice.is === 'observed' && notice.lines.some(line => line.is === 'observer_exited' && !line.wanted)
 
 /** Resolves when the soak program says so. */
 function told(context: RunContext, program: SoakProgram, is: SoakNotice['is'], limitS: number): Promise<void> {
@@ -90,9 +98,9 @@ async function warm(
   let polls = 0
   const start = (done: () => void): (() => void) =>
     program.onNotice(notice => {
-      if (notice.is !== 'observed') return
-      polls += notice.lines.filter(line => line.is === 'polled' && line.first_of === null).length
-      if (polls >= WARM_POLLS) done()
+      if (notice.is === 'observed')
+        polls += notice.lines.filter(line => line.is === 'polled' && line.first_of === null).length
+      if (polls >= WARM_POLLS || hasDied(notice)) done()
     })
   await context.until(start, limitS, () => late(`${WARM_POLLS} polls of the observer`, limitS))
 }
