@@ -70,6 +70,7 @@ export const testNeeds = [
   ...vmNeeds,
   ...parityNeeds,
   { name: 'ip', why: 'reads back what was made', packages: ['iproute2'], isThere: () => anyInPath('ip') },
+  { name: 'ping', why: 'asks over TUN interfaces', packages: ['iputils-ping'], isThere: () => anyInPath('ping') },
   { name: 'setpriv', why: 'runs without root', packages: ['util-linux'], isThere: () => anyInPath('setpriv') },
   {
     name: 'postgres',
