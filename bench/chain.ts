@@ -4,9 +4,8 @@
 import { execFile } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
-import { type Result, type Row, type Spread, spreadOf } from './figures.ts'
+import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 import { compiled } from './floor.ts'
-import type { BenchOptions } from './main.ts'
 
 const execFileAsync = promisify(execFile)
 

@@ -10,9 +10,8 @@ import type { ChurnSpec } from '../src/config/churn.ts'
 import { native } from '../src/native.ts'
 import type { ChurnLine } from '../src/protocol/churn.ts'
 import type { ChurnTask } from '../src/protocol/churning.ts'
-import { alternate, type Result, type Row, spreadOf } from './figures.ts'
+import { alternate, type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
 import { compiled } from './floor.ts'
-import type { BenchOptions } from './main.ts'
 
 const CORES = 2
 /** What the issue of these figures bounds. */

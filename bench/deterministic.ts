@@ -10,8 +10,7 @@ import { run } from '../src/base/exec.ts'
 import type { DeterministicRecord, Speed } from '../src/lab/deterministic-record.ts'
 import { RECORD_NAME, SPEED_NAME } from '../src/lab/deterministic-record.ts'
 import { imageFor } from '../src/vm/image/build.ts'
-import { type Result, type Row, spreadOf } from './figures.ts'
-import type { BenchOptions } from './main.ts'
+import { type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
 
 const cliPath = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 

@@ -3,9 +3,8 @@
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { type Result, type Spread, spreadOf } from './figures.ts'
+import { type BenchOptions, type Result, type Spread, spreadOf } from './figures.ts'
 import { compiled } from './floor.ts'
-import type { BenchOptions } from './main.ts'
 
 const PACKETS_COUNT = 5_000_000
 /** Of one core, by each way that a relay's packets take. */

@@ -5,9 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { planFleet } from '../src/addressing/fleet.ts'
 import { native } from '../src/native.ts'
 import { makeTopology } from '../src/topology/make.ts'
-import { alternate, type Result, type Row, spreadOf } from './figures.ts'
+import { alternate, type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
 import { measureFloor } from './floor.ts'
-import type { BenchOptions } from './main.ts'
 
 interface Cost {
   readonly seconds: number

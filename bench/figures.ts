@@ -4,6 +4,15 @@ import { cpus, release, totalmem } from 'node:os'
 import { memoryUsedBytes } from '../src/lab/proc.ts'
 import { textTable } from '../src/report/table.ts'
 
+/** What the command line says; each benchmark takes of it what it knows. */
+export interface BenchOptions {
+  readonly nodes: readonly number[]
+  readonly rounds: number
+  readonly chart?: string
+}
+
+export type Bench = (options: BenchOptions) => Promise<Result>
+
 export interface Spread {
   readonly median: number
   readonly min: number

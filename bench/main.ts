@@ -1,7 +1,7 @@
 // npm run bench -- NAME [options]: figures beside their floor, measured in the same run.
 
 import { Command } from 'commander'
-import { printResult, type Result } from './figures.ts'
+import { type Bench, printResult } from './figures.ts'
 
 interface Entry {
   readonly shows: string
@@ -69,14 +69,6 @@ const benches: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./peers.ts')).benchPeers,
   },
 }
-
-export interface BenchOptions {
-  readonly nodes: readonly number[]
-  readonly rounds: number
-  readonly chart?: string
-}
-
-export type Bench = (options: BenchOptions) => Promise<Result>
 
 const program = new Command('bench').description('nslab benchmarks').showHelpAfterError()
 for (const [name, { shows, nodes: usual = '800', load }] of Object.entries(benches)) {

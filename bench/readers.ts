@@ -12,8 +12,7 @@ import { readConnectionLimits } from '../src/lab/connections/limits.ts'
 import { ConnectionLoader } from '../src/lab/connections/loader.ts'
 import { processCost } from '../src/lab/measure.ts'
 import { native } from '../src/native.ts'
-import { type Result, type Row, type Spread, spreadOf } from './figures.ts'
-import type { BenchOptions } from './main.ts'
+import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 
 /** Of a namespace: with both ends of each that is a hundred sockets, and one listens. */
 const CONNECTIONS_PER_NAMESPACE = 50

@@ -1,9 +1,8 @@
 // A ring from the first kernel call to wired, beside the floor: time, memory, threads, teardown, and how they grow.
 
 import { cpus } from 'node:os'
-import { alternate, type Result, type Row, type Spread, spreadOf } from './figures.ts'
+import { alternate, type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 import { measureFloor } from './floor.ts'
-import type { BenchOptions } from './main.ts'
 import { measureRun } from './nslab.ts'
 
 type Figures = Readonly<Record<string, number>>

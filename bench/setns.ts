@@ -5,9 +5,8 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { planFleet } from '../src/addressing/fleet.ts'
 import { type LinkEvent, native, type SwitchTrace } from '../src/native.ts'
-import { type Result, spreadOf } from './figures.ts'
+import { type BenchOptions, type Result, spreadOf } from './figures.ts'
 import { compiled } from './floor.ts'
-import type { BenchOptions } from './main.ts'
 
 const execFileAsync = promisify(execFile)
 

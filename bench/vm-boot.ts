@@ -16,8 +16,7 @@ import { Tree } from '../src/vm/image/tree.ts'
 import type { Image } from '../src/vm/image/types.ts'
 import { MicroVm } from '../src/vm/microvm.ts'
 import type { RunningVm, VmSpec } from '../src/vm/spec.ts'
-import { alternate, type Result, type Row, spreadOf } from './figures.ts'
-import type { BenchOptions } from './main.ts'
+import { alternate, type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
 import { theQemu } from './vm-guests.ts'
 
 /** Emulation boots in 3 s; on a machine that is busy with other things, in 30. */

@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { shapeSchema } from '../config/traffic-schema.ts'
 import type { Command, Notice } from '../protocol/steering.ts'
-import type { LinkOutcome } from './traffic.ts'
+import type { LinkOutcome } from './links.ts'
 
 /** As long as for a peer that is asked whether it lives: far more than a busy host needs. */
 const ANSWER_DEADLINE_MS = 5_000

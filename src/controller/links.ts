@@ -8,6 +8,9 @@ import type { LinkShape } from '../protocol/traffic.ts'
 /** One direction of a link, as rows have it. */
 export type LinkRow = ControllerConfig['links'][number]
 
+/** told: the node was told. away: it is not connected, and will be told when it is. unknown: there is no such link. */
+export type LinkOutcome = 'told' | 'away' | 'unknown'
+
 type SetLink = Extract<ControllerMessage, { type: 'SetLink' }>
 
 /** The same for equal shapes: rows keep no order of keys. */

@@ -2,7 +2,7 @@
 
 import type { NodeMessage } from '../protocol/messages.ts'
 import { type LinkMeasure, PROBE_IDS } from '../protocol/traffic.ts'
-import type { LinkOutcome } from './traffic.ts'
+import type { LinkOutcome } from './links.ts'
 
 /** Above PROBE_LIMIT_S of the fleets, which end it with a reason of their own. */
 const DEADLINE_MS = 40_000

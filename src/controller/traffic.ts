@@ -8,7 +8,7 @@ import { isEdge } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
 import { endsOf, type Flow, FlowBook, type FlowEntry, flowEntry } from './flows.ts'
 import { type Group, GroupBook } from './groups.ts'
-import { LinkBook, type LinkRow } from './links.ts'
+import { LinkBook, type LinkOutcome, type LinkRow } from './links.ts'
 import type { ProbeAsk } from './probes.ts'
 import type { Session } from './session.ts'
 import { type FlowTimes, flowIdOf, type MetricRow, type ProbeMessage, type TrafficMessage } from './traffic-news.ts'
@@ -33,9 +33,6 @@ export interface TrafficOptions {
 
 /** Some 150 bytes each; a message of them is read in a few milliseconds. */
 const FLOWS_A_MESSAGE = 1000
-
-/** told: the node was told. away: it is not connected, and will be told when it is. unknown: there is no such link. */
-export type LinkOutcome = 'told' | 'away' | 'unknown'
 
 export class Traffic {
   readonly #options: TrafficOptions

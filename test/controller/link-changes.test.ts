@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { LinkChanges, type LinkChangesOptions } from '../../src/controller/link-changes.ts'
-import type { LinkOutcome } from '../../src/controller/traffic.ts'
+import type { LinkOutcome } from '../../src/controller/links.ts'
 import type { Notice } from '../../src/protocol/steering.ts'
 import { until } from '../fixtures/control-client.ts'
 

@@ -1,8 +1,8 @@
 // A probe of a link ends once: with what its far end measured, or with why not.
 
 import t from 'tap'
+import type { LinkOutcome } from '../../src/controller/links.ts'
 import { type ProbeAsk, type ProbeEnd, type ProbeRow, Probes } from '../../src/controller/probes.ts'
-import type { LinkOutcome } from '../../src/controller/traffic.ts'
 import { PROBE_FLOWS, PROBE_IDS } from '../../src/protocol/traffic.ts'
 import { until } from '../fixtures/control-client.ts'
 import { CoreBench } from '../fixtures/controller.ts'

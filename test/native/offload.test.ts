@@ -1,8 +1,8 @@
 // Runs the C++ tests of what TUN interfaces with offloads hand over: against the kernel's own segments, and alone.
 
-import { accessSync, constants } from 'node:fs'
 import t from 'tap'
 import { nativeChecks, testSeed } from '../fixtures/native-program.ts'
+import { needsTun } from '../fixtures/tun.ts'
 
 // Compiling takes most of it.
 t.setTimeout(400_000)
@@ -13,21 +13,10 @@ const program = {
   sanitizers: 'address,undefined',
 } as const
 
-const mayTun = (): boolean => {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
 t.test('packets are taken apart and joined, and malformed ones refused', t =>
   nativeChecks(t, 35, { ...program, args: [testSeed(t)] }),
 )
 
-t.test(
-  'packets that stand for several become those that the kernel makes of them',
-  { skip: !mayTun() && 'this user may not open /dev/net/tun' },
-  t => nativeChecks(t, 9, { ...program, args: [testSeed(t), 'kernel'], isolated: true }),
+t.test('packets that stand for several become those that the kernel makes of them', needsTun, t =>
+  nativeChecks(t, 9, { ...program, args: [testSeed(t), 'kernel'], isolated: true }),
 )

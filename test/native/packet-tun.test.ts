@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,18 +14,9 @@ import { runInNetns, runIsolated } from '../fixtures/in-netns.ts'
 import { loopbackNamespace } from '../fixtures/links.ts'
 import { isBalanced, linkOf, Overlay, sinkOf } from '../fixtures/packet-engine.ts'
 import { reaches } from '../fixtures/reach.ts'
+import { needsTun } from '../fixtures/tun.ts'
 
 t.setTimeout(120_000)
-
-const mayTun = (): boolean => {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-const needsTun = { skip: !mayTun() && 'this user may not open /dev/net/tun' }
 
 const tun: TunSpec = { name: 'nstun', baseAddress: '10.0.0.0', prefixLength: 16, mtu: 1400, nodesMax: 100 }
 const address = (nodeId: number): string => `10.0.0.${nodeId}`

@@ -2,7 +2,6 @@
 // and what becomes of them when somebody or something is taken away.
 
 import { execFile } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { ENGINE_DEFAULTS } from '../../src/config/dataplane.ts'
@@ -10,6 +9,7 @@ import type { EngineCounts, StreamCount } from '../../src/native-engine.ts'
 import { Lab, type LabOptions } from '../fixtures/fleet.ts'
 import { counted, flow, PACKET, pause, spec, stream, warnings } from '../fixtures/flows.ts'
 import { isBalanced } from '../fixtures/packet-engine.ts'
+import { needsTun, talkTo } from '../fixtures/tun.ts'
 
 const run = promisify(execFile)
 
@@ -216,24 +216,7 @@ t.test('packets to a group go in links', async t => {
   t.match(counts.max, { opened: 0 })
 })
 
-const mayTun = (): boolean => {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-const needsTun = { skip: !mayTun() && 'this user may not open /dev/net/tun' }
-
-const echo = `
-const socket = require('node:dgram').createSocket('udp4')
-socket.on('message', (message, from) => socket.send('heard ' + message, from.port, from.address, () => socket.close()))
-socket.bind(9999, '10.0.0.3', () => console.log('bound'))`
-const ask = `
-const socket = require('node:dgram').createSocket('udp4')
-socket.on('message', (message, from) => { console.log(from.address + ' ' + message); process.exit() })
-setInterval(() => socket.send('hello', 9999, '10.0.0.3'), 100)`
+const { echo, ask } = talkTo('10.0.0.3')
 
 t.test('programs talk over streams, too, and nothing is left when the fleet ends', needsTun, async t => {
   const lab = await Lab.open(t, max)

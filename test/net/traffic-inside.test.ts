@@ -1,7 +1,7 @@
 // What people see of a fleet's packets: TUN interfaces inside nodes, captures, and what the run is told.
 
 import { execFile } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +11,7 @@ import { TrafficAnswers, type TrafficCommand } from '../../src/dataplane/traffic
 import type { Notice } from '../../src/protocol/steering.ts'
 import { Lab, type LabOptions } from '../fixtures/fleet.ts'
 import { counted, flow, PACKET, pause, spec, stream, warnings } from '../fixtures/flows.ts'
+import { needsTun, talkTo } from '../fixtures/tun.ts'
 
 const run = promisify(execFile)
 const routed: LabOptions = { controller: { routing: 'shortest_path', baseAddr: '10.7.0.0' } }
@@ -27,24 +28,7 @@ async function interfaces(lab: Lab, nodeId: number): Promise<string[]> {
   return links.map(({ ifname }) => ifname)
 }
 
-const mayTun = (): boolean => {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-const needsTun = { skip: !mayTun() && 'this user may not open /dev/net/tun' }
-
-const echo = `
-const socket = require('node:dgram').createSocket('udp4')
-socket.on('message', (message, from) => socket.send('heard ' + message, from.port, from.address, () => socket.close()))
-socket.bind(9999, '10.7.0.4', () => console.log('bound'))`
-const ask = `
-const socket = require('node:dgram').createSocket('udp4')
-socket.on('message', (message, from) => { console.log(from.address + ' ' + message); process.exit() })
-setInterval(() => socket.send('hello', 9999, '10.7.0.4'), 100)`
+const { echo, ask } = talkTo('10.7.0.4')
 
 t.test('demand: who enters a node finds its interface, and reaches others by theirs', needsTun, async t => {
   const lab = await Lab.open(t, routed)
