@@ -1,6 +1,7 @@
 // What lossless transfers came to. A receiver has its payload where the source's SHA-256, the receiver's own and the
 // receiver's word to the source all say so.
 
+import { losslessMetrics } from '../base/lossless-metrics.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import { isLossless, type TransferEnd } from '../protocol/traffic.ts'
 import { known, type Metric, type Metrics, unknown } from './metric.ts'
@@ -20,6 +21,8 @@ export interface TransferFacts {
     readonly isDelivered: boolean
     /** In words, where it is not. */
     readonly why: string
+    /** It is not, and one of its ends was made anew and has forgotten whether it was. */
+    readonly isForgotten: boolean
     /** Null: it has told nothing. */
     readonly end: Receiver | null
   }[]
@@ -28,7 +31,11 @@ export interface TransferFacts {
 const NAMED_MAX = 3
 
 /** Planned transfers by the number that the controller gives them, and those that others asked for; by rising id. */
-export function transfersOf({ scenario }: Plan, ends: readonly TransferEnd[]): TransferFacts[] {
+export function transfersOf(
+  { scenario }: Plan,
+  ends: readonly TransferEnd[],
+  remade: ReadonlySet<number>,
+): TransferFacts[] {
   const { flows, groups } = scenario.controller
   const senders = new Map<number, Sender>()
   const receivers = new Map<string, Receiver>()
@@ -45,32 +52,48 @@ export function transfersOf({ scenario }: Plan, ends: readonly TransferEnd[]): T
       const flow = flows[id - 1]
       const planned = flow !== undefined && isLossless(flow.spec) ? destinationsOf(flow, groups) : []
       const nodes = new Set([...planned, ...(sender?.receivers ?? []).map(({ node_id }) => node_id)])
+      const sourceNode = sender?.node_id ?? flow?.srcNodeId ?? 0
+      const told = [...nodes].map(nodeId => receiverOf(nodeId, sender, receivers.get(`${id} ${nodeId}`) ?? null))
+      const isForgotten = (nodeId: number, why: string): boolean =>
+        (why === NOT_ASKED && remade.has(sourceNode)) || (why === SAID_ONLY && remade.has(nodeId))
       return {
         id,
-        sourceNode: sender?.node_id ?? flow?.srcNodeId ?? 0,
+        sourceNode,
         sender,
-        receivers: [...nodes].map(nodeId => receiverOf(nodeId, sender, receivers.get(`${id} ${nodeId}`) ?? null)),
+        receivers: told.map(each => ({ ...each, isForgotten: isForgotten(each.nodeId, each.why) })),
       }
     })
 }
 
+/** A source is not among the members that have to have it. */
 function destinationsOf(flow: PlannedFlow, groups: Plan['scenario']['controller']['groups']): readonly number[] {
   if (flow.dstGroup === undefined) return [flow.dstNodeId]
-  return groups.find(({ label }) => label === flow.dstGroup)?.members ?? []
+  const members = groups.find(({ label }) => label === flow.dstGroup)?.members ?? []
+  return members.filter(member => member !== flow.srcNodeId)
 }
 
-function receiverOf(nodeId: number, sender: Sender | null, end: Receiver | null): TransferFacts['receivers'][number] {
+function receiverOf(
+  nodeId: number,
+  sender: Sender | null,
+  end: Receiver | null,
+): Omit<TransferFacts['receivers'][number], 'isForgotten'> {
   const outcome = sender?.receivers.find(({ node_id }) => node_id === nodeId)?.outcome
   const isEqual = sender !== null && sender.sha256 !== null && end?.sha256 === sender.sha256
   const isDelivered = outcome === 'delivered' && isEqual
-  const why = isDelivered ? '' : outcome === undefined ? 'was not asked' : outcome === 'delivered' ? SAID_ONLY : outcome
+  const why = isDelivered ? '' : outcome === undefined ? NOT_ASKED : outcome === 'delivered' ? SAID_ONLY : outcome
   return { nodeId, isDelivered, why, end }
 }
 
+const NOT_ASKED = 'was not asked'
 const SAID_ONLY = 'said delivered, and has other bytes or none'
 
-/** Empty of a run without any. */
-export function losslessMetricsOf({ transfers }: TrafficFacts): Metrics {
+/** Empty of a run without any. `facts`: a sentence where the run did not tell. */
+export function losslessMetricsOf(facts: TrafficFacts | string, { scenario }: Plan): Metrics {
+  if (typeof facts === 'string') {
+    const isAsked = scenario.controller?.flows?.some(({ spec }) => isLossless(spec)) === true
+    return Object.fromEntries(isAsked ? losslessMetrics.map(({ name }) => [name, unknown(facts)]) : [])
+  }
+  const { transfers } = facts
   if (transfers.length === 0) return {}
   const all = transfers.flatMap(transfer => transfer.receivers.map(receiver => ({ ...receiver, transfer })))
   const missing = all.filter(({ isDelivered }) => !isDelivered)
@@ -82,15 +105,28 @@ export function losslessMetricsOf({ transfers }: TrafficFacts): Metrics {
   return {
     lossless_transfers_count: known(begun.length, `of ${transfers.length}, as sources told`),
     lossless_receivers_count: known(all.length, 'of all payloads'),
-    lossless_delivered_count: known(all.length - missing.length, 'SHA-256 at the source and at the receiver'),
-    lossless_undelivered_count: known(
-      missing.length,
-      missing.length === 0 ? `all ${all.length} have the SHA-256 of their source` : named.join('; '),
+    lossless_delivered_count: doubted(
+      known(all.length - missing.length, 'SHA-256 at the source and at the receiver'),
+      missing,
+    ),
+    lossless_undelivered_count: doubted(
+      known(
+        missing.length,
+        missing.length === 0 ? `all ${all.length} have the SHA-256 of their source` : named.join('; '),
+      ),
+      missing,
     ),
     lossless_repaired_symbols_count: known(sum(begun.map(({ repaired_symbols }) => repaired_symbols)), 'sent again'),
     lossless_decoded_blocks_count: known(sum(all.map(({ end }) => end?.decoded_blocks ?? 0)), 'completed by parity'),
     lossless_goodput_bytes_per_s: goodput(all),
   }
+}
+
+function doubted(metric: Metric, missing: readonly TransferFacts['receivers'][number][]): Metric {
+  const count = missing.filter(({ isForgotten }) => isForgotten).length
+  if (count === 0 || !metric.known) return metric
+  const why = `${count} transfers had an end at a node that was made anew and forgot them`
+  return { ...metric, doubt: { of: 'both', why } }
 }
 
 function goodput(all: readonly TransferFacts['receivers'][number][]): Metric {

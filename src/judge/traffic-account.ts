@@ -96,7 +96,7 @@ export function readTraffic(history: History): TrafficFacts | string {
   const transferEnds = parts.flatMap(part => part.transfers ?? [])
   return {
     flows,
-    transfers: transfersOf(plan, transferEnds),
+    transfers: transfersOf(plan, transferEnds, remade),
     plannedCount: plan.scenario.controller.flows.filter(({ spec }) => !isLossless(spec)).length,
     dropped: droppedBy(totals),
     held: sumOf(totals, total => total.held_packets),

@@ -2,6 +2,7 @@
 // two sources (a flow's two ends, a link's two ends) keeps the second as another reading.
 
 import { dropReasons } from '../base/traffic-metrics.ts'
+import type { Plan } from '../lab/plan-types.ts'
 import { losslessMetricsOf } from './lossless-metrics.ts'
 import { known, type Metric, type Metrics, type Reading, unknown } from './metric.ts'
 import { sumOf } from './packet-totals.ts'
@@ -116,7 +117,7 @@ const derivations: Readonly<Record<string, (facts: Facts) => Metric>> = {
 /** Of a run with traffic. Never throws: a derivation that crashes makes its metric unknown. */
 export function computeTrafficMetrics(history: History): Metrics {
   const facts = read(history)
-  const lossless = typeof facts === 'string' ? {} : losslessMetricsOf(facts)
+  const lossless = losslessMetricsOf(facts, history.plan as Plan)
   const flows = Object.fromEntries(
     Object.entries(derivations).map(([name, derive]) => {
       if (typeof facts === 'string') return [name, unknown(facts)]
