@@ -42,7 +42,7 @@ function specOf(table: FlowTable, path: Path, problems: Problems): FlowSpec {
   const { bytes, for: duration, packet_bytes, rate, weight, payload } = table
   if (table.transport === 'lossless') return losslessSpec(table, path, problems)
   if (payload !== undefined) problems.add({ path: [...path, 'payload'], problem: 'needs transport = "lossless"' })
-  if ((bytes === undefined) === (duration === undefined))
+  else if ((bytes === undefined) === (duration === undefined))
     problems.add({ path, problem: 'needs either bytes = "10 MB" or for = "8s"' })
   const seconds = duration === undefined ? 0 : secondsOf(duration)
   if (duration !== undefined && seconds <= 0) problems.mustBe([...path, 'for'], duration, 'a duration above 0')
@@ -61,10 +61,8 @@ function losslessSpec(table: FlowTable, path: Path, problems: Problems): FlowSpe
       problems.add({ path: [...path, key], value: table[key], problem: 'does not go with transport = "lossless"' })
   if (payload === undefined)
     problems.add({ path: [...path, 'payload'], problem: 'is required: how much is to be delivered, as in "64 MiB"' })
-  const bytes = payload === undefined ? 1 : Math.ceil(bytesOf(payload))
-  if (bytes < 1) problems.mustBe([...path, 'payload'], payload, 'at least a byte')
   return {
-    flow_len: { Bytes: bytes },
+    flow_len: { Bytes: payload === undefined ? 1 : Math.ceil(bytesOf(payload)) },
     transport: 'lossless',
     ...(rate === undefined ? {} : { flow_rate: rateOf(rate) }),
     ...(packet_bytes === undefined ? {} : { packet_bytes }),
