@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseScenario } from '../../src/config/scenario.ts'
 import { installParity, needsParity } from '../../src/lab/install-parity.ts'
+import { NslabProcess } from '../fixtures/nslab-process.ts'
 
 const FEC = 'lossless_runtime_config = { session_mode = "fec" }'
 
@@ -107,6 +108,13 @@ t.test('in microVMs it is refused, with what to write instead, and nothing is in
     facts: { problems: [/which microVMs do not have: --on host, or session_mode = "plain"/] },
   })
   t.same(calls(), [])
+})
+
+t.test('a run with it in microVMs ends before anything is made', async t => {
+  const out = join(t.testdir({}), 'run')
+  const { ended } = new NslabProcess(['run', 'lossless-tree', '--on', 'vm', '--accel', 'tcg', '--out', out])
+  t.match(await ended, { code: 3, stderr: /not fit for the run:\nsession_mode = "fec" needs ISA-L, which microVMs/ })
+  t.notOk(existsSync(out))
 })
 
 t.test('an installed package has no set-up, and leaves it to the engine', async t => {
