@@ -2,15 +2,9 @@
 // routes that go under load, wrong headers, loops, peers that don't read; accounts balance and nothing is left.
 
 import t from 'tap'
-import { linkParts, nativeChecks, sourcesOf } from '../fixtures/native-program.ts'
+import { engineParts, nativeChecks, sourcesOf } from '../fixtures/native-program.ts'
 
-const parts = [
-  ...linkParts,
-  ...sourcesOf('engine/packets'),
-  ...sourcesOf('engine/lossless'),
-  ...sourcesOf('engine/lanes'),
-  ...sourcesOf('engine/max'),
-]
+const parts = [...engineParts, ...sourcesOf('engine/max')]
 
 // Compiling takes most of it.
 t.setTimeout(400_000)

@@ -2,9 +2,7 @@
 // whole links, from a handshake with hostile, late and repeated datagrams to accounts that are exact after losses.
 
 import t from 'tap'
-import { linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
-
-const parts = [...linkParts, ...sourcesOf('engine/packets')]
+import { engineParts, linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
 t.setTimeout(400_000)
@@ -12,7 +10,7 @@ t.setTimeout(400_000)
 t.test('datagrams: what came and what is lost are all that was sent', t =>
   nativeChecks(t, 28, {
     name: 'udp_test',
-    parts: parts.filter(isPure),
+    parts: [...linkParts, ...sourcesOf('engine/packets')].filter(isPure),
     sanitizers: 'address,undefined',
     args: [testSeed(t)],
   }),
@@ -22,7 +20,7 @@ for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`links over UDP begin, count and end, under ${sanitizers}`, t =>
     nativeChecks(t, 87, {
       name: 'lanes_udp_test',
-      parts: [...parts, ...sourcesOf('engine/lanes')],
+      parts: engineParts,
       sanitizers,
       isolated: true,
     }),
