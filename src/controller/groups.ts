@@ -5,6 +5,9 @@ import type { ControllerConfig, GroupConfig } from '../config/types.ts'
 import type { ControllerMessage } from '../protocol/messages.ts'
 import { compileRoute, type RouteEdges, RouteInvalid } from './routes.ts'
 
+/** Trees are numbered in 16 bits. */
+const TREE_ID_MAX = 0xffff
+
 export interface Group {
   /** From 1 on; the configuration's are numbered by their place in it. */
   readonly id: number
@@ -100,12 +103,17 @@ export class GroupBook {
 
   /** Throws RouteInvalid with nothing added. */
   #add(group: Group): void {
-    const { id, label, srcNodeId, members, trees } = group
+    const { id, label, srcNodeId, groupIp, members, trees } = group
+    if (id < 1) throw new RouteInvalid(`group "${label}" has the number ${id}, it must be above 0`)
+    if (parseIpv4(groupIp) === null)
+      throw new RouteInvalid(`group "${label}" has the address ${JSON.stringify(groupIp)}, it must be an IPv4 address`)
     const through = new Map<number, Trees>([srcNodeId, ...members].map(node => [node, []]))
     for (const node of through.keys())
       if (!Number.isInteger(node) || node < 1 || (this.#nodesCount > 0 && node > this.#nodesCount))
         throw new RouteInvalid(`group "${label}" names node ${node}, which is not in the plan`)
     for (const { treeId, edges } of trees) {
+      if (treeId > TREE_ID_MAX)
+        throw new RouteInvalid(`tree ${treeId} of group "${label}" has a number above ${TREE_ID_MAX}`)
       const entries = compileRoute(treeId, edges, this.#nodesCount, `tree ${treeId} of group "${label}"`)
       for (const [node, { src_node_id, next_hops }] of entries) {
         if (src_node_id !== srcNodeId)

@@ -112,7 +112,9 @@ function isId(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 1
 }
 
-const isAmount = (value: number | null): value is number => value !== null && Number.isFinite(value) && value >= 0
+/** As nodes take them: they leave a controller that says something else. */
+const isAmount = (value: number | null): value is number =>
+  value !== null && value > 0 && value <= Number.MAX_SAFE_INTEGER
 
 /** Null: beyond what JSON keeps exact. */
 function exact(text: string | null): number | null {

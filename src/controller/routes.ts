@@ -22,6 +22,7 @@ export function compileRoute(
   nodesCount: number,
   what = `route ${routeId}`,
 ): Entries {
+  if (routeId < 0) throw new RouteInvalid(`${what} has a number below 0`)
   for (const id of edges.flat()) {
     if (Number.isInteger(id) && id >= 1 && (nodesCount === 0 || id <= nodesCount)) continue
     throw new RouteInvalid(`${what} names node ${id}, which is not in the plan`)

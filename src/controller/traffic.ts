@@ -163,10 +163,13 @@ export class Traffic {
   }
 
   #problemOf(flow: Flow): string | null {
-    const { srcNodeId, dstNodeId, dstGroupId } = flow
+    const { srcNodeId, dstNodeId, dstGroupId, routeId } = flow
+    if (flow.id < 1) return 'has a number below 1'
     if (flow.id >= PROBE_FLOWS) return `has a number that is kept for probes, which have those from ${PROBE_FLOWS} on`
     if (!endsOf(flow).every(end => this.#isInPlan(end)))
       return `from node ${srcNodeId} to ${dstNodeId} is not in the plan`
+    if (routeId !== undefined && routeId < 0)
+      return `is pinned to route ${routeId}, which can not be: numbers start at 0`
     if (dstGroupId === undefined) return null
     const group = this.#groups.get(dstGroupId)
     if (group === undefined) return `goes to group ${dstGroupId}, which is not there`

@@ -1,8 +1,11 @@
 // Flows, shapes of links and groups: what each node is told, in which order, and what changes while nodes are there.
 
 import t from 'tap'
+import { flowEntry } from '../../src/controller/flows.ts'
 import type { Group } from '../../src/controller/groups.ts'
 import { groupsOf } from '../../src/controller/groups.ts'
+import { flowOf } from '../../src/controller/pg-rows.ts'
+import { parseControllerMessage } from '../../src/dataplane/controller-message.ts'
 import { CoreBench, controllerConfig, type RecordingPort } from '../fixtures/controller.ts'
 
 const line = (nNodes: number) => ({ topology: { preset: { type: 'line', nNodes }, edges: [] } }) as const
@@ -202,6 +205,9 @@ t.test('a group that can be none is ignored with a warning', async t => {
     tree([1, 2], [2, 1]),
     tree([1, 9]),
     tree(),
+    { ...news, id: 0 },
+    { ...news, groupIp: 'nonsense' },
+    ...[-1, 70_000].map(treeId => ({ ...news, trees: [{ treeId, edges: [[1, 2] as const] }] })),
   ]) {
     bench.events.length = 0
     bench.core.traffic.replaceGroups([group])
@@ -216,6 +222,34 @@ t.test('a flow to a group that is not there, or from another node, is ignored wi
   bench.core.traffic.setFlow(8, { ...flow, dstGroupId: 2 })
   bench.core.traffic.setFlow(8, { ...flow, srcNodeId: 2, dstNodeId: 2, dstGroupId: 1 })
   t.same(bench.takeEvents(), ['warning', 'warning'])
+})
+
+t.test('numbers that no flow or route can have are ignored with a warning: nodes leave who says them', async t => {
+  const bench = new CoreBench(line(4))
+  const flow = { srcNodeId: 1, dstNodeId: 2, spec }
+  for (const id of [0, -3]) bench.core.traffic.setFlow(id, { id, ...flow })
+  bench.core.traffic.setFlow(1, { id: 1, routeId: -1, ...flow })
+  bench.core.setRoute(-4, [[1, 2]])
+  t.same(bench.takeEvents(), ['warning', 'warning', 'warning', 'warning'])
+  const row = { id: 1, src_node_id: 1, dst_node_id: 2, flow_len_type: 'bytes', flow_len_bytes: '10' }
+  const absent = { flow_len_duration: null, packet_bytes: null, dst_group_id: null, transport: null, route_id: null }
+  const whole = { ...row, ...absent, flow_rate: null, flow_weight: null }
+  for (const [part, isFlow] of [
+    [{}, true],
+    [{ flow_rate: 0.5, flow_weight: 2 }, true],
+    [{ flow_len_bytes: '0' }, false],
+    [{ flow_len_type: 'duration', flow_len_duration: 0 }, false],
+    [{ flow_rate: 0 }, false],
+    [{ flow_rate: 1e300 }, false],
+    [{ flow_rate: Number.NaN }, false],
+    [{ flow_weight: 0 }, false],
+  ] as const) {
+    const made = flowOf({ ...whole, ...part }, 'tcp')
+    t.equal(made !== null, isFlow, JSON.stringify(part))
+    if (made === null) continue
+    const text = JSON.stringify({ type: 'AddFlows', flows: [flowEntry(made)] })
+    t.match(parseControllerMessage(text), { type: 'AddFlows' }, 'and nodes take it')
+  }
 })
 
 t.test('groups of the configuration are numbered, each with an address of the pool', async t => {
