@@ -294,7 +294,8 @@ const flowPlaces = flowColumns
   .map((_, at) => `$${at + 1}`)
   .join(', ')
 
-const isId = (value: unknown): value is number => Number.isInteger(value)
+/** Anybody may notify: what no column of ids holds would end the query for all that have changed. */
+const isId = (value: unknown): value is number => Number.isInteger(value) && Math.abs(value as number) < 2 ** 31
 
 /** What a notification names the row by; null where it names none. */
 function parsed(payload: string): Record<string | number, unknown> | null {

@@ -41,6 +41,9 @@ interface Open {
   readonly onEnd: (end: ProbeEnd) => void
 }
 
+/** As nodes take them: they leave a controller that says something else. */
+const isBytes = (bytes: number): boolean => Number.isSafeInteger(bytes) && bytes > 0
+
 export class Probes {
   readonly #options: ProbesOptions
   readonly #deadlineMs: number
@@ -54,6 +57,10 @@ export class Probes {
 
   /** One that no row asks for: its number is above those of rows. */
   ask(ask: ProbeAsk, onEnd: (end: ProbeEnd) => void): void {
+    if (!isBytes(ask.bytes)) {
+      onEnd({ problem: `${ask.bytes} bytes can not be sent` })
+      return
+    }
     this.#begin(PROBE_IDS.asked + (this.#asked++ % PROBE_IDS.asked), ask, onEnd)
   }
 
@@ -61,12 +68,19 @@ export class Probes {
   askByRow(id: number, ask: ProbeAsk, warn: (message: string) => void): void {
     const { srcNodeId, dstNodeId, bytes } = ask
     const what = `probe ${id} of the link from node ${srcNodeId} to ${dstNodeId}`
-    if (id >= PROBE_IDS.asked) warn(`${what}: its id must be below ${PROBE_IDS.asked}`)
-    else if (!(bytes > 0 && Number.isSafeInteger(bytes))) warn(`${what}: probe_bytes must be above 0`)
-    else
-      this.#begin(id, ask, end => {
-        if ('problem' in end) warn(`${what}: ${end.problem}`)
-      })
+    if (id < 1 || id >= PROBE_IDS.asked) {
+      warn(`${what}: its id must be above 0 and below ${PROBE_IDS.asked}`)
+      return
+    }
+    if (!isBytes(bytes)) {
+      warn(`${what}: probe_bytes must be above 0, and at most ${Number.MAX_SAFE_INTEGER}`)
+      return
+    }
+    this.#begin(id, ask, end => {
+      if ('problem' in end) warn(`${what}: ${end.problem}`)
+      else if (end.result.bandwidth_mbps === null)
+        warn(`${what}: fewer than two packets came, so it has no bandwidth, and no row of probe_results`)
+    })
   }
 
   measured(message: Result): void {

@@ -82,16 +82,26 @@ t.test('one that nobody answers ends by its deadline, or with the controller', a
 })
 
 t.test('a row that asks for what can not be is told of', async t => {
-  const { probes, begun, warnings } = probesWith('told')
+  const { probes, begun, ends, warnings } = probesWith('told')
   const warn = (message: string): number => warnings.push(message)
   probes.askByRow(PROBE_IDS.asked, ask, warn)
-  probes.askByRow(1, { ...ask, bytes: 0 }, warn)
-  t.match(warnings, [/probe 536870912 .* id must be below/, /probe 1 of the link from node 1 to 2: probe_bytes/])
+  for (const id of [0, -7]) probes.askByRow(id, ask, warn)
+  for (const bytes of [0, -1, 2 ** 63]) probes.askByRow(1, { ...ask, bytes }, warn)
+  t.match(warnings.splice(0), [
+    /probe 536870912 .* id must be .* below/,
+    ...[0, 7].map(() => /id must be above 0/),
+    ...[0, -1, 2 ** 63].map(() => /probe 1 of the link from node 1 to 2: probe_bytes/),
+  ])
+  probes.ask({ ...ask, bytes: 1.5 }, end => ends.push(end))
+  t.match(ends, [{ problem: /1.5 bytes/ }])
   t.same(begun, [])
+  probes.askByRow(3, ask, warn)
+  probes.measured({ ...resultOf(3), bandwidth_mbps: null })
+  t.match(warnings.splice(0), [/probe 3 .*: fewer than two packets came/])
   probes.askByRow(2, ask, warn)
   probes.askByRow(2, ask, warn)
   probes.failed(2, 2, 'it was lost')
-  t.match(warnings.slice(2), [/goes on already/, /probe 2 .*: it was lost/])
+  t.match(warnings, [/goes on already/, /probe 2 .*: it was lost/])
 })
 
 t.test('both ends are told, the far one first; one that is not there makes it none', async t => {

@@ -132,9 +132,11 @@ tap.test('postgres', { skip: skipReason }, async t => {
     )
     await pg('NOTIFY sync_routes')
     await until(() => listener.contents.length === 1)
-    await pg('TRUNCATE routes')
+    await pg(`NOTIFY auto_sync_flows, '{"newly_inserted_id": 99999999999}'`)
     await until(() => listener.contents.length === 2)
-    t.same(listener.contents[1]?.routes, new Map())
+    await pg('TRUNCATE routes')
+    await until(() => listener.contents.length === 3)
+    t.same(listener.contents[2]?.routes, new Map())
     t.equal(store.unwrittenCount, 0)
   })
 
