@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "test/lossless_world.h"
@@ -214,6 +216,28 @@ void test_leaving() {
   check(stopped.run(60'000 * kMs) && stopped.with(Outcome::stopped) == 4, "leaving: a source that is stopped says so");
 }
 
+/** A receiver that is made anew, and has forgotten everything, as soon as it has acknowledged so much. */
+void test_forgetting() {
+  const auto forgets = [](uint64_t payload_bytes, uint64_t after_bytes) {
+    TransferSetting setting = transfer(payload_bytes, 2);
+    setting.rate_bytes_per_s = 1'000'000;
+    World world(setting, {});
+    bool has_forgotten = false;
+    world.each_turn = [&](World& now) {
+      const bool is_time = now.receivers[3] && now.receivers[3]->stats().whole_bytes >= after_bytes &&
+                           now.sender->stats().peers[1].acknowledged_bytes >= after_bytes;
+      if (!std::exchange(has_forgotten, has_forgotten || is_time) && is_time) now.receivers[3].reset();
+    };
+    const bool done = world.run(20'000 * kMs) && has_forgotten;
+    return std::tuple{done, world.with(Outcome::delivered), world.sender->stats().peers[1].outcome};
+  };
+  const std::tuple lacks{true, size_t{3}, Outcome::left};
+  check(forgets(2'000'000, 1'000'000) == lacks, "forgetting: what it had acknowledged is gone at the source, too");
+  check(forgets(300'000, 100'000) == lacks, "forgetting: and is sent no more where the source still has it");
+  check(forgets(300'000, 0) == std::tuple{true, size_t{4}, Outcome::delivered},
+        "forgetting: one that had acknowledged nothing begins again");
+}
+
 void test_pace() {
   TransferSetting setting = transfer(1'000'000, 0, {2});
   setting.is_group = false;
@@ -271,6 +295,7 @@ int main(int count, char** arguments) {
   test_break();
   test_deaths();
   test_leaving();
+  test_forgetting();
   test_pace();
   test_strangers();
   return end_checks();

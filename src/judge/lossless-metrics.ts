@@ -4,7 +4,7 @@
 import { losslessMetrics } from '../base/lossless-metrics.ts'
 import type { Plan } from '../lab/plan-types.ts'
 import { isLossless, type TransferEnd } from '../protocol/traffic.ts'
-import { known, type Metric, type Metrics, unknown } from './metric.ts'
+import { known, type Metric, type Metrics, type Reading, unknown } from './metric.ts'
 import type { TrafficFacts } from './traffic-account.ts'
 
 type Sender = Extract<TransferEnd, { readonly end: 'sender' }>
@@ -80,12 +80,27 @@ function receiverOf(
   const outcome = sender?.receivers.find(({ node_id }) => node_id === nodeId)?.outcome
   const isEqual = sender !== null && sender.sha256 !== null && end?.sha256 === sender.sha256
   const isDelivered = outcome === 'delivered' && isEqual
-  const why = isDelivered ? '' : outcome === undefined ? NOT_ASKED : outcome === 'delivered' ? SAID_ONLY : outcome
+  const why = isDelivered
+    ? ''
+    : outcome === undefined
+      ? NOT_ASKED
+      : outcome === 'delivered'
+        ? SAID_ONLY
+        : (LACKS[outcome] ?? outcome)
   return { nodeId, isDelivered, why, end }
 }
 
 const NOT_ASKED = 'was not asked'
 const SAID_ONLY = 'said delivered, and has other bytes or none'
+
+/** Outcomes as the end of a sentence. */
+const LACKS: Readonly<Record<string, string>> = {
+  mismatch: 'has other bytes',
+  left: 'left, or was made anew',
+  silent: 'was not heard of for too long',
+  stopped: 'had not all when the flow was stopped',
+  pending: 'had not all yet',
+}
 
 /** Empty of a run without any. `facts`: a sentence where the run did not tell. */
 export function losslessMetricsOf(facts: TrafficFacts | string, { scenario }: Plan): Metrics {
@@ -97,6 +112,7 @@ export function losslessMetricsOf(facts: TrafficFacts | string, { scenario }: Pl
   if (transfers.length === 0) return {}
   const all = transfers.flatMap(transfer => transfer.receivers.map(receiver => ({ ...receiver, transfer })))
   const missing = all.filter(({ isDelivered }) => !isDelivered)
+  const forgotten = missing.filter(({ isForgotten }) => isForgotten).length
   const named = missing
     .slice(0, NAMED_MAX)
     .map(({ nodeId, why, transfer }) => `flow ${transfer.id}: node ${nodeId} ${why}`)
@@ -105,16 +121,15 @@ export function losslessMetricsOf(facts: TrafficFacts | string, { scenario }: Pl
   return {
     lossless_transfers_count: known(begun.length, `of ${transfers.length}, as sources told`),
     lossless_receivers_count: known(all.length, 'of all payloads'),
-    lossless_delivered_count: doubted(
-      known(all.length - missing.length, 'SHA-256 at the source and at the receiver'),
-      missing,
+    lossless_delivered_count: known(
+      all.length - missing.length,
+      'SHA-256 at the source and at the receiver',
+      otherwise(forgotten, all.length - missing.length + forgotten),
     ),
-    lossless_undelivered_count: doubted(
-      known(
-        missing.length,
-        missing.length === 0 ? `all ${all.length} have the SHA-256 of their source` : named.join('; '),
-      ),
-      missing,
+    lossless_undelivered_count: known(
+      missing.length,
+      missing.length === 0 ? `all ${all.length} have the SHA-256 of their source` : named.join('; '),
+      otherwise(forgotten, missing.length - forgotten),
     ),
     lossless_repaired_symbols_count: known(sum(begun.map(({ repaired_symbols }) => repaired_symbols)), 'sent again'),
     lossless_decoded_blocks_count: known(sum(all.map(({ end }) => end?.decoded_blocks ?? 0)), 'completed by parity'),
@@ -122,12 +137,9 @@ export function losslessMetricsOf(facts: TrafficFacts | string, { scenario }: Pl
   }
 }
 
-function doubted(metric: Metric, missing: readonly TransferFacts['receivers'][number][]): Metric {
-  const count = missing.filter(({ isForgotten }) => isForgotten).length
-  if (count === 0 || !metric.known) return metric
-  const why = `${count} transfers had an end at a node that was made anew and forgot them`
-  return { ...metric, doubt: { of: 'both', why } }
-}
+/** The count if those had it whose ends were made anew and have forgotten. */
+const otherwise = (forgotten: number, value: number): Reading[] =>
+  forgotten === 0 ? [] : [{ value, evidence: `case that ${forgotten}, of nodes made anew that forgot, had it` }]
 
 function goodput(all: readonly TransferFacts['receivers'][number][]): Metric {
   const rates = all.flatMap(({ end, isDelivered }) => {

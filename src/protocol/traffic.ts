@@ -133,7 +133,10 @@ export type TransferEnd =
       readonly finished: boolean
       /** Of the payload, hex; null before all was sent. */
       readonly sha256: string | null
-      /** What the source was told: delivered, mismatch, left; silent: not heard of for too long; stopped; pending. */
+      /**
+       * What the source was told: delivered, mismatch; left, also of one that was made anew and lacks what it had
+       * acknowledged; silent: not heard of for too long; stopped; pending.
+       */
       readonly receivers: readonly {
         readonly node_id: number
         readonly outcome: string

@@ -8,7 +8,7 @@ import { nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts
 t.setTimeout(400_000)
 
 t.test('what is acknowledged is there, whatever the network does', t =>
-  nativeChecks(t, 65, {
+  nativeChecks(t, 68, {
     name: 'lossless_test',
     parts: ['base/status.cc', ...sourcesOf('engine/lossless')],
     sanitizers: 'address,undefined',

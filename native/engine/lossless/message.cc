@@ -82,6 +82,7 @@ bool read_poll(std::span<const uint8_t> bytes, Poll& poll) {
   poll.cut.source_symbols = from[10];
   poll.cut.parity_symbols = from[11];
   poll.cut.window_blocks = read_u16(from + 12);
+  poll.open_blocks = read_u16(from + 14);
   poll.to = read_u32(from + 16);
   poll.cut.group = read_u32(from + 20);
   std::memcpy(poll.digest.data(), from + 24, poll.digest.size());
@@ -112,7 +113,7 @@ void write_poll(const Poll& poll, uint8_t* to) {
   at[10] = static_cast<uint8_t>(poll.cut.source_symbols);
   at[11] = static_cast<uint8_t>(poll.cut.parity_symbols);
   write_u16(at + 12, static_cast<uint16_t>(poll.cut.window_blocks));
-  write_u16(at + 14, 0);
+  write_u16(at + 14, static_cast<uint16_t>(poll.open_blocks));
   write_u32(at + 16, poll.to);
   write_u32(at + 20, poll.cut.group);
   std::memcpy(at + 24, poll.digest.data(), poll.digest.size());

@@ -7,9 +7,10 @@
 //
 //   symbol: its bytes follow.
 //   poll:   24  8  bytes of the payload    36  2  blocks in flight at most    44   4  group; 0: none
-//           32  2  bytes of a symbol       38  2  0                           48  32  SHA-256 of the payload, where
-//           34  1  source symbols          40  4  node that is asked                  flagged: all was sent
-//           35  1  parity symbols
+//           32  2  bytes of a symbol       38  2  blocks that were sent       48  32  SHA-256 of the payload, where
+//           34  1  source symbols                 whole and that it has              flagged: all was sent
+//           35  1  parity symbols                 not acknowledged
+//                                      40  4  node that is asked
 //   report: of each block that is not whole 4 bytes of its number and 32 of which symbols are here, lowest bit first.
 //
 // The check is no proof against a forger: it finds what a link has damaged, which then is as good as lost.
@@ -73,6 +74,8 @@ struct Poll {
   /** Whom it is for: a tree brings it to others, too. */
   uint32_t to = 0;
   Digest digest{};
+  /** Of the blocks that were sent whole: those that it has not acknowledged. */
+  uint32_t open_blocks = 0;
 };
 
 using SymbolMap = std::array<uint8_t, kMapBytes>;

@@ -105,6 +105,11 @@ bool Receiver::take_poll(const Head& head, const Poll& poll, int64_t now_ns) {
   report_ns_ = now_ns;
   tells_all_ = true;
   if (is_over()) return false;
+  // Another, before this node was made anew, has acknowledged what this one lacks: it is sent no more.
+  if (head.block > uint64_t{base_} + poll.open_blocks) {
+    leave(now_ns);
+    return true;
+  }
   know(head.block, now_ns);
   sent_ = std::max(sent_, std::min(head.block, known_));
   if (!(head.flags & kFlagAllSent) || !stats_.digest) return false;

@@ -191,7 +191,9 @@ void Sender::write(std::span<uint8_t> message) {
     head.block = block_;
     if (stats_.digest) head.flags = kFlagAllSent;
     write_head(head, message.data());
-    write_poll({cut, peers_[pending.peer].stats.node, stats_.digest.value_or(Digest{})}, message.data());
+    const Peer& peer = peers_[pending.peer];
+    const uint32_t open = block_ - std::min(block_, peer.base);
+    write_poll({cut, peer.stats.node, stats_.digest.value_or(Digest{}), open}, message.data());
   } else {
     write_head(head, message.data());
     std::memcpy(message.data() + kHeadBytes,
