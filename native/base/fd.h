@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
 
 namespace nslab {
@@ -34,5 +35,8 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+/** A descriptor with several owners, of several threads perhaps: the last one closes it. */
+using SharedFd = std::shared_ptr<const UniqueFd>;
 
 }  // namespace nslab

@@ -233,7 +233,7 @@ Napi::Value PacketEngineObject::attach_tun(const Napi::CallbackInfo& info) {
     auto fd = tun::make(*netns, request.link, "node " + std::to_string(node));
     if (!fd) return answer_later(mailbox, self, id, fd.take_status());
     // Whoever lets go of it last does not wait.
-    const lanes::SharedFd shared(new UniqueFd(std::move(*fd)), [closer](const UniqueFd* last) {
+    const SharedFd shared(new UniqueFd(std::move(*fd)), [closer](const UniqueFd* last) {
       const std::unique_ptr<UniqueFd> owned(const_cast<UniqueFd*>(last));
       closer->close(std::move(*owned));
     });

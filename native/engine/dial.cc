@@ -54,7 +54,7 @@ void LinkLoop::start_dial(LinkNode& node, Edge& edge) {
 bool LinkLoop::on_connected(Connection& connection) {
   LinkNode& node = *connection.node;
   Edge& edge = *node.edge_to(connection.peer);
-  const Status connected = netns::finish_connect(connection.fd.get(), edge.dial->to);
+  const Status connected = netns::finish_connect(connection.fd->get(), edge.dial->to);
   if (!connected) {
     lost(connection, errno_text(connected.error().number));
     return false;

@@ -65,7 +65,7 @@ void LinkLoop::say_datagram(Connection& connection) {
   udp::DialState& state = *connection.datagrams;
   // An error is that of an answer to what was said before, and is heard by receiving.
   (void)sys::call(
-      [&] { return ::send(connection.fd.get(), state.last.data(), state.last.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+      [&] { return ::send(connection.fd->get(), state.last.data(), state.last.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
   state.timer = ++timer_number_;
   timers_.add({now_ns_ + state.pause_ns, TimerKind::again, connection.index, connection.generation, state.timer});
   state.pause_ns = std::min(2 * state.pause_ns, udp::kAgainMaxNs);
@@ -77,7 +77,7 @@ void LinkLoop::receive_datagrams(Connection& connection) {
   // Nothing that isn't for this very dial may change it: it goes on, or its deadline ends it.
   while (connection.node && connection.generation == generation && connection.stage != Stage::up) {
     const ssize_t count =
-        sys::call([&] { return ::recv(connection.fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
+        sys::call([&] { return ::recv(connection.fd->get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
     if (count < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
       return lost(connection, errno_text(errno));
@@ -111,7 +111,7 @@ void LinkLoop::take_answer(Connection& connection, const Header& header, const F
     return close_refused(connection, Reason::malformed);
   state.peer.port = static_cast<uint16_t>(header.packets);
   state.peer_key = header.number;
-  if (const Status connected = udp::connect_end(connection.fd.get(), state.peer); !connected)
+  if (const Status connected = udp::connect_end(connection.fd->get(), state.peer); !connected)
     return lost(connection, errno_text(connected.error().number));
   make_up(connection);
   hand_over(connection, nullptr, 0);

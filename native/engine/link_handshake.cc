@@ -16,7 +16,7 @@ void LinkLoop::receive(Connection& connection, bool hung_up) {
   std::array<uint8_t, 256> bytes;
   for (size_t received = 0;;) {
     const ssize_t count =
-        sys::call([&] { return ::recv(connection.fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
+        sys::call([&] { return ::recv(connection.fd->get(), bytes.data(), bytes.size(), MSG_DONTWAIT); });
     if (count > 0) {
       received += static_cast<size_t>(count);
       if (received > kReceivedAtOnceMax) return (void)break_off(connection, Reason::malformed);
@@ -138,7 +138,7 @@ bool LinkLoop::say(Connection& connection, FrameKind kind, bool and_ready) {
   const size_t size = and_ready ? 2 * kFrameBytes : kFrameBytes;
   // A fresh socket's buffer takes two frames whole; anything else is a broken connection.
   const ssize_t sent =
-      sys::call([&] { return ::send(connection.fd.get(), bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT); });
+      sys::call([&] { return ::send(connection.fd->get(), bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT); });
   if (sent == static_cast<ssize_t>(size)) return true;
   const char* name = sent < 0 ? ::strerrorname_np(errno) : "ENOBUFS";
   lost(connection, name ? name : "unknown errno");
@@ -148,7 +148,7 @@ bool LinkLoop::say(Connection& connection, FrameKind kind, bool and_ready) {
 void LinkLoop::make_up(Connection& connection) {
   LinkNode& node = *connection.node;
   Edge& edge = *node.edge_to(connection.peer);
-  if (!connection.datagrams) netns::end_when_silent(connection.fd.get(), silence_ms_);
+  if (!connection.datagrams) netns::end_when_silent(connection.fd->get(), silence_ms_);
   if (edge.up) {
     // A newer incarnation; or the same, which has just proved that it no longer has the old link.
     report(EventKind::down, node, edge.peer, "replaced");
@@ -170,10 +170,10 @@ void LinkLoop::refuse(Connection& connection, Reason reason) {
                     connection.node->id, connection.peer, connection.node->incarnation};
   const FrameBytes bytes = encode(frame);
   // The peer may be gone or its window shut: it then learns by the close, ignoring.
-  (void)::send(connection.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::send(connection.fd->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   // Closing with unread bytes resets the connection, and the reset may overtake the reject: read what is here.
   std::array<uint8_t, 4096> rest;
-  for (int i = 0; i < 16 && ::recv(connection.fd.get(), rest.data(), rest.size(), MSG_DONTWAIT) > 0; i++)
+  for (int i = 0; i < 16 && ::recv(connection.fd->get(), rest.data(), rest.size(), MSG_DONTWAIT) > 0; i++)
     ;
   close_refused(connection, reason);
 }

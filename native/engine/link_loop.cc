@@ -198,7 +198,7 @@ Connection* LinkLoop::adopt(LinkNode& node, UniqueFd fd, bool dialled) {
   event.data.u64 = tag_of(connection);
   if (sys::call([&] { return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event); }) != 0) return nullptr;
   free_slots_.pop_back();
-  connection.fd = std::move(fd);
+  connection.fd = std::make_shared<const UniqueFd>(std::move(fd));
   connection.stage = dialled ? Stage::connecting : Stage::awaiting_hello;
   connection.dialled = dialled;
   connection.received = 0;
@@ -234,10 +234,10 @@ void LinkLoop::close(Connection& connection, Closing how) {
     // RST in place of FIN: a socket in its closing states would keep its namespace alive until the peer answers, which
     // a peer that is gone never does.
     const linger none{1, 0};
-    (void)::setsockopt(connection.fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    (void)::setsockopt(connection.fd->get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
   } else {
     // Such a peer may be gone here too: its namespace waits for as long as a link's, and not for minutes.
-    netns::end_when_silent(connection.fd.get(), silence_ms_);
+    netns::end_when_silent(connection.fd->get(), silence_ms_);
   }
   connection.fd.reset();
   connection.unsent.reset();

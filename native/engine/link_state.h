@@ -27,13 +27,14 @@ enum class Stage : uint8_t {
 /** One TCP connection, or what there is of a link over UDP. Lives in a slot; an event or timer of an earlier tenant is
  * told by its generation. */
 struct Connection {
-  UniqueFd fd;
+  /** Null: the slot is free. */
+  SharedFd fd;
   uint32_t index = 0;
   /** From 1: no tag is 0. */
   uint32_t generation = 1;
   Stage stage = Stage::connecting;
   bool dialled = false;
-  /** A lane of the packet engine has a descriptor of its own for it. */
+  /** A lane of the packet engine reads and writes it, and shares its descriptor. */
   bool handed_over = false;
   /** Bytes of an unfinished frame; of a token once up. */
   uint8_t received = 0;

@@ -1,5 +1,4 @@
 // What links that are up are for, so far: passing tokens, and being listed.
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -29,18 +28,13 @@ bool name_of(GetName get_name, int fd, netns::Endpoint& endpoint) {
 }  // namespace
 
 void LinkLoop::hand_over(Connection& connection, const uint8_t* bytes, size_t count) {
-  lanes::AddLink link{connection.node->id, connection.peer, nullptr, {}, 0, tag_of(connection), {bytes, bytes + count}};
-  // Of its own: it ends when the lane lets go of it, and this one when the link ends.
-  UniqueFd fd(sys::call([&] { return ::fcntl(connection.fd.get(), F_DUPFD_CLOEXEC, 0); }));
-  if (!fd) {
-    const char* name = ::strerrorname_np(errno);
-    return lost(connection, name ? name : "unknown errno");
-  }
-  link.fd = std::make_shared<const UniqueFd>(std::move(fd));
+  // The connection ends when both have let go of it: here when the link ends, the lane when it has sent what is due.
+  lanes::AddLink link{connection.node->id, connection.peer,       connection.fd, {}, 0,
+                      tag_of(connection),  {bytes, bytes + count}};
   link.seed = uint64_t{link.node} << 32 | link.peer;
   if (const udp::DialState* state = connection.datagrams.get())
     link.datagrams = lanes::DatagramLink{state->own_key, state->peer_key, silence_ms_, connection.dialled};
-  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.fd.get(), nullptr);
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.fd->get(), nullptr);
   connection.handed_over = true;
   engine_->post(std::move(link));
 }
@@ -83,7 +77,7 @@ bool LinkLoop::send_bytes(Connection& connection, const uint8_t* bytes, size_t c
   size_t sent = 0;
   if (!connection.unsent) {
     const ssize_t taken =
-        sys::call([&] { return ::send(connection.fd.get(), bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT); });
+        sys::call([&] { return ::send(connection.fd->get(), bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT); });
     if (taken < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
       const char* name = ::strerrorname_np(errno);
       lost(connection, name ? name : "unknown errno");
@@ -125,7 +119,7 @@ void LinkLoop::carry_out(List&& command) {
   for (const auto& [id, node] : nodes_)
     for (const Edge& edge : node->edges) {
       LinkEnd end{id, edge.peer, {}, {}};
-      const int fd = edge.up ? edge.up->fd.get() : -1;
+      const int fd = edge.up ? edge.up->fd->get() : -1;
       if (fd >= 0 && name_of(::getsockname, fd, end.local) && name_of(::getpeername, fd, end.remote))
         listing.ends.push_back(end);
     }

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { run } from '../../src/base/exec.ts'
+import type { Sample } from '../../src/judge/types.ts'
+import type { Plan } from '../../src/lab/plan-types.ts'
 import { cliPath, commandLine, NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 
 function makeFolder(t: Test): string {
@@ -83,6 +85,24 @@ t.test('a ring of 20 is wired, passes its gates and leaves nothing', async t => 
   )
   t.same(processesOf(nslab), [])
 })
+
+for (const protocol of ['tcp', 'udp'])
+  t.test(`a fleet with ${protocol} links opens no more descriptors than its plan counts with`, async t => {
+    const set = ['--set', 'run.hold=3s', '--set', `controller.protocol=${protocol}`]
+    const nslab = startRun(t, ['ring', '--nodes', '150', '--on', 'host', ...set])
+    const ended = await nslab.ended
+    t.equal(ended.code, 0, ended.stderr)
+    const { needs } = JSON.parse(readFileSync(join(nslab.folder, 'plan.json'), 'utf8')) as Plan
+    const opened = readFileSync(join(nslab.folder, 'samples.ndjson'), 'utf8')
+      .split('\n')
+      .filter(line => line !== '')
+      .flatMap(line => (JSON.parse(line) as Sample).processes)
+      .filter(({ name }) => name === 'dataplane')
+      .map(({ descriptors_count }) => descriptors_count)
+    // A namespace, a control connection, a listener and two link ends each.
+    t.ok(Math.max(...opened) >= 5 * 150, `${opened}`)
+    t.ok(Math.max(...opened) <= needs.descriptors_count, `${opened} of ${needs.descriptors_count}`)
+  })
 
 t.test('nslab report gives the same report again from the folder', async t => {
   const nslab = startRun(t, ['ring', '--nodes', '5', '--set', 'run.hold=0s'])

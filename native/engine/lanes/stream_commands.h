@@ -11,8 +11,6 @@
 
 namespace nslab::engine::lanes {
 
-using SharedFd = std::shared_ptr<const UniqueFd>;
-
 /** A stream is of one flow: what all its packets have in common. */
 struct StreamKey {
   uint32_t source = 0;

@@ -29,7 +29,7 @@ int64_t clock_ns() {
 }
 
 /** The peer is told at once that there is nothing more to be had here, be there bytes on their way or not. */
-void reset(const lanes::SharedFd& fd) {
+void reset(const SharedFd& fd) {
   const linger none{1, 0};
   (void)::setsockopt(fd->get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
   // A lane may have a share of it: it is closed when that lets go.
@@ -305,7 +305,7 @@ void Loop::on_connected(uint64_t id) {
   else engine_->post(lanes::StreamOpened{done.node, done.tag, std::move(fd)});
 }
 
-void Loop::relay(uint64_t id, lanes::SharedFd out) {
+void Loop::relay(uint64_t id, SharedFd out) {
   const auto found = arrivals_.find(id);
   if (found == arrivals_.end()) return;
   auto made = Relay::open(found->second.fd, out);
@@ -341,7 +341,7 @@ void Loop::pump(uint64_t id, Passing& passing) {
 void Loop::end_relay(uint64_t id, bool broken) {
   const auto found = relays_.find(id);
   const Passing& passing = found->second;
-  for (const lanes::SharedFd& fd : {passing.relay.in(), passing.relay.out()}) {
+  for (const SharedFd& fd : {passing.relay.in(), passing.relay.out()}) {
     (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd->get(), nullptr);
     if (broken) reset(fd);
     else (void)::shutdown(fd->get(), SHUT_RDWR);

@@ -41,7 +41,7 @@ class Loop {
   /** Accepted, and not yet ours to relay or the lane's to read. */
   struct Arrival {
     uint32_t node = 0;
-    lanes::SharedFd fd;
+    SharedFd fd;
     size_t received = 0;
     StreamHeaderBytes bytes{};
     StreamHeader header;
@@ -86,7 +86,7 @@ class Loop {
   void start_dial(uint64_t id);
   void on_connected(uint64_t id);
   void fail_dial(uint64_t id);
-  void relay(uint64_t id, lanes::SharedFd out);
+  void relay(uint64_t id, SharedFd out);
   void pump(uint64_t id, Passing& passing);
   /** `broken`: both ends are reset, else shut in order. */
   void end_relay(uint64_t id, bool broken);

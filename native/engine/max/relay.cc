@@ -6,7 +6,7 @@
 
 namespace nslab::engine::max {
 
-Result<Relay> Relay::open(lanes::SharedFd in, lanes::SharedFd out) {
+Result<Relay> Relay::open(SharedFd in, SharedFd out) {
   int ends[2];
   if (sys::call([&] { return ::pipe2(ends, O_CLOEXEC | O_NONBLOCK); }) != 0)
     return Status::from_errno("pipe2", "relay");

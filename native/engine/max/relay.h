@@ -32,17 +32,17 @@ class Relay {
   };
 
   /** Sockets that don't block, one connected to whom it comes from and one to whom it goes. */
-  static Result<Relay> open(lanes::SharedFd in, lanes::SharedFd out);
+  static Result<Relay> open(SharedFd in, SharedFd out);
 
   void readable() { readable_ = true; }
   void writable() { writable_ = true; }
   Pumped pump();
-  [[nodiscard]] const lanes::SharedFd& in() const { return in_; }
-  [[nodiscard]] const lanes::SharedFd& out() const { return out_; }
+  [[nodiscard]] const SharedFd& in() const { return in_; }
+  [[nodiscard]] const SharedFd& out() const { return out_; }
 
  private:
-  lanes::SharedFd in_;
-  lanes::SharedFd out_;
+  SharedFd in_;
+  SharedFd out_;
   UniqueFd pipe_out_;
   UniqueFd pipe_in_;
   /** In the pipe. */
