@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
-import { compiled } from './floor.ts'
+import { compiled } from './program.ts'
 
 const execFileAsync = promisify(execFile)
 

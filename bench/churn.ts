@@ -11,7 +11,7 @@ import { native } from '../src/native.ts'
 import type { ChurnLine } from '../src/protocol/churn.ts'
 import type { ChurnTask } from '../src/protocol/churning.ts'
 import { alternate, type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
-import { compiled } from './floor.ts'
+import { compiled } from './program.ts'
 
 const CORES = 2
 /** What the issue of these figures bounds. */

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { type SocketBatch, SocketPoller } from '../src/dataplane/collector/poller.ts'
 import { native } from '../src/native.ts'
 import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
-import { compiled } from './floor.ts'
+import { compiled } from './program.ts'
 
 const SOCKETS_PER_NAMESPACE = 100
 /** Each takes some ms to start; more of them say no more. */

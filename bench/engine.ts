@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { type BenchOptions, type Result, type Spread, spreadOf } from './figures.ts'
-import { compiled } from './floor.ts'
+import { compiled } from './program.ts'
 
 const PACKETS_COUNT = 5_000_000
 /** Of one core, by each way that a relay's packets take. */

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { planFleet } from '../src/addressing/fleet.ts'
 import { type LinkEvent, native, type SwitchTrace } from '../src/native.ts'
 import { type BenchOptions, type Result, spreadOf } from './figures.ts'
-import { compiled } from './floor.ts'
+import { compiled } from './program.ts'
 
 const execFileAsync = promisify(execFile)
 
