@@ -2,12 +2,12 @@
 // change and links that die under load, peers that don't read; in every case the accounts balance and nothing is left.
 
 import t from 'tap'
-import { engineParts, nativeChecks, testSeed } from '../fixtures/native-program.ts'
+import { nativeChecks, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
 t.setTimeout(400_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`lanes forward, hold back and end, under ${sanitizers}`, t =>
-    nativeChecks(t, 192, { name: 'lanes_test', parts: engineParts, sanitizers, args: [testSeed(t)], isolated: true }),
+    nativeChecks(t, 192, { name: 'lanes_test', parts: 'engine', sanitizers, args: [testSeed(t)], isolated: true }),
   )

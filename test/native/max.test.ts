@@ -2,14 +2,12 @@
 // routes that go under load, wrong headers, loops, peers that don't read; accounts balance and nothing is left.
 
 import t from 'tap'
-import { engineParts, nativeChecks, sourcesOf } from '../fixtures/native-program.ts'
-
-const parts = [...engineParts, ...sourcesOf('engine/max')]
+import { nativeChecks } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
 t.setTimeout(400_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`streams are opened, relayed and ended, under ${sanitizers}`, t =>
-    nativeChecks(t, 86, { name: 'max_test', parts, sanitizers, isolated: true }),
+    nativeChecks(t, 86, { name: 'max_test', parts: 'engine', sanitizers, isolated: true }),
   )

@@ -2,7 +2,7 @@
 // whole links, from a handshake with hostile, late and repeated datagrams to accounts that are exact after losses.
 
 import t from 'tap'
-import { engineParts, linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
+import { linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
 t.setTimeout(400_000)
@@ -20,7 +20,7 @@ for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`links over UDP begin, count and end, under ${sanitizers}`, t =>
     nativeChecks(t, 87, {
       name: 'lanes_udp_test',
-      parts: engineParts,
+      parts: 'engine',
       sanitizers,
       isolated: true,
     }),
