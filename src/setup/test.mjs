@@ -1,8 +1,8 @@
 // @ts-check
-// `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, prints one line a file, the diagnostics of
-// failures, and `N passed, N failed` as its last line. Skipped and planned tests have failed. In CI a few files that
-// failed are tried once more, alone, which is told: machines there are shared. `--coverage`: with the coverage gate.
-// `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
+// `npm test [-- FILE|FOLDER…]`: brings the clone up to date, runs tap, the longest files first, prints one line a file,
+// the diagnostics of failures, and `N passed, N failed` as its last line. Skipped and planned tests have failed. In CI a
+// few files that failed are tried once more, alone, which is told: machines there are shared. `--coverage`: with the
+// coverage gate. `--long` (npm run test:vm): those that take more than a minute each, whole runs in VMs.
 
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
@@ -12,6 +12,7 @@ import { prepare } from './prepare.mjs'
 import { endWith, exitCode, inRoot, root, SetupError } from './root.mjs'
 import { filesUnder } from './stamp.mjs'
 import { tapProgram } from './tap-plugins.mjs'
+import { jobsHere, longestFirst } from './test-order.mjs'
 
 /** @param {string} given @returns {readonly string[]} test files it names, relative to the clone */
 const testFiles = given => {
@@ -21,27 +22,31 @@ const testFiles = given => {
   return stat.isDirectory() ? filesUnder(path, /\.test\.ts$/) : [path]
 }
 
+const SHORT = /\.test\.ts$/
 /** Tests that `npm test` leaves to `npm run test:vm`. */
 const LONG = /\.long\.ts$/
-/** A file of them, on two busy processors. */
+/** A file, on two busy processors; and one of those. */
+const FILE_S = 900
 const LONG_S = 1800
 /** More than so many files don't fail because somebody else was busy. */
 const RETRIED_MAX = 10
 
-/** @param {readonly string[]} args of tap's runner @returns {Promise<import('./tally.mjs').Tally>} */
-const runTap = async args => {
-  const program = [process.execPath, tapProgram, 'run', '--reporter=tap', ...args]
+/** @typedef {{ readonly isLong: boolean, readonly coverage: boolean }} Kind */
+
+/**
+ * @param {readonly string[]} files @param {Kind} kind @param {number} jobs files at a time
+ * @returns {Promise<import('./tally.mjs').Tally>}
+ */
+const runTap = async (files, { isLong, coverage }, jobs = jobsHere()) => {
+  const limit = isLong ? LONG_S : FILE_S
+  const own = [inRoot('src/setup/tap-files.mjs'), String(jobs), String(limit), ...longestFirst(files)]
+  const program = [process.execPath, ...(coverage ? [tapProgram, 'run', '--reporter=tap', ...files] : own)]
   const [command, commandArgs] = isRoot() ? [program[0] ?? '', program.slice(1)] : await inUserNamespace(program)
-  const coverage = args.includes('--coverage')
-  const child = spawn(
-    command,
-    commandArgs.filter(arg => arg !== '--coverage'),
-    {
-      cwd: root,
-      env: { ...(isRoot() ? process.env : rootlessEnv()), ...(coverage ? { TAP_RCFILE: '.taprc-coverage' } : {}) },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const child = spawn(command, commandArgs, {
+    cwd: root,
+    env: { ...(isRoot() ? process.env : rootlessEnv()), ...(coverage ? { TAP_RCFILE: '.taprc-coverage' } : {}) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   // tap ends its children when it is told to end, and says what was running.
   const end = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal)
   for (const signal of SIGNALS) process.on(signal, end)
@@ -71,14 +76,15 @@ const main = async args => {
   const coverage = args.includes('--coverage')
   const given = args.filter(arg => !arg.startsWith('--')).flatMap(testFiles)
   const isLong = args.includes('--long')
-  const files = isLong && given.length === 0 ? filesUnder('test', LONG) : given
+  // What is covered, tap knows itself.
+  const all = () => (coverage ? [] : filesUnder('test', isLong ? LONG : SHORT))
+  const files = given.length === 0 ? all() : given
   await prepare({ forTests: true, tolerant: given.length > 0 })
-  const patience = isLong ? [`--timeout=${LONG_S}`] : []
-  const options = [...patience, ...(coverage ? ['--coverage'] : [])]
-  const first = await runTap([...options, ...files])
+  const kind = { isLong, coverage }
+  const first = await runTap(files, kind)
   const { failedFiles } = first
   const isRetried = process.env.CI && failedFiles.length > 0 && failedFiles.length <= RETRIED_MAX
-  const { passed, failed, problems } = isRetried ? await retry(first, options) : first
+  const { passed, failed, problems } = isRetried ? await retry(first, kind) : first
   for (const problem of problems) say(problem)
   say(`${passed} passed, ${failed + problems.length} failed`)
   return failed + problems.length > 0 ? exitCode.failed : 0
@@ -87,12 +93,12 @@ const main = async args => {
 /**
  * Tries the files that failed once more, one at a time: what they said first is shown already, what they say now
  * counts.
- * @param {import('./tally.mjs').Tally} first @param {readonly string[]} options
+ * @param {import('./tally.mjs').Tally} first @param {Kind} kind
  */
-const retry = async ({ passed, failed, problems, failedFiles }, options) => {
+const retry = async ({ passed, failed, problems, failedFiles }, kind) => {
   const names = failedFiles.map(file => file.name)
   say(`failed, and tried once more, alone: ${names.join(', ')}`)
-  const again = await runTap([...options, '--jobs=1', ...names])
+  const again = await runTap(names, kind, 1)
   const failedAgain = again.failedFiles.map(file => file.name)
   for (const name of names) if (!failedAgain.includes(name)) say(`flaky  ${name}: failed first, passed alone`)
   const sum = (/** @type {'passed' | 'failed'} */ key) => failedFiles.reduce((total, file) => total + file[key], 0)

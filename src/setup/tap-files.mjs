@@ -1,0 +1,51 @@
+// @ts-check
+// Runs test files, each in a process of its own: node tap-files.mjs JOBS TIMEOUT_S FILE… They begin in the order given;
+// tap's own runner takes them by name, and the longest may be left for the end, alone. Nor does every Node.js below a
+// test note down the modules that it loads here, which only coverage needs. Prints TAP.
+
+import { t } from 'tap'
+import { root } from './root.mjs'
+
+const [jobs, timeoutS, ...files] = process.argv.slice(2)
+t.jobs = Number(jobs)
+t.setTimeout(0)
+
+/** tap sets it for what it starts; a test and its programs have what this process has. */
+const nodeOptions =
+  process.env.NODE_OPTIONS === undefined ? '--unset=NODE_OPTIONS' : `NODE_OPTIONS=${process.env.NODE_OPTIONS}`
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set()
+t.on('spawn', test =>
+  test.on('process', child => {
+    running.add(child)
+    child.once('close', () => running.delete(child))
+  }),
+)
+
+/** @type {NodeJS.Signals | undefined} */
+let endedBy
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.on(signal, () => {
+    endedBy = signal
+    for (const child of running) child.kill(signal)
+  })
+}
+
+const work = async () => {
+  for (let file = files.shift(); file !== undefined && endedBy === undefined; file = files.shift()) {
+    await t.spawn('env', [nodeOptions, process.execPath, '--import=tsx', file], {
+      name: file,
+      at: null,
+      stack: '',
+      buffered: t.jobs > 1,
+      cwd: root,
+      env: { ...process.env, TAP_TIMEOUT: timeoutS },
+      timeout: Number(timeoutS) * 1000,
+    })
+  }
+}
+
+await Promise.all(Array.from({ length: t.jobs }, work))
+if (endedBy !== undefined) t.bailout(`ended by ${endedBy}`)
+t.end()
