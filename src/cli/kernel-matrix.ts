@@ -10,8 +10,9 @@ import { ExitCode } from '../base/exit-codes.ts'
 import type { Report } from '../judge/types.ts'
 import { formatMetric, printable } from '../report/format.ts'
 import { textTable } from '../report/table.ts'
+import { kernelFolder } from './kernels.ts'
 import { hookSignals } from './run.ts'
-import { FLAG_KEYS, type ScenarioOptions } from './scenario-options.ts'
+import { type ScenarioOptions, wordsOf } from './scenario-options.ts'
 
 const cliPath = fileURLToPath(new URL('main.js', import.meta.url))
 
@@ -34,28 +35,6 @@ export const worstOf = (codes: readonly number[]): number =>
 
 const severityOf = (code: number): number => (SEVERITY.indexOf(code) < 0 ? SEVERITY.length : SEVERITY.indexOf(code))
 
-/** The kernels that --kernel names. Throws USAGE for one that is named twice, or that is no name. */
-export function kernelsOf(text: string): readonly string[] {
-  const kernels = text.split(',').map(name => name.trim())
-  const twice = kernels.find((name, index) => kernels.indexOf(name) !== index)
-  const problem = kernels.includes('')
-    ? `--kernel ${text} has an empty name in it`
-    : twice !== undefined && `--kernel ${text} has ${twice} twice`
-  if (problem) throw new NslabError('USAGE', { problem, hint: 'One run a kernel: --kernel lts,latest.' })
-  return kernels
-}
-
-/** The words of a run's command line that stand for these options, but for kernel and folder. */
-export function wordsOf(options: ScenarioOptions): string[] {
-  const flags = (Object.keys(FLAG_KEYS) as (keyof typeof FLAG_KEYS)[])
-    .filter(flag => flag !== 'kernel' && flag !== 'out')
-    .flatMap(flag => {
-      const value = options[flag]
-      return value === undefined || value === false ? [] : value === true ? [`--${flag}`] : [`--${flag}`, String(value)]
-    })
-  return [...(options.set ?? []).flatMap(key => ['--set', key]), ...flags]
-}
-
 export interface KernelRun {
   readonly kernel: string
   readonly folder: string
@@ -64,8 +43,11 @@ export interface KernelRun {
   readonly report: Report | null
 }
 
-export async function matrixCommand(scenario: string, options: ScenarioOptions): Promise<number> {
-  const kernels = kernelsOf(String(options.kernel))
+export async function matrixCommand(
+  scenario: string,
+  { kernel: _, ...options }: ScenarioOptions,
+  kernels: readonly string[],
+): Promise<number> {
   const folder = folderFor(scenario, options.out)
   const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
   const { interrupted, hurried, unhook } = hookSignals(signal => {
@@ -75,7 +57,7 @@ export async function matrixCommand(scenario: string, options: ScenarioOptions):
   try {
     for (const kernel of kernels) {
       if (interrupted.aborted) break
-      const out = join(folder, folderName(kernel))
+      const out = join(folder, kernelFolder(kernel))
       say(`kernel ${kernel} (${runs.length + 1} of ${kernels.length})`)
       const args = ['run', scenario, ...wordsOf(options), '--kernel', kernel, '--out', out]
       const exitCode = await runChild(args, [interrupted, hurried])
@@ -100,9 +82,6 @@ function folderFor(scenario: string, out: string | boolean | undefined): string 
   }
   return folder
 }
-
-/** A path's last two parts tell kernels apart that are called vmlinuz. */
-const folderName = (kernel: string): string => kernel.split('/').filter(Boolean).slice(-2).join('-')
 
 /** Runs to the end; each signal of ours is passed on to it. */
 function runChild(args: readonly string[], signals: readonly AbortSignal[]): Promise<number> {

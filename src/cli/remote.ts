@@ -2,16 +2,19 @@
 // it, finds it again, and ends with its verdict.
 
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import { type LoadedScenario, scenarioNames } from '../config/load.ts'
+import type { Scenario } from '../config/types.ts'
 import { parseDuration } from '../config/units.ts'
-import { imagesToCarry } from '../lab/remote/images.ts'
+import { refuseKernelOnHost } from '../lab/level.ts'
+import { type CarriedImage, imagesToCarry } from '../lab/remote/images.ts'
 import { RemoteSoak } from '../lab/remote/soak.ts'
 import { adoptRunFolder } from '../lab/run-folder.ts'
+import { kernelFolder, severalKernels } from './kernels.ts'
 import { hookSignals } from './run.ts'
 import { addScenarioOptions, loadWithOptions, type ScenarioOptions, wordsOf } from './scenario-options.ts'
 
@@ -59,8 +62,14 @@ async function remoteCommand(
   const [where, what] = requireWords(host, name)
   if (closure === undefined)
     throw usage('nslab remote copies a build by Nix', 'Start it so: nix run .#remote -- HOST SCENARIO.')
+  const kernels = severalKernels(options)
+  requireThere(where, options, kernels ?? [options.kernel])
   // What the run would refuse there after minutes of copying is refused here.
-  const loaded = loadWithOptions(what, options)
+  const runs = (kernels ?? [options.kernel]).map(kernel =>
+    loadWithOptions(what, kernel === undefined ? options : { ...options, kernel }),
+  )
+  for (const { scenario } of runs) refuseKernelOnHost(scenario)
+  const [loaded] = runs as [LoadedScenario]
   requireFree(options.out)
   const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
   const interrupt = hookSignals(signal => say(`${signal}: leaving`))
@@ -71,7 +80,12 @@ async function remoteCommand(
     scenarioName: loaded.scenario.name,
     scenario: what === loaded.scenario.name ? { name: what } : { text: loaded.text },
     words,
-    imagesFor: ({ hasKvm }) => imagesToCarry(loaded.scenario, { hasKvm, onStep: say, signal: interrupt.interrupted }),
+    imagesFor: async ({ hasKvm }) => {
+      const carry = { hasKvm, onStep: say, signal: interrupt.interrupted }
+      const images: CarriedImage[] = []
+      for (const { scenario } of runs) images.push(...(await imagesToCarry(scenario, carry)))
+      return images
+    },
     patienceMs: patience,
     signal: interrupt.interrupted,
     say,
@@ -80,7 +94,7 @@ async function remoteCommand(
   try {
     if (stop) await soak.stop()
     await soak.run()
-    return await take(soak, loaded, String(options.out ?? '') || undefined, say)
+    return await take(soak, { scenario: loaded.scenario, kernels, out: String(options.out ?? '') || undefined }, say)
   } catch (error) {
     const isOurs = interrupt.interrupted.aborted
     if (soak.mayRun) comeBack(say, where, soak.unit, [what, ...words])
@@ -92,11 +106,17 @@ async function remoteCommand(
   }
 }
 
+interface Taking {
+  readonly scenario: Scenario
+  /** Null: it is one run; else a run folder each. */
+  readonly kernels: readonly string[] | null
+  readonly out: string | undefined
+}
+
 /** Fetches, gives the folder its place, and prints what the run printed. */
 async function take(
   soak: RemoteSoak,
-  { scenario }: LoadedScenario,
-  out: string | undefined,
+  { scenario, kernels, out }: Taking,
   say: (line: string) => void,
 ): Promise<number> {
   const base = 'runs'
@@ -104,14 +124,18 @@ async function take(
   const { exitCode, runPath, folder } = await soak.fetch(out === undefined ? resolve(base) : dirname(resolve(out)))
   try {
     let printed = readFileSync(join(folder, 'out'), 'utf8')
-    if (existsSync(join(folder, 'run'))) {
-      const request = { base, scenario: scenario.name, seed: scenario.seed, out, clock: systemClock }
-      const place = adoptRunFolder(join(folder, 'run'), request)
+    const run = join(folder, 'run')
+    const made = (kernels ?? ['']).map(kernelFolder).filter(part => existsSync(join(run, part)))
+    // What was refused before it had a folder said why in the log, maybe while nobody was attached.
+    if (made.length < (kernels ?? ['']).length && !soak.hasShownLog)
+      process.stderr.write(readFileSync(join(folder, 'log')))
+    const latest = made.at(-1)
+    if (latest !== undefined) {
+      const name = kernels === null ? scenario.name : `${scenario.name}-kernels`
+      const request = { base, scenario: name, seed: scenario.seed, out, clock: systemClock }
+      const place = adoptRunFolder(run, request, latest)
       say(`run folder ${place}`)
       printed = printed.replaceAll(runPath, place)
-    } else {
-      // It refused before it made a folder; why may have been said while nobody was attached.
-      process.stderr.write(readFileSync(join(folder, 'log')))
     }
     await soak.forget()
     process.stdout.write(printed)
@@ -134,6 +158,14 @@ function requireWords(host: string | undefined, name: string | undefined): [stri
   if (host === undefined) throw usage('which machine? A host that ssh knows comes first', hint)
   if (scenarioNames().includes(host)) throw usage(`"${host}" is a scenario, and the host comes first`, hint)
   throw usage(`which scenario shall run on ${host}?`, `${hint} Scenarios: ${scenarioNames().join(', ')}.`)
+}
+
+/** A path from here means nothing there. */
+function requireThere(host: string, { image }: ScenarioOptions, kernels: readonly unknown[]): void {
+  const paths = [...(image === undefined ? [] : [image]), ...kernels.filter(kernel => String(kernel).includes('/'))]
+  const wrong = paths.find(path => !isAbsolute(String(path)))
+  if (wrong === undefined) return
+  throw usage(`${wrong} is a path from here, and the run is on ${host}`, `Say where it is on ${host}, from /.`)
 }
 
 /** The folder is taken in twelve hours; that it can't be is told now. */

@@ -6,6 +6,7 @@ import { ExitCode } from '../base/exit-codes.ts'
 import type { Scenario } from '../config/types.ts'
 import type { KeptResult } from '../lab/keep-run.ts'
 import type { RepeatedPlan, RunOptions, RunResult } from '../lab/run.ts'
+import { severalKernels } from './kernels.ts'
 import { addScenarioOptions, isPlanPath, loadWithOptions, type ScenarioOptions } from './scenario-options.ts'
 import { addShrinkOptions, refuseShrinking, type ShrinkFlags } from './shrink-options.ts'
 
@@ -31,8 +32,8 @@ export function addRunCommand(program: Command): void {
 async function runCommand(name: string, options: ScenarioOptions & ShrinkFlags): Promise<number> {
   if (isPlanPath(name)) return (await import('./repeat.ts')).repeatCommand(name, options)
   refuseShrinking(options)
-  if (typeof options.kernel === 'string' && options.kernel.includes(','))
-    return (await import('./kernel-matrix.ts')).matrixCommand(name, options)
+  const kernels = severalKernels(options)
+  if (kernels !== null) return (await import('./kernel-matrix.ts')).matrixCommand(name, options, kernels)
   const loaded = loadWithOptions(name, options)
   const { scenario, text } = loaded
   if (scenario.run.deterministic) return (await import('./deterministic.ts')).runDeterministicCommand(loaded)

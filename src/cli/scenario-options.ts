@@ -41,7 +41,10 @@ export function addScenarioOptions(command: Command): Command {
     .option('--cold', 'boot every VM in place of restoring its saved state (key: hosts.cold)')
     .option('--deterministic', 'in one emulated VM, the same to the bit from run to run (key: run.deterministic)')
     .option('--image <file>', 'image.json of the VMs in place of the one built here (key: hosts.image)')
-    .option('--kernel <which>', 'of VMs: a package, release or path; nslab run takes several, a,b (key: hosts.kernel)')
+    .option(
+      '--kernel <which>',
+      'of VMs: a package, release or path; run and remote take several, a,b (key: hosts.kernel)',
+    )
 }
 
 /** The overrides that the options stand for. */
@@ -63,11 +66,13 @@ export function overridesOf(options: ScenarioOptions): Override[] {
 const kernelHere = (kernel: string): string => (kernel.includes('/') ? resolve(kernel) : kernel)
 
 /** The options as the words that they were given by, `out` left out: for a run elsewhere. */
-export function wordsOf({ set = [], out: _, ...flags }: ScenarioOptions): string[] {
-  const given = Object.entries(flags).map(([flag, value]) =>
-    value === true ? [`--${flag}`] : [`--${flag}`, String(value)],
-  )
-  return [...given.sort().flat(), ...set.flatMap(pair => ['--set', pair])]
+export function wordsOf(options: ScenarioOptions): string[] {
+  const given = (Object.keys(FLAG_KEYS) as Flag[]).sort().flatMap(flag => {
+    const value = options[flag]
+    if (flag === 'out' || value === undefined) return []
+    return value === true ? [`--${flag}`] : [`--${flag}`, String(value)]
+  })
+  return [...given, ...(options.set ?? []).flatMap(pair => ['--set', pair])]
 }
 
 /** Whether SCENARIO is meant as a plan. */

@@ -27,14 +27,20 @@ export async function chooseLevel(scenario: Scenario, installQemu: InstallQemu):
   return { ...choice, notes: [...choice.notes, ...sizeNotes(scenario, choice.level, availableParallelism())] }
 }
 
+/** Throws USAGE where a run asks for a kernel and for no VM. */
+export function refuseKernelOnHost({ hosts: { kernel, on } }: Scenario): void {
+  if (kernel === undefined || on !== 'host') return
+  throw new NslabError('USAGE', {
+    problem: `hosts.kernel = "${kernel}" is a VM's, and the run is to be on this machine itself (hosts.on = "host")`,
+    hint: 'Leave --kernel out, or run in microVMs: --on vm.',
+  })
+}
+
 /** A run that was to be on a certain kernel says nothing of it on this machine's. */
-function refuseKernel({ hosts: { kernel, on } }: Scenario, notes: readonly string[]): void {
+function refuseKernel(scenario: Scenario, notes: readonly string[]): void {
+  const { kernel } = scenario.hosts
   if (kernel === undefined) return
-  if (on === 'host')
-    throw new NslabError('USAGE', {
-      problem: `hosts.kernel = "${kernel}" is a VM's, and the run is to be on this machine itself (hosts.on = "host")`,
-      hint: 'Leave --kernel out, or run in microVMs: --on vm.',
-    })
+  refuseKernelOnHost(scenario)
   throw new NslabError('NOT_FIT', {
     problems: [
       `a kernel was asked for (hosts.kernel = "${kernel}"), and ${notes.join('; ')}`,

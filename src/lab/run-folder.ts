@@ -15,7 +15,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { basename, join, relative, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { LedgerEntry, LinkListing, Sample } from '../judge/types.ts'
@@ -53,15 +53,18 @@ export function createRunFolder(request: RunFolderRequest): RunFolder {
   return folder
 }
 
-/** Gives a run folder that came from elsewhere the place it would have had here. Throws USAGE or DISK_REFUSED. */
-export function adoptRunFolder(from: string, request: RunFolderRequest): string {
+/**
+ * Gives a run folder that came from elsewhere the place it would have had here. `latest`: the run folder in it that
+ * runs/latest is to be, where it holds several. Throws USAGE or DISK_REFUSED.
+ */
+export function adoptRunFolder(from: string, request: RunFolderRequest, latest = ''): string {
   const path = placeOf(request)
   try {
     renameSync(from, path)
   } catch (error) {
     throw diskRefused(path, error)
   }
-  pointLatest(resolve(request.base), path, request.out === undefined)
+  pointLatest(resolve(request.base), join(path, latest), request.out === undefined)
   return path
 }
 
@@ -293,7 +296,7 @@ function pointLatest(base: string, path: string, own: boolean): void {
   const temporary = join(base, `.latest.${process.pid}.${basename(path)}`)
   try {
     if (existsSync(latest) && !lstatSync(latest).isSymbolicLink()) return
-    symlinkSync(dirname(path) === base ? basename(path) : relative(base, path), temporary)
+    symlinkSync(relative(base, path), temporary)
     renameSync(temporary, latest)
   } catch {
     rmSync(temporary, { force: true })

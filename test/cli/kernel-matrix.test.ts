@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import t from 'tap'
-import { describeMatrix, kernelsOf, wordsOf, worstOf } from '../../src/cli/kernel-matrix.ts'
-import { addScenarioOptions, loadWithOptions, overridesOf } from '../../src/cli/scenario-options.ts'
+import { describeMatrix, worstOf } from '../../src/cli/kernel-matrix.ts'
+import { kernelsOf, severalKernels } from '../../src/cli/kernels.ts'
+import { addScenarioOptions, loadWithOptions, overridesOf, wordsOf } from '../../src/cli/scenario-options.ts'
 import type { Report } from '../../src/judge/types.ts'
 import { NslabProcess } from '../fixtures/nslab-process.ts'
 
@@ -23,8 +24,13 @@ t.test('kernels are named once each', t => {
 })
 
 t.test("a run's options are given on to each kernel's run", t => {
-  const args = ['--set', 'run.hold=1s', '--nodes', '5', '--on', 'vm', '--cold']
-  t.same(wordsOf(optionsOf(...args, '--kernel', 'a,b', '--out', 'here')), args)
+  const args = ['--cold', '--nodes', '5', '--on', 'vm', '--set', 'run.hold=1s']
+  const options = optionsOf(...args, '--kernel', 'a,b', '--out', 'here')
+  t.same(severalKernels(options), ['a', 'b'])
+  t.same(wordsOf(options), ['--cold', '--kernel', 'a,b', ...args.slice(1)])
+  const { kernel: _, ...others } = options
+  t.same(wordsOf(others), args)
+  t.equal(severalKernels(optionsOf('--kernel', 'a')), null)
   t.end()
 })
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { createRunFolder } from '../../src/lab/run-folder.ts'
+import { adoptRunFolder, createRunFolder } from '../../src/lab/run-folder.ts'
 import { fixedClock } from '../fixtures/lab/clock.ts'
 
 const request = { scenario: 'ring', seed: 7, clock: fixedClock(5_000_000_000n), originNs: 2_000_000_000n }
@@ -40,6 +40,16 @@ t.test('latest points to the newest run', async t => {
     readdirSync(base).filter(name => name.startsWith('.latest')),
     [],
   )
+})
+
+t.test('a folder from elsewhere has the place that it would have had here, and latest is the run in it', async t => {
+  const base = join(t.testdir({ came: { 'report.json': '{}' }, several: { lts: {}, newest: {} } }), 'runs')
+  const one = adoptRunFolder(join(base, '../came'), { ...request, base })
+  t.equal(one, join(base, '20260520T101112Z-ring-7'))
+  t.equal(readFileSync(join(base, 'latest/report.json'), 'utf8'), '{}')
+  const several = adoptRunFolder(join(base, '../several'), { ...request, base, scenario: 'ring-kernels' }, 'newest')
+  t.same(readdirSync(several), ['lts', 'newest'])
+  t.equal(readlinkSync(join(base, 'latest')), '20260520T101112Z-ring-kernels-7/newest')
 })
 
 t.test('something else called latest is left alone', async t => {

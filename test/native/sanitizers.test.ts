@@ -4,7 +4,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { buildNative, launcher } from '../fixtures/native-program.ts'
+import { launcher } from '../fixtures/launch.ts'
+import { buildNative } from '../fixtures/native-program.ts'
 
 const run = promisify(execFile)
 const seed = process.env.NSLAB_SEED ?? '1'

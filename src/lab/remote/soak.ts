@@ -87,6 +87,11 @@ export class RemoteSoak {
     return this.#started
   }
 
+  /** Whether somebody has read here why it did what it did. */
+  get hasShownLog(): boolean {
+    return this.#shown > 0
+  }
+
   /**
    * Finds the soak or starts it, and stays with it to its end. Throws REMOTE_UNFIT, REMOTE_REFUSED or the signal's
    * reason.
@@ -146,7 +151,7 @@ export class RemoteSoak {
 
   async #copy(images: readonly CarriedImage[]): Promise<void> {
     const { host, closure, signal, say } = this.#request
-    const paths = [closure, ...images.map(({ path }) => path)]
+    const paths = [...new Set([closure, ...images.map(({ path }) => path)])]
     say(`copying ${paths.join(', ')} and what they need to ${host} …`)
     const words = ['--extra-experimental-features', 'nix-command', 'copy', '--substitute-on-destination']
     const child = spawn('nix', [...words, '--to', `ssh://${host}`, ...paths], {

@@ -53,6 +53,10 @@ t.test('what makes no sense is refused before anybody is asked', async t => {
     [['far', 'ring', '--nodes', 'many'], /many/],
     [['far', 'ring', '--patience', 'long'], /a time such as/],
     [['far', 'ring', '--out', join(full, 'full')], /is not an empty folder/],
+    [['far', 'ring', '--kernel', 'lts,lts'], /lts twice/],
+    [['far', 'ring', '--on', 'host', '--kernel', 'lts,latest'], /hosts\.kernel = "lts" is a VM's/],
+    [['far', 'ring', '--on', 'vm', '--kernel', 'lts,./vmlinuz'], /\.\/vmlinuz is a path from here, .* is on far/],
+    [['far', 'ring', '--on', 'vm', '--image', 'image.json'], /image\.json is a path from here/],
   ] as const) {
     const run = machine.remote(words)
     t.equal((await run.ended).code, 2, words.join(' '))

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { imageFor } from '../../../src/vm/image/build.ts'
 import { describeDigest } from '../../../src/vm/image/load.ts'
 import type { ImageDescription } from '../../../src/vm/image/types.ts'
@@ -16,7 +16,7 @@ const LONG = [...RING, '--duration', '15s']
 const unitOf = (run: NslabProcess): string =>
   /^nslab: (nslab-ring-[0-9a-f]{8}) started on far$/m.exec(run.stderr)?.[1] ?? ''
 
-t.setTimeout(400_000)
+t.setTimeout(1_500_000)
 
 t.test('a run there: copied, started, shown, fetched, and its exit code', async t => {
   const machine = new FarMachine(t)
@@ -33,23 +33,48 @@ t.test('a run there: copied, started, shown, fetched, and its exit code', async 
   t.match(second.stderr, /started on far/, 'what was fetched is over: the same words are another run')
 })
 
-t.test('the guest images that Nix has here go along, and the VMs there are made of them', async t => {
-  const machine = new FarMachine(t)
+/** Gives the machine a guest image like no other that could be made or found there; returns its digest. */
+async function carriedImage(machine: FarMachine): Promise<string> {
   machine.hasImages((await imageFor('controller', { onStep: () => {} })).folder)
-  // Another than any that could be made or found there.
   const file = join(machine.image, 'image.json')
   const { digest: _, ...description } = JSON.parse(readFileSync(file, 'utf8')) as ImageDescription
   const versions = { ...description.versions, note: 'carried' }
   const digest = describeDigest({ ...description, versions })
   writeFileSync(file, JSON.stringify({ ...description, versions, digest }))
-  const run = machine.remote(['far', 'ring', '--on', 'vm', '--accel', 'tcg', '--nodes', '3'], join(t.testdir(), 'run'))
+  return digest
+}
+
+const IN_VM = ['far', 'ring', '--on', 'vm', '--accel', 'tcg', '--nodes', '3']
+
+/** It passed in a VM of the image. */
+function isOfImage(t: Test, folder: string, digest: string): void {
+  const read = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'))
+  t.match(read('report.json'), { verdict: 'pass', level: 'tcg' })
+  t.match(read('environment.json'), { guests: { vm1: { image: digest } } })
+}
+
+t.test('the guest images that Nix has here go along, and the VMs there are made of them', async t => {
+  const machine = new FarMachine(t)
+  const digest = await carriedImage(machine)
+  const run = machine.remote(IN_VM, join(t.testdir(), 'run'))
   const { code, stderr } = await run.ended
   t.equal(code, 0, stderr)
-  t.match(run.report(), { verdict: 'pass', level: 'tcg' })
-  t.match(JSON.parse(readFileSync(join(run.folder, 'environment.json'), 'utf8')), {
-    guests: { vm1: { image: digest } },
-  })
+  isOfImage(t, run.folder, digest)
   t.notOk(existsSync(join(machine.image, 'snapshots')), 'what came from elsewhere is not written to')
+})
+
+t.test('a run a kernel there: the image of each goes along, and their folders and table come back', async t => {
+  const machine = new FarMachine(t)
+  const digest = await carriedImage(machine)
+  const words = [...IN_VM, '--duration', '1s', '--kernel', 'lts,latest']
+  const run = machine.remote(words, join(t.testdir(), 'run'))
+  const { code, stdout, stderr } = await run.ended
+  t.equal(code, 0, stderr)
+  for (const kernel of ['lts', 'latest']) {
+    isOfImage(t, join(run.folder, kernel), digest)
+    t.match(stdout, new RegExp(`^${kernel} .* pass .* ${run.folder}/${kernel}$`, 'm'), 'where its folder is here')
+  }
+  t.notMatch(stdout, machine.folder)
 })
 
 t.test('a lost connection is made again, and nothing of the log is lost or doubled', async t => {
