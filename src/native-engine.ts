@@ -279,6 +279,19 @@ export interface FlowFinished {
   readonly end: 'source' | 'sink'
 }
 
+/**
+ * A packet that a node had no route for, dropped. A lane tells of one a second, with how many it dropped so since the
+ * one before.
+ */
+export interface RouteMissed {
+  readonly nodeId: number
+  readonly source: number
+  /** A node, or a group. */
+  readonly destination: number
+  readonly isGroup: boolean
+  readonly packets: number
+}
+
 export interface EngineOptions {
   /** Threads, at most 64. Default, and 0: one for each core that the process may use, at most 4. */
   readonly lanes?: number
@@ -372,5 +385,9 @@ export interface PacketEngine {
 
 export interface PacketEngineConstructor {
   /** Starts its threads. */
-  new (options: EngineOptions, onFinished: (flows: readonly FlowFinished[]) => void): PacketEngine
+  new (
+    options: EngineOptions,
+    onFinished: (flows: readonly FlowFinished[]) => void,
+    onMissed?: (missed: readonly RouteMissed[]) => void,
+  ): PacketEngine
 }

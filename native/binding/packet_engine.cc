@@ -33,8 +33,9 @@ constexpr napi_type_tag kEngineTag = {0x3c1d5e6fa2704b9e, 0x91b7c4d2e85f0a36};
 
 PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
-  if (info.Length() != 2 || !info[0].IsObject() || !info[1].IsFunction()) {
-    throw_argument(env, "new PacketEngine(options: object, onFinished: function)");
+  const bool tells_missed = info.Length() == 3 && info[2].IsFunction();
+  if ((info.Length() != 2 && !tells_missed) || !info[0].IsObject() || !info[1].IsFunction()) {
+    throw_argument(env, "new PacketEngine(options: object, onFinished: function, onMissed?: function)");
     return;
   }
   auto options = engine_options(info[0].As<Napi::Object>(), base_);
@@ -49,6 +50,7 @@ PacketEngineObject::PacketEngineObject(const Napi::CallbackInfo& info) : ObjectW
   }
   max_ = std::move(*max);
   on_finished_ = Napi::Persistent(info[1].As<Napi::Function>());
+  if (tells_missed) on_missed_ = Napi::Persistent(info[2].As<Napi::Function>());
   AddonState& state = state_of(env);
   mailbox_ = state.mailbox;
   auto engine = std::make_shared<lanes::PacketEngine>(*options, [self = self_, mailbox = mailbox_] {
@@ -81,8 +83,9 @@ void PacketEngineObject::collect(Napi::Env env) {
   lanes::Outbox outbox = engine_->collect();
   for (lanes::Reply& reply : outbox.replies) answer(env, std::move(reply));
   hold(env);
-  if (outbox.finished.empty()) return;
-  call_user(env, on_finished_.Value(), {finished_to_js(env, outbox.finished)});
+  if (!outbox.finished.empty()) call_user(env, on_finished_.Value(), {finished_to_js(env, outbox.finished)});
+  if (!outbox.missed.empty() && !on_missed_.IsEmpty())
+    call_user(env, on_missed_.Value(), {missed_to_js(env, outbox.missed)});
 }
 
 void PacketEngineObject::answer(Napi::Env env, lanes::Reply&& reply) {

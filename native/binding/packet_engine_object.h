@@ -95,6 +95,8 @@ class PacketEngineObject : public Napi::ObjectWrap<PacketEngineObject> {
   std::shared_ptr<PacketEngineObject*> self_ = std::make_shared<PacketEngineObject*>(this);
   std::list<std::function<void()>>::iterator stopper_;
   Napi::FunctionReference on_finished_;
+  /** Empty where nobody wants to know. */
+  Napi::FunctionReference on_missed_;
   std::map<uint64_t, Napi::Promise::Deferred> pending_;
   /** Answers to these wait until what lanes have let go of is closed. */
   std::set<uint64_t> closing_fds_;

@@ -173,4 +173,16 @@ Napi::Array finished_to_js(Napi::Env env, const std::vector<lanes::FlowFinished>
   });
 }
 
+Napi::Array missed_to_js(Napi::Env env, const std::vector<lanes::RouteMissed>& missed) {
+  return list_to_js(env, missed, [&](const lanes::RouteMissed& one) {
+    Napi::Object miss = Napi::Object::New(env);
+    miss.Set("nodeId", number(env, one.node));
+    miss.Set("source", number(env, one.source));
+    miss.Set("destination", number(env, one.destination));
+    miss.Set("isGroup", Napi::Boolean::New(env, one.is_group));
+    miss.Set("packets", number(env, one.packets));
+    return miss;
+  });
+}
+
 }  // namespace nslab::binding

@@ -43,5 +43,7 @@ struct TunRequest {
 [[nodiscard]] Napi::Object counts_to_js(Napi::Env env, const engine::lanes::Counts& counts);
 /** FlowFinished[] */
 [[nodiscard]] Napi::Array finished_to_js(Napi::Env env, const std::vector<engine::lanes::FlowFinished>& flows);
+/** RouteMissed[] */
+[[nodiscard]] Napi::Array missed_to_js(Napi::Env env, const std::vector<engine::lanes::RouteMissed>& missed);
 
 }  // namespace nslab::binding

@@ -121,6 +121,29 @@ void test_settings() {
   check(bench.end(), "settings: blocks are back");
 }
 
+/** Packets without a route are told of once a second, and all of them are. */
+void test_misses() {
+  Bench bench(options(1, false));
+  for (uint32_t node = 1; node <= 2; node++) (void)bench.did(AddNode{node});
+  (void)bench.did(StartFlow{1, flow(1, 2, 1'000'000'000, 100, 100'000)});
+  const auto from = std::chrono::steady_clock::now();
+  const bool told = bench.await([&] { return bench.seen.missed.size() >= 3; });
+  (void)bench.did(StopFlow{1, 1});
+  const Counts counts = bench.counts();
+  const auto& missed = bench.seen.missed;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - from);
+  uint64_t packets = 0;
+  bool right = told;
+  for (const RouteMissed& one : missed) {
+    packets += one.packets;
+    right = right && one.node == 1 && one.source == 1 && one.destination == 2 && !one.is_group;
+  }
+  check(right && missed[0].packets == 1 && missed.size() <= static_cast<size_t>(seconds.count()) + 2, "misses: told, with their way, at a bounded rate");
+  const uint64_t lost = dropped(counts, Drop::no_route);
+  check(told && packets > missed.size() && packets <= lost, "misses: with how many there were");
+  check(bench.end(), "misses: blocks are back");
+}
+
 /** Two flows of one node wait for the same slow link; when the first of both is through says what its weight is. */
 void test_weights(uint32_t processors) {
   const std::string name = "weights (" + std::to_string(processors) + " of a node): ";

@@ -86,6 +86,7 @@ class Bench {
       add(seen.links.frames, more.links.frames);
       add(seen.links.unsent, more.links.unsent);
       add(seen.finished, more.finished);
+      add(seen.missed, more.missed);
       add(seen.replies, more.replies);
       if (holds()) return true;
       std::unique_lock lock(mutex_);

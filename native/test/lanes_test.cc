@@ -370,6 +370,7 @@ int main(int argc, char** argv) {
   test_hand_over();
   test_sink_starts();
   test_settings();
+  test_misses();
   test_capture();
   test_closer();
   for (const uint32_t processors : {1u, 3u}) {

@@ -74,13 +74,13 @@ const effective = {
 /** Known keys without effect, by the reason that the warning gives. */
 const withoutEffect = {
   'a node has one TUN queue': { num_tun_queues: v.optional(intFrom(1), 1) },
-  'packets are delivered as they come, and none waits to be put in order': {
+  'the packets of a flow keep their order in either feature, and none waits to be put in order': {
     enforce_tcp_order: v.optional(flag, true),
     delay_tolerance: v.optional(intFrom(0), 500),
     backlog_tolerance: v.optional(intFrom(0), 0),
   },
   "copies for several next hops wait in their links' queues": { fanout_pending_capacity: v.optional(intFrom(1)) },
-  'links are TCP': { quic_congestion_control: v.optional(oneOf('bbr', 'cubic'), 'bbr') },
+  'links are TCP or UDP': { quic_congestion_control: v.optional(oneOf('bbr', 'cubic'), 'bbr') },
   'built-in flows have no TCP ends in user space': {
     user_space_client_port: v.optional(port, 45_535),
     user_space_server_port: v.optional(port, 8888),

@@ -59,9 +59,8 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
   const protocol = readProtocol(table.protocol, path, problems)
   if (table.operating_mode === 'max' && table.num_packet_processors > 1)
     warnings.push('num_packet_processors has no effect in max mode: the streams of a node are of one thread')
-  const unsupported = Object.keys(raw).filter(
-    key => reasonWithoutEffect.has(key) && !(key === 'num_tun_queues' && raw[key] === 1),
-  )
+  if (table.feature === 'concurrent' && spreads(table, nNodes)) warnings.push(NOT_ISOLATED)
+  const unsupported = Object.keys(raw).filter(key => reasonWithoutEffect.has(key) && raw[key] !== AS_IT_IS[key])
   return {
     controllerAddr: controllerAddrOf(table, path, problems, warnings),
     controllerConnectTimeoutMs: table.controller_connect_timeout_ms,
@@ -87,6 +86,17 @@ export function readDataplane(raw: TomlTable, path: Path, problems: Problems): D
     ],
   }
 }
+
+/** What a published key may say, since it is so anyway. */
+const AS_IT_IS: Readonly<Record<string, unknown>> = { num_tun_queues: 1, enforce_tcp_order: true }
+
+/** Whether a node is on several lanes. 0: one alone is on all, nodes of a fleet on one each. */
+const spreads = ({ num_packet_processors: count }: DataplaneTable, nNodes: number): boolean =>
+  count > 1 || (count === 0 && nNodes === 1)
+
+const NOT_ISOLATED =
+  'feature = "concurrent": packets are routed by the lane that reads them, so trees of a lossless flow are not ' +
+  'isolated from each other; with "sequential" each flow and tree has its lane'
 
 function engineOf(table: DataplaneTable, path: Path, problems: Problems): EngineConfig {
   const { enable_local_interface: isOn } = table

@@ -93,15 +93,35 @@ t.test('the keys of the packet engine reach it', t => {
       silenceMs: 15_000,
     },
   })
-  t.same(warnings, [])
+  t.equal(warnings.length, 1)
+  t.match(warnings, [/concurrent.*trees of a lossless flow are not isolated/])
   t.equal(parse('enable_local_interface = false').engine.tun, 'off')
+  t.end()
+})
+
+t.test('concurrent lanes are warned of where a node is on several', t => {
+  const warns = (text: string): boolean =>
+    parse(`feature = "concurrent"\n${text}`).warnings.some(w => /isolated/.test(w))
+  t.ok(warns('num_packet_processors = 2\nn_nodes = 9'))
+  t.ok(warns(''), 'one node alone is on all lanes')
+  t.notOk(warns('n_nodes = 9'), 'those of a fleet are on one each')
+  t.notOk(warns('num_packet_processors = 1'))
+  t.notOk(
+    parse('num_packet_processors = 2').warnings.some(w => /isolated/.test(w)),
+    'sequential ones',
+  )
+  t.end()
+})
+
+t.test('what is so anyway needs no warning', t => {
+  t.same(parse('num_tun_queues = 1\nenforce_tcp_order = true').warnings, [])
   t.end()
 })
 
 t.test('each key without effect is named in a warning', t => {
   const config = parse(`
     num_tun_queues = 2
-    enforce_tcp_order = true
+    enforce_tcp_order = false
     fanout_pending_capacity = 10
     quic_congestion_control = "cubic"
     user_space_server_port = 8888

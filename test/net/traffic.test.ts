@@ -53,6 +53,7 @@ t.test('without routing nothing is derived: packets are dropped for want of a ro
   const { source } = await counted(lab, 1, ({ source }) => source?.finished === true)
   t.equal(source?.sentPackets, 10)
   t.ok((await nodeCount(lab, 1)).dropped >= 10)
+  t.match(warnings(lab), [/^no route: node 1 has none from node 1 to node 4; dropped, .*: 1 packet$/])
 })
 
 t.test('a graph that no preset describes: the controller brings the next hops', async t => {

@@ -245,6 +245,16 @@ struct FlowFinished {
   bool is_source = false;
 };
 
+/** A packet that nobody has a route for. A lane tells of one a second, with how many there were since the one before. */
+struct RouteMissed {
+  uint32_t node = 0;
+  uint32_t source = 0;
+  /** A node, or a group. */
+  uint32_t destination = 0;
+  bool is_group = false;
+  uint64_t packets = 0;
+};
+
 struct Reply {
   uint64_t id = 0;
   Status status;
@@ -266,6 +276,7 @@ struct Outbox {
   LinkNews links;
   StreamNews streams;
   std::vector<FlowFinished> finished;
+  std::vector<RouteMissed> missed;
   std::vector<Reply> replies;
 };
 

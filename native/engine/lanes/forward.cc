@@ -78,6 +78,7 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
   // Who lets packets wait looks ahead, for the lane that will route it: only what comes in can be held back.
   if (goes_home && !waits) return go_home();
   const Memo& memo = resolve(part, slice.frame(), header);
+  if (memo.drop == Drop::no_route) note_miss(part, header);
   if (memo.drop != Drop::none) return drop(memo.drop);
 
   const bool spent = !is_origin && header.hops_left == 0;
@@ -153,6 +154,14 @@ bool Lane::forward(NodePart& part, const Slice& slice, const PacketHeader& heade
     offer(*way.link, slice, header.flow, !came && hub_.options.backpressure);
   }
   return true;
+}
+
+void Lane::note_miss(const NodePart& part, const PacketHeader& header) {
+  misses_++;
+  if (now_ns_ < miss_due_ns_) return;
+  miss_due_ns_ = now_ns_ + kMissGapNs;
+  const bool is_group = (header.flags & kFlagGroup) != 0;
+  outbox_.missed.push_back({part.id, header.source, header.destination, is_group, std::exchange(misses_, 0)});
 }
 
 bool Lane::may_cross(uint32_t lane, Input& from) {

@@ -78,7 +78,7 @@ void Hub::deliver(Outbox&& more) {
     const std::lock_guard lock(links_mutex_);
     if (on_streams_) on_streams_(std::exchange(more.streams, {}));
   }
-  if (more.links.empty() && more.finished.empty() && more.replies.empty()) return;
+  if (more.links.empty() && more.finished.empty() && more.missed.empty() && more.replies.empty()) return;
   bool first;
   {
     const std::lock_guard lock(mutex_);
@@ -87,6 +87,7 @@ void Hub::deliver(Outbox&& more) {
     move_to(outbox_.links.lost, more.links.lost);
     move_to(outbox_.links.unsent, more.links.unsent);
     move_to(outbox_.finished, more.finished);
+    move_to(outbox_.missed, more.missed);
     move_to(outbox_.replies, more.replies);
     first = !std::exchange(told_, true);
   }

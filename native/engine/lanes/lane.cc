@@ -273,7 +273,7 @@ void Lane::set_timer() {
 }
 
 void Lane::tell() {
-  if (outbox_.links.empty() && outbox_.streams.empty() && outbox_.finished.empty()) return;
+  if (outbox_.links.empty() && outbox_.streams.empty() && outbox_.finished.empty() && outbox_.missed.empty()) return;
   hub_.deliver(std::exchange(outbox_, {}));
 }
 

@@ -162,6 +162,8 @@ class Lane {
   // forward.cc
   /** False: `from` waits for room now, and the packet is still its own. */
   bool forward(NodePart& part, const Slice& slice, const PacketHeader& header, bool is_origin, Input& from);
+  /** Told of, at a bounded rate; who counts it is the caller. */
+  void note_miss(const NodePart& part, const PacketHeader& header);
   void cross(NodePart& part, uint32_t lane, Crossing&& crossing);
   [[nodiscard]] bool may_cross(uint32_t lane, Input& from);
   void serve(ChannelEnd& end);
@@ -270,6 +272,9 @@ class Lane {
   std::atomic<int64_t> busy_ns_{0};
   int64_t busy_from_ns_ = 0;
   int64_t now_ns_ = 0;
+  /** Packets without a route that nobody was told of, and when the next one is. */
+  uint64_t misses_ = 0;
+  int64_t miss_due_ns_ = 0;
   int64_t armed_ns_ = kNever;
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::unordered_map<uint32_t, std::unique_ptr<NodePart>> nodes_;

@@ -40,6 +40,9 @@ inline constexpr int kCalmWindowMs = 20;
 inline constexpr int64_t kCalmFifths = 2;
 inline constexpr int kCalmWindows = 5;
 
+/** Between two packets without a route that a lane tells of. */
+inline constexpr int64_t kMissGapNs = 1'000'000'000;
+
 /** Runs that wait when a token is no longer taken to wait with them. */
 inline constexpr uint32_t kControlRunsMax = 4096;
 

@@ -9,6 +9,10 @@ export const START_UNASKED_MS = 10_000
 /** Things that the engine refused and that become warnings; beyond, they are as bad and as many as before. */
 export const WARNINGS_TOLD = 100
 
+/** Between two lines about packets without a route: at first, doubled from line to line, and at most, ms. */
+export const MISSES_APART_MS = 1000
+export const MISSES_APART_MAX_MS = 60_000
+
 /** Flows in one message of a node: at most 60 KB of the 64 KiB that a controller takes. */
 export const FLOWS_A_MESSAGE = 400
 

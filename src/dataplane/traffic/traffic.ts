@@ -15,6 +15,7 @@ import { FlowReports } from './flow-reports.ts'
 import { START_UNASKED_MS, TURN_MS, WARNINGS_TOLD } from './limits.ts'
 import { linkSetting } from './link-shapes.ts'
 import { MaxMode } from './max-mode.ts'
+import { MissLog } from './miss-log.ts'
 import { NodeTraffic, type TrafficOutcome, type TrafficPlan } from './node-traffic.ts'
 import { Probes } from './probes.ts'
 import { Tuns } from './tun.ts'
@@ -105,7 +106,8 @@ export class Traffic implements AgentTraffic {
       if (own.length > 0) this.#reports.finished(own)
     }
     const options = { ...engineOptions(config.engine, nodesCount), runId, silenceMs: config.peerSilenceMs }
-    const engine: PacketEngine = new PacketEngine(options, onFinished)
+    const misses = new MissLog(this.#options)
+    const engine: PacketEngine = new PacketEngine(options, onFinished, missed => misses.see(missed))
     this.#engine = engine
     return engine
   }
