@@ -70,10 +70,10 @@ export interface Netns {
   close(): void
 }
 
-/** A network ("172.16.12.0/22") and the neighbour that leads there. */
+/** A network ("172.16.12.0/22") and the neighbour that leads there; null: packets to it are lost, without a word. */
 export interface UplinkRoute {
   readonly to: string
-  readonly via: string
+  readonly via: string | null
 }
 
 /** An interface of a fabric root that leads to other hosts. */

@@ -62,7 +62,7 @@ std::optional<std::vector<uplink::Route>> routes_of(Napi::Value value) {
     if (!list.Get(i).IsObject()) return std::nullopt;
     const auto fields = list.Get(i).As<Napi::Object>();
     const auto to = network(fields.Get("to"));
-    const auto via = ipv4(fields.Get("via"));
+    const auto via = fields.Get("via").IsNull() ? std::optional(in_addr{}) : ipv4(fields.Get("via"));
     if (!to || !via) return std::nullopt;
     routes.push_back({*to, *via});
   }

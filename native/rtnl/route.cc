@@ -5,6 +5,9 @@ namespace nslab::rtnl {
 
 namespace {
 
+/** The same in every namespace. */
+constexpr uint32_t kLoopback = 1;
+
 rtmsg route_header(uint8_t prefix_length) {
   rtmsg header{};
   header.rtm_family = AF_INET;
@@ -17,9 +20,13 @@ rtmsg route_header(uint8_t prefix_length) {
 }
 
 void put_route(Batch::Request& request, const Network& to, in_addr gateway) {
-  request->put_struct(route_header(to.prefix_length));
+  const bool leads = gateway.s_addr != INADDR_ANY;
+  rtmsg header = route_header(to.prefix_length);
+  if (!leads) header.rtm_scope = RT_SCOPE_LINK;
+  request->put_struct(header);
   if (to.prefix_length > 0) request->put(RTA_DST, to.address);
-  request->put(RTA_GATEWAY, gateway);
+  if (leads) request->put(RTA_GATEWAY, gateway);
+  else request->put<uint32_t>(RTA_OIF, kLoopback);
 }
 
 }  // namespace

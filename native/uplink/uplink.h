@@ -17,6 +17,7 @@ namespace nslab::uplink {
 
 struct Route {
   rtnl::Network to;
+  /** 0.0.0.0: nowhere. */
   in_addr via{};
 };
 

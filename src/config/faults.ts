@@ -1,7 +1,9 @@
-// Faults of a run: [[fault]] at = "2s", do = "kill", hosts = ["host2"], for = "5s". Times count from all wired. Those of
-// a soak befall its processes and name no hosts; their times count from the beginning of churning.
+// Faults of a run: [[fault]] at = "2s", do = "kill", hosts = ["host2"], for = "5s", or do = "cut", links = [[3, 4]].
+// Times count from all wired. Those of a soak befall its processes and name no hosts; their times count from the beginning of churning.
 
 import type { SoakFault } from '../protocol/soaking.ts'
+import { isEdge } from '../topology/make.ts'
+import type { Topology } from '../topology/types.ts'
 import type { Path } from './locate.ts'
 import type { Problems } from './problems.ts'
 import type { FaultConfig } from './types.ts'
@@ -11,20 +13,25 @@ export interface FaultTable {
   readonly at: string
   readonly do: FaultConfig['op']
   readonly hosts?: readonly string[] | undefined
+  readonly links?: readonly (readonly [number, number])[] | undefined
   readonly for: string
   readonly loss?: number | undefined
   readonly delay?: string | undefined
   readonly jitter?: string | undefined
 }
 
-/**
- * Reads the faults that stand at `path`, in the order of their times. `hostsCount` says which hosts there are: host1,
- * …, and with several "controller"; a VM's name (vm1) means its host.
- */
+/** What faults can befall. Hosts are host1, …, and with several "controller"; a VM's name (vm1) means its host. */
+export interface FaultGround {
+  readonly hostsCount: number
+  readonly network: 'switch' | 'tap'
+  /** Asked for where links are named. */
+  readonly topology: () => Topology
+}
+
+/** Reads the faults that stand at `path`, in the order of their times. */
 export function readFaults(
   tables: readonly FaultTable[],
-  hostsCount: number,
-  network: 'switch' | 'tap',
+  { hostsCount, network, topology }: FaultGround,
   path: Path,
   problems: Problems,
 ): FaultConfig[] {
@@ -34,12 +41,13 @@ export function readFaults(
     const at = [...path, index]
     const hosts = (table.hosts ?? []).map(name => name.replace(/^vm(?=[0-9]+$)/, 'host'))
     if (isSoakFault(table.do)) problems.add({ path: [...at, 'do'], value: table.do, problem: 'is for a soak: [churn]' })
+    else if (table.links !== undefined) checkLinks(table, table.links, topology(), at, problems)
     else if (table.hosts === undefined) problems.add({ path: [...at, 'hosts'], problem: 'is required' })
     else if (hosts.length === 0) problems.mustBe([...at, 'hosts'], table.hosts, 'at least one host')
     for (const name of new Set(hosts))
       if (!known.includes(name))
         problems.add({ path: [...at, 'hosts'], value: name, problem: `is no host of the run: ${known.join(', ')}` })
-    if (hostsCount === 1 && !isSoakFault(table.do))
+    if (hostsCount === 1 && !isSoakFault(table.do) && table.links === undefined)
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs several hosts (hosts.count)' })
     // What is over at once is felt by nobody, and a token that had no time is no proof.
     if (table.do !== 'reboot' && secondsOf(table.for) === 0)
@@ -49,8 +57,32 @@ export function readFaults(
       problems.add({ path: [...at, 'do'], value: table.do, problem: 'needs hosts.network = "switch"' })
     return faultOf(table, [...new Set(hosts)])
   })
-  checkOverlaps(faults, path, problems, ({ hosts }) => hosts)
+  checkOverlaps(faults, path, problems, ({ hosts, links = [] }) => [...hosts, ...links.map(nameOfLink)])
   return faults.sort((a, b) => a.atS - b.atS)
+}
+
+/** As both ends call it. */
+const nameOfLink = ([a, b]: readonly [number, number]): string => `link ${Math.min(a, b)}-${Math.max(a, b)}`
+
+function checkLinks(
+  table: FaultTable,
+  links: NonNullable<FaultTable['links']>,
+  topology: Topology,
+  at: Path,
+  problems: Problems,
+): void {
+  if (table.do !== 'cut')
+    problems.add({ path: [...at, 'do'], value: table.do, problem: 'is done to hosts; links are cut: do = "cut"' })
+  if (table.hosts !== undefined)
+    problems.add({ path: [...at, 'hosts'], problem: 'does not go with links: one fault is done to hosts or to links' })
+  if (links.length === 0) problems.mustBe([...at, 'links'], [], 'at least one link, as [[1, 2]]')
+  for (const [a, b] of links)
+    if (Math.max(a, b) > topology.nodesCount || !isEdge(topology, a, b))
+      problems.add({
+        path: [...at, 'links'],
+        value: [a, b],
+        problem: `there is no link between ${a} and ${b} in the topology`,
+      })
 }
 
 const faultOf = (table: FaultTable, hosts: readonly string[]): FaultConfig => ({
@@ -58,6 +90,7 @@ const faultOf = (table: FaultTable, hosts: readonly string[]): FaultConfig => ({
   forS: secondsOf(table.for),
   op: table.do,
   hosts,
+  ...(table.links === undefined ? {} : { links: table.links }),
   loss: table.loss ?? 0,
   delayS: table.delay === undefined ? 0 : secondsOf(table.delay),
   jitterS: table.jitter === undefined ? 0 : secondsOf(table.jitter),
@@ -87,6 +120,7 @@ export function readSoakFaults(
     if (!isSoakFault(table.do))
       wrong('do', table.do, `is done to hosts: a soak has ${Object.keys(SOAK_TARGETS).join(', ')}`)
     if (table.hosts !== undefined) wrong('hosts', table.hosts, 'is not for a soak, which has one host')
+    if (table.links !== undefined) wrong('links', table.links, 'is not for a soak, which has none')
     if ((table.do === 'pause_observer' || table.do === 'pause_churn') && secondsOf(table.for) === 0)
       problems.mustBe([...at, 'for'], table.for, 'longer than nothing')
     if (table.do === 'restart_database' && !hasDatabase)

@@ -8,7 +8,7 @@ import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
 import { collectorEntries, sutEntries } from './soak-schema.ts'
 import { flowTable, groupTable, linkTable } from './traffic-schema.ts'
-import { duration, flag, int, kernelName, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
+import { duration, edge, flag, int, kernelName, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
 
 const SEED_MAX = 0xffff_ffff
 
@@ -74,6 +74,8 @@ export const shellSchema = v.object({
           'pause_churn',
         ),
         hosts: v.optional(v.array(text(100))),
+        /** In place of hosts: of links between neighbours, which are cut. */
+        links: v.optional(v.array(edge)),
         for: duration,
         loss: v.optional(ratio),
         delay: v.optional(duration),

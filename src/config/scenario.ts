@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import { sutMetrics } from '../base/sut-metrics.ts'
+import { makeTopology } from '../topology/make.ts'
 import { nodesCountOf } from '../topology/size.ts'
 import { checkConnectionsShell, connectionsTable, readConnections } from './connections.ts'
 import { readController } from './controller.ts'
@@ -59,7 +60,9 @@ export function parseScenario(
   const nodesCount = nodesCountOf(controller.topology)
   sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
-  const faults = bad.has('fault') ? [] : readFaults(shell.fault, hostsCount, shell.hosts.network, ['fault'], problems)
+  const { network } = shell.hosts
+  const ground = { hostsCount, network, topology: () => makeTopology(controller.topology) }
+  const faults = bad.has('fault') ? [] : readFaults(shell.fault, ground, ['fault'], problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, { nodes: nodesCount }, ['gate'], problems)
   // Counts are only compared where both are right: what is wrong already needs no second problem.
   if (problems.count === 0 && dataplanes.length === 0) checkCounts(dataplane, nodesCount, hostsCount, problems)

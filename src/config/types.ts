@@ -162,12 +162,14 @@ export interface FaultConfig {
   readonly atS: number
   readonly forS: number
   /**
-   * kill: as a power cut; reboot: in order, what is on its disk stays; cut: off the segment; impair: frames of these
-   * hosts are lost and late.
+   * kill: as a power cut; reboot: in order, what is on its disk stays; cut: off the segment, or of links, nothing gets
+   * from one node to the other; impair: frames of these hosts are lost and late.
    */
   readonly op: 'kill' | 'reboot' | 'cut' | 'impair' | SoakFault
-  /** Names in the plan; none in a soak. */
+  /** Names in the plan; none in a soak, and none of what is done to links. */
   readonly hosts: readonly string[]
+  /** Pairs of neighbours; absent: it is done to hosts. */
+  readonly links?: readonly (readonly [number, number])[]
   readonly loss: number
   readonly delayS: number
   readonly jitterS: number

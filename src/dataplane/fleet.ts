@@ -211,6 +211,23 @@ export class Fleet {
     return { ...place, problem }
   }
 
+  /**
+   * Lets nothing of the node's kernel reach the address, or all again: links of either transport and streams alike, as
+   * where a cable is pulled. Ends with the node's namespace. Resolves with why it could not be done, or null.
+   */
+  async cutWay(nodeId: number, address: string, cut: boolean): Promise<string | null> {
+    const node = this.#nodes[nodeId - this.firstId]
+    if (node === undefined) return `node ${nodeId} is not of this fleet`
+    try {
+      const netns = this.#fabric.netns(node.index)
+      const routes = [{ to: `${address}/32`, via: null }]
+      await (cut ? netns.addRoutes(routes) : netns.removeRoutes(routes))
+      return null
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
   /** Takes part in a walk, and starts it where its first node is here. Walks before it have ended. */
   walk(walk: Walk): void {
     this.#walks.begin(walk)

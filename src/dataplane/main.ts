@@ -177,6 +177,9 @@ class Dataplane {
       case 'links':
         this.#tellLinks(command.proof).catch(error => this.#steered.fail(error))
         return
+      case 'cut_way':
+        this.#cutWay(command).catch(error => this.#steered.fail(error))
+        return
       case 'missing':
       case 'set_link':
         return
@@ -188,6 +191,11 @@ class Dataplane {
     // A node without a namespace has no descriptor.
     const where = place === null ? { fd: -1 } : { fd: place.fd, cookie: String(place.cookie) }
     this.#steered.send({ is: 'netns', node_id: nodeId, pid: process.pid, ...where })
+  }
+
+  async #cutWay({ ask, node_id: nodeId, address, cut }: Extract<OwnCommand, { do: 'cut_way' }>): Promise<void> {
+    const problem = (await this.#fleet?.cutWay(nodeId, address, cut)) ?? null
+    this.#steered.send({ is: 'way_cut', ask, ...(problem === null ? {} : { problem }) })
   }
 
   async #tellLinks(proof: number): Promise<void> {

@@ -13,6 +13,7 @@ import { requireMemory } from '../vm/memory.ts'
 import type { QemuProgram } from '../vm/qemu-program.ts'
 import { type GuestInput, INPUT_SCHEMA } from './deterministic-protocol.ts'
 import type { DeterministicRecord, Machine } from './deterministic-record.ts'
+import { installParity, needsParity, parityGround } from './install-parity.ts'
 import { chooseLevel } from './level.ts'
 import { checkFitness, notFit } from './limits.ts'
 import { readMachine } from './machine.ts'
@@ -56,6 +57,7 @@ export async function prepareDeterministic(
   // A server of the run's own where it is asked for; else memory, which takes half of the time.
   const role: ImageRole = asked.controller.db === null ? 'fleet' : 'controller'
   const { image: given, kernel } = asked.hosts
+  if (needsParity(asked)) await installParity(parityGround(asked, true))
   const image = given === undefined ? await findImage(role, { kernel, onStep, signal }) : await loadImage(given)
   const machine: Machine = {
     image: { role: image.role, digest: image.digest, versions: image.versions },

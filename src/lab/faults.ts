@@ -1,4 +1,4 @@
-// The hold of a run: nothing, or faults done to its hosts and undone again. After each the wiring must be proven anew.
+// The hold of a run: nothing, or faults done to its hosts or links and undone again. After each the wiring must be proven anew.
 
 import { NslabError } from '../base/errors.ts'
 import type { FaultConfig } from '../config/types.ts'
@@ -15,6 +15,8 @@ export interface HoldParts {
   readonly context: RunContext
   readonly hosts: Hosts
   readonly ground: Ground
+  /** Nothing gets from either node to the other any more, or all again. */
+  readonly cutLink: (link: readonly [number, number], cut: boolean) => Promise<void>
   /** Shows that every link is as planned; rejects with DEADLINE where that takes too long. */
   readonly prove: () => Promise<void>
   /** Whether a token gets round within `limitS`; null where the topology has no round. */
@@ -113,8 +115,9 @@ async function framesHit(parts: HoldParts, fault: FaultConfig, before: FramesBef
 
 async function begin(parts: HoldParts, fault: FaultConfig, index: number, before: FramesBefore): Promise<void> {
   const { context, hosts, ground } = parts
-  const { op } = fault
+  const { op, links = [] } = fault
   context.folder.ledger.intent('fault', { fault: index, ...fault })
+  await allOf(links.map(link => parts.cutLink(link, true)))
   for (const name of fault.hosts) {
     const host = hosts.find(name)
     if (op === 'kill') {
@@ -128,10 +131,12 @@ async function begin(parts: HoldParts, fault: FaultConfig, index: number, before
     }
   }
   context.folder.ledger.done('fault', { fault: index })
-  context.tell({ kind: 'fault_started', fault: index, op, hosts: fault.hosts })
+  context.tell({ kind: 'fault_started', fault: index, op, ...placeOf(fault) })
   if (op === 'kill' || op === 'cut') await feel(parts, fault, index)
   if (op === 'impair') await stir(parts, fault, before)
 }
+
+const placeOf = ({ hosts, links }: FaultConfig) => ({ hosts, ...(links === undefined ? {} : { links }) })
 
 /** Where nobody sends, nothing is lost: tokens go round until every host has felt it, or half of its time is over. */
 async function stir(parts: HoldParts, fault: FaultConfig, before: FramesBefore): Promise<void> {
@@ -170,17 +175,18 @@ async function undo(parts: HoldParts, fault: FaultConfig, index: number, before:
   const { context, ground, hosts } = parts
   const hit = fault.op === 'impair' ? { frames: await framesHit(parts, fault, before) } : {}
   context.folder.ledger.intent('fault_end', { fault: index })
-  await allOf(
-    fault.hosts.map(async name => {
+  await allOf([
+    ...(fault.links ?? []).map(link => parts.cutLink(link, false)),
+    ...fault.hosts.map(async name => {
       const host = hosts.find(name)
       if (fault.op === 'kill') {
         await hosts.revive(host)
         host.programs.get('dataplane')?.send({ do: 'build' })
       } else if (fault.op !== 'reboot') await ground.setConditions(host.plan, null)
     }),
-  )
+  ])
   context.folder.ledger.done('fault_end', { fault: index })
-  context.tell({ kind: 'fault_ended', fault: index, op: fault.op, hosts: fault.hosts, ...hit })
+  context.tell({ kind: 'fault_ended', fault: index, op: fault.op, ...placeOf(fault), ...hit })
   if (fault.op !== 'impair') return
   const isFelt = isImpairmentFelt(fault, hit.frames)
   count(context, isFelt)

@@ -3,6 +3,7 @@
 import { hasTraffic } from '../config/has-traffic.ts'
 import type { RunContext } from './context.ts'
 import type { Course } from './course.ts'
+import { cutLink } from './cut-link.ts'
 import { holdWithFaults } from './faults.ts'
 import type { Ground } from './ground.ts'
 import type { Hosts } from './hosts.ts'
@@ -44,7 +45,8 @@ async function drive(
   await context.inPhase('prove', prove)
   const hold = (): Promise<void> => {
     const getsRound = (limitS: number) => tokenComesHome(context, provingFleets(hosts), limitS)
-    return holdWithFaults({ context, hosts, ground, prove, getsRound })
+    const cut = (link: readonly [number, number], isCut: boolean) => cutLink(context, hosts, link, isCut)
+    return holdWithFaults({ context, hosts, ground, cutLink: cut, prove, getsRound })
   }
   if (!hasTraffic(context.plan.scenario)) return context.inPhase('hold', hold)
   const watch = new TrafficWatch(context, () => provingFleets(hosts))

@@ -22,7 +22,7 @@ import { requireFitness } from './fitness.ts'
 import { fleetCourse } from './fleet-course.ts'
 import type { Ground } from './ground.ts'
 import { Hosts } from './hosts.ts'
-import { installParity, needsParity } from './install-parity.ts'
+import { installParity, needsParity, parityGround } from './install-parity.ts'
 import type { KeptVms } from './keep-vms.ts'
 import { LabSocket } from './lab-socket.ts'
 import { chooseLevel, type LevelChoice } from './level.ts'
@@ -102,7 +102,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const { here } = options
   const choice: LevelChoice =
     here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: here.notes }
-  if (needsParity(scenario)) await installParity(choice.vms !== null)
+  if (needsParity(scenario)) await installParity(parityGround(scenario, choice.vms !== null))
   requireFeasible(scenario.faults, choice.vms === null)
   const limits = await requireFitness(needsOf(plan, choice), out ?? options.base)
   const folder = createRunFolder({

@@ -57,12 +57,14 @@ export type RunEvent = { readonly t_s: number; readonly from: string } & (
       readonly hops: number
       readonly reason: string
     }
-  /** Something was done to hosts on purpose, and undone again; `fault` is its index in the plan's faults. */
+  /** Something was done to hosts or links on purpose, and undone again; `fault` is its index in the plan's faults. */
   | {
       readonly kind: 'fault_started' | 'fault_ended'
       readonly fault: number
       readonly op: string
       readonly hosts: readonly string[]
+      /** Pairs of nodes; absent: it was done to hosts. */
+      readonly links?: readonly (readonly [number, number])[]
       /** fault_ended of an `impair`: by host, the frames that it took and made wait, as the segment counted them. */
       readonly frames?: readonly FramesHit[]
     }

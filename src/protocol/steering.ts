@@ -65,6 +65,17 @@ export type Command =
   /** dataplane: the capture at this node and peer has ended when this is answered by `captured`. */
   | { readonly do: 'end_capture'; readonly capture: number; readonly node_id: number; readonly peer_id: number }
   /**
+   * dataplane: from now on no packet of the node's kernel reaches the address any more, which is a neighbour's; or those
+   * that are sent from now on do again. Answered by `way_cut`.
+   */
+  | {
+      readonly do: 'cut_way'
+      readonly ask: number
+      readonly node_id: number
+      readonly address: string
+      readonly cut: boolean
+    }
+  /**
    * End in order: nodes leave, the fabric is torn down and verified, rows are flushed; answered by `stopped`, then
    * exit.
    */
@@ -105,6 +116,7 @@ export type Notice =
   /** It could not be measured. */
   | { readonly is: 'probed'; readonly probe: number; readonly problem: string }
   | { readonly is: 'captured'; readonly capture: number; readonly problem?: string }
+  | { readonly is: 'way_cut'; readonly ask: number; readonly problem?: string }
   /** Last message. `facts` are numbers for the outcome (teardown_s, …) and names left behind. */
   | { readonly is: 'stopped'; readonly facts: Readonly<Record<string, number>>; readonly remaining: readonly string[] }
   /** The program can't go on; it exits with `exit_code` after this. */

@@ -1,4 +1,4 @@
-// What was done to hosts on purpose, a line each: for how long, who felt it, who had to come back, and when all was
+// What was done to hosts and links on purpose, a line each: for how long, who felt it, who had to come back, and when all was
 // whole again.
 
 import type { FaultConfig } from '../config/types.ts'
@@ -24,12 +24,13 @@ export function faultLines(history: History): FaultLine[] {
 }
 
 function lineOf(fault: FaultConfig, index: number, events: readonly RunEvent[], nodesCount: number): FaultLine {
-  const hosts = fault.hosts.join(', ')
+  const hosts = [...fault.hosts, ...(fault.links ?? []).map(([a, b]) => `the link ${a}-${b}`)].join(', ')
+  const done = fault.links === undefined ? DONE[fault.op] : 'cut'
   const at = (kind: 'fault_started' | 'fault_ended' | 'recovered'): number | undefined =>
     events.find(event => event.kind === kind && event.fault === index)?.t_s
   const [startedS, endedS, wholeS] = [at('fault_started'), at('fault_ended'), at('recovered')]
   if (startedS === undefined)
-    return { isOvercome: false, text: `${hosts} was to be ${DONE[fault.op]}; the run did not come to it` }
+    return { isOvercome: false, text: `${hosts} was to be ${done}; the run did not come to it` }
   const within = events.filter(({ t_s }) => t_s >= startedS && t_s < (endedS ?? Number.POSITIVE_INFINITY))
   const after = events.filter(({ t_s }) => t_s >= startedS && t_s <= (wholeS ?? Number.POSITIVE_INFINITY))
   const facts = [
@@ -40,7 +41,7 @@ function lineOf(fault: FaultConfig, index: number, events: readonly RunEvent[], 
   ]
   const lasted = endedS === undefined ? '' : ` for ${formatSeconds(endedS - startedS)}`
   const isOvercome = wholeS !== undefined
-  return { isOvercome, text: `${hosts} ${DONE[fault.op]} at ${formatSeconds(startedS)}${lasted}; ${facts.join('; ')}` }
+  return { isOvercome, text: `${hosts} ${done} at ${formatSeconds(startedS)}${lasted}; ${facts.join('; ')}` }
 }
 
 const DONE: Readonly<Partial<Record<FaultConfig['op'], string>>> = {

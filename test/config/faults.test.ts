@@ -77,6 +77,48 @@ t.test('a bridge of the kernel neither loses frames nor delays them', t => {
   t.end()
 })
 
+t.test('links are cut, on one host too', t => {
+  const { faults } = parse(`${ring(1)}[[fault]]\nat = "1s"\nfor = "2s"\ndo = "cut"\nlinks = [[3, 4], [1, 6]]`)
+  t.match(faults, [
+    {
+      atS: 1,
+      forS: 2,
+      op: 'cut',
+      hosts: [],
+      links: [
+        [3, 4],
+        [1, 6],
+      ],
+    },
+  ])
+  t.end()
+})
+
+for (const [what, text, key, problem] of [
+  ['a link that is not there', 'do = "cut"\nlinks = [[1, 3]]', 'fault[0].links', /no link between 1 and 3/],
+  ['a node that is not there', 'do = "cut"\nlinks = [[6, 7]]', 'fault[0].links', /no link between 6 and 7/],
+  ['no link', 'do = "cut"\nlinks = []', 'fault[0].links', /at least one link/],
+  ['a link that is killed', 'do = "kill"\nlinks = [[1, 2]]', 'fault[0].do', /links are cut/],
+  ['links and hosts', 'do = "cut"\nhosts = ["host1"]\nlinks = [[1, 2]]', 'fault[0].hosts', /does not go with links/],
+] as const)
+  t.test(`${what} is refused`, t => {
+    const issues = issuesOf(() => parse(`${ring(2)}[[fault]]\nat = "1s"\nfor = "1s"\n${text}`))
+    t.match(issues, [{ key, problem }])
+    t.end()
+  })
+
+t.test('cuts of one link may not meet, however it is written', t => {
+  const two = (other: string) =>
+    `${ring(1)}[[fault]]\nat = "1s"\nfor = "3s"\ndo = "cut"\nlinks = [[1, 2]]\n` +
+    `[[fault]]\nat = "2s"\nfor = "1s"\ndo = "cut"\nlinks = [${other}]`
+  t.match(
+    issuesOf(() => parse(two('[2, 1]'))),
+    [{ key: 'fault[1].at', problem: /meets fault\[0\] on link 1-2/ }],
+  )
+  t.equal(parse(two('[2, 3]')).faults.length, 2)
+  t.end()
+})
+
 t.test('one host alone has nobody to be cut off from', t => {
   const issues = issuesOf(() => parse(`${ring(1)}[[fault]]\nat = "1s"\nfor = "1s"\ndo = "cut"\nhosts = ["host1"]`))
   t.match(issues, [{ key: 'fault[0].do', problem: /needs several hosts/ }])

@@ -73,12 +73,19 @@ function lab(t: Test, faults: readonly FaultConfig[], revive = async (_name: str
   const prove = async (): Promise<void> => {
     said.push(`prove with ${context.wiring.ready.size}`)
   }
-  const parts = { context, hosts: fakes, ground: {}, prove, getsRound: async () => false } as unknown as HoldParts
+  const cutLink = async ([a, b]: readonly [number, number], cut: boolean): Promise<void> => {
+    said.push(`${cut ? 'cut' : 'join'} ${a}-${b}`)
+  }
+  const getsRound = async (): Promise<boolean> => false
+  const parts = { context, hosts: fakes, ground: {}, cutLink, prove, getsRound } as unknown as HoldParts
   return { parts, said, context }
 }
 
 t.test('of faults that meet on several hosts the last to end is recovered from for all', async t => {
-  const { parts, said, context } = lab(t, [fault('kill', ['host1'], 0, 0.1), fault('kill', ['host2'], 0.05, 0.1)])
+  // However late this runs: the first takes so long to come back, and the second is only looked at then.
+  const slowly = (name: string): Promise<void> => new Promise(resolve => setTimeout(resolve, name === 'host1' ? 60 : 0))
+  const faults = [fault('kill', ['host1'], 0, 0.1), fault('kill', ['host2'], 0.05, 0.1)]
+  const { parts, said, context } = lab(t, faults, slowly)
   await holdWithFaults(parts)
   t.same(said, [
     'kill host1',
@@ -90,6 +97,20 @@ t.test('of faults that meet on several hosts the last to end is recovered from f
     'recovered 1',
   ])
   t.ok((context.metrics.recovery_s ?? 0) >= 0.04, 'from the first that was undone')
+})
+
+t.test('links are cut and joined again, and then all is proven', async t => {
+  const links = [[1, 2] as const, [3, 4] as const]
+  const { parts, said, context } = lab(t, [{ ...fault('cut', [], 0, 0.6), links }])
+  const told: unknown[] = []
+  context.watch(event => event.kind.startsWith('fault_') && 'links' in event && told.push([event.kind, event.links]))
+  await holdWithFaults(parts)
+  t.same(said, ['cut 1-2', 'cut 3-4', 'join 1-2', 'join 3-4', 'prove with 4', 'recovered 0'])
+  t.same(told, [
+    ['fault_started', links],
+    ['fault_ended', links],
+  ])
+  t.equal(context.metrics.faults_felt_count, 1)
 })
 
 /** A ground that has counted `frames` more each time that a token went round while they were impaired. */

@@ -109,7 +109,8 @@ t.test('a relay that is killed and made again: what was under way is lost and co
   const breaks = (streamsOf(counts, 1)?.breaks ?? 0) + counts.max.broken
   t.ok(counts.max.opened >= 3 && breaks >= 1, 'the stream broke, and another was opened')
   t.ok(areBalanced(counts))
-  t.strictSame(warnings(lab), [])
+  const others = warnings(lab).filter(text => !text.startsWith('no route: node 2 '))
+  t.strictSame(others, [], 'but what the new relay had no route for yet')
 })
 
 t.test('a route that is withdrawn ends the stream; packets are dropped by reason, and go on with the next', async t => {
@@ -133,7 +134,7 @@ t.test('a route that is withdrawn ends the stream; packets are dropped by reason
   lab.core?.setRoute(1, route)
   await counted(lab, 1, ({ sink }) => (sink?.receivedPackets ?? 0) > before + 50)
   t.ok(areBalanced(await countsOf(lab, () => true)))
-  t.strictSame(warnings(lab), [])
+  t.match(warnings(lab), [/^no route: node 1 has none from node 1 to node 3; dropped/], 'told once')
 })
 
 t.test('where the max server has no port, nodes say so and packets go in links', async t => {

@@ -157,6 +157,55 @@ t.test('packets that a link lost on purpose are counted as that, and none else i
   t.equal(metrics.packets_unaccounted_count, 0)
 })
 
+for (const protocol of ['tcp', 'udp'])
+  t.test(`a link that is cut under load and comes back takes nothing of a payload: ${protocol}`, async t => {
+    const scenario = `
+name = "cut-test"
+[controller]
+protocol = "${protocol}"
+topology = { type = "ring", ring_config = { n_nodes = 4 } }
+routing = { protocol = "shortest_path" }
+[dataplane]
+peer_silence_ms = 2000
+[[flow]]
+from = 1
+to = 2
+transport = "lossless"
+payload = "1 MB"
+rate = "4mbit"
+[[flow]]
+from = 4
+to = 3
+rate = "1mbit"
+for = "3s"
+[run]
+hold = "14s"
+[[fault]]
+at = "1s"
+do = "cut"
+links = [[1, 2]]
+for = "4s"
+[[gate]]
+metric = "lossless_undelivered_count"
+require = "== 0"
+[[gate]]
+metric = "packets_unaccounted_count"
+require = "== 0"
+[[gate]]
+metric = "faults_felt_count"
+require = "== 1"
+[[gate]]
+metric = "proofs_count"
+require = "== 2"`
+    const nslab = startRun(t, scenario)
+    const ended = await nslab.ended
+    t.equal(ended.code, 0, ended.stderr + ended.stdout)
+    const { metrics } = nslab.report()
+    t.match(metrics, { lossless_delivered_count: 1, flow_packets_lost_count: 0, residue_count: 0 })
+    t.ok((metrics.lossless_repaired_symbols_count as number) > 0, 'what was on it is sent again')
+    t.match(ended.stdout, /the link 1-2 cut at .* s for .* s; felt: /)
+  })
+
 t.test('a link is measured while packets go over it, and the account has those too', async t => {
   const nslab = startRun(t, line('rate = "1mbit"\nfor = "60s"', '6s'))
   await nslab.inPhase('hold')

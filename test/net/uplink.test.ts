@@ -47,6 +47,23 @@ t.test('two roots joined by a bridge have what the specification says, and reach
   t.ok(await reaches(b, a, '198.18.0.1'))
 })
 
+t.test('a way that leads nowhere loses everything unseen, until it is taken out', async t => {
+  const segment = await segmentOf(t)
+  const [a, b] = [await fabricRoot(t), await fabricRoot(t)]
+  await Promise.all([a.addUplink(uplinkOf(segment, 1)), b.addUplink(uplinkOf(segment, 2))])
+  t.ok(await reaches(a, b, '198.18.0.2'))
+  const nowhere = [{ to: '198.18.0.2/32', via: null }]
+  await a.addRoutes(nowhere)
+  await a.addRoutes(nowhere)
+  t.ok(routesOf(a).includes('198.18.0.2 -'))
+  const connect = { address: '198.18.0.2', port: 9, timeoutMs: 300 }
+  await t.rejects(a.openSocket({ connect }), { code: 'ETIMEDOUT' }, 'nobody is told')
+  await a.removeRoutes(nowhere)
+  await a.removeRoutes(nowhere)
+  t.notOk(routesOf(a).includes('198.18.0.2 -'))
+  t.ok(await reaches(a, b, '198.18.0.2'))
+})
+
 t.test('a root forwards for those behind it', async t => {
   const segment = await segmentOf(t)
   const [a, b] = [await fabricRoot(t), await fabricRoot(t)]

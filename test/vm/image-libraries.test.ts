@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { FileFacts } from '../../src/vm/image/file-facts.ts'
-import { addProgram, librariesOf } from '../../src/vm/image/libraries.ts'
+import { addLibrary, addProgram, findLibrary, librariesOf } from '../../src/vm/image/libraries.ts'
 import { Tree } from '../../src/vm/image/tree.ts'
 
 const init = fileURLToPath(new URL('../../native/build/Release/nslab-init', import.meta.url))
@@ -36,6 +36,28 @@ t.test('a program comes with its loader and all its libraries, a static one alon
   t.ok(paths.includes('usr/bin/node'))
   t.ok(paths.some(path => /^usr\/lib\/.*\/libc\.so\.6$/.test(path)))
   t.same(await librariesOf(init), { loader: null, files: [] })
+})
+
+t.test('a library that nothing is linked with stands where the guest looks for it, as its own file', async t => {
+  const source = findLibrary('libisal.so.2')
+  t.type(source, 'string', 'the needs of the tests have put it there')
+  const tree = new Tree()
+  await addLibrary(tree, await FileFacts.open(join(t.testdir({}), 'facts')), 'libisal.so.2', source ?? '')
+  const [entry] = tree.entries().filter(({ path }) => path === 'usr/lib/x86_64-linux-gnu/libisal.so.2')
+  t.match(entry?.content, { kind: 'file', source: /libisal\.so\.2\.\d/ })
+})
+
+t.test('a library of the name is found where the loader is told to look, and nowhere else', t => {
+  const folder = t.testdir({ 'libown.so.1': '' })
+  t.equal(findLibrary('libown.so.1'), undefined)
+  const before = process.env.LD_LIBRARY_PATH
+  t.teardown(() => {
+    if (before === undefined) delete process.env.LD_LIBRARY_PATH
+    else process.env.LD_LIBRARY_PATH = before
+  })
+  process.env.LD_LIBRARY_PATH = folder
+  t.equal(findLibrary('libown.so.1'), join(folder, 'libown.so.1'))
+  t.end()
 })
 
 t.test('a library that is nowhere is named, and so is the program', async t => {

@@ -7,6 +7,15 @@ t.test('ring', async t => {
   await passes(t, startVmRun(t, 'ring', ['--nodes', '12', '--set', 'run.hold=1s']), ['vm1'])
 })
 
+t.test('a payload to a group, with parity', async t => {
+  const run = startVmRun(t, 'lossless-tree', ['--set', 'flow[0].payload=512 kB', '--set', 'flow[0].rate=1mbit'])
+  const ended = await run.ended
+  t.equal(ended.code, 0, ended.stderr + ended.stdout)
+  const { metrics } = run.report()
+  t.match(metrics, { lossless_undelivered_count: 0, lossless_delivered_count: 8, residue_count: 0 })
+  t.ok((metrics.lossless_decoded_blocks_count as number) >= 1, 'by ISA-L in the guest')
+})
+
 t.test('multihost', async t => {
   const run = startVmRun(t, 'multihost', ['--set', 'run.hold=1s'])
   const { metrics, report } = await passes(t, run, ['vm1', 'vm2', 'controller'])

@@ -8,7 +8,7 @@ import { run } from '../../base/exec.ts'
 import { findPostgres } from '../../controller/postgres-programs.ts'
 import type { FileFacts } from './file-facts.ts'
 import { closure, type KernelModule, type ModuleIndex, modprobeFiles } from './kernel-modules.ts'
-import { addProgram } from './libraries.ts'
+import { addLibrary, addProgram, findLibrary } from './libraries.ts'
 import { addInit, addNslab, GUEST_ROOT } from './nslab-files.ts'
 import type { Role } from './role.ts'
 import { Tree } from './tree.ts'
@@ -76,6 +76,10 @@ export async function contentsOf(ingredients: Ingredients, facts: FileFacts): Pr
     await addProgram(tree, facts, `usr/bin/${name}`, await realpath(path))
     // busybox has some of these, too, as lesser ones.
     if (tree.has(`usr/sbin/${name}`)) tree.link(`usr/sbin/${name}`, `../bin/${name}`)
+  }
+  for (const name of recipe.libraries) {
+    const path = findLibrary(name)
+    if (path !== undefined) await addLibrary(tree, facts, name, path)
   }
   if (recipe.postgres) Object.assign(programs, await addPostgres(tree, facts))
   const modules = addModules(tree, ingredients)

@@ -1,7 +1,8 @@
 // The shared libraries of programs, as this machine's own loader finds them.
 
+import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
 import { run } from '../../base/exec.ts'
 import type { FileFacts } from './file-facts.ts'
@@ -9,6 +10,23 @@ import type { Tree } from './tree.ts'
 
 /** Where the loader of Debian looks without being told. */
 const FOLDER = 'usr/lib/x86_64-linux-gnu'
+
+/** Where this machine's loader looks, as the set-up has it (src/setup/system.mjs). */
+const searched = (): string[] => [
+  ...(process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(folder => folder !== ''),
+  ...[`/${FOLDER}`, '/usr/lib64', '/usr/lib', '/usr/local/lib'],
+]
+
+/** The library that programs load by this name; undefined: this machine has none. */
+export const findLibrary = (name: string): string | undefined =>
+  searched()
+    .map(folder => join(folder, name))
+    .find(existsSync)
+
+/** Adds a library that nothing is linked with, and whatever it needs itself. */
+export async function addLibrary(tree: Tree, facts: FileFacts, name: string, source: string): Promise<void> {
+  await addProgram(tree, facts, `${FOLDER}/${name}`, await realpath(source))
+}
 
 export interface Libraries {
   /** The program's loader, an absolute path; null for a static program. */

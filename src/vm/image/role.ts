@@ -15,6 +15,8 @@ const roleSchema = v.strictObject({
   memory_min_mib: v.pipe(v.number(), v.integer(), v.minValue(64)),
   command_line: words,
   programs: words,
+  /** Of this machine, by the names that programs load them by. */
+  libraries: v.optional(words, []),
   postgres: v.optional(v.boolean(), false),
   modules: v.strictObject({ boot: words, root: words, carried: words }),
   settings: v.record(v.string(), v.union([v.number(), v.string()])),

@@ -557,7 +557,7 @@ f02cbd20d983026b1f42e7c3b1c0522ea38ed78f269b425e287e01252dd1957f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > lossless-tree 1`] = `
-9421b7edf80daf92ed8d395ebc078081eeb6b1070b0adbbede8c43110356f2fa
+04ec8579972b9ae61d1dbab0ac439890ea73a6ab2208a4637092110260c57ad4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
