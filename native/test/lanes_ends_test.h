@@ -138,7 +138,8 @@ void test_misses() {
     packets += one.packets;
     right = right && one.node == 1 && one.source == 1 && one.destination == 2 && !one.is_group;
   }
-  check(right && missed[0].packets == 1 && missed.size() <= static_cast<size_t>(seconds.count()) + 2, "misses: told, with their way, at a bounded rate");
+  check(right && missed[0].packets == 1 && missed.size() <= static_cast<size_t>(seconds.count()) + 2,
+        "misses: told, with their way, at a bounded rate");
   const uint64_t lost = dropped(counts, Drop::no_route);
   check(told && packets > missed.size() && packets <= lost, "misses: with how many there were");
   check(bench.end(), "misses: blocks are back");

@@ -1,5 +1,6 @@
 // Faults of a run: [[fault]] at = "2s", do = "kill", hosts = ["host2"], for = "5s", or do = "cut", links = [[3, 4]].
-// Times count from all wired. Those of a soak befall its processes and name no hosts; their times count from the beginning of churning.
+// Times count from all wired. Those of a soak befall its processes and name no hosts; their times count from the
+// beginning of churning.
 
 import type { SoakFault } from '../protocol/soaking.ts'
 import { isEdge } from '../topology/make.ts'

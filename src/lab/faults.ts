@@ -1,4 +1,5 @@
-// The hold of a run: nothing, or faults done to its hosts or links and undone again. After each the wiring must be proven anew.
+// The hold of a run: nothing, or faults done to its hosts or links and undone again. After each the wiring must be
+// proven anew.
 
 import { NslabError } from '../base/errors.ts'
 import type { FaultConfig } from '../config/types.ts'

@@ -1,5 +1,5 @@
-// What was done to hosts and links on purpose, a line each: for how long, who felt it, who had to come back, and when all was
-// whole again.
+// What was done to hosts and links on purpose, a line each: for how long, who felt it, who had to come back, and when
+// all was whole again.
 
 import type { FaultConfig } from '../config/types.ts'
 import { FELT_BY_TOKENS } from '../judge/fault-metrics.ts'

@@ -245,7 +245,7 @@ struct FlowFinished {
   bool is_source = false;
 };
 
-/** A packet that nobody has a route for. A lane tells of one a second, with how many there were since the one before. */
+/** A packet that nobody has a route for. A lane tells of one a second, with how many there were since it did. */
 struct RouteMissed {
   uint32_t node = 0;
   uint32_t source = 0;

@@ -17,8 +17,7 @@ void Lane::deliver(NodePart& part, const Slice& slice) {
     if (sink->take(*mark, slice.packet_bytes(), now_ns_)) outbox_.finished.push_back({part.id, mark->flow, false});
     return count_delivered(part, 1, slice.packet_bytes());
   }
-  if (const auto taken = deliver_message(part, slice))
-    return count_delivered(part, 1, slice.packet_bytes(), *taken);
+  if (const auto taken = deliver_message(part, slice)) return count_delivered(part, 1, slice.packet_bytes(), *taken);
   if (!part.tun) return count_delivered(part, 1, slice.packet_bytes(), Drop::nobody);
   if (part.tun->offloads) return join(*part.tun, slice);
   const ssize_t written = sys::call([&] { return ::write(part.tun->fd->get(), packet, slice.packet_bytes()); });
