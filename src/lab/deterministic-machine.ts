@@ -17,6 +17,7 @@ import { installParity, needsParity, parityGround } from './install-parity.ts'
 import { chooseLevel } from './level.ts'
 import { checkFitness, notFit } from './limits.ts'
 import { readMachine } from './machine.ts'
+import { RUN_DISK_BYTES } from './needs.ts'
 
 export interface Preparation {
   readonly record: DeterministicRecord
@@ -186,6 +187,9 @@ async function requireRoom({ record, image }: Preparation, folder: string): Prom
     neighbours_count: 0,
     namespaces_count: 0,
     memory_bytes: record.machine.memory_mib * 2 ** 20 + QEMU_BYTES,
+    programs_count: 0,
+    tasks_count: 0,
+    disk_bytes: RUN_DISK_BYTES,
   }
   const problems = checkFitness(needs, await readMachine({ folder })).filter(({ limit }) => ROOM.has(limit))
   if (problems.length > 0) throw notFit(problems)

@@ -1,15 +1,8 @@
 // The doctor's findings: is this machine fit, for how many nodes, by which limit, and what to do about it. Pure.
 
-import {
-  ADVISORY_LIMITS,
-  COSTS,
-  checkFitness,
-  describeProblem,
-  type Needs,
-  needsForNodes,
-  type Problem,
-} from './limits.ts'
+import { ADVISORY_LIMITS, checkFitness, describeProblem, type Problem } from './limits.ts'
 import type { Machine } from './machine.ts'
+import { type Needs, needsForNodes, RING_COSTS } from './needs.ts'
 
 /** What one limit allows. */
 export interface LimitFinding {
@@ -63,11 +56,11 @@ function findLimits(machine: Machine): LimitFinding[] {
     nodes_max: Number.isFinite(available) ? Math.max(0, Math.floor((available - cost.fixed) / cost.perNode)) : null,
   })
   return [
-    linear('open_files', machine.open_files.hard, COSTS.descriptors),
-    linear('net_namespaces', machine.net_namespaces_max, COSTS.namespaces),
-    linear('memory', machine.memory_available_bytes, COSTS.memoryBytes),
+    linear('open_files', machine.open_files.hard, RING_COSTS.descriptors),
+    linear('net_namespaces', machine.net_namespaces_max, RING_COSTS.namespaces),
+    linear('memory', machine.memory_available_bytes, RING_COSTS.memoryBytes),
     { limit: 'neighbours', available: machine.neighbours.limit, nodes_max: null },
-    { limit: 'disk', available: machine.disk.available_bytes, nodes_max: null },
+    linear('disk', machine.disk.available_bytes, RING_COSTS.diskBytes),
     { limit: 'tasks', available: machine.tasks_available, nodes_max: null },
   ]
 }

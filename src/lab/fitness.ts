@@ -1,8 +1,9 @@
 // The check before a run makes anything: what does not fit is refused all at once, what only limits the nodes' programs
 // is said.
 
-import { ADVISORY_LIMITS, checkFitness, describeProblem, type Needs, notFit } from './limits.ts'
+import { ADVISORY_LIMITS, checkFitness, describeProblem, notFit } from './limits.ts'
 import { readMachine } from './machine.ts'
+import type { Needs } from './needs.ts'
 
 /** `folder`: where the run folder will be. Returns what to warn of. Throws NOT_FIT {problems, limits}. */
 export async function requireFitness(needs: Needs, folder: string): Promise<readonly string[]> {

@@ -4,9 +4,7 @@
 import { NslabError } from '../base/errors.ts'
 import { neighbourLimitsFor } from './leases.ts'
 import type { Machine } from './machine.ts'
-import type { Plan } from './plan-types.ts'
-
-export type Needs = Plan['needs']
+import { type Needs, PROGRAM_TASKS, RUN_DISK_BYTES } from './needs.ts'
 
 /** One limit of the machine that the run does not fit into. */
 export interface Problem {
@@ -23,33 +21,9 @@ export interface Problem {
  */
 export const ADVISORY_LIMITS: ReadonlySet<string> = new Set(['neighbours'])
 
-/**
- * What a ring takes, for use without a plan (plan.ts counts exactly). A node has its namespace, its control connection,
- * its link listener and two link ends; the kernel takes 0.33 MB of memory, the programs the rest. Fixed: Node's and the
- * addon's own descriptors, and the resident memory of two Node processes and a database.
- */
-export const COSTS = {
-  descriptors: { fixed: 128, perNode: 5 },
-  namespaces: { fixed: 4, perNode: 1 },
-  neighbours: { fixed: 0, perNode: 2 },
-  memoryBytes: { fixed: 250_000_000, perNode: 600_000 },
-} as const
-
-export function needsForNodes(nodesCount: number): Needs {
-  const of = ({ fixed, perNode }: { fixed: number; perNode: number }): number => fixed + perNode * nodesCount
-  return {
-    descriptors_count: of(COSTS.descriptors),
-    neighbours_count: of(COSTS.neighbours),
-    namespaces_count: of(COSTS.namespaces),
-    memory_bytes: of(COSTS.memoryBytes),
-  }
-}
-
-/** Threads of two Node programs (11 each, cores + 4 of the fleet's), a database's processes, and as much again. */
-const tasksNeeded = (machine: Machine): number => 2 * (2 * 11 + machine.cpus_count + 4 + 16)
-
-/** Logs, samples, report and a small database. */
-const DISK_BYTES_NEEDED = 64 * 1024 * 1024
+/** Threads of Node.js programs, each with one a processor, and what else there is. */
+const tasksNeeded = ({ programs_count, tasks_count }: Needs, { cpus_count }: Machine): number =>
+  programs_count * (PROGRAM_TASKS + cpus_count) + tasks_count
 
 /** Everything that does not fit; empty when the machine is fit. */
 export function checkFitness(needs: Needs, machine: Machine): Problem[] {
@@ -63,9 +37,12 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
     .hard, needs.descriptors_count, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), use fewer nodes, or --hosts`)
   require('net_namespaces', machine.net_namespaces_max, needs.namespaces_count, count, `sysctl -w user.max_net_namespaces=${needs.namespaces_count * 2}`)
   require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes, 'end what takes memory, raise the limit of the control group, or use fewer nodes')
+  // Plans of before say nothing of it.
+  const { disk_bytes = RUN_DISK_BYTES } = needs
   require('disk', machine.disk
-    .available_bytes, DISK_BYTES_NEEDED, mebibytes, `free some space under ${machine.disk.folder}, or name another folder with --out`)
+    .available_bytes, disk_bytes, mebibytes, `free some space under ${machine.disk.folder}, or name another folder with --out`)
   require('tasks', machine.tasks_available, tasksNeeded(
+    needs,
     machine,
   ), count, "raise the control group's pids.max or the limit on processes (ulimit -u)")
   problems.push(...checkNeighbours(needs, machine))

@@ -23,8 +23,8 @@ export interface Machine {
   readonly memory_available_bytes: number
   readonly disk: { readonly folder: string; readonly available_bytes: number }
   /**
-   * Threads and processes that may still be made: control groups, RLIMIT_NPROC and kernel.threads-max; the least of
-   * them.
+   * Threads and processes that may still be made: control groups, RLIMIT_NPROC, kernel.threads-max and kernel.pid_max;
+   * the least of them.
    */
   readonly tasks_available: number
   readonly kernel_refusals: readonly KernelRefusal[]
@@ -71,10 +71,11 @@ function readDisk(folder: string): Machine['disk'] {
 export function readTasksAvailable(limits: string): number {
   const [, running = '0/0'] = /^\S+ \S+ \S+ (\S+)/.exec(readOrNull('/proc/loadavg') ?? '') ?? []
   const tasks = Number(running.split('/')[1])
-  const threadsMax = Number(readOrNull('/proc/sys/kernel/threads-max') ?? Number.POSITIVE_INFINITY)
+  const most = (name: string): number => Number(readOrNull(`/proc/sys/kernel/${name}`) ?? Number.POSITIVE_INFINITY)
   return Math.min(
     cgroupHeadroom('pids') ?? Number.POSITIVE_INFINITY,
-    threadsMax - tasks,
+    most('threads-max') - tasks,
+    most('pid_max') - tasks,
     // RLIMIT_NPROC counts this user's tasks; all of the machine's is the safe side.
     parseLimit(limits, 'Max processes').soft - tasks,
   )

@@ -49,12 +49,18 @@ export interface Plan {
   readonly churn?: PlannedChurn
   /** What the run needs from the machine, counted before anything is made. */
   readonly needs: {
-    /** Of the process with most, a dataplane or the controller: the limit is one a process. */
+    /** Of the process with most: the limit is one a process. */
     readonly descriptors_count: number
     /** Dynamic neighbour entries that commands in the nodes may add; the planned ones are permanent and not counted. */
     readonly neighbours_count: number
     readonly namespaces_count: number
     readonly memory_bytes: number
+    /** Node.js programs beside `nslab run`: each has some threads, and one more a processor. */
+    readonly programs_count: number
+    /** Processes and threads of others. */
+    readonly tasks_count: number
+    /** Where the run folder is. */
+    readonly disk_bytes: number
   }
 }
 

@@ -12,23 +12,9 @@ import { firstUnreachable } from '../topology/routes.ts'
 import type { Topology } from '../topology/types.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { planConnections } from './connections/plan.ts'
+import { fleetNeeds } from './needs.ts'
 import { planSoak } from './plan-soak.ts'
 import type { FleetPlan, HostPlan, Plan } from './plan-types.ts'
-
-/**
- * Descriptors of a node in the dataplane: its namespace, its control connection, its link listener. Link ends come on
- * top.
- */
-const NODE_DESCRIPTORS = 3
-/** Node.js, the addon's netlink sockets and epoll sets, console files and channels: about 60 were seen, doubled. */
-const PROCESS_DESCRIPTORS = 128
-/**
- * Dynamic entries that commands in a node may add: its own and its peer's on the bridge. Planned entries are
- * permanent.
- */
-const NODE_DYNAMIC_NEIGHBOURS = 2
-/** The issue's own bound for the whole system; the kernel's share of it was measured as 0.33 MB. */
-const NODE_MEMORY_BYTES = 600_000
 
 /** Makes the plan. Throws CONFIG_INVALID for what only shows once topology and addresses are worked out. */
 export function makePlan(scenario: Scenario): Plan {
@@ -40,13 +26,14 @@ export function makePlan(scenario: Scenario): Plan {
   checkFleetsDisjoint(alone)
   const uplinks = planUplinks({ fleets: alone, ...(alone.length > 1 ? { controllerHost: CONTROLLER_HOST } : {}) })
   const fleets = alone.map(fleet => ({ ...fleet, controllerAddr: controllerAddrFor(scenario, uplinks) }))
+  const hosts = planHosts(fleets, uplinks)
   return {
     schema: 'nslab.plan/1',
     scenario,
     topology: { name: topology.name, nodes_count: topology.nodesCount, edges: edgesOf(topology) },
-    hosts: planHosts(fleets, uplinks),
+    hosts,
     fleets,
-    needs: needsOf(fleets, topology),
+    needs: fleetNeeds(scenario, fleets, topology, hosts.length),
   }
 }
 
@@ -144,20 +131,4 @@ function invalid(scenario: Scenario, ...problems: string[]): NslabError {
 
 function edgesOf(topology: Topology): (readonly [number, number])[] {
   return Array.from(topology.a, (a, edge) => [a, topology.b[edge] as number] as const)
-}
-
-function needsOf(fleets: readonly FleetPlan[], topology: Topology): Plan['needs'] {
-  const nodesCount = topology.nodesCount
-  const descriptorsOf = ({ nodeIdOffset, nNodes }: FleetPlan): number => {
-    const linkEnds =
-      (topology.offsets[nodeIdOffset + nNodes + 1] as number) - (topology.offsets[nodeIdOffset + 1] as number)
-    return PROCESS_DESCRIPTORS + NODE_DESCRIPTORS * nNodes + linkEnds
-  }
-  return {
-    // The controller holds a connection a node.
-    descriptors_count: Math.max(PROCESS_DESCRIPTORS + nodesCount, ...fleets.map(descriptorsOf)),
-    neighbours_count: NODE_DYNAMIC_NEIGHBOURS * nodesCount,
-    namespaces_count: nodesCount + fleets.length,
-    memory_bytes: NODE_MEMORY_BYTES * nodesCount,
-  }
 }

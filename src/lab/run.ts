@@ -39,6 +39,7 @@ import { labOf } from './run-lab.ts'
 import type { Site } from './site.ts'
 import { soakCourse } from './soak/course.ts'
 import { VmGround } from './vm-ground.ts'
+import { needsOfVms } from './vm-load.ts'
 
 export interface RunOptions {
   readonly scenario: Scenario
@@ -104,7 +105,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: here.notes }
   if (needsParity(scenario)) await installParity(parityGround(scenario, choice.vms !== null))
   requireFeasible(scenario.faults, choice.vms === null)
-  const limits = await requireFitness(needsOf(plan, choice), out ?? options.base)
+  const limits = await requireFitness(choice.vms === null ? plan.needs : needsOfVms(plan), out ?? options.base)
   const folder = createRunFolder({
     base: options.base,
     scenario: scenario.name,
@@ -369,22 +370,6 @@ function differenceOf(context: RunContext, { found, remaining, baselineTaken }: 
   if (baselineTaken) context.metrics.residue_count = residue.length
   return { residue, foreign: found.flatMap(one => one.foreign) }
 }
-
-/** What the run needs of this machine: guests have their own kernel's limits, and take their memory as a whole. */
-function needsOf({ needs, hosts, scenario }: Plan, { vms }: LevelChoice): Plan['needs'] {
-  if (vms === null) return needs
-  return {
-    descriptors_count: DESCRIPTORS + DESCRIPTORS_PER_VM * hosts.length,
-    neighbours_count: 0,
-    namespaces_count: 1,
-    memory_bytes: hosts.length * (scenario.hosts.memoryMib * 2 ** 20 + QEMU_BYTES),
-  }
-}
-
-/** Node's own and the run folder's files; of a VM its channels, its cards and a few while it starts. */
-const DESCRIPTORS = 128
-const DESCRIPTORS_PER_VM = 16
-const QEMU_BYTES = 100e6
 
 /** An error as outcome.json has it. */
 export function describeError(error: unknown, phase: string): NonNullable<Report['error']> {

@@ -27,6 +27,24 @@ export function bfsNextHops(topology: Topology, source: number): Uint32Array {
   return nextHops
 }
 
+/** Steps from `source` to the id that is farthest from it, of those that can be reached. */
+export function farthest(topology: Topology, source: number): number {
+  const isSeen = new Uint8Array(topology.nodesCount + 1)
+  isSeen[source] = 1
+  let ring = [source]
+  for (let steps = 0; ; steps++) {
+    const next: number[] = []
+    for (const id of ring)
+      for (const neighbour of neighboursOf(topology, id)) {
+        if (isSeen[neighbour] === 1) continue
+        isSeen[neighbour] = 1
+        next.push(neighbour)
+      }
+    if (next.length === 0) return steps
+    ring = next
+  }
+}
+
 /** The lowest id that can't be reached from id 1; 0 when all can. */
 export function firstUnreachable(topology: Topology): number {
   const nextHops = bfsNextHops(topology, 1)

@@ -2,8 +2,9 @@
 
 import t from 'tap'
 import { diagnose } from '../../src/lab/doctor.ts'
-import { checkFitness, describeProblem, needsForNodes, notFit } from '../../src/lab/limits.ts'
+import { checkFitness, describeProblem, notFit } from '../../src/lab/limits.ts'
 import { type Machine, parseLimit, readMachine } from '../../src/lab/machine.ts'
+import { needsForNodes } from '../../src/lab/needs.ts'
 
 const big: Machine = {
   root: true,
@@ -26,12 +27,23 @@ t.test('a big machine is fit', async t => {
 t.test('each limit that is too small is named', async t => {
   t.same(limitsOf({ open_files: { soft: 1e6, hard: 4000 } }), ['open_files'])
   t.same(limitsOf({ net_namespaces_max: 800 }), ['net_namespaces'])
-  t.same(limitsOf({ memory_available_bytes: 5e8 }), ['memory'])
+  t.same(limitsOf({ memory_available_bytes: 4e8 }), ['memory'])
   t.same(limitsOf({ disk: { folder: '/x', available_bytes: 1e6 } }), ['disk'])
   t.same(limitsOf({ tasks_available: 40 }), ['tasks'])
   t.same(limitsOf({ kernel_refusals: [{ feature: 'veth_and_bridge', reason: 'EOPNOTSUPP', remedy: 'modprobe' }] }), [
     'veth_and_bridge',
   ])
+})
+
+t.test('what is needed of tasks and disk is the run\u2019s own', async t => {
+  const needs = needsForNodes(800)
+  // Two programs with 16 threads and one a processor each, and a database.
+  t.same(limitsOf({ tasks_available: 2 * (16 + 2) + 16 }), [])
+  t.same(limitsOf({ tasks_available: 2 * (16 + 2) + 15 }), ['tasks'])
+  t.same(limitsOf({ tasks_available: 60 }, { ...needs, programs_count: 6 }), ['tasks'])
+  t.same(limitsOf({ disk: { folder: '/x', available_bytes: 1e9 } }, { ...needs, disk_bytes: 2e9 }), ['disk'])
+  const { programs_count: _, tasks_count: __, disk_bytes: ___, ...before } = needs
+  t.same(limitsOf({}, before as typeof needs), [], 'a plan of before, which says nothing of them')
 })
 
 t.test('all that are too small are named at once, each with a remedy', async t => {

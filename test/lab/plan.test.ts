@@ -79,22 +79,6 @@ t.test('fleets share the nodes as evenly as they divide', t => {
   t.end()
 })
 
-t.test('needs are counted for the machine', t => {
-  t.same(planOf('ring-800').needs, {
-    descriptors_count: 128 + 3 * 800 + 2 * 800,
-    neighbours_count: 1600,
-    namespaces_count: 801,
-    memory_bytes: 480_000_000,
-  })
-  const star = planText(
-    'hosts = { count = 4 }\n[controller]\ntopology = { type = "star", star_config = { n_nodes = 401 } }',
-  ).needs
-  t.equal(star.descriptors_count, 128 + 3 * 101 + 400 + 100, 'the fleet of the hub')
-  const spread = planText('hosts = { count = 8 }\n[controller]\ntopology = { n_nodes = 800 }').needs
-  t.equal(spread.descriptors_count, 128 + 800, 'the controller, where fleets are small')
-  t.end()
-})
-
 t.test('shortest paths need a way between all nodes', t => {
   const routing = (topology: string) =>
     planText(`[controller]\ntopology = ${topology}\nrouting = { protocol = "shortest_path" }`)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { distanceFormula } from '../../src/topology/distance.ts'
 import { makeTopology, neighboursOf } from '../../src/topology/make.ts'
-import { bfsNextHops, firstUnreachable, nextHop } from '../../src/topology/routes.ts'
+import { bfsNextHops, farthest, firstUnreachable, nextHop } from '../../src/topology/routes.ts'
 import { seededRounds } from '../fixtures/seeds.ts'
 import { presets } from '../fixtures/topologies.ts'
 
@@ -20,6 +20,18 @@ t.test('by formula and by search the next hop of every pair is the same, in ever
     }
     t.same(differing, [], JSON.stringify(preset))
   }
+  t.end()
+})
+
+t.test('the farthest id is as far as the formula says', t => {
+  for (const preset of presets()) {
+    const config = { preset, edges: [] }
+    const topology = makeTopology(config)
+    const distance = distanceFormula(config) ?? (() => -1)
+    const steps = Array.from({ length: topology.nodesCount }, (_, index) => distance(1, index + 1))
+    t.equal(farthest(topology, 1), Math.max(...steps), JSON.stringify(preset))
+  }
+  t.equal(farthest(makeTopology({ nNodes: 4, edges: [[2, 3]] }), 1), 0, 'what can not be reached is not counted')
   t.end()
 })
 

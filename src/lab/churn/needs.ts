@@ -57,7 +57,7 @@ export function churnNeeds({ namespaces, ratePerS, kinds, sockets, faults }: Chu
 }
 
 /** Open descriptors of one namespace's sockets. */
-const heldSockets = ({ pairs, short, halfClosed, listeners }: ChurnSockets): number =>
+export const heldSockets = ({ pairs, short, halfClosed, listeners }: ChurnSockets): number =>
   2 * (pairs + short + halfClosed) + listeners
 
 /**

@@ -3,11 +3,10 @@
 
 import type { ConnectionsConfig } from '../../config/connections.ts'
 import type { Scenario } from '../../config/types.ts'
+import { PROCESS_DESCRIPTORS, RUN_DISK_BYTES, samplesDiskBytes } from '../needs.ts'
 import type { Plan } from '../plan-types.ts'
 import { CONNECTION_BYTES, NAMESPACE_BYTES } from './fit.ts'
 
-/** Node.js, its channel and console files; and the loader's own beside the namespaces. */
-const PROCESS_DESCRIPTORS = 128
 /** The Node.js program that steers the loader. */
 const PROGRAM_BYTES = 110e6
 
@@ -27,6 +26,10 @@ export function planConnections(scenario: Scenario, { count, namespaces }: Conne
       // The enclosure's and the one that the others are made from.
       namespaces_count: namespaces + 2,
       memory_bytes: connections * CONNECTION_BYTES + namespaces * NAMESPACE_BYTES + PROGRAM_BYTES,
+      programs_count: 1,
+      // The loader's are laid out on the host itself.
+      tasks_count: 0,
+      disk_bytes: RUN_DISK_BYTES + samplesDiskBytes(scenario, 1),
     },
   }
 }

@@ -10,7 +10,15 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
  "churn": { "digest": "8aca4d60b975dc1eaec5117281a5a75477428c4281316c815184be2669c5d042", "ops_count": 10 },
  "fleets": [],
  "hosts": [{ "fleet": null, "name": "host1", "programs": ["soak"], "uplink": null, "vm": "vm1" }],
- "needs": { "descriptors_count": 277, "memory_bytes": 390200000, "namespaces_count": 73, "neighbours_count": 0 },
+ "needs": {
+  "descriptors_count": 277,
+  "disk_bytes": 67138364,
+  "memory_bytes": 390200000,
+  "namespaces_count": 73,
+  "neighbours_count": 0,
+  "programs_count": 3,
+  "tasks_count": 69
+ },
  "scenario": {
   "controller": {
    "baseAddr": "10.0.0.0",
@@ -179,7 +187,15 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
   }
  ],
  "hosts": [{ "fleet": 0, "name": "host1", "programs": ["controller", "dataplane"], "uplink": null, "vm": "vm1" }],
- "needs": { "descriptors_count": 143, "memory_bytes": 1800000, "namespaces_count": 4, "neighbours_count": 6 },
+ "needs": {
+  "descriptors_count": 143,
+  "disk_bytes": 67134064,
+  "memory_bytes": 151200000,
+  "namespaces_count": 8,
+  "neighbours_count": 6,
+  "programs_count": 2,
+  "tasks_count": 16
+ },
  "scenario": {
   "controller": {
    "baseAddr": "10.0.0.0",
@@ -412,7 +428,15 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "vm": "controller"
   }
  ],
- "needs": { "descriptors_count": 143, "memory_bytes": 3000000, "namespaces_count": 7, "neighbours_count": 10 },
+ "needs": {
+  "descriptors_count": 143,
+  "disk_bytes": 67148464,
+  "memory_bytes": 212000000,
+  "namespaces_count": 13,
+  "neighbours_count": 10,
+  "programs_count": 3,
+  "tasks_count": 16
+ },
  "scenario": {
   "controller": {
    "baseAddr": "10.0.0.0",
@@ -525,93 +549,93 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain 1`] = `
-d126c0a9c28c04c689512bf47c6f44b8110f4404e517ac42554c04b57952f675
+42eac63d3adfa824150e41be99abbeff735850a033ccbd584c88a42c14068dcc
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain-max 1`] = `
-d3e073c8c3d9e51036df40f168c4322f8f5540785e5a48be6eae53e99caf73df
+e5f5a4d0c98cbdb3c17531fce29b23c4020014ffb03daec85145c594bf4ed6b3
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-2123237205ab5537c1fcd357524d7a62459b2dfb4b28aca57474a769873eadeb
+2fc4df6376915683ab89cbaafbfa446e7364f1c185ad7aa0375088d0b013f924
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-6a1621f5e3e2ed6845ba88ec0b1df20409c9e01d4f0904115d1b3d926dba79e6
+e305600c2ccf62872007c6f84e6e65e6a87667039e69d27c10dbf844b2a4acb8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-96e6ecfe43a96a0346ea9df63cab2afb9dc7561f833b2862d5d1ba7a4920ab44
+225e013d9e2b691360ee57d96f6560732636e34d13d0ba50766d142b79399341
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-6e79129d9a0643b4b0b821362df0b235f09a5c4f96d837f84adb5bab09f71311
+eb4ec8ade2dd7d7e1d87e854321b6935e45ec098f1c4bb9837cfec67c3dc50aa
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-1cb81d4953aab533b8451b2542d5ad3ab284f019c6b29e9795f08d8cf730e51f
+6878d4abec623d42e1245c6ebf2975c919d9f9bcb5232555fd770e9c90919207
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-f02cbd20d983026b1f42e7c3b1c0522ea38ed78f269b425e287e01252dd1957f
+34777d39a8847a3550c5f747e0f61b7c45a516a6e6723bc05bdc3d38ffe15935
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > lossless-tree 1`] = `
-04ec8579972b9ae61d1dbab0ac439890ea73a6ab2208a4637092110260c57ad4
+c1f96fe0f5037c5f76516baaf42a4b9395bde7ca1356ec21e718da40b812e9d9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
-fc9ad00776f79e15e5ea5191ef335013859f4f9e82b7ad5afb68f46c64a3e743
+19255f522cd458ef86935c8bfe513084187078faef3b11b2141e8e1ee69d80ca
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-b461aec4c4065133d57d64a4e53d382ef852bc994844a0fe34d9b9c187a1eaa2
+ee94faa68c23df4d288025617eb15717bfec4d477cb7d64be26751fc263efa80
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-04d7b9ab95da53780237df9318143de3267d97944994ed44420961143623171d
+7e0e777a691b9c0daa1befd60cb6c56504244826bec20f78c75eb1bfcac25641
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-f0faa87d879bbeafa644ee19f8b8e449a6f711165c7387a3a728fd317c93bf7c
+7611de9ff11dac06e5e6d8767740fc174a742c9de5cf96d71fb9251707c884f0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-0e028c33f43ec77a17b70a9279d9a49138d0a12bb268f918c7aa529180a8baeb
+68920dbb3ecb0fa2dd0a998f74d81e72d1a1593178ac43ba4de5701b56074caf
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-55e2f01b4c94f0b86b0aea18527de661a2d9b7be4f5f798f80c0b576cf473350
+18ce7aa7d5882eb442797a0d5d9c3825836c7ec2e105aa01a12307fb015a0563
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-f7fc5d0c4448b77a16723cae2bc9a2c607d25efecd64feeaefcd60cd3929ff20
+17874bfacdf21924db1e63eb7d4e0e3f4f545ddda15446aa66ab45595f885aa0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-ba6ec1e2503376906de36744cc4319dddc17114a54d29eee1191c2aacab872c8
+e45cf10eda927d2238c65d098dee2fc6933f2e455663eac3339d050eeb64a7f1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-95d1377972c2033103d2f4e07c582b4f0668e2165512bd4bb1be83f42b97a4f7
+0cce5591d572cb0dfc8172fb5a3cd93f92c8ef5f9bf8b2e6d7b655b66b2a659b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-f8fb82190a403b8b8a836c07cb9acb23795207e520fc1d29d49b0e51fa008f7c
+fc01308a38830f0774fe805f1a3ed41cf8f07c4d70d7cce5b9e095a0e974ff50
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-flows 1`] = `
-de5a6674b657a9ed7f1b6698b20f2b04afc9f8a82825bdfaaaff7240f00c77bd
+8d4e1f3a2247e0910974fce6ee52dd31240269b5bedd5b58883cb93f7adfc4c7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-77edf60c3cd9c47bdee2c3f0b8326932e72281eb77eff3586ca8c1386e99c394
+ed97eb7268a0e0c54c5140e1836b95c0536029c735a6ba78b4c05c072f388ea5
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-439301013a06560c1c7023d72d2fcf3c5e17dcc6136bb5c5a746b45e8e938edc
+70883022651a2bdcd616673ea310170c560d3ce8c9379c648b2c0fb4326b35f8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-7529efa0f9c04dc7e38e80123ecce8681676d53c3d2212124810ed9319e23efe
+b0fd9e8ac4eb3acd59c931a1a9acd709edb070b43f7032e6cd5111b94a3a4420
 `
