@@ -132,6 +132,22 @@ t.test('a folder imports only folders above it', async t => {
   )
 })
 
+t.test('no file imports itself by way of others, types aside', async t => {
+  const next = new Map<string, Set<string>>()
+  for (const { from, target, typeOnly } of imports)
+    if (!typeOnly) next.set(from, (next.get(from) ?? new Set()).add(target))
+  const circles: string[] = []
+  const done = new Set<string>()
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' → '))
+    if (done.has(path)) return
+    done.add(path)
+    for (const target of next.get(path) ?? []) visit(target, [...way, path])
+  }
+  for (const path of sources.keys()) visit(path, [])
+  t.same(circles, [])
+})
+
 t.test('the set-up needs nothing installed: it imports node: and its own files', async t => {
   const foreign = imports.filter(
     ({ from, target }) => from.startsWith('src/setup/') && !/^(node:|src\/setup\/)/.test(target),

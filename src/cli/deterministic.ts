@@ -8,7 +8,8 @@ import { type Preparation, prepareDeterministic } from '../lab/deterministic-mac
 import type { Speed } from '../lab/deterministic-record.ts'
 import { interruptible } from './interruptible.ts'
 import { openProgressView } from './progress.ts'
-import { hookSignals, judgeAndTell } from './run.ts'
+import { judgeAndTell } from './run-and-tell.ts'
+import { hookSignals } from './run-signals.ts'
 
 export interface PreparedRun {
   readonly result: DeterministicResult

@@ -11,7 +11,7 @@ import type { Report } from '../judge/types.ts'
 import { formatMetric, printable } from '../report/format.ts'
 import { textTable } from '../report/table.ts'
 import { kernelFolder } from './kernels.ts'
-import { hookSignals } from './run.ts'
+import { hookSignals } from './run-signals.ts'
 import { type ScenarioOptions, wordsOf } from './scenario-options.ts'
 
 const cliPath = fileURLToPath(new URL('main.js', import.meta.url))

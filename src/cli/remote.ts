@@ -15,7 +15,7 @@ import { type CarriedImage, imagesToCarry } from '../lab/remote/images.ts'
 import { RemoteSoak } from '../lab/remote/soak.ts'
 import { adoptRunFolder } from '../lab/run-folder.ts'
 import { kernelFolder, severalKernels } from './kernels.ts'
-import { hookSignals } from './run.ts'
+import { hookSignals } from './run-signals.ts'
 import { addScenarioOptions, loadWithOptions, type ScenarioOptions, wordsOf } from './scenario-options.ts'
 
 /** How long a lost connection is tried again: a laptop's lid, a router's restart. */

@@ -13,7 +13,7 @@ import { canaries } from '../lab/canaries.ts'
 import { writeCanaryBook } from '../lab/canary-book.ts'
 import { textTable } from '../report/table.ts'
 import { type SelfcheckResult, seenRed, selfcheck } from './canary-runs.ts'
-import { hookSignals } from './run.ts'
+import { hookSignals } from './run-signals.ts'
 
 const cliPath = fileURLToPath(new URL('main.js', import.meta.url))
 

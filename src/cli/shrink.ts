@@ -17,7 +17,7 @@ import { diskRefused, writeFileAtomic } from '../lab/disk.ts'
 import { planToJson } from '../lab/plan.ts'
 import { planWithSchedule } from '../lab/plan-soak.ts'
 import type { Plan } from '../lab/plan-types.ts'
-import { hookSignals } from './run.ts'
+import { hookSignals } from './run-signals.ts'
 import { BUDGET_S } from './shrink-options.ts'
 import { ShrinkRuns } from './shrink-runs.ts'
 
