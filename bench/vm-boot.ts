@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import { overheadBytes } from '../src/lab/vm-machine.ts'
+import { memoryCosts } from '../src/lab/vm-machine.ts'
 import { openGuest } from '../src/vm/guest.ts'
 import { bootOf, wholeInitrdOf } from '../src/vm/image/boot.ts'
 import { imageFor } from '../src/vm/image/build.ts'
@@ -106,7 +106,7 @@ async function bootToAgent(spec: VmSpec): Promise<Boot> {
     return {
       seconds: readyS,
       cpu_s: cpu.until(readyS),
-      overhead_bytes: await overheadBytes({ vm, guest }),
+      overhead_bytes: (await memoryCosts({ vm, guest })).overheadBytes,
       phases: hello.boot,
     }
   } finally {

@@ -63,6 +63,7 @@ export const metrics: readonly Metric[] = [
   metric('vms_restored_count', 'count', 'of those, restored from a saved state in place of booting'),
   metric('vm_ready_s', 's', "the longest time from a microVM's power-on to its agent's answer"),
   metric('vm_overhead_bytes', 'bytes', 'proportional memory of one QEMU beyond what its guest uses, the most of all'),
+  metric('vm_emulator_bytes', 'bytes', "proportional memory of one QEMU outside its guest's memory, the most of all"),
   metric('clock_error_s', 's', 'by how much the times of events of microVMs may be off'),
   metric('warnings_count', 'count', 'warnings'),
   metric('errors_count', 'count', 'errors'),

@@ -28,6 +28,8 @@ export const shellSchema = v.object({
       accel: v.optional(oneOf('auto', 'kvm', 'tcg'), 'auto'),
       memory_mib: v.optional(int(128, 1_048_576), 1024),
       vcpus: v.optional(int(1, 256), 2),
+      /** MiB that an emulated VM's QEMU keeps translated code in. */
+      tcg_buffer_mib: v.optional(int(16, 2047)),
       /** How VMs are joined: by the runner's own switch, or by tap devices and a bridge in a namespace of its own. */
       network: v.optional(oneOf('switch', 'tap'), 'switch'),
       /** Boot every VM; else a saved state is restored where there is one. */

@@ -103,6 +103,7 @@ function shellOf(
       accel: hosts.accel,
       memoryMib: hosts.memory_mib,
       vcpus: hosts.vcpus,
+      ...(hosts.tcg_buffer_mib === undefined ? {} : { tcgBufferMib: hosts.tcg_buffer_mib }),
       network: hosts.network,
       cold: hosts.cold,
       ...(hosts.image === undefined ? {} : { image: resolve(dirname(file), hosts.image) }),

@@ -224,6 +224,8 @@ export interface Scenario {
     readonly accel: 'auto' | 'kvm' | 'tcg'
     readonly memoryMib: number
     readonly vcpus: number
+    /** MiB of translated code that an emulated VM's QEMU keeps; absent: the runner's choice. */
+    readonly tcgBufferMib?: number
     readonly network: 'switch' | 'tap'
     /** Boot every VM, also where a saved state could be restored. */
     readonly cold: boolean

@@ -83,6 +83,7 @@ export async function runGuest(request: GuestRequest): Promise<GuestEnd> {
 function prepare({ preparation, consoleFile, scratch }: GuestRequest): { spec: VmSpec; resultsFile: string } {
   const { record, image } = preparation
   const { machine, input } = record
+  const { tcgBufferMib } = input.scenario.hosts
   const [resultsFile, inputFile, programFile] = ['results', 'input', 'program'].map(name => join(scratch, name)) as [
     string,
     string,
@@ -97,6 +98,7 @@ function prepare({ preparation, consoleFile, scratch }: GuestRequest): { spec: V
     accelerator: 'tcg',
     vcpus: 1,
     memoryMib: machine.memory_mib,
+    ...(tcgBufferMib === undefined ? {} : { tcgBufferMib }),
     kernel: image.kernelPath,
     initrd: wholeInitrdOf(image),
     commandLine: machine.command_line,

@@ -50,7 +50,16 @@ function refuseKernel(scenario: Scenario, notes: readonly string[]): void {
 }
 
 /** Keys of [hosts] that are about microVMs. */
-const VM_KEYS: ReadonlySet<string> = new Set(['accel', 'memory_mib', 'vcpus', 'network', 'cold', 'image', 'kernel'])
+const VM_KEYS: ReadonlySet<string> = new Set([
+  'accel',
+  'memory_mib',
+  'vcpus',
+  'tcg_buffer_mib',
+  'network',
+  'cold',
+  'image',
+  'kernel',
+])
 
 /** What somebody wrote of microVMs that this run has no use for, or that this machine has no processors for. */
 export function sizeNotes({ hosts }: Pick<Scenario, 'hosts'>, level: Level, cpus: number): string[] {

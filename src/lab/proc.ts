@@ -93,6 +93,19 @@ export function parseSmapsRollupPss(text: string): number {
   return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB
 }
 
+/** An area of a process' memory. */
+export interface MemoryArea {
+  readonly sizeBytes: number
+  /** Its share of what of it is in memory: pages that several processes map count in parts. */
+  readonly pssBytes: number
+}
+
+/** /proc/PID/smaps. */
+export function parseSmaps(text: string): MemoryArea[] {
+  const areas = text.matchAll(/^Size:\s+(\d+) kB$(?:\n(?!Size:).*)*?\nPss:\s+(\d+) kB$/gm)
+  return [...areas].map(([, size, pss]) => ({ sizeBytes: Number(size) * KIB, pssBytes: Number(pss) * KIB }))
+}
+
 /** A file's text, or null where it is not there or not for us: processes end while they are read. */
 export function readOrNull(path: string): string | null {
   try {

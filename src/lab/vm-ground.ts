@@ -27,7 +27,7 @@ import { DEADLINE_SCALE } from './levels.ts'
 import { diskName, type HostPlan, keepsDisk } from './plan-types.ts'
 import type { Site } from './site.ts'
 import { CHURN_IMAGE, loadOf, roleOf } from './vm-load.ts'
-import { keepMachines, labVmOf, type Machine, overheadBytes } from './vm-machine.ts'
+import { keepMachines, labVmOf, type Machine, memoryCosts, mostOf } from './vm-machine.ts'
 import { VmSite } from './vm-site.ts'
 
 /** From power-on to the agent's answer, where the processor is real. */
@@ -209,13 +209,12 @@ export class VmGround implements Ground {
 
   async facts(): Promise<Readonly<Record<string, number>>> {
     const machines = [...this.#machines.values()]
-    // Of a restored VM, what it has not touched since is in no process' memory: the difference says nothing.
-    const overheads = await Promise.all(machines.filter(({ how }) => how === 'booted').map(overheadBytes))
+    const costs = await Promise.all(machines.map(memoryCosts))
     return {
       vms_count: machines.length,
       vms_restored_count: machines.filter(({ how }) => how === 'restored').length,
       vm_ready_s: Math.max(...machines.map(({ guest }) => guest.readyS)),
-      ...(overheads.length === 0 ? {} : { vm_overhead_bytes: Math.max(...overheads) }),
+      ...(costs.length === 0 ? {} : mostOf(costs)),
       clock_error_s: this.#errorS(),
     }
   }
@@ -339,7 +338,7 @@ export class VmGround implements Ground {
   #specOf(host: HostPlan, plug: Plug | null): VmSpec {
     const { folder, plan } = this.#context
     const image = this.#imageOf(host.vm)
-    const { memoryMib, vcpus } = plan.scenario.hosts
+    const { memoryMib, vcpus, tcgBufferMib } = plan.scenario.hosts
     const disk = keepsDisk(plan, host) ? folder.file(diskName(host)) : null
     return {
       name: host.vm,
@@ -347,6 +346,7 @@ export class VmGround implements Ground {
       accelerator: this.#choice.accelerator,
       vcpus,
       memoryMib,
+      ...(tcgBufferMib === undefined ? {} : { tcgBufferMib }),
       ...bootOf(image, disk === null ? [] : [{ path: disk, readOnly: false, serial: DISK_SERIAL }]),
       consoleFile: folder.file(`console/${host.vm}.log`),
       reboots: disk === null ? 'fault' : 'allowed',

@@ -9,7 +9,7 @@ import { KeptVms } from './keep-vms.ts'
 import type { LabVm } from './lab-socket.ts'
 import { teardownLimitS } from './levels.ts'
 import type { HostPlan, Plan } from './plan-types.ts'
-import { parseMeminfo, parseSmapsRollupPss, readOrNull } from './proc.ts'
+import { parseMeminfo, parseSmaps, readOrNull } from './proc.ts'
 import type { VmSite } from './vm-site.ts'
 
 export interface Machine {
@@ -22,15 +22,38 @@ export interface Machine {
   readonly since: string
 }
 
-/** What QEMU takes beyond what its guest uses: both as this machine's kernel and the guest's count it. */
-export async function overheadBytes({ vm, guest }: Pick<Machine, 'vm' | 'guest'>): Promise<number> {
+/** What one QEMU costs this machine, in bytes; NaN, which the judge takes for unknown, where that can't be read. */
+export interface MemoryCosts {
+  /**
+   * Beyond what its guest uses: proportional memory less (MemTotal − MemFree). What a restored guest has not touched
+   * since is in no process' memory, so that it costs less than one that booted.
+   */
+  readonly overheadBytes: number
+  /** Outside its guest's memory, however that came to be: translated code, heap, programs, the kernel's file. */
+  readonly emulatorBytes: number
+}
+
+export async function memoryCosts(of: {
+  readonly vm: Pick<RunningVm, 'pid' | 'spec'>
+  readonly guest: Pick<Guest, 'channel'>
+}): Promise<MemoryCosts> {
+  const { vm, guest } = of
   const { stdout } = await execInGuest(guest.channel, ['cat', '/proc/meminfo'])
   const { MemTotal = 0, MemFree = 0 } = parseMeminfo(stdout.toString('utf8'))
-  const rollup = readOrNull(`/proc/${vm.pid}/smaps_rollup`)
-  // What could not be read is no zero: the judge takes it for unknown.
-  if (rollup === null) return Number.NaN
-  return Math.max(0, parseSmapsRollupPss(rollup) - (MemTotal - MemFree))
+  const areas = parseSmaps(readOrNull(`/proc/${vm.pid}/smaps`) ?? '')
+  const ramBytes = vm.spec.memoryMib * 2 ** 20
+  // Nothing else of QEMU's is as large; a neighbour of the same kind may have become one with it.
+  const ram = areas.filter(({ sizeBytes }) => sizeBytes >= ramBytes).sort((a, b) => a.sizeBytes - b.sizeBytes)[0]
+  if (ram === undefined) return { overheadBytes: Number.NaN, emulatorBytes: Number.NaN }
+  const allBytes = areas.reduce((sum, { pssBytes }) => sum + pssBytes, 0)
+  return { overheadBytes: Math.max(0, allBytes - (MemTotal - MemFree)), emulatorBytes: allBytes - ram.pssBytes }
 }
+
+/** The most of several VMs, as metrics. */
+export const mostOf = (costs: readonly MemoryCosts[]): Readonly<Record<string, number>> => ({
+  vm_overhead_bytes: Math.max(...costs.map(({ overheadBytes }) => overheadBytes)),
+  vm_emulator_bytes: Math.max(...costs.map(({ emulatorBytes }) => emulatorBytes)),
+})
 
 export function labVmOf({ host, vm, guest, how, since }: Machine, { fleets }: Plan, kept = false): LabVm {
   const { accelerator, memoryMib, vcpus } = vm.spec

@@ -25,6 +25,8 @@ export function snapshotKey(spec: VmSpec, of: SnapshotOf): string {
     ...spec,
     name: '',
     consoleFile: '',
+    // Translated code is QEMU's, and no part of a guest's state.
+    tcgBufferMib: 0,
     memoryFile: { path: '', access: 'shared' },
     nics: (spec.nics ?? []).map(({ to }) => ({ mac: '', to: to === 'stream' ? to : { tapFd: 0 } })),
   }

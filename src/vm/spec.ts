@@ -60,6 +60,8 @@ export interface VmSpec {
   readonly accelerator: Accelerator
   readonly vcpus: number
   readonly memoryMib: number
+  /** MiB for translated code, where it is emulated; absent: what was measured to be best (qemu.ts). */
+  readonly tcgBufferMib?: number
   /** Absolute. */
   readonly kernel: string
   readonly initrd: string

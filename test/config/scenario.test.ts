@@ -208,6 +208,18 @@ t.test('fleets of a scenario get their ids from the plan', t => {
   t.end()
 })
 
+t.test('room for translated code is as written, or the choice of who runs the VM', t => {
+  t.equal(parse(ring(3)).hosts.tcgBufferMib, undefined)
+  t.equal(parse(`${ring(3)}[hosts]\ntcg_buffer_mib = 64`).hosts.tcgBufferMib, 64)
+  // QEMU takes no more than 2 GiB, and with less than 16 MiB a guest's kernel has no room.
+  for (const wrong of [15, 2048])
+    t.same(
+      keysOf(() => parse(`${ring(3)}[hosts]\ntcg_buffer_mib = ${wrong}`)),
+      ['hosts.tcg_buffer_mib'],
+    )
+  t.end()
+})
+
 t.test('what was written of hosts is told from defaults', t => {
   t.same(parse(ring(3)).hosts.given, [])
   t.same(parse(`${ring(3)}[hosts]\ncold = true`, [override('hosts.vcpus', 1)]).hosts.given, ['cold', 'vcpus'])

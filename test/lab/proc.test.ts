@@ -12,6 +12,7 @@ import {
   parseMeminfo,
   parseNamespaces,
   parsePressureSome,
+  parseSmaps,
   parseSmapsRollupPss,
   parseStat,
   parseStatus,
@@ -49,6 +50,13 @@ t.test('pressure, load and proportional memory are read', async t => {
     parseSmapsRollupPss('55-7f ---p 0 00:00 0 [rollup]\nRss: 9 kB\nPss:                12 kB\nPss_Dirty: 3 kB\n'),
     12 * 1024,
   )
+  t.same(parseSmaps(''), [])
+  const area = (size: number, pss: number): string =>
+    `7f-8f rw-p 0 00:00 0 [stack]\nSize: ${size} kB\nRss: 9 kB\nPss:        ${pss} kB\nPss_Dirty: 3 kB\nSwapPss: 4 kB\n`
+  t.same(parseSmaps(area(132, 5) + area(1024, 0)), [
+    { sizeBytes: 132 * 1024, pssBytes: 5 * 1024 },
+    { sizeBytes: 1024 * 1024, pssBytes: 0 },
+  ])
   t.equal(parsePressureSome(''), 0)
 })
 

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { parseScenario } from '../../src/config/scenario.ts'
 import { makePlan, planToJson } from '../../src/lab/plan.ts'
 import { Program } from '../../src/lab/program.ts'
+import { memoryCosts } from '../../src/lab/vm-machine.ts'
 import { VmSite } from '../../src/lab/vm-site.ts'
 import type { RunEvent } from '../../src/protocol/events.ts'
 import type { GuestNotice, Hello } from '../../src/protocol/guest.ts'
@@ -30,6 +31,15 @@ t.test('a guest says who it is, is who it is told to be, and tells what its kern
   const guest = await bootGuest(t, { name: 'vm7' })
   const { channel, hello, vm } = guest
   t.match(hello, { hostname: 'vm7', identity_count: 1, folder: '/run/nslab', cpus_count: 1 })
+  const { overheadBytes, emulatorBytes } = await memoryCosts({ vm, guest })
+  // The kernel's own memory is outside of MemTotal, and inside of what QEMU gives its guest.
+  t.ok(0 < emulatorBytes && emulatorBytes < overheadBytes, `${emulatorBytes} and ${overheadBytes} bytes`)
+  t.ok(overheadBytes < 400e6, 'of which code and the boot are most')
+  t.same(
+    await memoryCosts({ vm: { pid: 2 ** 22 + 1, spec: vm.spec }, guest }),
+    { overheadBytes: Number.NaN, emulatorBytes: Number.NaN },
+    'what can not be read is unknown, not nothing',
+  )
   const { kernel_s: kernelS = 0, settled_s: settledS = 0, agent_s: agentS = 0 } = hello.boot
   t.ok(0 < kernelS && kernelS < settledS && settledS < agentS && agentS < guest.readyS, JSON.stringify(hello.boot))
   t.equal(await inGuest(guest, 'hostname'), 'vm7')
@@ -211,6 +221,9 @@ t.test('two guests that go on from one saved state are two', async t => {
     t.equal(await inGuest(opened, 'hostname'), name)
     t.equal(await inGuest(opened, 'cat /sys/class/net/eth0/address'), mac)
     t.ok(Math.abs(Number(await inGuest(opened, 'date +%s')) - Date.now() / 1000) < 10)
+    const { overheadBytes, emulatorBytes } = await memoryCosts({ vm, guest: opened })
+    t.ok(overheadBytes <= 100e6, `QEMU takes ${overheadBytes} bytes beyond what its guest uses`)
+    t.ok(10e6 < emulatorBytes && emulatorBytes < 150e6, `and ${emulatorBytes} outside its guest's memory`)
   }
   const [one, two] = guests as [Guest, Guest]
   t.equal(one.hello.boot_id, two.hello.boot_id, 'they were one')

@@ -61,6 +61,14 @@ t.test('emulated processors run in threads of their own, and their number is not
   t.notMatch(unknown, 'tsc_early_khz')
 })
 
+t.test('room for translated code is as asked, and no part of what a saved VM is', async t => {
+  t.match(shown({ tcgBufferMib: 48 }), 'tb-size=48')
+  const deterministic = { seed: 7, shift: 3, epoch: '2026-01-01T00:00:00', resultsFile: '/run/results' }
+  t.match(shown({ deterministic, tcgBufferMib: 48 }), 'tb-size=48')
+  t.notMatch(shown({ accelerator: 'kvm', tcgBufferMib: 48 }), 'tb-size')
+  t.equal(snapshotKey({ ...spec, tcgBufferMib: 48 }, of), snapshotKey(spec, of))
+})
+
 const of = {
   imageDigest: 'a',
   qemu: { path: '/usr/bin/qemu-system-x86_64', version: '7.2.22', build: 'QEMU 7.2.22 (Debian 1)' },

@@ -68,7 +68,7 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > one to be saved, and one t
 -name vm1
 -M microvm,memory-backend=ram
 -global virtio-mmio.force-legacy=false
--accel tcg,thread=single,tb-size=128
+-accel tcg,thread=single,tb-size=96
 -cpu max,-erms
 -smp 1
 -m 512M
