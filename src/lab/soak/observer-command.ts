@@ -22,12 +22,6 @@ export interface ObserverRequest extends Omit<ObserverOptions, 'name' | 'command
   readonly database: string | null
 }
 
-/**
- * A young generation that can't grow: it would by itself, for an hour, which is no leak and looks like one. Of 50
- * namespaces polled each 200 ms the collector has 79 MB after two minutes and after six, in place of 113 MB.
- */
-const YOUNG = '--max-semi-space-size=1'
-
 export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest): Observer {
   const { observer, collector } = soak
   const { NSLAB_PARENT_PID: _, ...env } = process.env
@@ -42,7 +36,7 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
   return new Observer({
     ...rest,
     name: 'nslab collect',
-    command: [process.execPath, YOUNG, cliPath, 'collect', ...collectArguments(collector, runId, database)],
+    command: [process.execPath, cliPath, 'collect', ...collectArguments(collector, runId, database)],
     // It asks the kernel to end it with this process.
     env: { ...env, NSLAB_PARENT_PID: String(process.pid) },
     config: {
