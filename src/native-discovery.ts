@@ -26,6 +26,13 @@ export interface DiscoveryBlind {
   readonly hiddenMounts: number
   /** Sockets of readable processes whose namespace could not be asked for. */
   readonly unresolvedSockets: number
+  /**
+   * Processes with so many descriptors (some 2,000) that a look into them takes 4 ms of a processor: they are looked
+   * into in a third of the time at most. What only a descriptor of theirs holds is found after so many ms, the longest;
+   * one whose number lies beyond 64 free ones after eight times that, or at the next reconcile.
+   */
+  readonly largeProcesses: number
+  readonly largeApartMs: number
   /** Other processes that observe: what their descriptors hold is not held by their own will, so it does not count. */
   readonly observers: number
   /**

@@ -46,6 +46,8 @@ Napi::Object blind_to_js(Napi::Env env, const discover::Blind& blind) {
                                : Napi::Value(Napi::String::New(env, errno_name(blind.unopened_errno))));
   set("hiddenMounts", blind.hidden_mounts);
   set("unresolvedSockets", blind.unresolved_sockets);
+  set("largeProcesses", blind.large_processes);
+  js.Set("largeApartMs", static_cast<double>(blind.large_apart_ns) / 1e6);
   set("observers", blind.observers);
   js.Set("unseen", blind.unseen ? Napi::Value(Napi::Number::New(env, static_cast<double>(*blind.unseen))) : env.Null());
   js.Set("innerPids", blind.inner_pids);

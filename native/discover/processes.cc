@@ -91,6 +91,7 @@ void Processes::drop_ended() {
 
 void Processes::inspect(pid_t pid, Process& process, bool every) {
   const int64_t started = thread_cpu_ns();
+  process.looked_ns = now_ns();
   ++work_.processes;
   Path path;
   const UniqueFd dir = open_at(proc_fd_, path.add(pid).get(), O_PATH | O_DIRECTORY);
@@ -286,6 +287,16 @@ void Processes::resolve_sockets(pid_t pid, Process& process) {
 size_t Processes::unreadable() const {
   return static_cast<size_t>(
       std::ranges::count_if(processes_, [](const auto& item) { return item.second.unreadable; }));
+}
+
+Processes::Large Processes::large() const {
+  Large large;
+  for (const auto& [pid, process] : processes_) {
+    if (process.cost_ns <= kLargeNs || process.observer) continue;
+    ++large.count;
+    large.apart_ns = std::max(large.apart_ns, process.rest_until_ns - process.looked_ns);
+  }
+  return large;
 }
 
 size_t Processes::observers() const {

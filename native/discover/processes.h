@@ -56,6 +56,13 @@ class Processes {
   [[nodiscard]] size_t observers() const;
   /** Sockets whose namespace nobody would tell: the kernel, or our rights. */
   [[nodiscard]] size_t unresolved_sockets() const;
+  /** Those that take long to look into, and so are not looked into at every pass. */
+  struct Large {
+    size_t count = 0;
+    /** From a look's beginning to where the next may begin, the longest. */
+    int64_t apart_ns = 0;
+  };
+  [[nodiscard]] Large large() const;
   [[nodiscard]] const Work& work() const { return work_; }
 
  private:
@@ -73,6 +80,8 @@ class Processes {
     /** CPU time that looking into it took, and before when it isn't looked into again. */
     int64_t cost_ns = 0;
     int64_t rest_until_ns = 0;
+    /** When the last look into it began. */
+    int64_t looked_ns = 0;
     size_t unresolved = 0;
     bool unreadable = false;
     bool observer = false;

@@ -98,6 +98,9 @@ Blind Scanner::blind() const {
   blind.unopened_errno = known_.refusal();
   blind.hidden_mounts = mounts_.hidden();
   blind.unresolved_sockets = processes_.unresolved_sockets();
+  const Processes::Large large = processes_.large();
+  blind.large_processes = large.count;
+  blind.large_apart_ns = large.apart_ns;
   blind.observers = processes_.observers();
   blind.unseen = count_unseen(known_);
   LinkText text;

@@ -31,6 +31,13 @@ struct Blind {
   /** Mounts under other mounts: what they hold is known only where something else holds it, too. */
   size_t hidden_mounts = 0;
   size_t unresolved_sockets = 0;
+  /**
+   * Processes with so many descriptors that they are looked into in a third of the time at most, and how far apart that
+   * is, the longest, ns: what only a descriptor of theirs holds is found so late. One whose number lies beyond 64 free
+   * ones waits for the eighth look, or the next reconcile.
+   */
+  size_t large_processes = 0;
+  int64_t large_apart_ns = 0;
   /** Processes whose descriptors hold nothing, by their own word: they observe. */
   size_t observers = 0;
   /** Namespaces in the kernel's own list (listns, Linux 6.19) that nothing showed; none where it keeps no list. */

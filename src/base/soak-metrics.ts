@@ -61,6 +61,13 @@ export const soakMetrics: readonly Metric[] = [
   metric('memory_limit_in_h', 'h', 'until the observer takes all free memory, at the upper end of its slope'),
   metric('kernel_namespaces_left_count', 'count', "namespaces of churn's that the kernel still had at the end"),
   metric('unreadable_processes_max_count', 'count', 'processes whose namespaces the observer may not read, the most'),
+  metric('unopened_namespaces_max_count', 'count', 'namespaces that the observer saw and could not enter, the most'),
+  metric('unresolved_sockets_max_count', 'count', 'sockets whose namespace the observer could not ask for, the most'),
+  metric(
+    'large_process_apart_max_s',
+    's',
+    "between two of the observer's looks into a process with very many descriptors, the most",
+  ),
   metric('steal_ratio', 'ratio', 'processor time that the machine was kept from, while it churned'),
   metric('pressure_cpu_max_ratio', 'ratio', 'share of time in which a task waited for a processor, the most of 10 s'),
 ]

@@ -8,6 +8,7 @@ import { type Canary, type CanaryFinding, judgeCanary, judgeControl, unprovenGat
 import { readHistory } from '../judge/history.ts'
 import { judge } from '../judge/judge.ts'
 import type { Report, SeenRed } from '../judge/types.ts'
+import { EMULATED } from '../lab/canaries.ts'
 
 export interface SelfcheckOptions {
   readonly canaries: readonly Canary[]
@@ -15,6 +16,8 @@ export interface SelfcheckOptions {
   readonly scenario: string
   /** Further keys of the scenario, for all runs alike. */
   readonly set: readonly string[]
+  /** The runs' guests are emulated. */
+  readonly isEmulated: boolean
   /** Run folders are made in here, one a canary and "control". */
   readonly folder: string
   /** How many runs at once. */
@@ -35,8 +38,8 @@ export interface SelfcheckResult {
   readonly report: Report
 }
 
-/** A run of some seconds; a machine that takes longer is not fit for it. */
-const RUN_LIMIT_MS = 300_000
+/** A run of some seconds; a machine that takes longer is not fit for it. Emulated ones churn for longer, and boot. */
+const RUN_LIMIT_MS = { usual: 300_000, emulated: 1_200_000 } as const
 
 /**
  * Runs all; what was not as it should be is run once more, alone, and counts as it is then: a fault of a gate or of a
@@ -50,7 +53,8 @@ export async function selfcheck(options: SelfcheckOptions): Promise<SelfcheckRes
   /** Says what is wrong. */
   const check = async (canary: Canary | null, name: string): Promise<readonly string[]> => {
     onStart(name)
-    const report = await reportOf(options, name, canary?.set ?? [])
+    const emulated = options.isEmulated ? (canary?.emulated ?? []) : []
+    const report = await reportOf(options, name, [...(canary?.set ?? []), ...emulated])
     if (canary === null) {
       control = { control: judgeControl(report), report }
       onEnd(name, control.control)
@@ -87,12 +91,12 @@ function weightOf(canary: Canary | null): number {
 
 /** What a run came to, judged from its folder. */
 async function reportOf(options: SelfcheckOptions, name: string, own: readonly string[]): Promise<Report> {
-  const { scenario, set, folder, program, signal } = options
+  const { scenario, set, folder, isEmulated, program, signal } = options
   const out = join(folder, name)
   const [command, ...before] = program
-  const keys = [...set, ...own].flatMap(key => ['--set', key])
+  const keys = [...(isEmulated ? EMULATED : []), ...set, ...own].flatMap(key => ['--set', key])
   const { code, stderr } = await run(command, [...before, 'run', scenario, '--out', out, ...keys], {
-    timeoutMs: RUN_LIMIT_MS,
+    timeoutMs: RUN_LIMIT_MS[isEmulated ? 'emulated' : 'usual'],
     abort: signal,
   })
   if (signal.aborted) throw new NslabError('INTERRUPTED', { signal: signal.reason })

@@ -12,8 +12,10 @@ import type { Canary, CanaryFinding } from '../judge/canaries.ts'
 import { canaries } from '../lab/canaries.ts'
 import { writeCanaryBook } from '../lab/canary-book.ts'
 import { textTable } from '../report/table.ts'
+import { kvmOfThisMachine } from '../vm/accelerator.ts'
 import { type SelfcheckResult, seenRed, selfcheck } from './canary-runs.ts'
 import { hookSignals } from './run-signals.ts'
+import { loadWithOptions } from './scenario-options.ts'
 
 const cliPath = fileURLToPath(new URL('main.js', import.meta.url))
 
@@ -59,6 +61,15 @@ function setsOf({ set, on, accel }: Options): readonly string[] {
   return [...set, ...flags.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]))]
 }
 
+/** Whether the soaks will be at level tcg. Throws what is wrong with the scenario. */
+async function isEmulated(options: Options): Promise<boolean> {
+  const { on, accel } = loadWithOptions(options.scenario, { set: setsOf(options) }).scenario.hosts
+  if (on === 'host' || accel === 'kvm') return false
+  if (on === 'vm' && accel === 'tcg') return true
+  const { works } = await kvmOfThisMachine()
+  return on === 'vm' ? !works : works && accel === 'tcg'
+}
+
 function parseJobs(text: string): number {
   const jobs = Number(text)
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) throw new InvalidArgumentError('a whole number from 1 to 64')
@@ -91,6 +102,7 @@ async function check(chosen: readonly Canary[], options: Options): Promise<ExitC
       canaries: chosen,
       scenario: options.scenario,
       set: setsOf(options),
+      isEmulated: await isEmulated(options),
       folder,
       jobs: options.jobs,
       program: [process.execPath, cliPath],

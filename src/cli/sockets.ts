@@ -149,6 +149,9 @@ const asJson = ({ namespaces, sockets, blind }: Listing): object => ({
   sockets,
   unreadable_processes_count: blind?.unreadableProcesses ?? 0,
   unopened_namespaces_count: blind?.unopened ?? 0,
+  unresolved_sockets_count: blind?.unresolvedSockets ?? 0,
+  hidden_mounts_count: blind?.hiddenMounts ?? 0,
+  unseen_namespaces_count: blind?.unseen ?? null,
   blind_kinds: blind?.kinds ?? [],
 })
 
@@ -200,12 +203,18 @@ const endpoint = (address: string, port: number): string =>
 function doubts({ namespaces, blind }: Listing): string[] {
   const cut = namespaces.filter(({ incomplete }) => incomplete !== null)
   const { unreadableProcesses = 0, unopened = 0, unopenedReason = null, kinds = [] } = blind ?? {}
+  const { unresolvedSockets = 0, hiddenMounts = 0, unseen = 0 } = blind ?? {}
   return [
     ...cut.map(({ name, incomplete }) => `sockets of ${name} may be missing: ${incomplete}`),
     ...(unreadableProcesses === 0
       ? []
       : [`${unreadableProcesses} processes can't be read: their namespaces may be missing`]),
     ...(unopened === 0 ? [] : [`${unopened} namespaces can't be opened (${unopenedReason}): they are missing`]),
+    ...(unresolvedSockets === 0
+      ? []
+      : [`the namespaces of ${unresolvedSockets} sockets can't be asked for: they may be missing`]),
+    ...(hiddenMounts === 0 ? [] : [`${hiddenMounts} namespaces are mounted under other mounts: they may be missing`]),
+    ...(unseen ? [`the kernel lists ${unseen} more namespaces, which nothing shows: they are missing`] : []),
     ...(kinds.length === 0 ? [] : [`namespaces held by nothing but a ${kinds.join(', ')} can't be found here`]),
   ]
 }

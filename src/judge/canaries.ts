@@ -10,6 +10,8 @@ export interface Canary {
   readonly fault: string
   /** Keys of the scenario that put it in, as --set takes them. */
   readonly set: readonly string[]
+  /** More of them, where guests are emulated: what is too fast for those. */
+  readonly emulated?: readonly string[]
   /** The gates that must turn, the first above all; each is proven by it. */
   readonly gates: readonly string[]
   /** What they must turn to: a soak in which too little was done proves nothing, so there it is unknown. */

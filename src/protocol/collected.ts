@@ -1,6 +1,9 @@
 // What `nslab collect` writes to standard output or a file: one JSON object a line, the format "nslab.collect/1". Times
 // `mono_s` are CLOCK_MONOTONIC of the collector's kernel, in s; `at_s` are s since the epoch. Keys only grow.
 
+/** A counter of its /metrics page: rows handed to its sink so far. */
+export const ROWS_SENT_METRIC = 'nslab_collect_rows_sent_total'
+
 /**
  * What a collector looked at when it found a namespace. directory: a mount or a link in a folder that it watches.
  * mount: a mount anywhere else, in any mount namespace of a process.
@@ -100,5 +103,16 @@ export type CollectedLine =
       readonly unreadable_processes_count: number
       /** Kinds of namespaces that this kernel, or our rights, let nobody find: "socket", … */
       readonly kinds: readonly string[]
+      /** Namespaces that were seen and can't be opened or entered. */
+      readonly unopened_namespaces_count?: number
+      /** Mounted where another mount hides them: known only where something else holds them, too. */
+      readonly hidden_mounts_count?: number
+      /** Sockets of readable processes whose namespace could not be asked for. */
+      readonly unresolved_sockets_count?: number
+      /** Namespaces in the kernel's own list that nothing showed; null: it keeps none (before Linux 6.19). */
+      readonly unseen_namespaces_count?: number | null
+      /** Processes with so many descriptors that they are not looked into each time, and how far apart, the longest. */
+      readonly large_processes_count?: number
+      readonly large_apart_s?: number
     }
   | { readonly is: 'stop'; readonly at_s: number; readonly mono_s: number; readonly polls_count: number }

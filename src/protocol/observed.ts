@@ -87,6 +87,10 @@ export type ObservedLine =
       readonly t_s: number
       readonly unreadable_processes_count: number
       readonly kinds: readonly string[]
+      /** As a collector's line has them; absent: it does not say. */
+      readonly unopened_namespaces_count?: number
+      readonly unresolved_sockets_count?: number
+      readonly large_apart_s?: number
     }
   /** A line of the observer's log that a pattern of the scenario forbids. */
   | { readonly is: 'log_match'; readonly t_s: number; readonly pattern: string; readonly line: string }

@@ -103,6 +103,20 @@ function tests(): void {
     t.match(await blindOf(program), { unopened: 0 })
   })
 
+  t.test('a process with very many descriptors is told, and how late what it alone holds is found', async t => {
+    const holder = await startHolder(t)
+    const few = await watch(t)
+    t.match(few.blind.at(-1), { largeProcesses: 0, largeApartMs: 0 })
+    await few.discovery.stop()
+    await holder.crowd(8000)
+    const { blind, discovery } = await watch(t)
+    t.equal(blind.at(-1)?.largeProcesses, 1)
+    t.ok((blind.at(-1)?.largeApartMs ?? 0) >= 12, 'three times the least that makes it large')
+    await holder.drop('crowd')
+    await discovery.reconcile()
+    t.match(blind.at(-1), { largeProcesses: 0, largeApartMs: 0 })
+  })
+
   t.test('two observers do not keep what each other sees', async t => {
     const holder = await startHolder(t)
     const program = startProgram(t)

@@ -9,8 +9,9 @@ import { renderJunit } from '../../src/report/junit.ts'
 import { soakPanels, soakTimeAxis } from '../../src/report/soak-panels.ts'
 import { renderTap } from '../../src/report/tap.ts'
 import { renderTerminal } from '../../src/report/terminal.ts'
+import { soakGates } from '../fixtures/soak-gates.ts'
 import { judgeSoak, judgeSoakFolder } from '../fixtures/soak-judge.ts'
-import { soakGates, soakRun } from '../fixtures/soak-run.ts'
+import { soakRun } from '../fixtures/soak-run.ts'
 
 t.test('a terminal shows what came and went, recall by kind, gates and the verdict', async t => {
   const { report, history, folder } = judgeSoak(t, soakRun({ defects: { missed: [60], blind: ['socket'] } }))

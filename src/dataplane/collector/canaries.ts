@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { NslabError } from '../../base/errors.ts'
 import { blindToSockets, ghostNamespaces, late, missing, takeNames } from './canary-namespaces.ts'
 import { cutting, ghostSockets, holding, missingSockets, slowed, stalled } from './canary-polls.ts'
-import { doubling, late as lateLines, losing, misattributing, slowSink, spoiled } from './canary-sinks.ts'
+import { doubling, late as lateLines, losing, losingPolls, misattributing, slowSink, spoiled } from './canary-sinks.ts'
 import type { DiscoveryHandlers, OnRows, Polling } from './parts.ts'
 import type { Sink } from './types.ts'
 
@@ -42,13 +42,15 @@ const canaries: Readonly<
   'stall-poll': { value: 10, make: seconds => ({ polling: polling => stalled(polling, seconds) }) },
   /** One row of so many. */
   'lose-rows': { value: 50, make: of => ({ sink: sink => spoiled(sink, losing(of)) }) },
+  /** One poll of so many, whole. */
+  'lose-polls': { value: 5, make: of => ({ sink: sink => losingPolls(sink, of) }) },
   'double-rows': { value: 50, make: of => ({ sink: sink => spoiled(sink, doubling(of)) }) },
   'misattribute-rows': { value: 50, make: of => ({ sink: sink => spoiled(sink, misattributing(of)) }) },
   /** One a so many seconds is told of that never was. */
   'ghost-namespace': { value: 1, make: seconds => ({ sink: sink => ghostNamespaces(sink, seconds) }) },
   /** Files in the way of the first so many namespaces that churn names. */
   'take-names': { value: 1000, make: takeNames },
-  /** Unreadable processes that it tells of; namespaces that sockets alone hold are not found. */
+  /** Processes, namespaces and sockets that it may not look into; namespaces that sockets alone hold are not found. */
   'blind-to-sockets': { value: 1, make: count => ({ discovery: handlers => blindToSockets(handlers, count) }) },
   /** Seconds, of the word that a namespace is gone. */
   'late-forgetting': { value: 1, make: seconds => ({ sink: sink => lateLines(sink, seconds) }) },

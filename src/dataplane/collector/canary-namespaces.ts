@@ -65,9 +65,12 @@ export const blindToSockets = (handlers: DiscoveryHandlers, unreadableCount: num
     onGone: cookie => {
       if (!hidden.delete(cookie)) handlers.onGone(cookie)
     },
-    onBlind: ({ unreadableProcesses, kinds }) =>
+    onBlind: ({ unreadableProcesses, unopened, unresolvedSockets, kinds, ...blind }) =>
       handlers.onBlind({
+        ...blind,
         unreadableProcesses: unreadableProcesses + unreadableCount,
+        unopened: unopened + unreadableCount,
+        unresolvedSockets: unresolvedSockets + unreadableCount,
         kinds: [...new Set([...kinds, 'socket'])],
       }),
   }

@@ -1,6 +1,6 @@
 // Canaries of what reaches the sink: rows lost, doubled, booked wrongly or dropped, and lines that come late.
 
-import type { RowBatch, Sink } from './types.ts'
+import type { RowBatch, RowCounts, Sink } from './types.ts'
 
 /** Splits off every so manieth row of all. */
 function splitter(of: number): (batch: RowBatch) => { readonly chosen: RowBatch; readonly others: RowBatch } {
@@ -37,9 +37,13 @@ export function misattributing(of: number): (batch: RowBatch) => RowBatch[] {
 }
 
 /** What a canary changes of it. */
-export const passing = (sink: Sink, change: Partial<Pick<Sink, 'rows' | 'line'>>): Sink => ({
+export const passing = (
+  sink: Sink,
+  change: Partial<Pick<Sink, 'rows' | 'line'>>,
+  counts: () => RowCounts = () => sink.counts,
+): Sink => ({
   get counts() {
-    return sink.counts
+    return counts()
   },
   get linesDropped() {
     return sink.linesDropped
@@ -71,6 +75,26 @@ export const late = (sink: Sink, seconds: number): Sink =>
       setTimeout(() => sink.line({ ...line, at_s: line.at_s + seconds, mono_s }), seconds * 1000).unref()
     },
   })
+
+/** A place that says it has stored what it has not: of every so manieth poll there is neither row nor line. */
+export function losingPolls(sink: Sink, of: number): Sink {
+  let lost = 0
+  const isLost = (poll: number): boolean => poll % of === 0
+  return passing(
+    sink,
+    {
+      rows: batch => {
+        if (!isLost(batch.poll)) return sink.rows(batch)
+        lost += batch.rows.length
+        return batch.rows.length
+      },
+      line: line => {
+        if (line.is !== 'poll' || !isLost(line.poll)) sink.line(line)
+      },
+    },
+    () => ({ ...sink.counts, sent: sink.counts.sent + lost, stored: sink.counts.stored + lost }),
+  )
+}
 
 /** A sink that other rows reach than it was given. */
 export function spoiled(sink: Sink, spoil: (batch: RowBatch) => readonly RowBatch[]): Sink {

@@ -120,6 +120,7 @@ export class Collector implements Controlled {
       pending_bytes: sink.pendingBytes,
       unreadable_processes_count: blind?.unreadable_processes_count ?? 0,
       blind_kinds: blind?.kinds ?? [],
+      blind,
     }
   }
 
@@ -154,8 +155,19 @@ export class Collector implements Controlled {
     this.#options.sink.line({ is: 'netns_gone', ...this.#now(), netns: cookie })
   }
 
-  #onBlind({ unreadableProcesses, kinds }: Blindness): void {
-    const line = { is: 'blind', ...this.#now(), unreadable_processes_count: unreadableProcesses, kinds } as const
+  #onBlind(blindness: Blindness): void {
+    const line = {
+      is: 'blind',
+      ...this.#now(),
+      unreadable_processes_count: blindness.unreadableProcesses,
+      kinds: blindness.kinds,
+      unopened_namespaces_count: blindness.unopened,
+      hidden_mounts_count: blindness.hiddenMounts,
+      unresolved_sockets_count: blindness.unresolvedSockets,
+      unseen_namespaces_count: blindness.unseen,
+      large_processes_count: blindness.largeProcesses,
+      large_apart_s: microseconds(blindness.largeApartS),
+    } as const
     this.figures.blind(line)
     this.#options.sink.line(line)
   }

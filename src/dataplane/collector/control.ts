@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { Channel } from '../../base/channel.ts'
 import { NslabError } from '../../base/errors.ts'
 import { connectTo, listenAt } from '../../base/unix-socket.ts'
-import type { PollLine } from './figures.ts'
+import type { BlindLine, PollLine } from './figures.ts'
 import type { RowCounts } from './types.ts'
 
 /** What may be changed. */
@@ -33,6 +33,8 @@ export interface Status {
   readonly pending_bytes: number
   readonly unreadable_processes_count: number
   readonly blind_kinds: readonly string[]
+  /** All that discovery could not see at its last reconcile; null before the first. */
+  readonly blind: BlindLine | null
 }
 
 export type ControlAnswer =

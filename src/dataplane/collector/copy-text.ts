@@ -55,7 +55,15 @@ export function copyLine(
       }
     case 'blind': {
       const { unreadable_processes_count: unreadable, kinds } = line
-      return { table: 'blind', text: row(prefix, [...times(line), unreadable, `{${kinds.join(',')}}`]) }
+      const spots = [
+        line.unopened_namespaces_count,
+        line.hidden_mounts_count,
+        line.unresolved_sockets_count,
+        line.unseen_namespaces_count,
+        line.large_processes_count,
+        line.large_apart_s,
+      ].map(value => value ?? NULL)
+      return { table: 'blind', text: row(prefix, [...times(line), unreadable, `{${kinds.join(',')}}`, ...spots]) }
     }
     case 'start':
     case 'stop':

@@ -148,6 +148,40 @@ export class Figures {
         'Processes whose namespaces could not be read at the last reconcile.',
         this.#blind?.unreadable_processes_count ?? 0,
       ),
+      gauge(
+        'unopened_namespaces',
+        'Namespaces that were seen at the last reconcile and can not be opened or entered.',
+        this.#blind?.unopened_namespaces_count ?? 0,
+      ),
+      gauge(
+        'hidden_mounts',
+        'Namespaces mounted where another mount hides them.',
+        this.#blind?.hidden_mounts_count ?? 0,
+      ),
+      gauge(
+        'unresolved_sockets',
+        'Sockets of readable processes whose namespace could not be asked for.',
+        this.#blind?.unresolved_sockets_count ?? 0,
+      ),
+      ...(typeof this.#blind?.unseen_namespaces_count === 'number'
+        ? [
+            gauge(
+              'unseen_namespaces',
+              "Namespaces in the kernel's own list that nothing showed.",
+              this.#blind.unseen_namespaces_count,
+            ),
+          ]
+        : []),
+      gauge(
+        'large_processes',
+        'Processes with so many descriptors that they are not looked into each time.',
+        this.#blind?.large_processes_count ?? 0,
+      ),
+      gauge(
+        'large_apart_seconds',
+        'How far apart looks into one of those are, the longest: so late is what only they hold found.',
+        this.#blind?.large_apart_s ?? 0,
+      ),
       describeMetric(
         name('blind_kinds'),
         'gauge',

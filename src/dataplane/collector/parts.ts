@@ -20,6 +20,17 @@ export interface FoundNetns {
 export interface Blindness {
   readonly unreadableProcesses: number
   readonly kinds: readonly string[]
+  /** Namespaces that were seen and can't be opened or entered. */
+  readonly unopened: number
+  /** Mounted where another mount hides them: known only where something else holds them, too. */
+  readonly hiddenMounts: number
+  /** Sockets of readable processes whose namespace could not be asked for. */
+  readonly unresolvedSockets: number
+  /** Namespaces in the kernel's own list that nothing showed; null: it keeps none. */
+  readonly unseen: number | null
+  /** Processes with very many descriptors, and how far apart looks into one of them are, s, the longest. */
+  readonly largeProcesses: number
+  readonly largeApartS: number
 }
 
 export interface DiscoveryHandlers {

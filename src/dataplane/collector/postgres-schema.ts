@@ -90,8 +90,19 @@ CREATE TABLE collect_blind (
 );
 `
 
+const blindSpots = `
+ALTER TABLE collect_blind
+  ADD COLUMN unopened_namespaces_count INTEGER,
+  ADD COLUMN hidden_mounts_count INTEGER,
+  ADD COLUMN unresolved_sockets_count INTEGER,
+  -- Null: the kernel keeps no list of them.
+  ADD COLUMN unseen_namespaces_count INTEGER,
+  ADD COLUMN large_processes_count INTEGER,
+  ADD COLUMN large_apart_s DOUBLE PRECISION;
+`
+
 /** Migration n is migrations[n - 1]; each runs in one transaction with the row that records it. */
-export const migrations: readonly string[] = [tables]
+export const migrations: readonly string[] = [tables, blindSpots]
 
 /** The tables that are filled by COPY, with their columns beside `run` and `batch`, which come first. */
 export const copied = {
@@ -103,7 +114,9 @@ export const copied = {
   polls:
     'collect_polls (run, batch, poll, at, mono_s, took_s, first_of, namespaces_count, sockets_count, dropped_count, ' +
     'repeated_count, incomplete_count)',
-  blind: 'collect_blind (run, batch, at, mono_s, unreadable_processes_count, kinds)',
+  blind:
+    'collect_blind (run, batch, at, mono_s, unreadable_processes_count, kinds, unopened_namespaces_count, ' +
+    'hidden_mounts_count, unresolved_sockets_count, unseen_namespaces_count, large_processes_count, large_apart_s)',
 } as const
 
 export type CopiedTable = keyof typeof copied

@@ -79,7 +79,7 @@ export async function startDiscovery(options: DiscoveryOptions, handlers: Discov
     onFound: ({ netns, ...found }) =>
       handlers.onFound({ ...found, open: () => poller.open(netns.fd, netns.identity.cookie) }),
     onGone: handlers.onGone,
-    onBlind: ({ unreadableProcesses, kinds }) => handlers.onBlind({ unreadableProcesses, kinds }),
+    onBlind: ({ largeApartMs, ...blind }) => handlers.onBlind({ ...blind, largeApartS: largeApartMs / 1e3 }),
   })
   await discovery.start()
   return { close: () => discovery.stop() }

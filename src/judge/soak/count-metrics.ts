@@ -2,10 +2,11 @@
 
 import type { NetnsKind } from '../../protocol/churn.ts'
 import { known, type Metric, type Reading, unknown } from '../metric.ts'
+import { readPhases } from '../phases.ts'
 import type { History } from '../types.ts'
 import { toNanosecond } from '../units.ts'
 import type { Finding, Findings } from './findings.ts'
-import { observerPids } from './processes.ts'
+import { namespacesOf, observedSamples, observerPids } from './processes.ts'
 import type { SoakFacts } from './read.ts'
 import { doneRatio, requestedOps } from './schedule.ts'
 import type { KindFacts } from './tally.ts'
@@ -94,6 +95,23 @@ function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
   return [{ value: lost, evidence: `the rows of all sockets together: ${rowsSeenCount}` }]
 }
 
+/**
+ * Of polls that came to nothing as a whole neither a row nor a line is there. The observer's page tells how many rows
+ * there were, at the last scrape, so no more than that: those of one process, since another counts anew.
+ */
+function rowsUntold({ polls, observer }: SoakFacts): number {
+  if (observer.rowsSentByPage === null || observer.starts.count > 1) return 0
+  return Math.max(0, observer.rowsSentByPage - polls.rowsSentCount)
+}
+
+function rowsLost(facts: SoakFacts): Metric {
+  const { rowsLost: lost, rowsSentCount: told } = facts.polls
+  const untold = rowsUntold(facts)
+  if (untold === 0) return counted(lost, 'was lost', rowsElsewhere(facts))
+  const words = `its polls tell of ${told} rows, its page of ${told + untold}: whole polls are missing`
+  return known(lost.count + untold, lost.count === 0 ? words : `${words}; ${howOften(lost, 'was lost')}`)
+}
+
 const pollsOf = (facts: SoakFacts, metric: () => Metric): Metric =>
   notObserving(facts) ?? (facts.polls.wholeCount === 0 ? unknown('no poll of all namespaces ended') : metric())
 
@@ -141,12 +159,27 @@ function exits(facts: SoakFacts, history: History): Metric {
   return known(unwantedExits.count + untold, `${started.evidence}; ${untold} ended untold`)
 }
 
-function left({ truth }: SoakFacts, { outcome }: History): Metric {
+/**
+ * Of a table of the kernel's caches the count is above the truth by what each processor keeps at hand: so much is none.
+ */
+const CACHED = 64
+
+/**
+ * By churn's witness, and by the kernel's own count before the first namespace and after the last: of a guest, which is
+ * the run's alone. On a machine of others it is theirs as well, and only told.
+ */
+function left({ truth }: SoakFacts, { samples, events }: History): Metric {
   const value = truth.madeCount - truth.goneCount
   const evidence = `${truth.madeCount} made, ${truth.goneCount} gone from the kernel`
-  const measured = outcome?.metrics.kernel_namespaces_left_count
-  const others = measured === undefined ? [] : [{ value: measured, evidence: 'counted by the run (outcome.json)' }]
-  return known(value, evidence, others)
+  const filledS = readPhases(events).phases.find(({ name }) => name === 'fill')?.start_s ?? 0
+  const counts = namespacesOf(samples)
+  const [before, after] = [counts.findLast(([t]) => t <= filledS), counts.at(-1)]
+  if (!before || !after || after[0] < truth.lastS) return known(value, evidence)
+  const words = `the kernel's own count: ${before[1]} at ${before[0].toFixed(1)} s, ${after[1]} at ${after[0].toFixed(1)} s`
+  const isGuests = observedSamples(samples).some(({ site }) => site !== undefined)
+  if (!isGuests) return known(value, `${evidence}; ${words}, those of others too`)
+  const more = after[1] - before[1] - value
+  return known(value, `${evidence}; ${words}`, more > CACHED ? [{ value: value + more, evidence: words }] : [])
 }
 
 function opsDone(facts: SoakFacts): Metric {
@@ -166,6 +199,22 @@ const perS = (count: number, { churned }: SoakFacts, of: string): Metric => {
   return known(count / tookS, `${count} ${of} in ${tookS.toFixed(3)} s`)
 }
 
+function misattributed({ tally: { suspects } }: SoakFacts): Metric {
+  const metric = counted(suspects.misattributed, 'was seen under another namespace')
+  const why = `whose ${suspects.unasked} more sockets are that were seen where they are not was not asked: too many`
+  return metric.known && suspects.unasked > 0 ? { ...metric, doubt: { of: 'pass', why } } : metric
+}
+
+function judgedWords({ plan, tally, truth, observer }: SoakFacts): string {
+  const judged = ofSum(
+    netnsKinds.map(kind => tally.kinds[kind]),
+    'judged',
+  )
+  const briefly = truth.madeCount - judged
+  const blind = observer.blindKinds.size === 0 ? '' : '; those of blind spots are in netns_blind_count'
+  return `lived ${plan.minLifeS} s or longer; ${briefly} more did not${blind}`
+}
+
 export const churnCounts: Readonly<Record<string, Derive>> = {
   churn_ops_count: opsDone,
   churn_ops_per_s: facts => perS(facts.truth.doneCount, facts, 'operations'),
@@ -178,8 +227,7 @@ export const churnCounts: Readonly<Record<string, Derive>> = {
 
 /** What both files are needed for. */
 export const joinedCounts: Readonly<Record<string, Derive>> = {
-  netns_judged_count: facts =>
-    notObserving(facts) ?? known(ofSum(seeing(facts), 'judged'), `lived ${facts.plan.minLifeS} s or longer`),
+  netns_judged_count: facts => notObserving(facts) ?? known(ofSum(seeing(facts), 'judged'), judgedWords(facts)),
   netns_recall_ratio: facts =>
     recallOf(
       facts,
@@ -205,14 +253,16 @@ export const joinedCounts: Readonly<Record<string, Derive>> = {
     ),
   socket_recall_ratio: socketRecall,
   socket_precision_ratio: socketPrecision,
-  sockets_misattributed_count: facts =>
-    notObserving(facts) ?? counted(facts.tally.suspects.misattributed, 'was seen under another namespace'),
+  sockets_misattributed_count: facts => notObserving(facts) ?? misattributed(facts),
 }
+
+const said = (value: number | null): Metric =>
+  value === null ? unknown('the observer does not say') : known(value, 'blind lines')
 
 export const observedCounts: Readonly<Record<string, Derive>> = {
   rows_sent_count: f => pollsOf(f, () => known(f.polls.rowsSentCount, 'polled lines')),
   rows_stored_count: f => pollsOf(f, () => known(f.polls.rowsStoredCount, 'polled lines')),
-  rows_lost_count: f => pollsOf(f, () => counted(f.polls.rowsLost, 'was lost', rowsElsewhere(f))),
+  rows_lost_count: f => pollsOf(f, () => rowsLost(f)),
   rows_doubled_count: f => pollsOf(f, () => counted(f.polls.rowsDoubled, 'was doubled')),
   rows_dropped_count: f => pollsOf(f, () => counted(f.polls.rowsDropped, 'was dropped')),
   polls_count: f => pollsOf(f, () => known(f.polls.wholeCount, 'polled lines')),
@@ -227,8 +277,8 @@ export const observedCounts: Readonly<Record<string, Derive>> = {
   observer_exits_count: exits,
   oom_kills_count: oomKills,
   log_matches_count: ({ observer }) => counted(observer.logMatches, 'was seen'),
-  unreadable_processes_max_count: ({ observer }) =>
-    observer.unreadableProcessesMax === null
-      ? unknown('the observer does not say')
-      : known(observer.unreadableProcessesMax, 'blind lines'),
+  unreadable_processes_max_count: ({ observer }) => said(observer.unreadableProcessesMax),
+  unopened_namespaces_max_count: ({ observer }) => said(observer.unopenedNamespacesMax),
+  unresolved_sockets_max_count: ({ observer }) => said(observer.unresolvedSocketsMax),
+  large_process_apart_max_s: ({ observer }) => said(observer.largeApartMaxS),
 }

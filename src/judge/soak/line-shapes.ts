@@ -109,7 +109,14 @@ const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
     ...counts('rows_sent_count', 'rows_stored_count', 'rows_doubled_count', 'rows_dropped_count'),
     ...counts('repeated_count', 'incomplete_count'),
   ],
-  blind: [...times('t_s'), ...counts('unreadable_processes_count'), ['kinds', listOf(text), 'a list of kinds']],
+  blind: [
+    ...times('t_s'),
+    ...counts('unreadable_processes_count'),
+    ['kinds', listOf(text), 'a list of kinds'],
+    ['unopened_namespaces_count', absentOr(count), 'a count'],
+    ['unresolved_sockets_count', absentOr(count), 'a count'],
+    ['large_apart_s', absentOr(time), 'a time'],
+  ],
   log_match: [...times('t_s'), ...texts('pattern', 'line')],
   scraped: [
     ...times('t_s'),

@@ -84,7 +84,7 @@ function mostOf(quantity: Quantity): Derive {
   return (_facts, { samples }) => {
     const moments = quantityOf(samples, OBSERVER, quantity)
     const [first] = moments
-    if (first === undefined) return unknown('no sample of the observer')
+    if (first === undefined) return unknown('no sample of the observer says it')
     const [t, most] = moments.reduce((one, other) => (other[1] > one[1] ? other : one), first)
     return known(most, `the most of ${moments.length} samples, at ${t.toFixed(1)} s`)
   }

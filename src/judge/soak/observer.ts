@@ -1,11 +1,15 @@
 // What became of the observer's processes, and what it said of itself.
 
+import { ROWS_SENT_METRIC } from '../../protocol/collected.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import { Findings } from './findings.ts'
 import { Extremes, type Moment } from './series.ts'
 
 /** Metrics of which there are more are somebody's labels. */
 const SCRAPED_MAX = 50
+
+const most = (one: number | null, other: number | undefined): number | null =>
+  other === undefined ? one : Math.max(one ?? 0, other)
 
 export class ObserverFacts {
   readonly starts = new Findings()
@@ -16,11 +20,16 @@ export class ObserverFacts {
   /** By the count of its own control group; null: it has none. */
   groupKills: { readonly count: number; readonly t_s: number } | null = null
   memoryMaxBytes: number | null = null
+  /** As its page had them last; null: it has no such page. */
+  rowsSentByPage: number | null = null
   readonly blindKinds = new Set<string>()
   lastStartS = Number.NEGATIVE_INFINITY
   lastExitS = Number.NEGATIVE_INFINITY
-  /** Null: it never said. */
+  /** The most; null: it never said. */
   unreadableProcessesMax: number | null = null
+  unopenedNamespacesMax: number | null = null
+  unresolvedSocketsMax: number | null = null
+  largeApartMaxS: number | null = null
   readonly #scraped = new Map<string, Extremes>()
 
   add(line: ObservedLine): void {
@@ -39,7 +48,10 @@ export class ObserverFacts {
       }
       case 'blind':
         for (const kind of line.kinds) this.blindKinds.add(kind)
-        this.unreadableProcessesMax = Math.max(this.unreadableProcessesMax ?? 0, line.unreadable_processes_count)
+        this.unreadableProcessesMax = most(this.unreadableProcessesMax, line.unreadable_processes_count)
+        this.unopenedNamespacesMax = most(this.unopenedNamespacesMax, line.unopened_namespaces_count)
+        this.unresolvedSocketsMax = most(this.unresolvedSocketsMax, line.unresolved_sockets_count)
+        this.largeApartMaxS = most(this.largeApartMaxS, line.large_apart_s)
         break
       case 'memory_group':
         this.groupKills = { count: line.oom_kills_count, t_s: line.t_s }
@@ -60,6 +72,7 @@ export class ObserverFacts {
   }
 
   #addScraped(timeS: number, values: Readonly<Record<string, number>>): void {
+    this.rowsSentByPage = values[ROWS_SENT_METRIC] ?? this.rowsSentByPage
     for (const [name, value] of Object.entries(values)) {
       let extremes = this.#scraped.get(name)
       if (extremes === undefined) {

@@ -13,11 +13,15 @@ export const OBSERVER = 'observer'
 
 export type Quantity = 'rss_bytes' | 'threads_count' | 'descriptors_count'
 
-/** A quantity of a process over time, of all processes with that name together. */
+/**
+ * A quantity of a process over time, of all processes with that name together. None is none of a process that lives: it
+ * was not to be had, as the descriptors of one that nobody may look into.
+ */
 export function quantityOf(samples: readonly Sample[], name: string, quantity: Quantity): Moment[] {
   return samples.flatMap((sample): Moment[] => {
     const found = sample.processes.filter(process => process.name === name)
-    return found.length === 0 ? [] : [[sample.t_s, found.reduce((sum, process) => sum + process[quantity], 0)]]
+    const sum = found.reduce((total, process) => total + process[quantity], 0)
+    return sum === 0 ? [] : [[sample.t_s, sum]]
   })
 }
 

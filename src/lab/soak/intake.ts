@@ -84,8 +84,8 @@ export class Intake {
         this.#ended(line)
         return
       case 'blind': {
-        const { unreadable_processes_count, kinds } = line
-        this.#options.emit({ is: 'blind', t_s: this.#at(line.mono_s), unreadable_processes_count, kinds })
+        const { is, at_s: _, mono_s, ...blind } = line
+        this.#options.emit({ is, t_s: this.#at(mono_s), ...blind })
       }
     }
   }

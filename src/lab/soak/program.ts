@@ -317,6 +317,8 @@ class Soak {
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
     this.#database = await this.#starting.catch(() => null)
     await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE))
+    // Nothing of churn's is there any more, by the kernel's own count; and the observer still holds what it holds.
+    this.#sampler?.sampleNow(true)
     await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
     await this.#database?.readAll()
     this.#intake.end(this.#nowS())

@@ -38,7 +38,10 @@ export async function readBatch(client: pg.Client, { run, batch }: Batch): Promi
     'poll, mono_s, took_s, first_of, namespaces_count, sockets_count, dropped_count, repeated_count, incomplete_count',
     'collect_polls',
   )
-  const blind = await of<BlindRow>('mono_s, unreadable_processes_count, kinds', 'collect_blind')
+  const blind = await of<BlindRow>(
+    'mono_s, unreadable_processes_count, kinds, unopened_namespaces_count, unresolved_sockets_count, large_apart_s',
+    'collect_blind',
+  )
   return [
     ...namespaces.filter(({ event }) => event === 'found').map(foundLine),
     ...sockets.map(socketLine),
@@ -81,6 +84,9 @@ interface BlindRow {
   readonly mono_s: number
   readonly unreadable_processes_count: number
   readonly kinds: readonly string[]
+  readonly unopened_namespaces_count: number
+  readonly unresolved_sockets_count: number
+  readonly large_apart_s: number
 }
 
 const foundLine = ({ mono_s, netns, inode, name, found_by }: NamespaceRow): CollectedLine => ({

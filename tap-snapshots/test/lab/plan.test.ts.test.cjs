@@ -557,11 +557,11 @@ e5f5a4d0c98cbdb3c17531fce29b23c4020014ffb03daec85145c594bf4ed6b3
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-2fc4df6376915683ab89cbaafbfa446e7364f1c185ad7aa0375088d0b013f924
+a3db7eb3858153b689214cca3279f12e0cb26be339a137b1345e2d55d90fc3ee
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-e305600c2ccf62872007c6f84e6e65e6a87667039e69d27c10dbf844b2a4acb8
+21e76b348d498edd27dbeac5e00e74b6a1a6b94de27afff45476cc16b978c681
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -609,7 +609,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-17874bfacdf21924db1e63eb7d4e0e3f4f545ddda15446aa66ab45595f885aa0
+a6c6716a42b0ee2f5d6953f7f7ffa924db6f15b9f9ca1219ce49efd59007fc02
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
@@ -629,11 +629,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-ed97eb7268a0e0c54c5140e1836b95c0536029c735a6ba78b4c05c072f388ea5
+a017117bfeb601bcc89d4a16880957421a9f8b2d5c4c047093a76fb42f50221b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-70883022651a2bdcd616673ea310170c560d3ce8c9379c648b2c0fb4326b35f8
+67409f672313bfadbf08270658c1734653f8af3e7f259a5ab2eebc70268ec99e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `

@@ -68,6 +68,43 @@ t.test('dropped rows are not taken, and never come', async t => {
   t.same(took, [3, 3])
 })
 
+t.test('of a poll that is lost whole neither a row nor its line comes, and its rows count as sent', t => {
+  const seen: unknown[] = []
+  const counts = { sent: 10, stored: 8, dropped: 0, pending: 2 }
+  const sink: Sink = {
+    counts,
+    linesDropped: 0,
+    pendingBytes: 0,
+    rows: ({ poll, rows }) => seen.push(poll) && rows.length,
+    line: line => void seen.push(line.is === 'poll' ? `end of ${line.poll}` : line.is),
+    room: () => null,
+    close: async () => {},
+  }
+  const spoiled = startCanaries(['lose-polls=2']).sink(sink)
+  const end = { is: 'poll', at_s: 1, mono_s: 1, took_s: 1, first_of: null, namespaces_count: 1 } as const
+  const none = { sockets_count: 3, dropped_count: 0, repeated_count: 0, incomplete_count: 0 }
+  for (const poll of [1, 2, 3]) {
+    t.equal(spoiled.rows({ ...batchOf(3), poll }), 3)
+    spoiled.line({ ...end, ...none, poll })
+  }
+  spoiled.line({ is: 'netns_gone', at_s: 1, mono_s: 1, netns: '5' })
+  t.same(seen, [1, 'end of 1', 3, 'end of 3', 'netns_gone'])
+  t.same(spoiled.counts, { sent: 13, stored: 11, dropped: 0, pending: 2 })
+  t.end()
+})
+
+/** A discovery that sees everything. */
+const seeing = {
+  unreadableProcesses: 0,
+  kinds: [],
+  unopened: 0,
+  hiddenMounts: 0,
+  unresolvedSockets: 0,
+  unseen: null,
+  largeProcesses: 0,
+  largeApartS: 0,
+}
+
 /** Polls, and sees nothing. */
 const still: Polling = { setFilter: () => {}, poll: async () => [], remove: () => {}, close: async () => {} }
 
@@ -145,8 +182,9 @@ t.test('one that is blind to sockets finds none that is held by one, and says so
   handlers.onFound(found('2'))
   handlers.onGone('1')
   handlers.onGone('2')
-  handlers.onBlind({ unreadableProcesses: 1, kinds: ['socket'] })
-  t.same(said, ['2', 'gone 2', { unreadableProcesses: 3, kinds: ['socket'] }])
+  handlers.onBlind({ ...seeing, unreadableProcesses: 1, kinds: ['socket'] })
+  const blind = { ...seeing, unreadableProcesses: 3, unopened: 2, unresolvedSockets: 2, kinds: ['socket'] }
+  t.same(said, ['2', 'gone 2', blind])
 })
 
 t.test('what a sink drops is still counted', async t => {
@@ -176,7 +214,7 @@ t.test('a missed namespace is never heard of', async t => {
   const { said, handlers } = heard(['miss-namespace=2'])
   for (const cookie of ['1', '2', '3']) handlers.onFound(found(cookie))
   for (const cookie of ['1', '2', '3']) handlers.onGone(cookie)
-  handlers.onBlind({ unreadableProcesses: 0, kinds: [] })
+  handlers.onBlind(seeing)
   t.same(said, ['found 1', 'found 3', 'gone 1', 'gone 3', 'blind'])
 })
 

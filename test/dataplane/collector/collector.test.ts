@@ -274,10 +274,34 @@ t.test('settings reach schedule and poller; wrong ones are refused and change no
 t.test('what discovery cannot see is a line, and stands in the status', async t => {
   const { start, collector, sink, handlers } = collecting(t)
   await start()
-  handlers().onBlind({ unreadableProcesses: 4, kinds: ['socket'] })
-  t.match(sink.lines.at(-1), { is: 'blind', unreadable_processes_count: 4, kinds: ['socket'] })
-  t.match(collector.status(), { unreadable_processes_count: 4, blind_kinds: ['socket'] })
+  const large = { largeProcesses: 8, largeApartS: 0.25 }
+  const blind = { unreadableProcesses: 4, unopened: 5, hiddenMounts: 6, unresolvedSockets: 7, unseen: null, ...large }
+  handlers().onBlind({ ...blind, kinds: ['socket'] })
+  const line = {
+    is: 'blind',
+    unreadable_processes_count: 4,
+    kinds: ['socket'],
+    unopened_namespaces_count: 5,
+    hidden_mounts_count: 6,
+    unresolved_sockets_count: 7,
+    unseen_namespaces_count: null,
+    large_processes_count: 8,
+    large_apart_s: 0.25,
+  }
+  t.match(sink.lines.at(-1), line)
+  t.match(collector.status(), { unreadable_processes_count: 4, blind_kinds: ['socket'], blind: line })
   const text = collector.figures.render(sink)
   t.match(text, /^nslab_collect_unreadable_processes 4$/m)
   t.match(text, /^nslab_collect_blind_kinds\{kind="socket"\} 1$/m)
+  for (const [name, value] of Object.entries({
+    unopened_namespaces: 5,
+    hidden_mounts: 6,
+    unresolved_sockets: 7,
+    large_processes: 8,
+    large_apart_seconds: 0.25,
+  }))
+    t.match(text, `\nnslab_collect_${name} ${value}\n`)
+  t.notMatch(text, 'unseen_namespaces', 'a kernel without a list says nothing of it')
+  handlers().onBlind({ ...blind, kinds: [], unseen: 9 })
+  t.match(collector.figures.render(sink), /^nslab_collect_unseen_namespaces 9$/m)
 })

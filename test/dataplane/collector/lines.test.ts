@@ -40,7 +40,16 @@ const events: readonly EventLine[] = [
     repeated_count: 6,
     incomplete_count: 7,
   },
-  { is: 'blind', at_s: 1, mono_s: 2, unreadable_processes_count: 4, kinds: ['socket', 'descriptor'] },
+  {
+    is: 'blind',
+    at_s: 1,
+    mono_s: 2,
+    unreadable_processes_count: 4,
+    kinds: ['socket', 'descriptor'],
+    unopened_namespaces_count: 5,
+    unseen_namespaces_count: null,
+    large_apart_s: 0.5,
+  },
   { is: 'stop', at_s: 1, mono_s: 2, polls_count: 9 },
 ]
 
@@ -70,4 +79,8 @@ t.test('COPY text has a field for each column, nulls told from empty words, and 
     [undefined, 'namespaces', 'namespaces', 'namespaces', 'polls', 'blind', undefined],
   )
   t.match(copyLine(events[1] as EventLine, '')?.text, '/run/netns/a\\tb\\\\c')
+  const blind = events.flatMap(line =>
+    line.is === 'blind' ? copyLine(line, '1\t2\t')?.text.trimEnd().split('\t') : [],
+  )
+  t.same(blind.slice(4), ['4', '{socket,descriptor}', '5', '\\N', '\\N', '\\N', '\\N', '0.5'])
 })

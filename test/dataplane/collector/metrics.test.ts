@@ -5,6 +5,7 @@ import t from 'tap'
 import { Figures, type PollLine } from '../../../src/dataplane/collector/figures.ts'
 import { MetricsServer } from '../../../src/dataplane/collector/metrics-server.ts'
 import { Histogram } from '../../../src/dataplane/collector/prometheus.ts'
+import { ROWS_SENT_METRIC } from '../../../src/protocol/collected.ts'
 
 const sink = { counts: { sent: 10, stored: 6, dropped: 1, pending: 3 }, linesDropped: 0, pendingBytes: 99 }
 
@@ -81,7 +82,7 @@ t.test('everything that happened has its number', async t => {
     nslab_collect_last_poll_time_seconds: 1_800_000_000,
     nslab_collect_dumps_repeated_total: 4,
     nslab_collect_dumps_incomplete_total: 2,
-    nslab_collect_rows_sent_total: 10,
+    [ROWS_SENT_METRIC]: 10,
     nslab_collect_rows_stored_total: 6,
     nslab_collect_rows_dropped_total: 1,
     nslab_collect_rows_pending: 3,

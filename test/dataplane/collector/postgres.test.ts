@@ -115,7 +115,19 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
     const { sink, run } = await openSink(t, urlOf(target))
     sink.line({ is: 'netns', at_s: 5, mono_s: 2, netns: '5', inode: 6, name: 'a\tb\\', found_by: 'directory' })
     sink.line({ is: 'netns_gone', at_s: 6, mono_s: 3, netns: '5' })
-    sink.line({ is: 'blind', at_s: 1, mono_s: 2, unreadable_processes_count: 4, kinds: ['socket', 'process'] })
+    sink.line({
+      is: 'blind',
+      at_s: 1,
+      mono_s: 2,
+      unreadable_processes_count: 4,
+      kinds: ['socket', 'process'],
+      unopened_namespaces_count: 5,
+      hidden_mounts_count: 6,
+      unresolved_sockets_count: 7,
+      unseen_namespaces_count: null,
+      large_processes_count: 8,
+      large_apart_s: 0.5,
+    })
     sink.rows(batchOf(0, 1, { rows: [established, timeWait] }))
     sink.line({
       is: 'poll',
@@ -155,7 +167,17 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
     t.match(await ask(target, `SELECT * FROM collect_polls WHERE run = ${run}`), [
       { poll: '1', took_s: 0.25, first_of: '5', namespaces_count: 3, sockets_count: '2', incomplete_count: '7' },
     ])
-    t.match(await ask(target, `SELECT * FROM collect_blind WHERE run = ${run}`), [{ kinds: ['socket', 'process'] }])
+    t.match(await ask(target, `SELECT * FROM collect_blind WHERE run = ${run}`), [
+      {
+        kinds: ['socket', 'process'],
+        unopened_namespaces_count: 5,
+        hidden_mounts_count: 6,
+        unresolved_sockets_count: 7,
+        unseen_namespaces_count: null,
+        large_processes_count: 8,
+        large_apart_s: 0.5,
+      },
+    ])
     t.match(await ask(target, `SELECT * FROM collect_runs WHERE run = ${run}`), [
       { run_id: 'a run', pid: 7, interval_s: 5, stopped_at: new Date(1_800_000_001_000), stopped_mono_s: 13 },
     ])

@@ -161,5 +161,10 @@ t.test('a namespace with many sockets is told in parts', async t => {
 t.test('what it can not see is passed on', async t => {
   const { intake, said } = newIntake()
   intake.take({ is: 'blind', at_s: 0, mono_s: ORIGIN_S + 3, unreadable_processes_count: 2, kinds: ['socket'] })
-  t.same(said, [{ is: 'blind', t_s: 3, unreadable_processes_count: 2, kinds: ['socket'] }])
+  const more = { unopened_namespaces_count: 3, large_apart_s: 0.5 }
+  intake.take({ is: 'blind', at_s: 0, mono_s: ORIGIN_S + 4, unreadable_processes_count: 2, kinds: [], ...more })
+  t.same(said, [
+    { is: 'blind', t_s: 3, unreadable_processes_count: 2, kinds: ['socket'] },
+    { is: 'blind', t_s: 4, unreadable_processes_count: 2, kinds: [], ...more },
+  ])
 })
