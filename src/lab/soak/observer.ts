@@ -1,6 +1,7 @@
 // The observer of a soak as a process: started, read, watched, paused, killed and started again.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
@@ -19,6 +20,8 @@ const RESTART_PAUSE_MS = { first: 100, last: 5_000 } as const
 /** One that has lived so long has not ended for its start. */
 const SOON_MS = 10_000
 const LAST_LINES = 10
+/** For what a process that has ended had written. */
+const OUTPUT_LEFT_MS = 500
 /** A line of a log that goes into the run folder. */
 const LINE_CHARS = 500
 
@@ -109,7 +112,7 @@ export class Observer {
           this.#emitStart(child, stat?.startTicks ?? 0)
           if (ready === 'once it runs') resolve()
         })
-        child.once('close', (code, signal) => {
+        onceEnded(child, (code, signal) => {
           const status = signal === null ? `exit ${code}` : `killed by ${signal}`
           reject(new NslabError('PROCESS_ENDED', { process: name, status, lastWords: this.#lastLines.join('\n') }))
           this.#ended(child, status, performance.now() - startedMs)
@@ -228,6 +231,21 @@ export class Observer {
       if (!this.#isOver) this.start().catch(() => {})
     }, this.#pauseMs)
   }
+}
+
+/** When it has ended and what it wrote was read. A child of its own may hold its outputs for as long as it likes. */
+function onceEnded(child: ChildProcess, done: (code: number | null, signal: NodeJS.Signals | null) => void): void {
+  child.once('exit', (code, signal) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      child.off('close', end)
+      // What that child still writes is read, and keeps nobody here.
+      for (const stream of [child.stdout, child.stderr]) (stream as Socket | null)?.unref()
+      done(code, signal)
+    }
+    const timer = setTimeout(end, OUTPUT_LEFT_MS)
+    child.once('close', end)
+  })
 }
 
 const pause = (forS: number): Promise<void> => new Promise(resolve => setTimeout(resolve, forS * 1000))

@@ -213,3 +213,16 @@ t.test('a group that can not be made says why', async t => {
   t.equal(await group.remove(), true, 'twice')
   t.equal(group.figures, null)
 })
+
+t.test('its end is seen, though a child of its own lives on and holds its outputs', async t => {
+  // Lines of its log come as matches: the child's number is the only one.
+  const command = ['sh', '-c', 'sleep 1000 & echo $! >&2; exit 7']
+  const { observer, said, until } = watch(t, '', { forbid: ['^\\d+$'] }, command)
+  await observer.start()
+  await until(all => all.some(({ is }) => is === 'observer_exited'))
+  t.match(said.at(-1), { is: 'observer_exited', status: 'exit 7', wanted: false })
+  t.equal(observer.endsCount, 1)
+  const child = said.flatMap(line => (line.is === 'log_match' ? Number(line.line) : []))
+  t.equal(child.length, 1)
+  process.kill(child[0] as number)
+})
