@@ -41,17 +41,20 @@ export function loadOf({ fleets, scenario }: Plan, { vm, fleet, programs }: Host
 const VM_DESCRIPTORS = 16
 /** What QEMU takes beside its guest's memory, more than half of it translated code: 235 to 239 MB were measured. */
 const QEMU_BYTES = 250e6
+/** MiB of translated code in that. */
+const QEMU_CODE_MIB = 128
 /** Its main loop and the threads beside those of its processors: 4 to 8. */
 const QEMU_TASKS = 16
 
 /** What a run in VMs needs of this machine: guests have their own kernel's limits, and take their memory as a whole. */
 export function needsOfVms({ needs, hosts, scenario }: Plan): Needs {
-  const { memoryMib, vcpus } = scenario.hosts
+  const { memoryMib, vcpus, tcgBufferMib = 0 } = scenario.hosts
+  const moreCodeMib = Math.max(0, tcgBufferMib - QEMU_CODE_MIB)
   return {
     descriptors_count: PROCESS_DESCRIPTORS + VM_DESCRIPTORS * hosts.length,
     neighbours_count: 0,
     namespaces_count: 1,
-    memory_bytes: hosts.length * (memoryMib * 2 ** 20 + QEMU_BYTES),
+    memory_bytes: hosts.length * ((memoryMib + moreCodeMib) * 2 ** 20 + QEMU_BYTES),
     programs_count: 0,
     tasks_count: hosts.length * (vcpus + QEMU_TASKS),
     disk_bytes: needs.disk_bytes,

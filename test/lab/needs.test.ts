@@ -101,4 +101,6 @@ t.test('the processes and threads of a churn are counted', async t => {
 t.test('VMs take their memory, and threads for their processors', async t => {
   const plan = planOf('multihost', { 'hosts.vcpus': 4, 'hosts.memory_mib': 512 })
   t.match(needsOfVms(plan), { memory_bytes: 3 * (512 * 2 ** 20 + 250e6), tasks_count: 3 * 20, programs_count: 0 })
+  const roomy = planOf('multihost', { 'hosts.memory_mib': 512, 'hosts.tcg_buffer_mib': 1024 })
+  t.equal(needsOfVms(roomy).memory_bytes, 3 * ((512 + 1024 - 128) * 2 ** 20 + 250e6))
 })
