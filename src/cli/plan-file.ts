@@ -7,6 +7,7 @@ import { loadScenario, readText } from '../config/load.ts'
 import type { Scenario } from '../config/types.ts'
 import { digestOf } from '../lab/churn/schedule.ts'
 import { makePlan, planToJson } from '../lab/plan.ts'
+import { planSoak } from '../lab/plan-soak.ts'
 import type { Plan } from '../lab/plan-types.ts'
 
 const SCHEMA = 'nslab.plan/1'
@@ -22,12 +23,16 @@ export function readPlan(path: string): Plan {
   checkOperations(path, plan)
   let again: Plan
   try {
-    again = makePlan(plan.scenario)
+    const { soak } = plan.scenario
+    const operations = plan.churn?.operations
+    again =
+      soak === undefined || operations === undefined
+        ? makePlan(plan.scenario)
+        : planSoak(plan.scenario, soak, operations)
   } catch (error) {
     throw otherNslab(path, error instanceof NslabError ? error.message : 'its scenario makes no plan here', error)
   }
-  const expected = plan.churn?.operations === undefined ? again : { ...again, churn: plan.churn }
-  const different = differentKeys(plan, expected)
+  const different = differentKeys(plan, again)
   if (different.length > 0) throw otherNslab(path, `this nslab plans ${different.join(', ')} otherwise`)
   return plan
 }

@@ -23,11 +23,12 @@ const PROGRAMS_COUNT = 2
 const PROGRAM_BYTES = 110e6
 const DATABASE_BYTES = 56e6
 
-export function planSoak(scenario: Scenario, soak: SoakConfig): Plan {
+/** `operations`: a schedule in place of the seed's. */
+export function planSoak(scenario: Scenario, soak: SoakConfig, operations?: Schedule['operations']): Plan {
   const { churn } = soak
   const { holdS } = scenario.run
   const needs = churnNeeds(churn)
-  const planned = digestOf(scheduleOf(churn, scenario.seed, holdS))
+  const planned = digestOf(operations ?? scheduleOf(churn, scenario.seed, holdS))
   const isStored = hasDatabase(soak)
   return {
     schema: 'nslab.plan/1',
@@ -35,7 +36,7 @@ export function planSoak(scenario: Scenario, soak: SoakConfig): Plan {
     topology: { name: 'none', nodes_count: 0, edges: [] },
     hosts: [{ name: 'host1', vm: 'vm1', programs: ['soak'], fleet: null, uplink: null }],
     fleets: [],
-    churn: planned,
+    churn: operations === undefined ? planned : { ...planned, operations },
     needs: {
       descriptors_count: Math.max(
         needs.descriptors_count,
@@ -65,9 +66,6 @@ function diskBytes(soak: SoakConfig, opsCount: number, holdS: number): number {
 /** The plan of a soak with a schedule in place of its seed's; its VMs end with it. */
 export function planWithSchedule(plan: Plan, { operations, durationS }: Schedule): Plan {
   const { out: _, ...run } = plan.scenario.run
-  return {
-    ...plan,
-    scenario: { ...plan.scenario, run: { ...run, holdS: durationS, keep: false } },
-    churn: { ...digestOf(operations), operations },
-  }
+  const scenario = { ...plan.scenario, run: { ...run, holdS: durationS, keep: false } }
+  return planSoak(scenario, scenario.soak as SoakConfig, operations)
 }

@@ -97,11 +97,12 @@ function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
 
 /**
  * Of polls that came to nothing as a whole neither a row nor a line is there. The observer's page tells how many rows
- * there were, at the last scrape, so no more than that: those of one process, since another counts anew.
+ * there were, at the last scrape, so no more than that: those of one process, since another counts anew. Rows that came
+ * twice it has counted twice.
  */
 function rowsUntold({ polls, observer }: SoakFacts): number {
   if (observer.rowsSentByPage === null || observer.starts.count > 1) return 0
-  return Math.max(0, observer.rowsSentByPage - polls.rowsSentCount)
+  return Math.max(0, observer.rowsSentByPage - polls.rowsDoubled.count - polls.rowsSentCount)
 }
 
 function rowsLost(facts: SoakFacts): Metric {

@@ -15,6 +15,15 @@ t.test('whole polls that are missing are told as such, and another process count
   t.end()
 })
 
+t.test('rows that came twice are counted twice by the page too, and none is lost by that', t => {
+  const twice = judgeSoak(t, soakRun({ defects: { doubled: 1 } })).value('rows_doubled_count') as number
+  t.ok(twice > 0)
+  const lost = (untold: number) => judgeSoak(t, soakRun({ defects: { doubled: 1, untold } })).value('rows_lost_count')
+  t.equal(lost(twice), 0)
+  t.equal(lost(twice + 5), 5)
+  t.end()
+})
+
 t.test("namespaces that the kernel still counts in a guest, and churn's witness does not, prove nothing", t => {
   const metric = 'kernel_namespaces_left_count'
   const gate = { name: metric, metric, operator: '==', limit: 0 } as const
