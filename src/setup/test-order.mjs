@@ -24,7 +24,7 @@ export const LONGEST = [
   'test/nix/sandboxed.long.ts',
   'test/setup/profile.long.ts',
   'test/net/churn-minute.long.ts',
-  ...['selfcheck', 'run', 'sigkill', 'traffic-run'].map(name => `test/net/${name}.test.ts`),
+  ...['selfcheck', 'run', 'sigkill', 'sigkill-traffic', 'traffic-run'].map(name => `test/net/${name}.test.ts`),
   'test/vm/deterministic.test.ts',
   ...['soak-run', 'shrink', 'soak-ends', 'hosts'].map(name => `test/net/${name}.test.ts`),
   ...['lanes', 'udp', 'lanes-lossless', 'max', 'sanitizers'].map(name => `test/native/${name}.test.ts`),
