@@ -61,6 +61,7 @@ function verdictOf(gate: GateConfig, metrics: Metrics, { level, holdS }: GateRun
   if (!holds || !Number.isFinite(gate.limit)) return { verdict: 'unknown', evidence: 'the gate itself is not valid' }
   const metric: Metric | undefined = Object.hasOwn(metrics, gate.metric) ? metrics[gate.metric] : undefined
   if (!metric) return { verdict: 'unknown', evidence: `no metric ${gate.metric} in this run` }
+  if (!metric.known && metric.untold) return { verdict: 'not_applicable', evidence: metric.why }
   if (!metric.known) return { verdict: 'unknown', evidence: `${gate.metric}: ${metric.why}` }
   if (!Number.isFinite(metric.value)) return { verdict: 'unknown', evidence: `${gate.metric} is ${metric.value}` }
   const passes = holds(metric.value, gate.limit)

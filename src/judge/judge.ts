@@ -8,6 +8,7 @@ import type { Metrics } from './metric.ts'
 import { computeMetrics } from './metrics.ts'
 import { notesOf } from './notes.ts'
 import { readPhases } from './phases.ts'
+import { whyProvesNothing } from './soak/silent.ts'
 import { readTimeline } from './timeline.ts'
 import type { Environment, GateVerdict, History, Report } from './types.ts'
 import { errorOf, verdictOf } from './verdict.ts'
@@ -25,13 +26,16 @@ export function judge(history: History): Report {
     ...seenRed(environment, gate),
   }))
   const error = errorOf(history, open.at(-1))
+  const doubt = history.soak ? whyProvesNothing(plan.scenario.gates, gates, metrics, history.soak.plan) : null
+  const notApplicable = notApplicableOf(gates)
   const body: Omit<Report, 'digest'> = {
     schema: 'nslab.report/1',
-    ...verdictOf(gates, error),
+    ...verdictOf(gates, error, doubt),
     scenario: plan.scenario.name,
     seed: plan.scenario.seed,
     level: environment.level,
     gates,
+    ...(notApplicable.length > 0 ? { not_applicable: notApplicable } : {}),
     phases,
     metrics: knownValues(metrics),
     hosts: plan.fleets.map(fleet => ({
@@ -42,9 +46,17 @@ export function judge(history: History): Report {
     })),
     environment,
     ...(error ? { error } : {}),
-    notes: notesOf(history, readTimeline(history.events), open),
+    notes: [...(doubt === null ? [] : [doubt]), ...notesOf(history, readTimeline(history.events), open)],
   }
   return { ...body, digest: digestOf(body) }
+}
+
+/** By their reasons, each with how many gates it keeps out, the most first. */
+function notApplicableOf(gates: readonly GateVerdict[]): NonNullable<Report['not_applicable']> {
+  const counts = new Map<string, number>()
+  for (const { verdict, evidence } of gates)
+    if (verdict === 'not_applicable') counts.set(evidence, (counts.get(evidence) ?? 0) + 1)
+  return [...counts].map(([why, gates_count]) => ({ why, gates_count })).sort((a, b) => b.gates_count - a.gates_count)
 }
 
 /** Of a soak, which keeps what the machine knew of its gates. */

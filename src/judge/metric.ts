@@ -14,11 +14,18 @@ export type Metric =
       /** Why a gate that passes proves nothing (`of` pass), or none that passes or fails (`of` both). */
       readonly doubt?: { readonly of: 'pass' | 'both'; readonly why: string } | undefined
     } & Reading)
-  | { readonly known: false; readonly why: string }
+  | {
+      readonly known: false
+      readonly why: string
+      /** Nobody claimed to tell it: a gate on it is not applicable. */
+      readonly untold?: true
+    }
 
 export type Metrics = Readonly<Record<string, Metric>>
 
 export const unknown = (why: string): Metric => ({ known: false, why })
+/** Of what the observed program never claimed to tell. */
+export const untold = (why: string): Metric => ({ known: false, why, untold: true })
 export const known = (value: number, evidence: string, others: readonly Reading[] = []): Metric => ({
   known: true,
   value,

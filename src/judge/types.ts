@@ -131,6 +131,8 @@ export interface Report {
   readonly seed: number
   readonly level: Level
   readonly gates: readonly GateVerdict[]
+  /** Why gates count for nothing in the verdict; absent: all count. */
+  readonly not_applicable?: readonly { readonly why: string; readonly gates_count: number }[]
   readonly phases: readonly { readonly name: string; readonly start_s: number; readonly duration_s: number }[]
   readonly metrics: Readonly<Record<string, number>>
   readonly hosts: readonly {

@@ -11,12 +11,15 @@ export interface Verdict {
   readonly exit_code: number
 }
 
-/** An error outweighs every gate, a failed gate outweighs unknown ones, and nothing proven is unknown. */
-export function verdictOf(gates: readonly GateVerdict[], error: RunError | null): Verdict {
+/**
+ * An error outweighs every gate, a failed gate outweighs unknown ones, and nothing proven is unknown. `doubt`: why gates
+ * that all pass prove nothing.
+ */
+export function verdictOf(gates: readonly GateVerdict[], error: RunError | null, doubt: string | null = null): Verdict {
   if (error) return { verdict: 'error', exit_code: error.exit_code }
   if (gates.some(gate => gate.verdict === 'fail')) return { verdict: 'fail', exit_code: ExitCode.gateFailed }
   const applicable = gates.filter(gate => gate.verdict !== 'not_applicable')
-  const proven = applicable.length > 0 && applicable.every(gate => gate.verdict === 'pass')
+  const proven = doubt === null && applicable.length > 0 && applicable.every(gate => gate.verdict === 'pass')
   return proven ? { verdict: 'pass', exit_code: ExitCode.pass } : { verdict: 'unknown', exit_code: ExitCode.unknown }
 }
 

@@ -7,12 +7,13 @@ import { faultLines } from './fault-lines.ts'
 import { formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'
 import { type Markup, markup } from './markup.ts'
 import { proofLine } from './proof-line.ts'
-import { isOfConnections, subject, topologyTitle } from './summary.ts'
+import { isOfConnections, notApplicableText, subject, topologyTitle } from './summary.ts'
 
 /** Events shown of a run that did not come to its end. */
 const LAST_EVENTS = 12
 
 export function headline(report: Report, history: History): Markup {
+  const beside = notApplicableText(report)
   const { scenario, topology } = history.plan as Plan
   const { environment } = report
   const facts = [
@@ -26,6 +27,7 @@ export function headline(report: Report, history: History): Markup {
 <h1>${report.scenario} · ${history.soak || isOfConnections(history) ? '' : `${topologyTitle(topology.name)} of `}${subject(history)}</h1>
 ${scenario.summary ? markup`<p>${scenario.summary}</p>` : null}
 <p class="quiet small">${facts.join(' · ')}</p>
+${beside === null ? null : markup`<p class="small">${beside}</p>`}
 ${tiles(report, history.soak ? soakTiles : isOfConnections(history) ? connectionTiles : tileMetrics)}
 ${proofParagraph(report, history)}
 </header>`

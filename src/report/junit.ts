@@ -3,7 +3,7 @@
 
 import type { GateVerdict, Report } from '../judge/types.ts'
 import { type Markup, markup } from './markup.ts'
-import { durationS } from './summary.ts'
+import { durationS, notApplicableText } from './summary.ts'
 
 export function renderJunit(report: Report): string {
   const cases = [...report.gates.map(gateCase), verdictCase(report)]
@@ -62,11 +62,13 @@ function testCase(report: Report, { name, kind, type, message }: Case): Markup {
 }
 
 function properties(report: Report): Markup[] {
+  const beside = notApplicableText(report)
   const facts: [string, string | number][] = [
     ['verdict', report.verdict],
     ['level', report.level],
     ['seed', report.seed],
     ['digest', report.digest],
+    ...(beside === null ? [] : [['not_applicable', beside] as [string, string]]),
     ...Object.entries(report.metrics),
   ]
   return facts.map(([name, value]) => markup`      <property name="${name}" value="${value}"/>\n`)

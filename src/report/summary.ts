@@ -94,6 +94,14 @@ export function subject(history: History): string {
     : `${formatCount(namespaces)} namespaces`
 }
 
+/** How many gates the verdict is not about, and why; null: it is about all. */
+export function notApplicableText({ gates, not_applicable: reasons }: Report): string | null {
+  if (reasons === undefined || reasons.length === 0) return null
+  const count = reasons.reduce((sum, { gates_count }) => sum + gates_count, 0)
+  const words = reasons.map(({ why, gates_count }) => (reasons.length === 1 ? why : `${gates_count}, ${why}`))
+  return `${count} of ${gates.length} gates not applicable: ${words.join('; ')}`
+}
+
 /** From the run's start to the end of its last phase. */
 export function durationS(report: Report): number {
   return report.phases.reduce((end, phase) => Math.max(end, phase.start_s + phase.duration_s), 0)

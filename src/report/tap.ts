@@ -2,14 +2,17 @@
 
 import type { GateVerdict, Report } from '../judge/types.ts'
 import { printable } from './format.ts'
+import { notApplicableText } from './summary.ts'
 
 export function renderTap(report: Report): string {
+  const beside = notApplicableText(report)
   const points = [...report.gates.map(gatePoint), verdictPoint(report)]
   return [
     'TAP version 14',
     `# nslab: ${printable(report.scenario)}, seed ${report.seed}, level ${report.level}`,
     `1..${points.length}`,
     ...points.flatMap((point, index) => point(index + 1)),
+    ...(beside === null ? [] : [`# ${printable(beside)}`]),
     ...report.notes.map(note => `# ${printable(note)}`),
     '',
   ].join('\n')

@@ -6,7 +6,7 @@ import { faultLines } from './fault-lines.ts'
 import { formatLimit, formatObserved, formatSeconds, formatVerdict, printable } from './format.ts'
 import { kindRows } from './kind-rows.ts'
 import { proofLine } from './proof-line.ts'
-import { durationS, subject, summaryRow } from './summary.ts'
+import { durationS, notApplicableText, subject, summaryRow } from './summary.ts'
 import { textTable } from './table.ts'
 import { trafficLines } from './traffic.ts'
 
@@ -136,5 +136,10 @@ function verdict(report: Report, history: History, folder: string, paint: Paint)
     formatSeconds(durationS(report)),
   ].join(', ')
   const word = formatVerdict(report.verdict).toUpperCase()
-  return [`${paint(report.verdict, paint('bold', word))}  ${facts} (exit ${report.exit_code})`, printable(folder)]
+  const beside = notApplicableText(report)
+  return [
+    `${paint(report.verdict, paint('bold', word))}  ${facts} (exit ${report.exit_code})`,
+    ...(beside === null ? [] : [printable(beside)]),
+    printable(folder),
+  ]
 }

@@ -1,9 +1,10 @@
 // Soaks, whole: real namespaces with real sockets, a real observer and its faults.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { processesOf } from '../fixtures/nslab-process.ts'
+import { NslabProcess, processesOf } from '../fixtures/nslab-process.ts'
 import { churned, linesOf, machine, observed, startSoak } from '../fixtures/soak-process.ts'
 
 t.test('a churn is filled, churned, drained and judged, and the machine is as it was throughout', async t => {
@@ -176,4 +177,39 @@ t.test('rows are read back from the database that the collector wrote to, though
   t.ok(samples.some(({ processes }) => processes.some(({ name }) => name === 'database')))
   t.notOk(readdirSync(run.folder).includes('db'))
   t.same(processesOf(run), [])
+})
+
+t.test('the stock scenario judges a program that tells no sockets by all the rest', async t => {
+  const base = mkdtempSync(join(tmpdir(), 'nslab-soak-'))
+  t.teardown(() => rmSync(base, { recursive: true, force: true }))
+  const small = [
+    'churn.namespaces=8',
+    'churn.rate_per_s=4',
+    'churn.faults=[]',
+    'run.hold=5s',
+    'run.sample_interval=250ms',
+  ]
+  const keys = [...small, 'sut.command=["sleep", "1000"]', 'gate[2].require="<= 1m"']
+  const folder = join(base, 'run')
+  const run = new NslabProcess(
+    ['run', 'churn', '--on', 'host', '--out', folder, ...keys.flatMap(key => ['--set', key])],
+    { folder },
+  )
+  const ended = await run.ended
+  t.ok([0, 5].includes(ended.code ?? -1), `passes, or the machine was too noisy: ${ended.stderr}${ended.stdout}`)
+  const { gates, not_applicable: reasons, notes } = run.report()
+  const verdictOf = (name: string) => gates.find(gate => gate.name === name)?.verdict
+  t.match(reasons?.[0], { why: 'the program tells no sockets ([sut] has no output)' })
+  for (const name of ['netns_recall_ratio', 'sockets_misattributed_count', 'rows_lost_count', 'dumps_incomplete_count'])
+    t.equal(verdictOf(name), 'not_applicable', name)
+  for (const name of ['residue_count', 'churn_failed_count', 'observer_exits_count', 'observer_threads_max_count'])
+    t.equal(verdictOf(name), 'pass', name)
+  t.same(
+    gates
+      .filter(({ name, verdict }) => verdict === 'unknown' && !name.startsWith('churn_late'))
+      .map(({ name }) => name),
+    [],
+  )
+  t.notMatch(notes.join(), /nothing is proven/)
+  t.match(ended.stdout, /\d+ of \d+ gates not applicable: \d+, the program tells no sockets/)
 })

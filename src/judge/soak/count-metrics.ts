@@ -36,9 +36,7 @@ function seeing({ tally, observer }: SoakFacts): KindFacts[] {
 }
 
 const notObserving = (facts: SoakFacts): Metric | null =>
-  facts.wasObserving
-    ? null
-    : unknown(facts.plan.observes ? 'the observer said nothing' : 'this observer does not say what it sees')
+  facts.wasObserving ? null : unknown('the observer said nothing')
 
 function ratio(part: number, whole: number, of: string, findings: readonly Finding[]): Metric {
   if (whole === 0) return unknown(`no ${of}, so nothing was judged`)
@@ -274,12 +272,16 @@ export const observedCounts: Readonly<Record<string, Derive>> = {
       return known(toNanosecond(lengthS), `no poll ended from ${sinceS.toFixed(3)} s on`)
     }),
   dumps_incomplete_count: f => pollsOf(f, () => counted(f.polls.incomplete, 'was incomplete')),
-  observer_starts_count: starts,
-  observer_exits_count: exits,
-  oom_kills_count: oomKills,
-  log_matches_count: ({ observer }) => counted(observer.logMatches, 'was seen'),
   unreadable_processes_max_count: ({ observer }) => said(observer.unreadableProcessesMax),
   unopened_namespaces_max_count: ({ observer }) => said(observer.unopenedNamespacesMax),
   unresolved_sockets_max_count: ({ observer }) => said(observer.unresolvedSocketsMax),
   large_process_apart_max_s: ({ observer }) => said(observer.largeApartMaxS),
+}
+
+/** What the soak program saw of the observer's processes, whether it tells what it finds or not. */
+export const lifeCounts: Readonly<Record<string, Derive>> = {
+  observer_starts_count: starts,
+  observer_exits_count: exits,
+  oom_kills_count: oomKills,
+  log_matches_count: ({ observer }) => counted(observer.logMatches, 'was seen'),
 }

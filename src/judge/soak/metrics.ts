@@ -1,10 +1,10 @@
 // Every metric of a soak, from its saved data: pure, and each with where it was read. Too little work done makes a pass
 // unknown, a machine too noisy every verdict on a time; a failure that much work would only have shown better stands.
 
-import { known, type Metric, type Metrics, unknown } from '../metric.ts'
+import { known, type Metric, type Metrics, unknown, untold } from '../metric.ts'
 import type { History } from '../types.ts'
 import { toNanosecond, unitOf } from '../units.ts'
-import { churnCounts, type Derive, joinedCounts, observedCounts } from './count-metrics.ts'
+import { churnCounts, type Derive, joinedCounts, lifeCounts, observedCounts } from './count-metrics.ts'
 import type { Finding } from './findings.ts'
 import type { Floats } from './floats.ts'
 import { growthMetrics, shown } from './growth.ts'
@@ -146,32 +146,46 @@ const sampled: Readonly<Record<string, Derive>> = {
   },
 }
 
-/** By the files that they are read from: damage to one makes its metrics unknown. */
-const groups: readonly { readonly files: readonly string[]; readonly derivations: Readonly<Record<string, Derive>> }[] =
-  [
-    { files: [CHURN_FILE], derivations: { ...churnCounts, ...churnTimes } },
-    { files: [CHURN_FILE, OBSERVED_FILE], derivations: { ...joinedCounts, ...joinedTimes } },
-    { files: [OBSERVED_FILE], derivations: { ...observedCounts, ...observedTimes } },
-    { files: ['samples.ndjson'], derivations: sampled },
-  ]
+interface Group {
+  /** That they are read from: damage to one makes its metrics unknown. */
+  readonly files: readonly string[]
+  /** They are of what the observer says that it finds. */
+  readonly ofSightings?: true
+  readonly derivations: Readonly<Record<string, Derive>>
+}
+
+const groups: readonly Group[] = [
+  { files: [CHURN_FILE], derivations: { ...churnCounts, ...churnTimes } },
+  { files: [CHURN_FILE, OBSERVED_FILE], ofSightings: true, derivations: { ...joinedCounts, ...joinedTimes } },
+  { files: [OBSERVED_FILE], ofSightings: true, derivations: { ...observedCounts, ...observedTimes } },
+  { files: [OBSERVED_FILE], derivations: lifeCounts },
+  { files: ['samples.ndjson'], derivations: sampled },
+]
 
 /** Names of the metrics that every soak has, known or not; what any run can measure beside them is passed on. */
 export const soakMetricNames: readonly string[] = groups.flatMap(({ derivations }) => Object.keys(derivations))
 
-/** About churn itself, or the machine: they mean something however little was done. */
-const isOfChurn = (name: string): boolean =>
-  name in churnCounts || name in churnTimes || name === 'steal_ratio' || name === 'pressure_cpu_max_ratio'
+/** About churn itself. */
+export const isOfChurn = (name: string): boolean => Object.hasOwn(churnCounts, name) || Object.hasOwn(churnTimes, name)
+
+/** They mean something however little was done. */
+const isOfLittle = (name: string): boolean =>
+  isOfChurn(name) || name === 'steal_ratio' || name === 'pressure_cpu_max_ratio'
+
+/** Of a program of the user's that claims to tell nothing of what it finds. What claims it and is silent is unknown. */
+export const TELLS_NO_SOCKETS = 'the program tells no sockets ([sut] has no output)'
 
 /** Computes all metrics of a soak. Never throws: a derivation that crashes makes its metric unknown. */
 export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics {
   const metrics: Record<string, Metric> = {}
   const tooLittle = whyTooLittle(facts)
   const noisy = noiseOf(history.samples, facts).why
-  const told = { files: [CHURN_FILE, OBSERVED_FILE], derivations: sutDerivations(facts.plan.sutMetrics) }
-  for (const { files, derivations } of [...groups, told]) {
-    const damaged = damageOf(history, files)
+  const told: Group = { files: [CHURN_FILE, OBSERVED_FILE], derivations: sutDerivations(facts.plan.sutMetrics) }
+  const isSilent = !facts.plan.observes && !facts.wasObserving
+  for (const { files, ofSightings, derivations } of [...groups, told]) {
+    const missing = damageOf(history, files) ?? (ofSightings && isSilent ? untold(TELLS_NO_SOCKETS) : null)
     for (const [name, derive] of Object.entries(derivations)) {
-      const metric = damaged ?? attempt(() => derive(facts, history))
+      const metric = missing ?? attempt(() => derive(facts, history))
       metrics[name] = doubted(name, metric, tooLittle, noisy)
     }
   }
@@ -189,7 +203,7 @@ function attempt(derive: () => Metric): Metric {
 function doubted(name: string, metric: Metric, tooLittle: string | null, noisy: string | null): Metric {
   if (!metric.known) return metric
   if (noisy !== null && unitOf(name) === 's') return { ...metric, doubt: { of: 'both', why: noisy } }
-  if (tooLittle !== null && !isOfChurn(name)) return { ...metric, doubt: { of: 'pass', why: tooLittle } }
+  if (tooLittle !== null && !isOfLittle(name)) return { ...metric, doubt: { of: 'pass', why: tooLittle } }
   return metric
 }
 
