@@ -96,6 +96,7 @@
         'engine/max/max.cc',
         'engine/max/relay.cc',
         'engine/max/stream_header.cc',
+        'engine/packets/app_flows.cc',
         'engine/packets/drop.cc',
         'engine/packets/drr_queue.cc',
         'engine/packets/egress.cc',

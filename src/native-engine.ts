@@ -1,6 +1,7 @@
 // The packet engine's types: packets of a fleet's nodes, forwarded by native threads (native/engine/lanes).
 
 import type { Netns } from './native.ts'
+import type { AppFlowNews, AppFlowsExcess } from './native-app-flows.ts'
 
 /** One direction of a link, from the node to its peer. What is absent has the default that is named. */
 export interface LinkSetting {
@@ -261,6 +262,9 @@ export interface ReceiverCount {
 }
 
 export interface EngineCounts {
+  /** Absent where there are none, or nobody asked. */
+  readonly appFlows?: readonly AppFlowNews[]
+  readonly appFlowsExcess?: readonly AppFlowsExcess[]
   /** Of nodes with max mode. */
   readonly streams: readonly StreamCount[]
   readonly max: MaxCount
@@ -377,7 +381,8 @@ export interface PacketEngine {
    * file is whole and closed. At most `bytesMax` of records; a full disk ends it, too.
    */
   capture(nodeId: number, peerId: number, fd: number | null, bytesMax?: number): Promise<void>
-  count(): Promise<EngineCounts>
+  /** `takesAppFlows`: with what flows of programs have done since they were taken last; for one caller alone. */
+  count(takesAppFlows?: boolean): Promise<EngineCounts>
   readonly lanes: number
   /** Ends the threads; what waits is dropped. After the Links that it serves are closed. */
   close(): Promise<void>

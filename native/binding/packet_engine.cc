@@ -263,7 +263,9 @@ Napi::Value PacketEngineObject::capture(const Napi::CallbackInfo& info) {
   return ask(info.Env(), std::move(*command));
 }
 
-Napi::Value PacketEngineObject::count(const Napi::CallbackInfo& info) { return ask(info.Env(), lanes::Count{}); }
+Napi::Value PacketEngineObject::count(const Napi::CallbackInfo& info) {
+  return ask(info.Env(), lanes::Count{info[0].IsBoolean() && info[0].As<Napi::Boolean>().Value()});
+}
 
 Napi::Value PacketEngineObject::lanes_of(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), lanes_);

@@ -1,6 +1,8 @@
 // What the packet engine tells, as values of JavaScript.
 #include "binding/packet_engine_values.h"
 
+#include <array>
+#include <cstdio>
 #include <string>
 
 #include "engine/packets/drop.h"
@@ -40,6 +42,33 @@ Napi::Value digest_to_js(Napi::Env env, const std::optional<lossless::Digest>& d
     text += "0123456789abcdef"[byte & 15];
   }
   return Napi::String::New(env, text);
+}
+
+/** The published id of a flow: addresses and ports in network order, and 32 zero bits; hex digits. */
+std::string flow_id(const engine::AppFlowKey& key) {
+  const uint32_t ports = uint32_t{key.source_port} << 16 | key.destination_port;
+  std::array<char, 25> digits;
+  (void)std::snprintf(digits.data(), digits.size(), "%08x%08x%08x", key.source_address, key.destination_address, ports);
+  return std::string(digits.data()) + "00000000";
+}
+
+Napi::Object app_flow_to_js(Napi::Env env, const lanes::AppFlowNews& news) {
+  const auto& [is_new, has_ended, has_route, flow] = news.taken;
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("nodeId", number(env, news.node));
+  to.Set("remoteId", number(env, flow.remote));
+  to.Set("end", flow.key.is_sink ? "sink" : "source");
+  to.Set("flowId", flow_id(flow.key));
+  to.Set("protocol", number(env, flow.key.protocol));
+  to.Set("packets", number(env, flow.packets));
+  to.Set("bytes", number(env, flow.bytes));
+  to.Set("firstNs", nanoseconds(env, flow.first_ns));
+  to.Set("lastNs", nanoseconds(env, flow.last_ns));
+  to.Set("endedNs", nanoseconds(env, flow.ended_ns));
+  to.Set("isNew", Napi::Boolean::New(env, is_new));
+  to.Set("hasEnded", Napi::Boolean::New(env, has_ended));
+  if (has_route && flow.route) to.Set("routeId", number(env, *flow.route));
+  return to;
 }
 
 /** Makes a list of what `make` makes of each; its own values end with each. */
@@ -160,6 +189,17 @@ Napi::Object counts_to_js(Napi::Env env, const lanes::Counts& counts) {
            receiver.Set("sha256", digest_to_js(env, stats.digest));
            return receiver;
          }));
+  if (!counts.app_flows.empty())
+    to.Set("appFlows", list_to_js(env, counts.app_flows,
+                                  [&](const lanes::AppFlowNews& news) { return app_flow_to_js(env, news); }));
+  if (!counts.app_excess.empty())
+    to.Set("appFlowsExcess", list_to_js(env, counts.app_excess, [&](const auto& entry) {
+             Napi::Object excess = Napi::Object::New(env);
+             excess.Set("nodeId", number(env, entry.first));
+             excess.Set("packets", number(env, entry.second.packets));
+             excess.Set("bytes", number(env, entry.second.bytes));
+             return excess;
+           }));
   return to;
 }
 

@@ -228,6 +228,20 @@ void test_tun(uint32_t processors) {
     (void)!::send(one->get(), packet.data(), packet.size(), 0);
   }
   check(bench.await([&] { return malformed() == 3; }), name + "others are no node's");
+  const Reply taken = bench.ask(Count{true});
+  uint64_t sent = 0, came = 0;
+  for (const AppFlowNews& news : taken.counts->app_flows) {
+    const auto& [is_new, has_ended, has_route, flow] = news.taken;
+    const bool right = is_new && !has_ended && !has_route && flow.packets == 1 &&
+                       news.node == (flow.key.is_sink ? 2 : 1) &&
+                       flow.remote == (flow.key.is_sink                            ? 1
+                                       : flow.key.destination_address == kBase + 2 ? 2
+                                                                                   : 0);
+    (flow.key.is_sink ? came : sent) += right ? flow.bytes : 0;
+  }
+  check(taken.counts->app_flows.size() == 4 && sent == 2 * packet_to(kBase).size() && came == sent,
+        name + "programs' flows are told at both ends, the node's and the group's");
+  check(bench.ask(Count{true}).counts->app_flows.empty(), name + "once");
   // Away while packets come.
   std::atomic<bool> ending{false};
   std::thread load([&] {

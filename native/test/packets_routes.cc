@@ -258,6 +258,23 @@ void test_forgets_what_it_touches() {
   check(ask(table, header_of(1, 2)).reason == Drop::no_route, "a withdrawn one is no more");
 }
 
+void test_numbers() {
+  RouteTable table(1);
+  table.install(1, 2, {{5, 1, 2, {25}}, {6, 1, 2, {26}}, {7, 1, 2, {27}}});
+  table.install(1, 3, {{9, 1, 3, {29}}});
+  (void)table.pin(1, 2, 4, 7);
+  size_t wrong = 0;
+  for (uint32_t flow = 0; flow < 100; flow++) {
+    const PacketHeader header = header_of(1, 2, flow);
+    wrong += table.route_of(header).value_or(0) + 20 != ask(table, header).next[0];
+  }
+  check(wrong == 0 && table.route_of(header_of(1, 2, 4)) == 7 && table.route_of(header_of(1, 3)) == 9,
+        "a flow's route is known by its number");
+  table.derive(DerivedRoutes(std::vector<uint32_t>{1, 1, 4, 2}));
+  table.install(1, 3, {});
+  check(!table.route_of(header_of(1, 3)) && !table.route_of(header_of(1, 5)), "a derived route has none");
+}
+
 void test_full_caches() {
   RouteTable table(1, 2);
   for (uint32_t to = 2; to < 500; to++) table.install(1, to, {{1, 1, to, {to, to + 1}}, {2, 1, to, {to}}});
@@ -281,6 +298,7 @@ void run_all(uint32_t seed) {
   test_walk(seed);
   test_spread();
   test_forgets_what_it_touches();
+  test_numbers();
   test_full_caches();
   test_ring();
 }

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "test/packets_app_flows.cc"
 #include "test/packets_chance.cc"
 #include "test/packets_egress.cc"
 #include "test/packets_egress_walk.cc"
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   const auto seed = static_cast<uint32_t>(std::strtoul(argv[1], nullptr, 10));
   nslab::test::frames::run_all(seed);
   nslab::test::routes::run_all(seed);
+  nslab::test::app_flows::run_all(seed);
   nslab::test::egress::run_all();
   nslab::test::egress::run_chance();
   nslab::test::egress::run_walks(seed);

@@ -47,6 +47,7 @@ const closeCodes = { normal: 1000, goingAway: 1001, policy: 1008 } as const
 const nobody: TrafficListener = {
   onFlowTimes: () => {},
   onMetrics: () => {},
+  onAppFlows: () => {},
   onLinkSet: () => {},
   onProbe: () => {},
 }

@@ -98,6 +98,7 @@ class Controller {
       traffic: {
         onFlowTimes: times => this.#store?.store.putFlowTimes(times),
         onMetrics: rows => this.#store?.store.putMetrics(rows),
+        onAppFlows: rows => this.#store?.store.putAppFlows(rows),
         onLinkSet: (nodeId, change) => this.#changes.done(nodeId, change),
         onProbe: message => {
           if (message.type === 'ProbeLinkResult') this.#probes.measured(message)

@@ -7,7 +7,7 @@ import type { LinkRow } from './links.ts'
 import type { ProbeAsk, ProbeRow } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
-import { type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
+import { type AppFlowRow, type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
 
 export class MemoryStore implements Store {
   readonly kind = 'memory'
@@ -22,6 +22,7 @@ export class MemoryStore implements Store {
   readonly #flowTimes = new Map<number, FlowTimes>()
   /** Rows themselves would be for nobody. */
   #metricsCount = 0
+  #appFlowsCount = 0
   #lastRouteId = 0
   #lastFlowId = 0
   readonly #probes = new Map<number, ProbeRow>()
@@ -56,6 +57,11 @@ export class MemoryStore implements Store {
     this.#metricsCount += rows.length
   }
 
+  putAppFlows(rows: readonly AppFlowRow[]): void {
+    // Of each the first that is said of it; more than that would be for nobody.
+    this.#appFlowsCount += rows.filter(({ finishTime, routeId }) => finishTime === null && routeId === null).length
+  }
+
   putProbe(row: ProbeRow): void {
     if (row.bandwidth_mbps !== null) this.#probes.set(row.probeId, row)
   }
@@ -66,6 +72,10 @@ export class MemoryStore implements Store {
 
   countNodes(): Promise<number> {
     return Promise.resolve(this.#nodes.size)
+  }
+
+  countAppFlows(): Promise<number> {
+    return Promise.resolve(this.#appFlowsCount)
   }
 
   countMetrics(): Promise<number> {

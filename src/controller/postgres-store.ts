@@ -11,11 +11,11 @@ import { endsOfRoute, flowColumns, flowValues } from './pg-rows.ts'
 import { migrate, seedRows } from './pg-seed.ts'
 import type { ProbeAsk, ProbeRow } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
-import { flowTimesPile, MetricsPile, nodesPile, probesPile } from './row-piles.ts'
+import { appFlowsPile, flowTimesPile, type KeyedPile, MetricsPile, nodesPile, probesPile } from './row-piles.ts'
 import { RowWriter } from './row-writer.ts'
 import { channels } from './schema.ts'
 import type { Contents, Seed, Store, StoreListener } from './store.ts'
-import type { FlowTimes, MetricRow } from './traffic-news.ts'
+import type { AppFlowRow, FlowTimes, MetricRow } from './traffic-news.ts'
 
 /** Notifications of one statement on many rows arrive one by one; they are answered by one query. */
 const READ_DELAY_MS = 10
@@ -49,6 +49,7 @@ export class PostgresStore implements Store {
   readonly #nodes = nodesPile()
   readonly #flowTimes = flowTimesPile()
   readonly #probes = probesPile()
+  readonly #appFlows: KeyedPile<AppFlowRow, string>
   readonly #metrics: MetricsPile
   readonly #writer: RowWriter
   #changes = new Changes()
@@ -70,11 +71,12 @@ export class PostgresStore implements Store {
       onBack: () => void this.#onBack(),
     })
     this.#reader = new PgReader(this.#link, flowTransport, listener.onInvalid)
-    this.#metrics = new MetricsPile(count => {
-      listener.onInvalid(`${count} rows of metrics were dropped: the database does not keep up`)
-    })
+    const dropped = (what: string) => (count: number) =>
+      listener.onInvalid(`${count} rows of ${what} were dropped: the database does not keep up`)
+    this.#metrics = new MetricsPile(dropped('metrics'))
+    this.#appFlows = appFlowsPile(dropped('app_flows'))
     this.#writer = new RowWriter({
-      piles: [this.#nodes, this.#flowTimes, this.#probes, this.#metrics],
+      piles: [this.#nodes, this.#flowTimes, this.#probes, this.#appFlows, this.#metrics],
       query: (text, values) => this.#link.query(text, values),
       isUp: () => this.#isHeard,
       onWarning: listener.onInvalid,
@@ -111,6 +113,11 @@ export class PostgresStore implements Store {
     this.#metrics.note(rows)
   }
 
+  putAppFlows(rows: readonly AppFlowRow[]): void {
+    this.#writer.noting()
+    for (const row of rows) this.#appFlows.note(row)
+  }
+
   putProbe(row: ProbeRow): void {
     if (row.bandwidth_mbps === null) return
     this.#writer.noting()
@@ -141,6 +148,10 @@ export class PostgresStore implements Store {
 
   async countNodes(): Promise<number> {
     return this.#count('nodes')
+  }
+
+  async countAppFlows(): Promise<number> {
+    return this.#count('app_flows')
   }
 
   async countMetrics(): Promise<number> {
@@ -232,7 +243,7 @@ export class PostgresStore implements Store {
     await this.#link.close()
   }
 
-  async #count(table: 'nodes' | 'metrics'): Promise<number> {
+  async #count(table: 'nodes' | 'metrics' | 'app_flows'): Promise<number> {
     const { rows } = await this.#link.query<{ count: string }>(`SELECT COUNT(*) FROM ${table}`)
     return Number(rows[0]?.count)
   }

@@ -2,7 +2,7 @@
 
 import type { NodeState } from './core.ts'
 import type { ProbeRow } from './probes.ts'
-import { type FlowTimes, type MetricRow, mergeTimes } from './traffic-news.ts'
+import { type AppFlowRow, type FlowTimes, type MetricRow, mergeAppFlows, mergeTimes } from './traffic-news.ts'
 
 /** Runs one statement with its values; rejects when the connection is away or the server says no. */
 export type Query = (text: string, values: readonly unknown[]) => Promise<unknown>
@@ -14,21 +14,31 @@ export interface Pile {
   write(query: Query): Promise<void>
 }
 
+/** The newest rows are dropped while so many wait; told of as those of MetricsPile. */
+interface Bound {
+  readonly max: number
+  readonly onDropped: (count: number) => void
+}
+
 /** One row for each key: what was noted later is merged into what waits. */
-export class KeyedPile<Row> implements Pile {
+export class KeyedPile<Row, Key = number> implements Pile {
   readonly #text: string
-  readonly #keyOf: (row: Row) => number
+  readonly #keyOf: (row: Row) => Key
   readonly #merge: (older: Row, newer: Row) => Row
   readonly #valuesOf: (row: Row) => unknown[]
-  #waiting = new Map<number, Row>()
-  #writing = new Map<number, Row>()
+  #waiting = new Map<Key, Row>()
+  #writing = new Map<Key, Row>()
+  readonly #bound: Bound | null
+  #droppedCount = 0
 
   constructor(
     text: string,
-    keyOf: (row: Row) => number,
+    keyOf: (row: Row) => Key,
     merge: (older: Row, newer: Row) => Row,
     valuesOf: (row: Row) => unknown[],
+    bound: Bound | null = null,
   ) {
+    this.#bound = bound
     this.#text = text
     this.#keyOf = keyOf
     this.#merge = merge
@@ -43,11 +53,19 @@ export class KeyedPile<Row> implements Pile {
   note(row: Row): void {
     const key = this.#keyOf(row)
     const older = this.#waiting.get(key)
-    this.#waiting.set(key, older === undefined ? row : this.#merge(older, row))
+    const isFull = this.#bound !== null && this.#waiting.size + this.#writing.size >= this.#bound.max
+    if (older === undefined && isFull) this.#droppedCount++
+    else this.#waiting.set(key, older === undefined ? row : this.#merge(older, row))
   }
 
   async write(query: Query): Promise<void> {
     if (this.#waiting.size === 0) return
+    await this.#write(query)
+    if (this.#droppedCount > 0) this.#bound?.onDropped(this.#droppedCount)
+    this.#droppedCount = 0
+  }
+
+  async #write(query: Query): Promise<void> {
     const batch = this.#waiting
     this.#writing = batch
     this.#waiting = new Map()
@@ -133,6 +151,24 @@ export const flowTimesPile = (): KeyedPile<FlowTimes> =>
     ({ flowId, startTime, finishTime }) => [flowId, startTime, finishTime],
   )
 
+/** Flows of programs, of which there may be any number. */
+export const appFlowsPile = (onDropped: (count: number) => void, max = METRICS_MAX): KeyedPile<AppFlowRow, string> =>
+  new KeyedPile<AppFlowRow, string>(
+    upsertAppFlows,
+    ({ flowId, startTime }) => `${flowId} ${startTime}`,
+    mergeAppFlows,
+    row => [
+      Buffer.from(row.flowId, 'hex'),
+      row.startTime,
+      row.srcNodeId,
+      row.dstNodeId,
+      row.finishTime !== null,
+      row.finishTime,
+      row.routeId,
+    ],
+    { max, onDropped },
+  )
+
 /**
  * What probes measured: those that measured something. A batch that was written, and not known to be, adds no second
  * row.
@@ -166,6 +202,14 @@ const updateFlowTimes = `
 UPDATE flows f SET start_time = LEAST(f.start_time, n.start_time), finish_time = GREATEST(f.finish_time, n.finish_time),
   is_finished = f.is_finished OR n.finish_time IS NOT NULL
 FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS n (id, start_time, finish_time) WHERE f.id = n.id`
+
+/** As mergeAppFlows(). */
+const upsertAppFlows = `
+INSERT INTO app_flows (flow_id, start_time, src_node_id, dst_node_id, is_finished, finish_time, route_id)
+SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::int[], $4::int[], $5::boolean[], $6::bigint[], $7::int[])
+ON CONFLICT (flow_id, start_time) DO UPDATE SET is_finished = app_flows.is_finished OR EXCLUDED.is_finished,
+  finish_time = COALESCE(EXCLUDED.finish_time, app_flows.finish_time),
+  route_id = COALESCE(EXCLUDED.route_id, app_flows.route_id)`
 
 const insertMetrics = `
 INSERT INTO metrics (flow_id, local_node_id, remote_node_id, bytes, time_read)

@@ -10,7 +10,7 @@ import { type Group, groupsOf } from './groups.ts'
 import type { LinkRow } from './links.ts'
 import type { ProbeAsk, ProbeRow } from './probes.ts'
 import type { RouteEdges } from './routes.ts'
-import type { FlowTimes, MetricRow } from './traffic-news.ts'
+import type { AppFlowRow, FlowTimes, MetricRow } from './traffic-news.ts'
 
 /** Everything that rows ask for at one moment. */
 export interface Contents {
@@ -48,6 +48,8 @@ export interface Store {
   putFlowTimes(times: readonly FlowTimes[]): void
   /** Notes what flows have moved; dropped, with a warning that counts, while too many rows wait. */
   putMetrics(rows: readonly MetricRow[]): void
+  /** Notes flows of programs; the same. */
+  putAppFlows(rows: readonly AppFlowRow[]): void
   /** Notes what a probe measured; the same way as nodes' states. */
   putProbe(row: ProbeRow): void
   /** Rows that are noted and not written yet. */
@@ -57,6 +59,7 @@ export interface Store {
   /** `SELECT COUNT(*) FROM nodes`: every id that ever joined since the last reset. */
   countNodes(): Promise<number>
   countMetrics(): Promise<number>
+  countAppFlows(): Promise<number>
   /** Of one flow; null where nobody has told. */
   flowTimes(id: number): Promise<FlowTimes | null>
   /** Adds or changes rows as an operator would: nodes hear of it through the listener. */

@@ -6,7 +6,11 @@ import type { Flow } from './flows.ts'
 
 export type TrafficMessage = Extract<
   NodeMessage,
-  { type: 'UserFlowStart' | 'FlowFinished' | 'Metrics' | 'LinkSet' | 'ProbeLinkResult' | 'ProbeLinkFailed' }
+  {
+    type:
+      | ('UserFlowStart' | 'AppFlowStart' | 'RouteAssigned' | 'FlowFinished' | 'Metrics')
+      | ('LinkSet' | 'ProbeLinkResult' | 'ProbeLinkFailed')
+  }
 >
 export type ProbeMessage = Extract<NodeMessage, { type: 'ProbeLinkResult' | 'ProbeLinkFailed' }>
 
@@ -15,6 +19,21 @@ export interface FlowTimes {
   readonly flowId: number
   readonly startTime: number
   readonly finishTime: number | null
+}
+
+/** What is known of a flow of programs. It is another flow where it has started at another time. */
+export interface AppFlowRow {
+  /** 32 hex digits. */
+  readonly flowId: string
+  /** ms since the epoch. */
+  readonly startTime: number
+  readonly srcNodeId: number
+  /** 0: a group, whose address the id has. */
+  readonly dstNodeId: number
+  /** Null: not finished yet, as far as this one knows. */
+  readonly finishTime: number | null
+  /** The installed route that it takes now; null where nobody has said. */
+  readonly routeId: number | null
 }
 
 export interface MetricRow {
@@ -42,6 +61,30 @@ export function flowIdOf(flow: Flow, baseAddr: string, groupIp: string | undefin
   id.writeUInt16BE(PORTS.sourceFirst + (flow.id % PORTS.sourceCount), 8)
   id.writeUInt16BE(PORTS.destination, 10)
   return id
+}
+
+/** What a node says of flows of programs that start there. */
+export function appFlowRows(
+  message: Extract<TrafficMessage, { type: 'AppFlowStart' | 'RouteAssigned' | 'FlowFinished' }>,
+): AppFlowRow[] {
+  const rows: AppFlowRow[] = []
+  for (const flow of message.flows) {
+    if (!('flow_id' in flow)) continue
+    rows.push({
+      flowId: flow.flow_id,
+      startTime: flow.start_time,
+      srcNodeId: message.node_id,
+      dstNodeId: flow.dst_node_id,
+      finishTime: 'finish_time' in flow ? flow.finish_time : null,
+      routeId: 'route_id' in flow ? flow.route_id : null,
+    })
+  }
+  return rows
+}
+
+/** What was said later of the same flow has the route. */
+export function mergeAppFlows(older: AppFlowRow, newer: AppFlowRow): AppFlowRow {
+  return { ...newer, finishTime: newer.finishTime ?? older.finishTime, routeId: newer.routeId ?? older.routeId }
 }
 
 /** Two words on one flow's times: it started when the earlier says, and is finished when the later says. */

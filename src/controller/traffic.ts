@@ -2,7 +2,7 @@
 // connected, and again to one that comes back. Changes while it runs go to those concerned at once.
 
 import type { ControllerConfig } from '../config/types.ts'
-import type { ControllerMessage } from '../protocol/messages.ts'
+import type { ControllerMessage, FlowFinish } from '../protocol/messages.ts'
 import { isLossless, type LinkShape, PROBE_FLOWS } from '../protocol/traffic.ts'
 import { isEdge } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
@@ -11,12 +11,21 @@ import { type Group, GroupBook } from './groups.ts'
 import { LinkBook, type LinkOutcome, type LinkRow } from './links.ts'
 import type { ProbeAsk } from './probes.ts'
 import type { Session } from './session.ts'
-import { type FlowTimes, flowIdOf, type MetricRow, type ProbeMessage, type TrafficMessage } from './traffic-news.ts'
+import {
+  type AppFlowRow,
+  appFlowRows,
+  type FlowTimes,
+  flowIdOf,
+  type MetricRow,
+  type ProbeMessage,
+  type TrafficMessage,
+} from './traffic-news.ts'
 
 /** Who hears what nodes say of traffic. */
 export interface TrafficListener {
   readonly onFlowTimes: (times: readonly FlowTimes[]) => void
   readonly onMetrics: (rows: readonly MetricRow[]) => void
+  readonly onAppFlows: (rows: readonly AppFlowRow[]) => void
   /** A node has done the change of its link that was asked for by this number. */
   readonly onLinkSet: (nodeId: number, change: number) => void
   readonly onProbe: (message: ProbeMessage) => void
@@ -30,6 +39,8 @@ export interface TrafficOptions {
   readonly listener: TrafficListener
   readonly warn: (message: string) => void
 }
+
+type FlowStart = Pick<FlowFinish, 'controller_id' | 'start_time'> & Partial<FlowFinish>
 
 /** Some 150 bytes each; a message of them is read in a few milliseconds. */
 const FLOWS_A_MESSAGE = 1000
@@ -134,9 +145,10 @@ export class Traffic {
       const rows = message.metrics.flatMap(metric => this.#rowOf(message.node_id, metric))
       if (rows.length > 0) listener.onMetrics(rows)
     } else {
-      const flows: readonly { controller_id: number; start_time: number; finish_time?: number }[] = message.flows
-      const times = flows
-        .filter(({ controller_id }) => this.#flows.get(controller_id) !== undefined)
+      if (message.type !== 'UserFlowStart') this.#hearAppFlows(message)
+      const known = (id: number): boolean => this.#flows.get(id) !== undefined
+      const times = (message.flows as readonly Partial<FlowFinish>[])
+        .filter((flow): flow is FlowStart => flow.controller_id !== undefined && known(flow.controller_id))
         .map(({ controller_id: flowId, start_time: startTime, finish_time }) => ({
           flowId,
           startTime,
@@ -146,14 +158,21 @@ export class Traffic {
     }
   }
 
+  #hearAppFlows(message: Parameters<typeof appFlowRows>[0]): void {
+    const rows = appFlowRows(message).filter(({ dstNodeId }) => dstNodeId === 0 || this.#isInPlan(dstNodeId))
+    if (rows.length > 0) this.#options.listener.onAppFlows(rows)
+  }
+
   /** None for a flow that was deleted meanwhile: nothing says whose bytes they were. */
   #rowOf(localNodeId: number, metric: Extract<TrafficMessage, { type: 'Metrics' }>['metrics'][number]): MetricRow[] {
+    const { remote_node_id: remoteNodeId, bytes, time_read: timeRead } = metric
+    const moved = { localNodeId, remoteNodeId, bytes, timeRead }
+    if ('flow_id' in metric) return [{ flowId: Buffer.from(metric.flow_id, 'hex'), ...moved }]
     const flow = this.#flows.get(metric.controller_id)
     if (flow === undefined) return []
     const groupIp = flow.dstGroupId === undefined ? undefined : this.#groups.get(flow.dstGroupId)?.groupIp
     const flowId = flowIdOf(flow, this.#options.config.baseAddr, groupIp)
-    const { remote_node_id: remoteNodeId, bytes, time_read: timeRead } = metric
-    return [{ flowId, localNodeId, remoteNodeId, bytes, timeRead }]
+    return [{ flowId, ...moved }]
   }
 
   #entryOf(flow: Flow): FlowEntry {

@@ -26,6 +26,41 @@ export interface RouteEntry {
   readonly forward_mode: 'unicast' | 'multicast'
 }
 
+/** A flow of programs; `flow_id` is 32 hex digits: addresses, ports, zeros. Times are ms since the epoch. */
+export interface AppFlowStart {
+  readonly flow_id: string
+  readonly src_node_id: number
+  readonly dst_node_id: number
+  readonly start_time: number
+}
+
+/** Additions: what the row of the flow is found by, and may have to be made with. */
+export interface RouteAssigned {
+  readonly flow_id: string
+  readonly dst_node_id: number
+  readonly start_time: number
+  readonly route_id: number
+  readonly time: number
+}
+
+export interface FlowFinish {
+  readonly controller_id: number
+  readonly start_time: number
+  readonly finish_time: number
+}
+
+/** Of programs. Addition: `dst_node_id`. */
+export interface AppFlowFinish extends Omit<FlowFinish, 'controller_id'> {
+  readonly flow_id: string
+  readonly dst_node_id: number
+}
+
+export interface Moved {
+  readonly remote_node_id: number
+  readonly bytes: number
+  readonly time_read: number
+}
+
 /** Messages a node sends. */
 export type NodeMessage =
   | {
@@ -70,26 +105,24 @@ export type NodeMessage =
       readonly node_id: number
       readonly flows: readonly { readonly controller_id: number; readonly start_time: number }[]
     }
-  /** Flows that started here and have sent all, or were heard to the end here. */
+  /** Flows of programs that started here, by their TUN interface. `dst_node_id` 0: to a group. */
+  | { readonly type: 'AppFlowStart'; readonly node_id: number; readonly flows: readonly AppFlowStart[] }
+  /** Which installed route they take, from `time` on. */
+  | { readonly type: 'RouteAssigned'; readonly node_id: number; readonly flows: readonly RouteAssigned[] }
+  /** Flows that started here and have sent all, or were heard to the end here; of programs, those that started here. */
   | {
       readonly type: 'FlowFinished'
       readonly node_id: number
-      readonly flows: readonly {
-        readonly controller_id: number
-        readonly start_time: number
-        readonly finish_time: number
-      }[]
+      readonly flows: readonly (FlowFinish | AppFlowFinish)[]
     }
-  /** What flows sent from here or brought here since the last of these; `remote_node_id` is the other end. */
+  /**
+   * What flows sent from here or brought here since the last of these; `remote_node_id` is the other end, at the source
+   * of a flow to a group 0.
+   */
   | {
       readonly type: 'Metrics'
       readonly node_id: number
-      readonly metrics: readonly {
-        readonly controller_id: number
-        readonly remote_node_id: number
-        readonly bytes: number
-        readonly time_read: number
-      }[]
+      readonly metrics: readonly (({ readonly controller_id: number } | { readonly flow_id: string }) & Moved)[]
     }
   /** Addition: the link to this neighbour is as SetLink's `change` wants it, for every packet from now on. */
   | { readonly type: 'LinkSet'; readonly node_id: number; readonly remote_node_id: number; readonly change: number }

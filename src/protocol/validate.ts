@@ -21,6 +21,11 @@ const address = v.pipe(
   v.check(isHostPort, 'must be host:port with a port from 1 to 65535'),
 )
 
+const flowId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits'))
+const finishTimes = { start_time: whole, finish_time: whole }
+/** The other end of what goes to a group is 0. */
+const moved = { remote_node_id: count, bytes: whole, time_read: whole }
+
 const schemas = {
   StartUp: v.object({
     type: v.literal('StartUp'),
@@ -53,15 +58,30 @@ const schemas = {
     node_id: nodeId,
     flows: v.array(v.object({ controller_id: nodeId, start_time: whole })),
   }),
+  AppFlowStart: v.object({
+    type: v.literal('AppFlowStart'),
+    node_id: nodeId,
+    flows: v.array(v.object({ flow_id: flowId, src_node_id: nodeId, dst_node_id: count, start_time: whole })),
+  }),
+  RouteAssigned: v.object({
+    type: v.literal('RouteAssigned'),
+    node_id: nodeId,
+    flows: v.array(v.object({ flow_id: flowId, dst_node_id: count, start_time: whole, route_id: count, time: whole })),
+  }),
   FlowFinished: v.object({
     type: v.literal('FlowFinished'),
     node_id: nodeId,
-    flows: v.array(v.object({ controller_id: nodeId, start_time: whole, finish_time: whole })),
+    flows: v.array(
+      v.union([
+        v.object({ controller_id: nodeId, ...finishTimes }),
+        v.object({ flow_id: flowId, dst_node_id: count, ...finishTimes }),
+      ]),
+    ),
   }),
   Metrics: v.object({
     type: v.literal('Metrics'),
     node_id: nodeId,
-    metrics: v.array(v.object({ controller_id: nodeId, remote_node_id: nodeId, bytes: whole, time_read: whole })),
+    metrics: v.array(v.union([v.object({ controller_id: nodeId, ...moved }), v.object({ flow_id: flowId, ...moved })])),
   }),
   LinkSet: v.object({ type: v.literal('LinkSet'), node_id: nodeId, remote_node_id: nodeId, change: whole }),
   ProbeLinkResult: v.object({

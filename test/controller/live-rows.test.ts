@@ -120,6 +120,15 @@ t.test('what nodes say of flows is in rows, and starts nothing anew', { skip: sk
   t.match(await sql("SELECT encode(flow_id, 'hex') AS id, local_node_id, remote_node_id, bytes FROM metrics"), [
     { id: '0a0000020a000003c00222b800000000', local_node_id: 2, remote_node_id: 3, bytes: '600' },
   ])
+  const flow = { flow_id: '0a0000020a000003d431270f00000000', dst_node_id: 3, start_time: 1000 }
+  nodes[1].send({ type: 'AppFlowStart', node_id: 2, flows: [{ ...flow, src_node_id: 2 }] })
+  await until(async () => (await sql('SELECT * FROM app_flows')).length > 0)
+  nodes[1].send({ type: 'FlowFinished', node_id: 2, flows: [{ ...flow, finish_time: 2000 }] })
+  nodes[1].send({ type: 'RouteAssigned', node_id: 2, flows: [{ ...flow, route_id: 1, time: 1500 }] })
+  await until(async () => (await sql('SELECT * FROM app_flows WHERE is_finished AND route_id = 1')).length === 1)
+  t.match(await sql("SELECT *, encode(flow_id, 'hex') AS flow_id FROM app_flows"), [
+    { flow_id: flow.flow_id, src_node_id: 2, dst_node_id: 3, start_time: '1000', finish_time: '2000' },
+  ])
   await sql("INSERT INTO links VALUES (2, 3, '{}')")
   t.equal((await nodes[1].next()).type, 'SetLink', 'the next that the node hears')
 })

@@ -1,7 +1,7 @@
 // Rows on their way into a database that refuses, comes back, or does not keep up.
 
 import t from 'tap'
-import { flowTimesPile, MetricsPile, type Query } from '../../src/controller/row-piles.ts'
+import { appFlowsPile, flowTimesPile, MetricsPile, type Query } from '../../src/controller/row-piles.ts'
 import type { MetricRow } from '../../src/controller/traffic-news.ts'
 
 const metric = (bytes: number): MetricRow => ({
@@ -85,4 +85,30 @@ t.test('metrics are written in order and in parts, and dropped beyond a bound, w
   t.equal(written.length, 3)
   await pile.write(query)
   t.same([dropped, pile.count], [[1001], 0])
+})
+
+t.test('flows of programs are rows by id and start, and beyond a bound only known ones change', async t => {
+  const { query, refuse, written } = database()
+  const dropped: number[] = []
+  const pile = appFlowsPile(count => dropped.push(count), 2)
+  const begun = (startTime: number) => {
+    const flow = { flowId: '0a'.repeat(16), startTime, srcNodeId: 1, dstNodeId: 2 }
+    return { ...flow, finishTime: null, routeId: null }
+  }
+  for (const start of [10, 20, 30]) pile.note(begun(start))
+  pile.note({ ...begun(10), routeId: 4 })
+  refuse(new Error('away'))
+  await t.rejects(pile.write(query))
+  pile.note({ ...begun(10), finishTime: 90 })
+  pile.note(begun(40))
+  t.strictSame([pile.count, dropped], [2, []])
+  refuse(null)
+  await pile.write(query)
+  t.strictSame(dropped, [2], 'told once they are written again')
+  const id = Buffer.from('0a'.repeat(16), 'hex')
+  const two = [1, 1]
+  t.strictSame(written, [[[id, id], [10, 20], two, [2, 2], [true, false], [90, null], [4, null]]])
+  pile.note(begun(50))
+  await pile.write(query)
+  t.strictSame([written.length, dropped.length], [2, 1])
 })

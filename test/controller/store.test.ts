@@ -367,6 +367,16 @@ async function suite(t: Test, prepare: () => Promise<(listener: Listener) => Sto
     await store.flush(5_000)
     t.equal(store.unwrittenCount, 0)
     t.equal(await store.countMetrics(), 3)
+    const app = { flowId: flowId.toString('hex'), startTime: 1000, srcNodeId: 1, dstNodeId: 2 }
+    const begun = { ...app, finishTime: null, routeId: null }
+    store.putAppFlows([begun, { ...begun, routeId: 4 }])
+    await store.flush(5_000)
+    store.putAppFlows([
+      { ...begun, startTime: 3000 },
+      { ...begun, finishTime: 2000 },
+    ])
+    await store.flush(5_000)
+    t.equal(await store.countAppFlows(), 2)
     await store.setLink(1, 2, null)
     await until(() => listener.heard.length > 0)
     t.same(listener.heard, [['link', 102, null]], 'what came before would have been heard before')

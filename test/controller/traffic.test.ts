@@ -6,6 +6,7 @@ import type { Group } from '../../src/controller/groups.ts'
 import { groupsOf } from '../../src/controller/groups.ts'
 import { flowOf } from '../../src/controller/pg-rows.ts'
 import { parseControllerMessage } from '../../src/dataplane/controller-message.ts'
+import type { NodeMessage } from '../../src/protocol/messages.ts'
 import { CoreBench, controllerConfig, type RecordingPort } from '../fixtures/controller.ts'
 
 const line = (nNodes: number) => ({ topology: { preset: { type: 'line', nNodes }, edges: [] } }) as const
@@ -299,4 +300,22 @@ t.test('what nodes say of flows becomes rows, with the published id of the flow'
       { flowId: `0a000001efff0001${(49_159).toString(16)}22b800000000`, ...row },
     ],
   )
+})
+
+t.test('what nodes say of flows of programs becomes rows, of nodes of the plan alone', async t => {
+  const bench = shaped()
+  const { session } = bench.join(2)
+  const flow_id = '0a0000020a000004d431270f00000000'
+  const flow = { flow_id, dst_node_id: 4, start_time: 1000 }
+  const say = (message: NodeMessage) => bench.core.receive(session, message)
+  const ends = [4, 0, 999].map(dst_node_id => ({ ...flow, src_node_id: 2, dst_node_id }))
+  say({ type: 'AppFlowStart', node_id: 2, flows: ends })
+  say({ type: 'RouteAssigned', node_id: 2, flows: [{ ...flow, route_id: 6, time: 1001 }] })
+  say({ type: 'FlowFinished', node_id: 2, flows: [{ ...flow, finish_time: 2000 }] })
+  const row = { flowId: flow_id, startTime: 1000, srcNodeId: 2, dstNodeId: 4, finishTime: null, routeId: null }
+  t.same(bench.appFlows, [row, { ...row, dstNodeId: 0 }, { ...row, routeId: 6 }, { ...row, finishTime: 2000 }])
+  t.same(bench.flowTimes, [])
+  say({ type: 'Metrics', node_id: 2, metrics: [{ flow_id, remote_node_id: 4, bytes: 5, time_read: 1500 }] })
+  const moved = { localNodeId: 2, remoteNodeId: 4, bytes: 5, timeRead: 1500 }
+  t.same(bench.metrics, [{ flowId: Buffer.from(flow_id, 'hex'), ...moved }])
 })

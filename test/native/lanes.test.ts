@@ -9,5 +9,5 @@ t.setTimeout(400_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`lanes forward, hold back and end, under ${sanitizers}`, t =>
-    nativeChecks(t, 195, { name: 'lanes_test', parts: 'engine', sanitizers, args: [testSeed(t)], isolated: true }),
+    nativeChecks(t, 199, { name: 'lanes_test', parts: 'engine', sanitizers, args: [testSeed(t)], isolated: true }),
   )

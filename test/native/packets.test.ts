@@ -8,7 +8,7 @@ import { nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts
 t.setTimeout(400_000)
 
 t.test('the units of the packet engine keep their rules', t =>
-  nativeChecks(t, 112, {
+  nativeChecks(t, 137, {
     name: 'packets_test',
     parts: ['engine/handshake.cc', ...sourcesOf('engine/packets')],
     sanitizers: 'address,undefined',

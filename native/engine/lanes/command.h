@@ -15,6 +15,7 @@
 #include "engine/lanes/flow_stats.h"
 #include "engine/lanes/stream_commands.h"
 #include "engine/lossless/transfer.h"
+#include "engine/packets/app_flows.h"
 #include "engine/packets/drop.h"
 #include "engine/packets/egress.h"
 #include "engine/packets/route_table.h"
@@ -172,7 +173,10 @@ struct Capture {
 };
 
 /** Accounts of everything. */
-struct Count {};
+struct Count {
+  /** And what flows of programs have done since they were asked for last. */
+  bool takes_app_flows = false;
+};
 
 using Command = std::variant<AddNode, RemoveNode, AddLink, RemoveLink, SetLink, SetDefault, SendFrame, ChangeRoutes,
                              StartFlow, OpenSink, StopFlow, StopSources, AttachTun, DetachTun, Capture, Count,
@@ -201,6 +205,12 @@ struct LinkCount {
   uint64_t ignored_datagrams = 0;
 };
 
+/** What is new of a flow of programs (AppFlows::Taken). */
+struct AppFlowNews {
+  uint32_t node = 0;
+  AppFlows::Taken taken;
+};
+
 struct Counts {
   std::map<std::pair<uint32_t, uint32_t>, LinkCount> links;
   std::map<uint32_t, Account> nodes;
@@ -214,6 +224,10 @@ struct Counts {
   std::vector<SinkStats> sinks;
   std::vector<lossless::SenderStats> senders;
   std::vector<lossless::ReceiverStats> receivers;
+  /** Where they were asked for. In no order. */
+  std::vector<AppFlowNews> app_flows;
+  /** By node, ever; those that have some. */
+  std::map<uint32_t, AppFlows::Excess> app_excess;
   uint64_t blocks = 0;
   uint64_t blocks_free = 0;
 };

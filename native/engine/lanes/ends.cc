@@ -21,7 +21,7 @@ void Lane::deliver(NodePart& part, const Slice& slice) {
   if (!part.tun) return count_delivered(part, 1, slice.packet_bytes(), Drop::nobody);
   if (part.tun->offloads) return join(*part.tun, slice);
   const ssize_t written = sys::call([&] { return ::write(part.tun->fd->get(), packet, slice.packet_bytes()); });
-  count_delivered(part, 1, slice.packet_bytes(), written >= 0 ? Drop::none : write_refusal());
+  count_written(*part.tun, slice.frame(), slice.size, 1, slice.packet_bytes(), written >= 0);
 }
 
 void Lane::count_delivered(NodePart& part, uint32_t packets, uint64_t bytes, Drop refused) {

@@ -34,6 +34,11 @@ void add(Counts& to, Counts& from) {
   move_to(to.sinks, from.sinks);
   move_to(to.senders, from.senders);
   move_to(to.receivers, from.receivers);
+  move_to(to.app_flows, from.app_flows);
+  for (const auto& [node, excess] : from.app_excess) {
+    to.app_excess[node].packets += excess.packets;
+    to.app_excess[node].bytes += excess.bytes;
+  }
   to.blocks += from.blocks;
   to.blocks_free += from.blocks_free;
 }

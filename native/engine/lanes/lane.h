@@ -110,7 +110,7 @@ class Lane {
   Status carry_out(const StreamOpened& command, const Order& order);
   Status carry_out(const StreamCame& command, const Order& order);
   Status carry_out(const StreamRelayed& command, const Order& order);
-  void count(Counts& counts);
+  void count(Counts& counts, bool takes_app_flows);
   void withdraw_stale(NodePart& part);
   static void set_weight(NodePart& part, uint32_t hash, uint32_t weight);
   void remove(NodePart& part);
@@ -192,7 +192,11 @@ class Lane {
   [[nodiscard]] static Drop write_refusal();
   /** With those before, where it follows them. */
   void join(Tun& tun, const Slice& slice);
-  static void write_joined(Tun& tun);
+  void write_joined(Tun& tun);
+  /** Packets of one flow, of which `frame` has the first; errno says why they are not. */
+  void count_written(Tun& tun, const uint8_t* frame, uint32_t frame_bytes, uint32_t packets, uint64_t bytes,
+                     bool is_written);
+  void take_app_flows(NodePart& part, Counts& counts) const;
   void write_all_joined();
 
   // transfers.cc

@@ -49,7 +49,7 @@ NodePart* Lane::part_of(uint32_t node) {
 void Lane::carry_out(const Order& order) {
   if (std::holds_alternative<Count>(*order.command)) {
     Counts counts;
-    count(counts);
+    count(counts, std::get<Count>(*order.command).takes_app_flows);
     return hub_.answer(order.pending, {}, &counts);
   }
   Status status = std::visit(
@@ -294,7 +294,7 @@ void Lane::set_weight(NodePart& part, uint32_t hash, uint32_t weight) {
     if (way.link && way.link->egress) way.link->egress->set_weight(hash, weight);
 }
 
-void Lane::count(Counts& counts) {
+void Lane::count(Counts& counts, bool takes_app_flows) {
   for (const auto& [id, part] : nodes_) {
     Account& account = counts.nodes[id];
     account = part->account;
@@ -314,6 +314,7 @@ void Lane::count(Counts& counts) {
       for (size_t i = 0; i < kDropReasons; i++) sent.dropped[i] += shaper.dropped[i];
     }
     count_streams(*part, counts);
+    if (takes_app_flows) take_app_flows(*part, counts);
     for (const auto& [flow, source] : part->sources) counts.sources.push_back(source->flow.stats());
     for (const auto& [flow, sink] : part->sinks) counts.sinks.push_back(sink->stats());
     for (const auto& [flow, transfer] : part->transfers) {

@@ -17,6 +17,7 @@
 #include "engine/lanes/out_queue.h"
 #include "engine/lossless/receiver.h"
 #include "engine/lossless/sender.h"
+#include "engine/packets/app_flows.h"
 #include "engine/packets/egress.h"
 #include "engine/packets/offload.h"
 #include "engine/packets/route_table.h"
@@ -129,6 +130,8 @@ struct Tun : Input {
   /** Read, and not all of the packets that it stands for are made yet. */
   PacketRef large;
   Segments segments;
+  /** Of programs in the node, that this lane has read or written packets of. */
+  AppFlows flows;
   /** What is to be written as one. */
   Joined joined;
   std::vector<PacketRef> parts;

@@ -145,9 +145,35 @@ void Lane::serve(Tun& tun) {
     PacketHeader header;
     (void)decode_header(slice.frame(), header);
     if (!forward(part, slice, header, true, tun)) return;
+    AppFlow* begun = tun.flows.count(slice.frame(), slice.size, false, 1, slice.packet_bytes(), now_ns_);
+    if (begun) begun->route = part.routes.route_of(header);
     tun.pending = {};
   }
   make_ready(tun);
+}
+
+void Lane::count_written(Tun& tun, const uint8_t* frame, uint32_t frame_bytes, uint32_t packets, uint64_t bytes,
+                         bool is_written) {
+  count_delivered(*tun.part, packets, bytes, is_written ? Drop::none : write_refusal());
+  if (is_written) (void)tun.flows.count(frame, frame_bytes, true, packets, bytes, now_ns_);
+}
+
+void Lane::take_app_flows(NodePart& part, Counts& counts) const {
+  if (!part.tun) return;
+  const auto route_of = [&](const AppFlow& flow) -> std::optional<uint32_t> {
+    if (flow.remote == 0) return {};
+    PacketHeader header;
+    header.source = part.id;
+    header.destination = flow.remote;
+    header.flow = flow.hash;
+    return part.routes.route_of(header);
+  };
+  const auto tell = [&](const AppFlows::Taken& taken) { counts.app_flows.push_back({part.id, taken}); };
+  part.tun->flows.take(now_ns_, route_of, tell);
+  if (const AppFlows::Excess excess = part.tun->flows.excess(); excess.packets > 0) {
+    counts.app_excess[part.id].packets += excess.packets;
+    counts.app_excess[part.id].bytes += excess.bytes;
+  }
 }
 
 Drop Lane::write_refusal() { return errno == EINVAL ? Drop::malformed : Drop::local_full; }
@@ -161,7 +187,7 @@ void Lane::join(Tun& tun, const Slice& slice) {
       VnetHeader vnet;
       const std::array<iovec, 2> places{{{&vnet, sizeof vnet}, {slice.packet(), slice.packet_bytes()}}};
       const ssize_t written = sys::call([&] { return ::writev(tun.fd->get(), places.data(), places.size()); });
-      return count_delivered(*tun.part, 1, packet.size(), written >= 0 ? Drop::none : write_refusal());
+      return count_written(tun, slice.frame(), slice.size, 1, packet.size(), written >= 0);
     }
     joining_.push_back(&tun);
   }
@@ -186,8 +212,9 @@ void Lane::write_joined(Tun& tun) {
     bytes += one.size() - kPacketHeaderBytes;
   }
   const ssize_t written = sys::call([&] { return ::writev(tun.fd->get(), places.data(), count); });
-  const auto packets = static_cast<uint32_t>(tun.parts.size());
-  count_delivered(*tun.part, packets, bytes, written >= 0 ? Drop::none : write_refusal());
+  // All of one flow.
+  const PacketRef& first = tun.parts.front();
+  count_written(tun, first.data(), first.size(), static_cast<uint32_t>(tun.parts.size()), bytes, written >= 0);
   tun.parts.clear();
   tun.joined.end();
 }

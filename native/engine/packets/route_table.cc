@@ -269,6 +269,14 @@ bool RouteTable::pin(uint32_t source, uint32_t destination, uint32_t flow, uint3
   return true;
 }
 
+std::optional<uint32_t> RouteTable::route_of(const PacketHeader& header) {
+  if ((header.flags & kFlagGroup) != 0) return {};
+  const uint32_t number = state_->unicast.find(header.source, header.destination);
+  if (number == kNoPair) return {};
+  const Pair& pair = state_->unicast.at(number);
+  return (pair.ways.size() == 1 ? pair.ways[0] : pair.choose(header)).number;
+}
+
 void RouteTable::send_over(uint32_t flow, uint32_t next_hop) {
   if (next_hop == 0) state_->over.erase(flow);
   else state_->over.insert_or_assign(flow, next_hop);

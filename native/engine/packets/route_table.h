@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -73,6 +74,9 @@ class RouteTable {
   [[nodiscard]] bool is_member(uint32_t group) const;
   /** The flow takes this route from now on, until its pair is installed anew; false where there is no such route. */
   bool pin(uint32_t source, uint32_t destination, uint32_t flow, uint32_t route_id);
+
+  /** Of an installed route, the number that the flow takes now; nothing where there is none, and of groups. */
+  [[nodiscard]] std::optional<uint32_t> route_of(const PacketHeader& header);
 
   /** The flow, made here, goes over the link to this neighbour, whatever routes say; 0: by routes again. */
   void send_over(uint32_t flow, uint32_t next_hop);

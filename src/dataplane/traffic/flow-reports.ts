@@ -3,17 +3,20 @@
 import type { Clock } from '../../base/clock.ts'
 import type { EngineCounts, FlowFinished, SourceCount } from '../../native-engine.ts'
 import type { NodeMessage } from '../../protocol/messages.ts'
+import { AppFlowReports } from './app-flow-reports.ts'
 import type { Flow, FlowSet, FlowTimes, HeldFlow } from './flows.ts'
-import { FINISHES_APART_MS, FLOWS_A_MESSAGE } from './limits.ts'
+import { FINISHES_APART_MS } from './limits.ts'
+import { inParts } from './message-parts.ts'
 
 export interface FlowReportsOptions {
   readonly clock: Clock
   readonly intervalMs: number
   /** Null where there is no engine any more. */
-  readonly count: () => Promise<EngineCounts | null>
+  readonly count: (takesAppFlows?: boolean) => Promise<EngineCounts | null>
   readonly flowsOf: (nodeId: number) => FlowSet | undefined
   /** False where the node has no connection to send it over. */
   readonly send: (nodeId: number, message: NodeMessage) => boolean
+  readonly warn: (message: string) => void
 }
 
 type Metric = Extract<NodeMessage, { type: 'Metrics' }>['metrics'][number]
@@ -25,6 +28,7 @@ export class FlowReports {
   readonly #ends = new Map<number, Flow>()
   /** Bytes that were told, by node, end and flow. */
   #told = new Map<string, number>()
+  readonly #appFlows: AppFlowReports
   #finished: FlowFinished[] = []
   #finishTimer: NodeJS.Timeout | null = null
   #countedMs = Number.NEGATIVE_INFINITY
@@ -33,12 +37,18 @@ export class FlowReports {
 
   constructor(options: FlowReportsOptions) {
     this.#options = options
+    this.#appFlows = new AppFlowReports(options)
   }
 
   /** Flows that there are; the first starts the clock of the metrics. */
   learn(flows: readonly Flow[]): void {
     for (const flow of flows) this.#ends.set(flow.controller_id, flow)
-    if (flows.length > 0 && this.#metricsTimer === null && this.#open) this.#rest()
+    if (flows.length > 0) this.watch()
+  }
+
+  /** There are flows, or programs that may make some, from now on. */
+  watch(): void {
+    if (this.#metricsTimer === null && this.#open) this.#rest()
   }
 
   forget(ids: readonly number[]): void {
@@ -75,8 +85,10 @@ export class FlowReports {
 
   /** Tells what has moved since it was told last. */
   async reportMetrics(): Promise<void> {
-    const counts = await this.#options.count().catch(() => null)
-    if (counts !== null) this.#tellMetrics(counts)
+    const counts = await this.#options.count(true).catch(() => null)
+    if (counts === null) return
+    this.#tellMetrics(counts)
+    this.#appFlows.tell(counts)
   }
 
   close(): void {
@@ -114,10 +126,8 @@ export class FlowReports {
       node.metrics.push({ controller_id: id, remote_node_id: remote, bytes: moved, time_read: nowMs })
       node.told.push([key, before, bytes])
     }
-    for (const { nodeId, flow, sentBytes } of sources)
-      see('source', nodeId, flow, sentBytes, this.#ends.get(flow)?.dst_node_id)
-    for (const { nodeId, flow, sentBytes } of senders)
-      see('source', nodeId, flow, sentBytes, this.#ends.get(flow)?.dst_node_id)
+    for (const { nodeId, flow, sentBytes } of [...sources, ...senders])
+      see('source', nodeId, flow, sentBytes, farEndOf(this.#ends.get(flow)))
     for (const { nodeId, flow, receivedBytes, sourceId } of receivers)
       see('sink', nodeId, flow, receivedBytes, sourceId)
     for (const { nodeId, flow, receivedBytes } of sinks)
@@ -186,8 +196,6 @@ export class FlowReports {
   }
 }
 
-function inParts<T>(list: readonly T[]): T[][] {
-  const parts: T[][] = []
-  for (let from = 0; from < list.length; from += FLOWS_A_MESSAGE) parts.push(list.slice(from, from + FLOWS_A_MESSAGE))
-  return parts
-}
+/** 0: of a group, whose members are nobody's one end. */
+const farEndOf = (flow: Flow | undefined): number | undefined =>
+  flow?.dst_group_id === undefined ? flow?.dst_node_id : 0

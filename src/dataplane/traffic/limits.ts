@@ -16,6 +16,9 @@ export const MISSES_APART_MAX_MS = 60_000
 /** Flows in one message of a node: at most 60 KB of the 64 KiB that a controller takes. */
 export const FLOWS_A_MESSAGE = 400
 
+/** What there is to say of flows of programs at one node that has no connection: some 200 bytes each. */
+export const APP_FLOW_NEWS_KEPT = 4096
+
 /** Counting looks at every flow: those that finish within this, ms, are told of together. */
 export const FINISHES_APART_MS = 500
 

@@ -66,9 +66,10 @@ export class Traffic implements AgentTraffic {
     this.#reports = new FlowReports({
       clock,
       intervalMs: config.engine.metricsIntervalS * 1000,
-      count: () => this.count(),
+      count: takesAppFlows => this.count(takesAppFlows),
       flowsOf: nodeId => this.#byNode.get(nodeId)?.flows,
       send: (nodeId, message) => this.#send(nodeId, message),
+      warn: message => this.#warn(message),
     })
     this.#probes = new Probes({
       engine: () => this.#engine,
@@ -200,8 +201,8 @@ export class Traffic implements AgentTraffic {
   }
 
   /** Null where there is no engine. */
-  async count(): Promise<EngineCounts | null> {
-    return (await this.#engine?.count()) ?? null
+  async count(takesAppFlows = false): Promise<EngineCounts | null> {
+    return (await this.#engine?.count(takesAppFlows)) ?? null
   }
 
   /** No flow makes another packet, and none starts any more. */
@@ -218,6 +219,7 @@ export class Traffic implements AgentTraffic {
 
   /** Somebody enters the node: it has its TUN interface when this resolves, or the sentence says why not. */
   enter(nodeId: number): Promise<string | null> {
+    if (this.#options.config.engine.tun !== 'off') this.#reports.watch()
     return this.#tuns.attach(this.#engine, nodeId)
   }
 

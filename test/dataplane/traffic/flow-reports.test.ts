@@ -3,7 +3,8 @@
 import t from 'tap'
 import { FlowReports } from '../../../src/dataplane/traffic/flow-reports.ts'
 import { type Flow, FlowSet } from '../../../src/dataplane/traffic/flows.ts'
-import { FLOWS_A_MESSAGE } from '../../../src/dataplane/traffic/limits.ts'
+import { APP_FLOW_NEWS_KEPT, FLOWS_A_MESSAGE } from '../../../src/dataplane/traffic/limits.ts'
+import type { AppFlowNews, AppFlowsExcess } from '../../../src/native-app-flows.ts'
 import type { EngineCounts, SinkCount, SourceCount } from '../../../src/native-engine.ts'
 import type { NodeMessage } from '../../../src/protocol/messages.ts'
 import { NODE_MESSAGE_BYTES_MAX, parseNodeMessage } from '../../../src/protocol/validate.ts'
@@ -12,6 +13,7 @@ const NOW_MS = 1_900_000_000_000
 
 function setUp(t: { teardown(fn: () => void): unknown }, ids: readonly number[] = [1]) {
   const sent: NodeMessage[] = []
+  const warned: string[] = []
   const none = { links: [], nodes: [], sources: [], sinks: [], streams: [], senders: [], receivers: [] }
   const max = { opened: 0, failed: 0, refused: 0, relayed: 0, broken: 0, relays: 0 }
   let counts: EngineCounts = { ...none, max }
@@ -30,7 +32,7 @@ function setUp(t: { teardown(fn: () => void): unknown }, ids: readonly number[] 
   const reports = new FlowReports({
     clock: { nowNs: () => 50_000_000_000n, wallDate: () => new Date(NOW_MS) },
     intervalMs: 3_600_000,
-    count: async () => counts,
+    count: async takes => (takes ? counts : { ...counts, appFlows: [] }),
     flowsOf: nodeId => sets.get(nodeId),
     send: (_, message) => {
       if (!isConnected) return false
@@ -38,12 +40,18 @@ function setUp(t: { teardown(fn: () => void): unknown }, ids: readonly number[] 
       wake()
       return true
     },
+    warn: message => warned.push(message),
   })
   reports.learn(flows)
   t.teardown(() => reports.close())
   return {
     reports,
     sets,
+    warned,
+    /** Of programs. */
+    news: (appFlows: readonly AppFlowNews[], appFlowsExcess: readonly AppFlowsExcess[] = []) => {
+      counts = { ...none, max, appFlows, appFlowsExcess }
+    },
     connected: (is: boolean) => {
       isConnected = is
     },
@@ -169,5 +177,109 @@ t.test('a new connection hears again of starts and finishes', async t => {
   t.match(taken(), [
     { type: 'UserFlowStart', flows: [{ controller_id: 1, start_time: NOW_MS }] },
     { type: 'FlowFinished', flows: [{ controller_id: 2, finish_time: NOW_MS - 500 }] },
+  ])
+})
+
+const FLOW_ID = '0a0700010a070004d431270f00000000'
+
+/** CLOCK_MONOTONIC is 50 s at NOW_MS. */
+const program = (changes: Partial<AppFlowNews> = {}): AppFlowNews => ({
+  nodeId: 5,
+  remoteId: 6,
+  end: 'source',
+  flowId: FLOW_ID,
+  protocol: 6,
+  packets: 2,
+  bytes: 100,
+  firstNs: 48_000_000_000n,
+  lastNs: 49_500_000_000n,
+  endedNs: 0n,
+  isNew: true,
+  hasEnded: false,
+  ...changes,
+})
+const known = { flow_id: FLOW_ID, dst_node_id: 6, start_time: NOW_MS - 2000 }
+const movedBy = (remote_node_id: number) => ({ flow_id: FLOW_ID, remote_node_id, bytes: 100, time_read: NOW_MS })
+
+t.test('flows of programs: their source tells start, route and end, both ends what has moved', async t => {
+  const { reports, news, taken } = setUp(t)
+  news([
+    program({ routeId: 3, endedNs: 49_600_000_000n, hasEnded: true }),
+    program({ nodeId: 6, remoteId: 5, end: 'sink', hasEnded: true }),
+  ])
+  await reports.reportMetrics()
+  t.strictSame(taken(), [
+    { type: 'AppFlowStart', node_id: 5, flows: [{ ...known, src_node_id: 5 }] },
+    { type: 'RouteAssigned', node_id: 5, flows: [{ ...known, route_id: 3, time: NOW_MS }] },
+    { type: 'Metrics', node_id: 5, metrics: [movedBy(6)] },
+    { type: 'FlowFinished', node_id: 5, flows: [{ ...known, finish_time: NOW_MS - 400 }] },
+    { type: 'Metrics', node_id: 6, metrics: [movedBy(5)] },
+  ])
+  news([program({ isNew: false, bytes: 0, packets: 0, endedNs: 49_900_000_000n, hasEnded: true })])
+  await reports.reportMetrics()
+  t.strictSame(taken(), [{ type: 'FlowFinished', node_id: 5, flows: [{ ...known, finish_time: NOW_MS - 100 }] }])
+})
+
+t.test('what a node without a connection has of programs is told later, up to a bound', async t => {
+  const { reports, news, taken, connected, warned } = setUp(t)
+  connected(false)
+  news([program()])
+  await reports.reportMetrics()
+  news(Array.from({ length: APP_FLOW_NEWS_KEPT }, () => program({ bytes: 0, isNew: true })))
+  await reports.reportMetrics()
+  t.match(warned, [/^node 5 has no connection, and there is too much to say .*: [1-9]\d* entries are lost$/])
+  connected(true)
+  news([])
+  await reports.reportMetrics()
+  const told = taken()
+  t.match(told.slice(0, 2), [
+    { type: 'AppFlowStart', flows: [known] },
+    { type: 'Metrics', metrics: [movedBy(6)] },
+  ])
+  const entries = told.reduce((sum, message) => sum + ('flows' in message ? message.flows.length : 1), 0)
+  t.ok(entries > APP_FLOW_NEWS_KEPT / 2 && entries <= APP_FLOW_NEWS_KEPT, `${entries} entries`)
+})
+
+t.test('packets of flows beyond those told apart are warned of, at each doubling', async t => {
+  const { reports, news, warned } = setUp(t)
+  for (const packets of [10, 10, 19, 20]) {
+    news([], [{ nodeId: 5, packets, bytes: packets * 100 }])
+    await reports.reportMetrics()
+  }
+  t.match(warned, [/^node 5 has more flows .*: 10 packets \(1000 bytes\) are in none$/, /: 20 packets/])
+})
+
+t.test('messages of many flows of programs are such as a controller takes', async t => {
+  const { reports, news, taken } = setUp(t)
+  const many = { nodeId: 0x7fff_ffff, remoteId: 0x7fff_ffff, routeId: 0x7fff_ffff, bytes: Number.MAX_SAFE_INTEGER }
+  news(Array.from({ length: FLOWS_A_MESSAGE }, () => program({ ...many, endedNs: 1n, hasEnded: true })))
+  await reports.reportMetrics()
+  const told = taken()
+  t.strictSame(
+    told.map(({ type }) => type),
+    ['AppFlowStart', 'RouteAssigned', 'Metrics', 'FlowFinished'],
+  )
+  for (const message of told) {
+    const text = JSON.stringify(message)
+    t.ok(text.length <= NODE_MESSAGE_BYTES_MAX, `${message.type}: ${text.length} bytes`)
+    t.strictSame(parseNodeMessage(text), { ok: true, message })
+  }
+})
+
+t.test('the other end of what goes to a group is 0', async t => {
+  const { reports, moved, taken } = setUp(t)
+  const toGroup: Flow = {
+    controller_id: 9,
+    src_node_id: 5,
+    dst_node_id: 5,
+    dst_group_id: 2,
+    flow_spec: { flow_len: { Bytes: 1 } },
+  }
+  reports.learn([toGroup])
+  moved([[9, 70]], [[9, 60]])
+  await reports.reportMetrics()
+  t.strictSame(taken(), [
+    { type: 'Metrics', node_id: 5, metrics: [metric(9, 0, 70)] },
+    { type: 'Metrics', node_id: 6, metrics: [metric(9, 5, 60)] },
   ])
 })
