@@ -105,6 +105,37 @@ t.test('images that came with nslab are taken by role and kernel', async t => {
   t.notOk('note' in (await findImage('fleet', wish, '')).versions, 'without any, one is built')
 })
 
+t.test(
+  'a folder or file of images that was named and is not there is an error, and one that lacks them is told',
+  async t => {
+    const folder = t.testdir({ file: 'x', empty: {} })
+    const steps: string[] = []
+    const wish = { cache: cacheFolder(), onStep: (step: string) => steps.push(step) }
+    for (const [name, reason] of [
+      ['nowhere', 'ENOENT'],
+      ['file', 'ENOTDIR'],
+    ] as const) {
+      const path = `NSLAB_IMAGES=${join(folder, name)}`
+      await t.rejects(findImage('fleet', wish, join(folder, name)), {
+        code: 'FILE_UNREADABLE',
+        exitCode: 2,
+        facts: { path, reason },
+      })
+    }
+    t.same(steps, [])
+    await findImage('fleet', wish, join(folder, 'empty'))
+    t.equal(steps[0], `NSLAB_IMAGES=${join(folder, 'empty')} has no image fleet (nothing): built here`)
+    t.teardown(() => delete process.env.NSLAB_IMAGE_DERIVATIONS)
+    for (const [name, reason] of [
+      ['nowhere', /^ENOENT$/],
+      ['file', /JSON/],
+    ] as const) {
+      process.env.NSLAB_IMAGE_DERIVATIONS = join(folder, name)
+      await t.rejects(findImage('fleet', wish, ''), { code: 'FILE_UNREADABLE', facts: { reason } })
+    }
+  },
+)
+
 t.test('an image that Nix is to make is asked for by its derivation, and what Nix says is told', async t => {
   const folder = t.testdir({
     'nix-store':

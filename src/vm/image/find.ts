@@ -25,8 +25,9 @@ export interface ImageWish extends Omit<ImageOptions, 'kernel'> {
 }
 
 /**
- * The image of a role: the one that came with nslab, else built or found in the cache.
- * Throws what loadImage and imageFor throw, and KERNEL_UNKNOWN.
+ * The image of a role: the one that came with nslab, else built or found in the cache. A folder that was named must be
+ * there; one that lacks the role is told of as a step.
+ * Throws what loadImage and imageFor throw, FILE_UNREADABLE and KERNEL_UNKNOWN.
  */
 export async function findImage(
   role: ImageRole,
@@ -35,16 +36,35 @@ export async function findImage(
 ): Promise<Image> {
   const { kernel } = wish
   const names = namesOf(role, wish)
+  const there = folder === '' ? [] : imagesIn(folder)
   const place = names.map(name => join(folder, name)).find(existsSync)
   if (folder !== '' && place !== undefined) return loadImage(place)
   const derived = await realiseImage(role, wish)
   if (derived !== null) return loadImage(derived.path)
   // A word alone means an image: whoever gives one and has others told which there are.
   if (folder !== '' && kernel !== undefined && /^[a-z]+$/.test(kernel)) {
-    const reason = `${folder} has no image ${names.at(-1)}; it has ${readdirSync(folder).sort().join(', ')}`
+    const reason = `${folder} has no image ${names.at(-1)}; it has ${there.join(', ')}`
     throw new NslabError('KERNEL_UNKNOWN', { reason })
   }
+  if (folder !== '')
+    wish.onStep(
+      `${IMAGES_VARIABLE}=${folder} has no image ${names.at(-1)} (${there.join(', ') || 'nothing'}): built here`,
+    )
   return imageFor(role, wish)
+}
+
+/** Names in a folder that IMAGES_VARIABLE names. */
+function imagesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch (error) {
+    throw unreadable(IMAGES_VARIABLE, folder, error)
+  }
+}
+
+function unreadable(variable: string, path: string, error: unknown): NslabError {
+  const { code, message } = error as NodeJS.ErrnoException
+  return new NslabError('FILE_UNREADABLE', { path: `${variable}=${path}`, reason: code ?? message }, { cause: error })
 }
 
 /** What it may be called, the best first. */
@@ -54,7 +74,7 @@ function namesOf(role: ImageRole, { kernel, called = role }: Pick<ImageWish, 'ke
 
 /**
  * The image of a role that Nix has or makes, by the first of its names that Nix knows; null: by none.
- * Throws IMAGE_UNFIT.
+ * Throws IMAGE_UNFIT and FILE_UNREADABLE.
  */
 export async function realiseImage(
   role: ImageRole,
@@ -62,7 +82,7 @@ export async function realiseImage(
 ): Promise<{ readonly name: string; readonly path: string } | null> {
   const file = process.env[DERIVATIONS_VARIABLE] ?? ''
   if (file === '') return null
-  const known = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
+  const known = derivationsIn(file)
   const name = namesOf(role, wish).find(each => known[each] !== undefined)
   const derivation = name === undefined ? undefined : known[name]
   if (name === undefined || derivation === undefined) return null
@@ -78,4 +98,12 @@ export async function realiseImage(
     reason: `nix-store --realise ${derivation}: ${said}`,
     remedy: `See nix log ${derivation}, name another image (--image), or run on this machine itself (--on host).`,
   })
+}
+
+function derivationsIn(file: string): Readonly<Record<string, string>> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
+  } catch (error) {
+    throw unreadable(DERIVATIONS_VARIABLE, file, error)
+  }
 }
