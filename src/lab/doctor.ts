@@ -57,7 +57,7 @@ function findLimits(machine: Machine): LimitFinding[] {
   })
   return [
     linear('open_files', machine.open_files.hard, RING_COSTS.descriptors),
-    linear('net_namespaces', machine.net_namespaces_max, RING_COSTS.namespaces),
+    linear('net_namespaces', machine.net_namespaces_max - machine.net_namespaces_taken, RING_COSTS.namespaces),
     linear('memory', machine.memory_available_bytes, RING_COSTS.memoryBytes),
     { limit: 'neighbours', available: machine.neighbours.limit, nodes_max: null },
     linear('disk', machine.disk.available_bytes, RING_COSTS.diskBytes),

@@ -35,7 +35,7 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
   }
   require('open_files', machine.open_files
     .hard, needs.descriptors_count, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), use fewer nodes, or --hosts`)
-  require('net_namespaces', machine.net_namespaces_max, needs.namespaces_count, count, `sysctl -w user.max_net_namespaces=${needs.namespaces_count * 2}`)
+  problems.push(...checkNamespaces(needs, machine))
   require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes, 'end what takes memory, raise the limit of the control group, or use fewer nodes')
   // Plans of before say nothing of it.
   const { disk_bytes = RUN_DISK_BYTES } = needs
@@ -47,6 +47,22 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
   ), count, "raise the control group's pids.max or the limit on processes (ulimit -u)")
   problems.push(...checkNeighbours(needs, machine))
   return problems
+}
+
+/** What others took first is not there, though each run alone would fit. */
+function checkNamespaces({ namespaces_count: needed }: Needs, machine: Machine): Problem[] {
+  const { net_namespaces_max: most, net_namespaces_taken: taken } = machine
+  if (most - taken >= needed) return []
+  const others = taken === 0 ? '' : ` of ${count(most)}: other live runs may take ${count(taken)}`
+  const first = taken === 0 ? '' : 'wait for the other runs, or '
+  return [
+    {
+      limit: 'net_namespaces',
+      observed: `${count(Math.max(0, most - taken))}${others}`,
+      needed: count(needed),
+      remedy: `${first}sysctl -w user.max_net_namespaces=${(needed + taken) * 2}`,
+    },
+  ]
 }
 
 /** A limit that is too low is raised by a lease where that may be done. */

@@ -22,6 +22,8 @@ export interface LiveRun extends ProcessIdentity {
   readonly lab_socket?: string
   /** Unix socket by which its links are changed and captured, absolute; absent: it has none, or it is over. */
   readonly links_socket?: string
+  /** That it may have at a time, of those that this machine allows; absent: none, they are in its guests. */
+  readonly namespaces_count?: number
   /** The run is over, and its VMs were left running: this process holds them. */
   readonly kept?: boolean
   /** What a crash leaves on disk and reap removes: paths relative to `folder`, never above it. */
@@ -86,6 +88,10 @@ export function liveRunIn(folder: string): LiveRun | null {
   const run = readRun(join(folder, 'live.json'))
   return run !== null && isLive(run) ? run : null
 }
+
+/** Network namespaces that other live runs of this user may have at a time. */
+export const namespacesTaken = (state = stateFolder()): number =>
+  listRuns(state).live.reduce((sum, run) => sum + (run.pid === process.pid ? 0 : (run.namespaces_count ?? 0)), 0)
 
 const isLive = (run: LiveRun): boolean => run.boot_id === bootId() && isAlive(run)
 

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 import { cgroupHeadroom } from './cgroup.ts'
 import { type KernelRefusal, probeKernel } from './kernel-probe.ts'
 import { isLeasable, LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
+import { namespacesTaken } from './live-runs.ts'
 import { parseMeminfo, readOrNull } from './proc.ts'
 import { isMachineRoot } from './state-folder.ts'
 
@@ -17,6 +18,11 @@ export interface Machine {
   readonly open_files: { readonly soft: number; readonly hard: number }
   /** user.max_net_namespaces of this user namespace. */
   readonly net_namespaces_max: number
+  /**
+   * Of those what other live runs of nslab's may have: the kernel counts them by user and tells nobody. 0 for a run
+   * without root, which has a user namespace of its own, with a count of its own.
+   */
+  readonly net_namespaces_taken: number
   /** gc_thresh3: null where it is not visible (the machine's own network namespace is not ours). */
   readonly neighbours: { readonly limit: number | null; readonly leasable: boolean }
   /** MemAvailable, or what a control group leaves of it. */
@@ -44,6 +50,7 @@ export async function readMachine(options: { readonly folder: string }): Promise
     cpus_count: cpus().length,
     open_files: openFiles,
     net_namespaces_max: Number(readOrNull('/proc/sys/user/max_net_namespaces') ?? Number.POSITIVE_INFINITY),
+    net_namespaces_taken: isMachineRoot() ? namespacesTaken() : 0,
     neighbours: { limit: readSysctls([threshold])[threshold] ?? null, leasable: isLeasable(threshold) },
     memory_available_bytes: Math.min(memory, cgroupHeadroom('memory') ?? Number.POSITIVE_INFINITY),
     disk: readDisk(resolve(options.folder)),

@@ -288,7 +288,7 @@ function register(
     scenario: plan.scenario.name,
     started_at,
     sockets,
-    ...(ground.isHere ? {} : { lab_socket: folder.file(LAB_SOCKET) }),
+    ...(ground.isHere ? { namespaces_count: plan.needs.namespaces_count } : { lab_socket: folder.file(LAB_SOCKET) }),
     ...(lab.length === 0 || course.links === null ? {} : { links_socket: folder.file(LAB_SOCKET) }),
     temporary: [
       ...plan.fleets.map(fleet => fleetSocketName(plan, fleet)),

@@ -11,6 +11,7 @@ const big: Machine = {
   cpus_count: 2,
   open_files: { soft: 1e6, hard: 1e6 },
   net_namespaces_max: 1e6,
+  net_namespaces_taken: 0,
   neighbours: { limit: 1024, leasable: true },
   memory_available_bytes: 64e9,
   disk: { folder: '/x', available_bytes: 1e12 },
@@ -33,6 +34,22 @@ t.test('each limit that is too small is named', async t => {
   t.same(limitsOf({ kernel_refusals: [{ feature: 'veth_and_bridge', reason: 'EOPNOTSUPP', remedy: 'modprobe' }] }), [
     'veth_and_bridge',
   ])
+})
+
+t.test('namespaces of other runs are not there for this one', async t => {
+  const needs = needsForNodes(800)
+  const most = needs.namespaces_count + 500
+  t.same(limitsOf({ net_namespaces_max: most, net_namespaces_taken: 500 }), [])
+  const machine = { ...big, net_namespaces_max: most, net_namespaces_taken: 501 }
+  t.match(checkFitness(needs, machine), [
+    {
+      limit: 'net_namespaces',
+      observed: /^\d+ of 1,\d+: other live runs may take 501$/,
+      remedy: /^wait for the other runs, or sysctl -w user\.max_net_namespaces=\d+$/,
+    },
+  ])
+  const fewer = diagnose(10, machine).limits.find(({ limit }) => limit === 'net_namespaces')
+  t.equal(fewer?.available, most - 501, 'the doctor leaves them out, too')
 })
 
 t.test('what is needed of tasks and disk is the run\u2019s own', async t => {

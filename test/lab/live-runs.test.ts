@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { forgetRun, listRuns, liveRunIn, registerLiveRun } from '../../src/lab/live-runs.ts'
+import { forgetRun, listRuns, liveRunIn, namespacesTaken, registerLiveRun } from '../../src/lab/live-runs.ts'
 import { stateFolder } from '../../src/lab/state-folder.ts'
 import { startChild } from '../fixtures/lab/child.ts'
 
@@ -48,6 +48,19 @@ t.test('a run that is over and keeps its VMs stays listed, without fleets', asyn
   t.match(liveRunIn(folder), { kept: true })
   registration.close()
   t.same(listRuns(state), { live: [], dead: [] })
+})
+
+t.test('namespaces are those of other live runs', async t => {
+  const folder = t.testdir({ a: {}, b: {}, own: {} })
+  const state = join(folder, 'state')
+  t.equal(namespacesTaken(state), 0)
+  registerLiveRun({ ...facts('c'.repeat(32), join(folder, 'own')), namespaces_count: 1000 }, state)
+  const one = startChild(t, 'live-run', [A, join(folder, 'a'), state], { env: { NAMESPACES: '7' } })
+  const guests = startChild(t, 'live-run', [B, join(folder, 'b'), state])
+  await Promise.all([one.next(), guests.next()])
+  t.equal(namespacesTaken(state), 7)
+  await one.kill()
+  t.equal(namespacesTaken(state), 0)
 })
 
 t.test('a killed run is dead, and can be forgotten', async t => {

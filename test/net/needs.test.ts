@@ -1,14 +1,17 @@
 // Runs within just the limits that their plans count with: a descriptor or a namespace more than planned would end
 // them. In a user namespace, which has a limit of its own on network namespaces.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../../src/base/exec.ts'
+import { listRuns } from '../../src/lab/live-runs.ts'
 import type { Plan } from '../../src/lab/plan-types.ts'
+import { isMachineRoot } from '../../src/lab/state-folder.ts'
+import { startChild } from '../fixtures/lab/child.ts'
 import { launcher } from '../fixtures/launch.ts'
-import { cliPath } from '../fixtures/nslab-process.ts'
+import { cliPath, NslabProcess } from '../fixtures/nslab-process.ts'
 
 /** More nodes than a program has descriptors to spare: one a node that was not counted is missed. */
 const NODES = ['--nodes', '100', '--set', 'run.hold=1s']
@@ -58,4 +61,35 @@ t.test('less is refused before anything is made', async t => {
   const { code, stderr } = await within(t, args, descriptors_count - 1, namespaces_count - 2)
   t.equal(code, 3, stderr)
   t.match(stderr, /open files: .*\nnet namespaces: /)
+})
+
+/** Without root each run has a user namespace of its own, and with it a count. */
+const needsRoot = { skip: !isMachineRoot() && 'only runs of root share a count of namespaces' }
+
+t.test('namespaces that another live run may have are not promised twice', needsRoot, async t => {
+  const folder = folderOf(t)
+  const NSLAB_STATE_DIR = join(folder, '..', 'state')
+  const other = join(folder, '..', 'other')
+  mkdirSync(other)
+  const args = ['ring', '--nodes', '3', '--on', 'host']
+  const live = new NslabProcess(['run', ...args, '--set', 'run.hold=60s', '--out', folder], {
+    folder,
+    env: { NSLAB_STATE_DIR },
+  })
+  await live.inPhase('hold')
+  const { namespaces_count } = await needsOf(args)
+  t.match(listRuns(NSLAB_STATE_DIR).live, [{ namespaces_count }], 'a run tells its own')
+  live.kill('SIGINT')
+  await live.ended
+  const greedy = startChild(t, 'live-run', ['a'.repeat(32), other, NSLAB_STATE_DIR], {
+    env: { NAMESPACES: String(2 ** 40) },
+  })
+  await greedy.next()
+  const { code, stderr } = await run(process.execPath, [cliPath, 'run', ...args, '--out', `${folder}2`], {
+    env: { ...process.env, NSLAB_STATE_DIR },
+  })
+  t.equal(code, 3, stderr)
+  t.match(stderr, /net namespaces: 0 of [\d,]+: other live runs may take 1,099,511,627,776/)
+  t.match(stderr, /wait for the other runs, or sysctl/)
+  await greedy.kill()
 })
