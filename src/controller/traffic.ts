@@ -159,7 +159,7 @@ export class Traffic {
   }
 
   #hearAppFlows(message: Parameters<typeof appFlowRows>[0]): void {
-    const rows = appFlowRows(message).filter(({ dstNodeId }) => dstNodeId === 0 || this.#isInPlan(dstNodeId))
+    const rows = appFlowRows(message).filter(({ dstNodeId }) => this.#isEnd(dstNodeId))
     if (rows.length > 0) this.#options.listener.onAppFlows(rows)
   }
 
@@ -167,7 +167,8 @@ export class Traffic {
   #rowOf(localNodeId: number, metric: Extract<TrafficMessage, { type: 'Metrics' }>['metrics'][number]): MetricRow[] {
     const { remote_node_id: remoteNodeId, bytes, time_read: timeRead } = metric
     const moved = { localNodeId, remoteNodeId, bytes, timeRead }
-    if ('flow_id' in metric) return [{ flowId: Buffer.from(metric.flow_id, 'hex'), ...moved }]
+    if ('flow_id' in metric)
+      return this.#isEnd(remoteNodeId) ? [{ flowId: Buffer.from(metric.flow_id, 'hex'), ...moved }] : []
     const flow = this.#flows.get(metric.controller_id)
     if (flow === undefined) return []
     const groupIp = flow.dstGroupId === undefined ? undefined : this.#groups.get(flow.dstGroupId)?.groupIp
@@ -208,6 +209,11 @@ export class Traffic {
     if (session?.toldTraffic !== true) return false
     session.port.send(message)
     return true
+  }
+
+  /** Of a program's flow: a node, or 0, a group. */
+  #isEnd(id: number): boolean {
+    return id === 0 || this.#isInPlan(id)
   }
 
   #isInPlan(id: number): boolean {

@@ -315,7 +315,8 @@ t.test('what nodes say of flows of programs becomes rows, of nodes of the plan a
   const row = { flowId: flow_id, startTime: 1000, srcNodeId: 2, dstNodeId: 4, finishTime: null, routeId: null }
   t.same(bench.appFlows, [row, { ...row, dstNodeId: 0 }, { ...row, routeId: 6 }, { ...row, finishTime: 2000 }])
   t.same(bench.flowTimes, [])
-  say({ type: 'Metrics', node_id: 2, metrics: [{ flow_id, remote_node_id: 4, bytes: 5, time_read: 1500 }] })
+  const metric = { flow_id, remote_node_id: 4, bytes: 5, time_read: 1500 }
+  say({ type: 'Metrics', node_id: 2, metrics: [metric, { ...metric, remote_node_id: 999 }] })
   const moved = { localNodeId: 2, remoteNodeId: 4, bytes: 5, timeRead: 1500 }
   t.same(bench.metrics, [{ flowId: Buffer.from(flow_id, 'hex'), ...moved }])
 })

@@ -42,6 +42,11 @@ t.test('demand: who enters a node finds its interface, and reaches others by the
   t.equal(await inNode(lab, 1, process.execPath, '-e', ask), '10.7.0.4 heard hello\n')
   await listening
   t.strictSame(warnings(lab), [])
+  await lab.fleet.stop(20_000)
+  const [begun, ended] = await Promise.all([lab.core?.hear('AppFlowStart', 1), lab.core?.hear('FlowFinished', 1)])
+  const flow = { flow_id: /^0a0700010a070004[0-9a-f]{4}270f0{8}$/, dst_node_id: 4 }
+  t.match(begun, { flows: [{ ...flow, src_node_id: 1 }] }, 'what the program sent is told as a flow')
+  t.match(ended, { flows: [flow] }, 'which has ended with the fleet')
 })
 
 t.test('on: every node has its interface without being entered; off: none ever', needsTun, async t => {

@@ -19,6 +19,8 @@ export class AppFlowReports {
   readonly #options: AppFlowReportsOptions
   /** By node: what is still to be said, in order. */
   readonly #waiting = new Map<number, NodeMessage[]>()
+  /** By node: flows that start there and have not ended. */
+  readonly #open = new Map<number, Map<string, AppFlowNews>>()
   /** By node: packets that are in no flow, as far as that was told. */
   readonly #excessTold = new Map<number, number>()
   /** Of CLOCK_MONOTONIC: a flow's start is the same in all that is said of it, whatever becomes of the wall clock. */
@@ -34,8 +36,26 @@ export class AppFlowReports {
       const before = this.#waiting.get(nodeId) ?? []
       this.#waiting.set(nodeId, [...before, ...this.#messages(nodeId, news, nowMs)])
     }
-    for (const [nodeId, messages] of this.#waiting) this.#say(nodeId, messages)
+    this.#sayAll()
     for (const excess of appFlowsExcess ?? []) this.#warnOf(excess)
+  }
+
+  /** Nothing more comes of this node's programs: what has not ended has, with the last packet that was told of. */
+  ended(nodeId: number): void {
+    const flows = [...(this.#open.get(nodeId)?.values() ?? [])]
+    if (flows.length === 0) return
+    this.#open.delete(nodeId)
+    this.#waiting.set(nodeId, [...(this.#waiting.get(nodeId) ?? []), ...this.#finishes(nodeId, flows)])
+  }
+
+  /** The same of all nodes, and says so. */
+  allEnded(): void {
+    for (const nodeId of [...this.#open.keys()]) this.ended(nodeId)
+    this.#sayAll()
+  }
+
+  #sayAll(): void {
+    for (const [nodeId, messages] of this.#waiting) this.#say(nodeId, messages)
   }
 
   #say(nodeId: number, messages: NodeMessage[]): void {
@@ -56,27 +76,47 @@ export class AppFlowReports {
   /** Starts before what is said of their flows. */
   #messages(node_id: number, news: readonly AppFlowNews[], nowMs: number): NodeMessage[] {
     const sources = news.filter(({ end }) => end === 'source')
-    const idOf = ({ flowId: flow_id, remoteId: dst_node_id, firstNs }: AppFlowNews) => ({
-      flow_id,
-      dst_node_id,
-      start_time: this.#epochMs(firstNs),
-    })
-    const starts = sources.filter(({ isNew }) => isNew).map(flow => ({ ...idOf(flow), src_node_id: node_id }))
+    this.#keep(node_id, sources)
+    const starts = sources.filter(({ isNew }) => isNew).map(flow => ({ ...this.#idOf(flow), src_node_id: node_id }))
     const routes = sources.flatMap(flow =>
-      flow.routeId === undefined ? [] : [{ ...idOf(flow), route_id: flow.routeId, time: nowMs }],
+      flow.routeId === undefined ? [] : [{ ...this.#idOf(flow), route_id: flow.routeId, time: nowMs }],
     )
     const metrics = news
       .filter(({ bytes }) => bytes > 0)
       .map(({ flowId, remoteId, bytes }) => ({ flow_id: flowId, remote_node_id: remoteId, bytes, time_read: nowMs }))
-    const finishes = sources
-      .filter(({ hasEnded }) => hasEnded)
-      .map(flow => ({ ...idOf(flow), finish_time: this.#epochMs(flow.endedNs) }))
     return [
       ...inParts(starts).map((flows): NodeMessage => ({ type: 'AppFlowStart', node_id, flows })),
       ...inParts(routes).map((flows): NodeMessage => ({ type: 'RouteAssigned', node_id, flows })),
       ...inParts(metrics).map((metrics): NodeMessage => ({ type: 'Metrics', node_id, metrics })),
-      ...inParts(finishes).map((flows): NodeMessage => ({ type: 'FlowFinished', node_id, flows })),
+      ...this.#finishes(
+        node_id,
+        sources.filter(({ hasEnded }) => hasEnded),
+      ),
     ]
+  }
+
+  #keep(nodeId: number, sources: readonly AppFlowNews[]): void {
+    const open = this.#open.get(nodeId) ?? new Map<string, AppFlowNews>()
+    for (const flow of sources) {
+      const key = `${flow.flowId} ${flow.protocol} ${flow.firstNs}`
+      if (flow.hasEnded) open.delete(key)
+      // Of one that has ended there may be acknowledgements still.
+      else if (flow.endedNs === 0n) open.set(key, flow)
+    }
+    if (open.size > 0) this.#open.set(nodeId, open)
+    else this.#open.delete(nodeId)
+  }
+
+  #finishes(node_id: number, ended: readonly AppFlowNews[]): NodeMessage[] {
+    const finishes = ended.map(flow => ({
+      ...this.#idOf(flow),
+      finish_time: this.#epochMs(flow.endedNs === 0n ? flow.lastNs : flow.endedNs),
+    }))
+    return inParts(finishes).map((flows): NodeMessage => ({ type: 'FlowFinished', node_id, flows }))
+  }
+
+  #idOf({ flowId: flow_id, remoteId: dst_node_id, firstNs }: AppFlowNews) {
+    return { flow_id, dst_node_id, start_time: this.#epochMs(firstNs) }
   }
 
   #warnOf({ nodeId, packets, bytes }: AppFlowsExcess): void {

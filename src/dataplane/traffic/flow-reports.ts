@@ -91,6 +91,18 @@ export class FlowReports {
     this.#appFlows.tell(counts)
   }
 
+  /** The node's interface is gone, and its programs with it. */
+  programsEnded(nodeId: number): void {
+    this.#appFlows.ended(nodeId)
+  }
+
+  /** The last report: programs end with the fleet. */
+  async reportLast(): Promise<void> {
+    if (!this.isActive) return
+    await this.reportMetrics()
+    this.#appFlows.allEnded()
+  }
+
   close(): void {
     this.#open = false
     if (this.#metricsTimer !== null) clearTimeout(this.#metricsTimer)

@@ -114,8 +114,8 @@ export class Traffic implements AgentTraffic {
   }
 
   /** Tells the controller what was moved since it heard so last. While the nodes have their connections. */
-  async lastWords(): Promise<void> {
-    if (this.#reports.isActive) await this.#reports.reportMetrics()
+  lastWords(): Promise<void> {
+    return this.#reports.reportLast()
   }
 
   /** No command from now on; the engine is still to be closed, after its links. */
@@ -191,6 +191,7 @@ export class Traffic implements AgentTraffic {
     this.#byNode.delete(nodeId)
     this.#probes.forget(nodeId)
     this.#tuns.forget(nodeId)
+    this.#reports.programsEnded(nodeId)
   }
 
   // What the run asks for.

@@ -240,6 +240,31 @@ t.test('what a node without a connection has of programs is told later, up to a 
   t.ok(entries > APP_FLOW_NEWS_KEPT / 2 && entries <= APP_FLOW_NEWS_KEPT, `${entries} entries`)
 })
 
+t.test('flows of programs end with their node, told when it is back, and with the fleet', async t => {
+  const { reports, news, taken, connected } = setUp(t)
+  const others = { flowId: FLOW_ID.replace(/^0a/, '0b') }
+  news([program(), program({ ...others, endedNs: 49_600_000_000n, hasEnded: true })])
+  await reports.reportMetrics()
+  news([program({ ...others, isNew: false, endedNs: 49_600_000_000n })])
+  await reports.reportMetrics()
+  connected(false)
+  reports.programsEnded(5)
+  taken()
+  connected(true)
+  news([program({ firstNs: 49_900_000_000n, lastNs: 49_950_000_000n })])
+  await reports.reportLast()
+  const again = { ...known, start_time: NOW_MS - 100 }
+  t.strictSame(taken(), [
+    { type: 'FlowFinished', node_id: 5, flows: [{ ...known, finish_time: NOW_MS - 500 }] },
+    { type: 'AppFlowStart', node_id: 5, flows: [{ ...again, src_node_id: 5 }] },
+    { type: 'Metrics', node_id: 5, metrics: [movedBy(6)] },
+    { type: 'FlowFinished', node_id: 5, flows: [{ ...again, finish_time: NOW_MS - 50 }] },
+  ])
+  news([])
+  await reports.reportLast()
+  t.strictSame(taken(), [], 'once')
+})
+
 t.test('packets of flows beyond those told apart are warned of, at each doubling', async t => {
   const { reports, news, warned } = setUp(t)
   for (const packets of [10, 10, 19, 20]) {
