@@ -7,7 +7,7 @@ import type { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { Log } from '../base/log.ts'
-import { keepYoungHeapSmall } from '../base/young-heap.ts'
+import { keepHeapSteady } from '../base/steady-heap.ts'
 import { parseSize } from '../config/units.ts'
 import { askCollector, type ControlAnswer, type ControlRequest } from '../dataplane/collector/control.ts'
 import { parseListen } from '../dataplane/collector/metrics-server.ts'
@@ -68,7 +68,7 @@ export function addCollectCommand(program: Command): void {
 
 async function collect(flags: Flags): Promise<void> {
   // It runs for months, and what grows for an hour looks like a leak.
-  keepYoungHeapSmall()
+  keepHeapSteady()
   const stop = new AbortController()
   const unhook = hookSignals(stop)
   const log = new Log()
