@@ -22,6 +22,7 @@ const address = v.pipe(
 )
 
 const flowId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits'))
+const OF_EITHER_KIND = 'must be of a controller_id, or of a flow_id (32 hex digits), with all numbers in range'
 const finishTimes = { start_time: whole, finish_time: whole }
 /** The other end of what goes to a group is 0. */
 const moved = { remote_node_id: count, bytes: whole, time_read: whole }
@@ -72,16 +73,21 @@ const schemas = {
     type: v.literal('FlowFinished'),
     node_id: nodeId,
     flows: v.array(
-      v.union([
-        v.object({ controller_id: nodeId, ...finishTimes }),
-        v.object({ flow_id: flowId, dst_node_id: count, ...finishTimes }),
-      ]),
+      v.union(
+        [
+          v.object({ controller_id: nodeId, ...finishTimes }),
+          v.object({ flow_id: flowId, dst_node_id: count, ...finishTimes }),
+        ],
+        OF_EITHER_KIND,
+      ),
     ),
   }),
   Metrics: v.object({
     type: v.literal('Metrics'),
     node_id: nodeId,
-    metrics: v.array(v.union([v.object({ controller_id: nodeId, ...moved }), v.object({ flow_id: flowId, ...moved })])),
+    metrics: v.array(
+      v.union([v.object({ controller_id: nodeId, ...moved }), v.object({ flow_id: flowId, ...moved })], OF_EITHER_KIND),
+    ),
   }),
   LinkSet: v.object({ type: v.literal('LinkSet'), node_id: nodeId, remote_node_id: nodeId, change: whole }),
   ProbeLinkResult: v.object({
@@ -168,7 +174,7 @@ const isShort = (value: unknown): value is string => typeof value === 'string' &
 const typesText = Object.keys(schemas).join(', ')
 
 function requirement(issue: v.BaseIssue<unknown>): string {
-  if (issue.type === 'check') return issue.message
+  if (issue.type === 'check' || issue.type === 'regex' || issue.type === 'union') return issue.message
   return issue.expected === null ? issue.message : `must be ${issue.expected}`
 }
 

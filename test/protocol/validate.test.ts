@@ -64,4 +64,14 @@ t.test('the first wrong field is named with what it must be', async t => {
   t.match(reasonOf({ ...startUp(1), fleet: 'f', token: 5 }), /^StartUp\.token: must be string/)
   t.match(reasonOf({ type: 'NodeTopologyReady', node_id: 0 }), /^NodeTopologyReady\.node_id: must be >=1/)
   t.match(reasonOf({ type: 'LinksChanged', node_id: 1, links_up: -1, links_expected: 2 }), /^LinksChanged\.links_up: /)
+  const moved = { remote_node_id: 0, bytes: 1, time_read: 1 }
+  const flow = { flow_id: '0a'.repeat(16), dst_node_id: 0, start_time: 1 }
+  const reasonOfFlow = (type: string, one: object) =>
+    reasonOf({ type, node_id: 1, [type === 'Metrics' ? 'metrics' : 'flows']: [one] })
+  t.match(reasonOfFlow('Metrics', moved), /^Metrics\.metrics\.0: must be of a controller_id, or of a flow_id/)
+  t.match(reasonOfFlow('Metrics', { ...moved, flow_id: '0A'.repeat(16) }), /^Metrics\.metrics\.0: must be of/)
+  t.match(reasonOfFlow('FlowFinished', { ...flow, finish_time: -1 }), /^FlowFinished\.flows\.0: must be of/)
+  const long = { ...flow, src_node_id: 1, flow_id: `${flow.flow_id}0` }
+  t.match(reasonOfFlow('AppFlowStart', long), /^AppFlowStart\.flows\.0\.flow_id: must be 32 hex digits/)
+  t.match(reasonOfFlow('RouteAssigned', { ...flow, route_id: -1, time: 1 }), /^RouteAssigned\.flows\.0\.route_id: /)
 })
