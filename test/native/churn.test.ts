@@ -19,7 +19,7 @@ const parts = [
 ]
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 for (const sanitizers of ['address,undefined', 'thread']) {
   t.test(`the churner undoes what fails, under ${sanitizers}`, async t => {

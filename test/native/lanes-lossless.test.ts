@@ -6,7 +6,7 @@ import t from 'tap'
 import { nativeChecks } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`payloads are delivered whole, under ${sanitizers}`, t =>

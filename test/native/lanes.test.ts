@@ -5,7 +5,7 @@ import t from 'tap'
 import { nativeChecks, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`lanes forward, hold back and end, under ${sanitizers}`, t =>

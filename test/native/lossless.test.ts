@@ -5,7 +5,7 @@ import t from 'tap'
 import { nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 t.test('what is acknowledged is there, whatever the network does', t =>
   nativeChecks(t, 68, {

@@ -5,7 +5,7 @@ import { nativeChecks, testSeed } from '../fixtures/native-program.ts'
 import { needsTun } from '../fixtures/tun.ts'
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 const program = {
   name: 'offload_test',

@@ -5,7 +5,7 @@ import t from 'tap'
 import { nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 t.test('the units of the packet engine keep their rules', t =>
   nativeChecks(t, 137, {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
-t.setTimeout(400_000)
+t.setTimeout(850_000)
 
 t.test('datagrams: what came and what is lost are all that was sent', t =>
   nativeChecks(t, 28, {
