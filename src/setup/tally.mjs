@@ -8,7 +8,7 @@ const NOISE = ['stdio', 'cwd', 'externalID', 'command', 'args', 'jobId', 'buffer
 
 /**
  * Assertions, and failures outside of any.
- * @typedef {{ readonly name: string, readonly passed: number, readonly failed: number }} FileTally
+ * @typedef {{ readonly name: string, passed: number, failed: number }} FileTally
  * @typedef {object} Tally
  * @property {number} passed
  * @property {number} failed
@@ -38,12 +38,16 @@ export const tally = (stream, print, mayBeSkipped = () => false) =>
       counts.passed += 1
       file.passed += 1
     })
-    const fail = (/** @type {string} */ text) => {
+    const fail = (/** @type {string} */ text, of = file) => {
       counts.failed += 1
-      file.failed += 1
+      of.failed += 1
       print(text)
     }
-    parser.on('fail', result => fail(`not ok ${titleOf(result)}${diagnosticsOf(result.diag)}`))
+    parser.on('fail', result => {
+      // Of a file that took too long tap tells once more at the top, perhaps after others.
+      const late = counts.failedFiles.find(({ name }) => name === result.diag?.expired)
+      fail(`not ok ${titleOf(result)}${diagnosticsOf(result.diag)}`, late)
+    })
     for (const kind of /** @type {const} */ (['skip', 'todo'])) {
       parser.on(kind, result => {
         if (kind === 'skip' && mayBeSkipped(String(result.skip))) print(`skip   ${titleOf(result)}: ${result.skip}`)

@@ -51,6 +51,29 @@ t.test('a failure is told with its place and its diagnostics, a file with its co
   t.same(failedFiles, [{ name: 'test/a.test.ts', passed: 0, failed: 1 }])
 })
 
+t.test('a file that took too long has all of its failures, told at once or later', async t => {
+  const { failed, failedFiles } = await tallyOf([
+    '# Subtest: test/a.test.ts',
+    '    not ok 1 - timeout!',
+    '    1..1',
+    'not ok 1 - test/a.test.ts # time=10ms',
+    '# Subtest: test/b.test.ts',
+    '    not ok 1 - first',
+    '    1..1',
+    'not ok 2 - test/b.test.ts # time=10ms',
+    'not ok 3 - timeout!',
+    '  ---',
+    '  expired: test/a.test.ts',
+    '  ...',
+    '1..3',
+  ])
+  t.equal(failed, 3)
+  t.same(failedFiles, [
+    { name: 'test/a.test.ts', passed: 0, failed: 2 },
+    { name: 'test/b.test.ts', passed: 0, failed: 1 },
+  ])
+})
+
 t.test('what is skipped or left for later has failed', async t => {
   const { passed, failed, printed } = await tallyOf([
     '# Subtest: test/a.test.ts',
