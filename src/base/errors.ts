@@ -208,3 +208,14 @@ export class NslabError extends Error {
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof NslabError ? error.exitCode : ExitCode.bug
 }
+
+/** The expected error that ended `work`; null: none did. Throws any other. */
+export function refusalOf(work: () => void): NslabError | null {
+  try {
+    work()
+    return null
+  } catch (error) {
+    if (error instanceof NslabError) return error
+    throw error
+  }
+}

@@ -1,7 +1,7 @@
 // A run from its scenario to its verdict, as `nslab run` and the commands that run something by themselves have it.
 // Progress goes to standard error, the result to standard output.
 
-import { NslabError } from '../base/errors.ts'
+import { refusalOf } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Scenario } from '../config/types.ts'
 import type { KeptResult } from '../lab/keep-run.ts'
@@ -76,15 +76,4 @@ export async function judgeAndTell({ folder, diskError, bug }: RunResult): Promi
   // Without an outcome the report can only say that the run did not end; why is known here.
   const isBetterKnownHere = bug === null && (exitCode === ExitCode.pass || judged.history.outcome === null)
   return isBetterKnownHere ? writeError.exitCode : exitCode
-}
-
-/** What the disk said to `work`; null when it was done. The verdict stands either way. */
-function refusalOf(work: () => void): NslabError | null {
-  try {
-    work()
-    return null
-  } catch (error) {
-    if (error instanceof NslabError) return error
-    throw error
-  }
 }

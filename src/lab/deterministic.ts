@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, rmSync, statfsSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
-import { NslabError } from '../base/errors.ts'
+import { NslabError, refusalOf } from '../base/errors.ts'
 import type { Environment, Outcome } from '../judge/types.ts'
 import { unpackFolder } from '../vm/packing.ts'
 import type { VmEnd, VmEndKind } from '../vm/spec.ts'
@@ -160,14 +160,4 @@ function speedOf({ results, realS, cpuS }: GuestEnd): Speed | null {
   if (results === null) return null
   const { guest_s, guest_idle_s } = results.outcome
   return { schema: 'nslab.speed/1', real_s: realS, cpu_s: cpuS, guest_s, guest_busy_s: guest_s - guest_idle_s }
-}
-
-function refusalOf(work: () => void): NslabError | null {
-  try {
-    work()
-    return null
-  } catch (error) {
-    if (error instanceof NslabError) return error
-    throw error
-  }
 }
