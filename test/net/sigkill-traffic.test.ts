@@ -1,7 +1,7 @@
 // SIGKILL of what a run with traffic consists of, at seeded moments of hold and drain, and of the commands that are in
 // the middle of something in it: what is killed leaves nothing, and what lives on goes on.
 
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -71,6 +71,18 @@ function startRun(t: Test, kind: Kind): NslabProcess {
   return new NslabProcess(['run', file, '--on', 'host', '--out', folder], { folder })
 }
 
+/** How long before a phase's end, by its run's clock, a blow may come that the run no longer feels in it. */
+const SAID_LATE_MS = 250
+
+/** When a phase of a run ended, in ms since 1970. */
+function endOf(run: NslabProcess, phase: string): number {
+  const { started_at } = JSON.parse(readFileSync(join(run.folder, 'environment.json'), 'utf8')) as {
+    started_at: string
+  }
+  const { start_s = Number.NaN, duration_s = Number.NaN } = run.report().phases.find(({ name }) => name === phase) ?? {}
+  return Date.parse(started_at) + (start_s + duration_s) * 1000
+}
+
 /** One run with one kill. Returns whether it hit the phase that it aimed at. */
 async function killOnce(t: Test, kind: Kind, phase: keyof typeof LATEST_MS, afterMs: number): Promise<boolean> {
   const victim = victims[random.below(victims.length)] as (typeof victims)[number]
@@ -78,6 +90,7 @@ async function killOnce(t: Test, kind: Kind, phase: keyof typeof LATEST_MS, afte
   await run.inPhase(phase)
   await pause(afterMs)
   const hits = run.phase === phase
+  const killedMs = Date.now()
   if (victim === 'run') run.kill('SIGKILL')
   else {
     const pid = run.program(victim)?.pid
@@ -90,9 +103,14 @@ async function killOnce(t: Test, kind: Kind, phase: keyof typeof LATEST_MS, afte
   const ended = await run.ended
   await nothingIsLeft(t, run, `${victim} in ${phase}`)
   if (victim === 'run') t.equal(ended.signal, 'SIGKILL')
-  // The run had gone on by then, and not yet said so.
-  else if (ended.code === 0) return false
-  else if (hits) {
+  else if (phase === 'drain' && ended.code === 0) {
+    // The run had gone on by then, and not yet said so.
+    t.ok(
+      killedMs > endOf(run, phase) - SAID_LATE_MS,
+      `${victim} was killed ${killedMs - endOf(run, phase)} ms after it`,
+    )
+    return false
+  } else if (hits) {
     t.equal(ended.code, 6, ended.stderr)
     t.match(run.report(), { verdict: 'error', error: { code: 'PROCESS_ENDED', phase }, metrics: { residue_count: 0 } })
     t.same(run.outcome().residue, [])
