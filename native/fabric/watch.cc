@@ -49,8 +49,9 @@ void Watch::take_link(const rtnl::LinkNews& news) {
   link.present = !news.removed;
   link.up = link.present && (news.flags & IFF_LOWER_UP) != 0 && (news.flags & IFF_UP) != 0;
   if (news.port_state) link.forwarding = *news.port_state == BR_STATE_FORWARDING;
-  if (!link.present) link.forwarding = false;
-  if (link.present && !link.netns_id && news.peer_netns_id && *news.peer_netns_id >= 0) {
+  if (!link.present) link.forwarding = link.netns_gone = false;
+  const bool is_new = link.present && !link.netns_id && !link.netns_gone;
+  if (is_new && news.peer_netns_id && *news.peer_netns_id >= 0) {
     link.netns_id = news.peer_netns_id;
     node_by_netns_id_[*link.netns_id] = node;
     count(false, true);
@@ -64,6 +65,7 @@ void Watch::forget_netns(int32_t id) {
   const uint32_t node = found->second;
   node_by_netns_id_.erase(found);
   nodes_[node].netns_id.reset();
+  nodes_[node].netns_gone = nodes_[node].present;
   count(true, false);
   settle(node, "namespace removed");
 }

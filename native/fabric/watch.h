@@ -23,7 +23,8 @@ namespace nslab::fabric {
  * free. RTM_DELNSID proves that the kernel began to take the namespace apart, so nothing holds it any more; the last of
  * its memory is freed later in the same pass (cleanup_net), by 20 to 300 ms on an idle machine: that is the error of
  * the method. The id is the one the kernel itself gave to report the pair's other end (IFLA_LINK_NETNSID): observing
- * costs no request.
+ * costs no request. cleanup_net takes ids back without the lock that links change under, so a message about a link that
+ * was built before (its bridge lets go of it, say) may follow RTM_DELNSID and still name the id: it counts no more.
  */
 class Watch {
  public:
@@ -32,6 +33,8 @@ class Watch {
 
   /** Takes in all news. Read again from the start where some were lost. */
   Status drain();
+  /** Takes in one message of the kernel's; drain() does for all. */
+  void take(const rtnl::Message& message);
 
   [[nodiscard]] int fd() const { return monitor_.fd(); }
   [[nodiscard]] bool ready(uint32_t node) const { return nodes_[node].ready; }
@@ -55,12 +58,13 @@ class Watch {
     bool forwarding = false;
     bool ready = false;
     std::optional<int32_t> netns_id;
+    /** The other end's namespace is gone; the link is still to go. */
+    bool netns_gone = false;
   };
 
   Watch(rtnl::Monitor monitor, rtnl::Socket socket, size_t bridges, size_t nodes)
       : monitor_(std::move(monitor)), socket_(std::move(socket)), bridges_(bridges), nodes_(nodes) {}
 
-  void take(const rtnl::Message& message);
   void take_link(const rtnl::LinkNews& news);
   void forget_netns(int32_t id);
   void count(bool before, bool now) { present_ += static_cast<size_t>(now) - static_cast<size_t>(before); }

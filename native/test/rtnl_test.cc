@@ -20,6 +20,7 @@
 
 #include "base/sys.h"
 #include "fabric/spec.h"
+#include "fabric/watch.h"
 #include "netns/netns.h"
 #include "rtnl/address.h"
 #include "rtnl/batch.h"
@@ -137,6 +138,49 @@ void link_news() {
         "a port that leaves its bridge is no removed link");
 }
 
+/** A host end of node 0, whose other end is in the namespace that has `netns_id` here. */
+rtnl::Batch host_end(uint16_t type, int32_t netns_id) {
+  rtnl::Batch batch;
+  rtnl::Batch::Request request(batch, type, 0);
+  ifinfomsg header{};
+  header.ifi_index = fabric::host_index(0);
+  request->put_struct(header);
+  request->put<int32_t>(IFLA_LINK_NETNSID, netns_id);
+  return batch;
+}
+
+rtnl::Batch removed_id(int32_t netns_id) {
+  rtnl::Batch batch;
+  rtnl::Batch::Request request(batch, RTM_DELNSID, 0);
+  request->put_struct(rtgenmsg{});
+  request->put<int32_t>(NETNSA_NSID, netns_id);
+  return batch;
+}
+
+void ends_watched() {
+  auto watch = fabric::Watch::open(0, 1, 0);
+  check(watch.ok(), "a watch is opened");
+  if (!watch) return;
+  const auto hear = [&](const rtnl::Batch& batch) { watch->take(first_message(batch)); };
+  hear(host_end(RTM_NEWLINK, 3));
+  check(!watch->gone(0), "a pair that was made is there");
+  hear(removed_id(3));
+  check(!watch->gone(0), "it is there while its link is, without its namespace");
+  hear(host_end(RTM_NEWLINK, 3));
+  hear(host_end(RTM_DELLINK, -1));
+  check(watch->gone(0) && watch->all_gone(), "a message that was built before the namespace went brings no id back");
+  hear(host_end(RTM_NEWLINK, 3));
+  hear(host_end(RTM_DELLINK, 3));
+  check(!watch->gone(0), "a pair that is made again with the same id is there until its namespace has gone, too");
+  hear(removed_id(3));
+  check(watch->gone(0), "and gone then");
+  hear(host_end(RTM_NEWLINK, 4));
+  hear(removed_id(4));
+  check(!watch->gone(0), "one made after a namespace that outlived its link has an id again");
+  hear(host_end(RTM_DELLINK, -1));
+  check(watch->gone(0) && watch->all_gone(), "and is gone with both");
+}
+
 /** Damages messages at random: readers stay within bounds (AddressSanitizer watches where it is on) and end. */
 void fuzz(unsigned seed) {
   std::mt19937 random(seed);
@@ -248,6 +292,7 @@ int main(int count, char** words) {
   std::printf("TAP version 14\n# seed %u\n", seed);
   round_trips();
   link_news();
+  ends_watched();
   fuzz(seed);
   places();
   sockets();

@@ -19,7 +19,7 @@ t.test('netlink bytes, sockets and thread places do as their C++ tests say', t =
   t.teardown(() => rmSync(folder, { recursive: true }))
   const program = join(folder, 'rtnl-test')
   // One translation unit: the standard headers, most of the work, are read once.
-  const sources = [...parts, ...objects, 'test/rtnl_test'].map(name => `#include "${name}.cc"\n`)
+  const sources = [...parts, ...objects, 'fabric/watch', 'test/rtnl_test'].map(name => `#include "${name}.cc"\n`)
   const options = [
     '-std=gnu++20',
     '-O0',
