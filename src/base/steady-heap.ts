@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Often against what a limit of 95 % over an hour can tell from growth: collected each minute, a heap swung by 2 MB. */
+/** Often, against what 95 % over an hour can tell from growth: collected each minute, a heap swung by 2 MB. */
 const COLLECTION_INTERVAL_MS = 10_000
 
 /**
