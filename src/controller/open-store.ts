@@ -76,6 +76,7 @@ async function openPostgres(
     target,
     listener,
     flowTransport: config.flowTransport,
+    ...(server === undefined ? {} : { lastWords: () => server.lastWords }),
     ...(connectDeadlineMs === undefined ? {} : { connectDeadlineMs }),
   })
   const contents = await store.open(seedOf(config, reset))

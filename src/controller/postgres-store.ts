@@ -27,6 +27,8 @@ export interface PostgresStoreOptions {
   readonly flowTransport: 'tcp' | 'lossless_unicast'
   /** How long open() waits for a server that does not answer. Default 10 s. */
   readonly connectDeadlineMs?: number
+  /** Why a server that is our own is away, by its own word: who is gone can't say so to a connection. */
+  readonly lastWords?: () => string | null
 }
 
 /** Which rows have changed since they were read. */
@@ -131,12 +133,11 @@ export class PostgresStore implements Store {
   async flush(deadlineMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      const reason = (): Error => {
-        const why = this.#link.refusedWith
+      const reason = (): string => {
         const words = `${this.unwrittenCount} rows could not be written within ${deadlineMs / 1000} s`
-        return new Error(why === null ? words : `${words}, because the server refused connections: ${why}`)
+        return words + this.#whyAway()
       }
-      timer = setTimeout(() => reject(this.#link.refusal(reason())), deadlineMs)
+      timer = setTimeout(() => reject(this.#link.refusal(new Error(reason()))), deadlineMs)
     })
     try {
       await Promise.race([this.#writer.written(), late])
@@ -144,6 +145,14 @@ export class PostgresStore implements Store {
       clearTimeout(timer)
       this.#metrics.tellDropped()
     }
+  }
+
+  #whyAway(): string {
+    const { isUp, refusedWith } = this.#link
+    const lastWords = this.#options.lastWords?.() ?? null
+    if (isUp || (refusedWith === null && lastWords === null)) return ''
+    const why = refusedWith === null ? 'the server is away' : `the server refused connections: ${refusedWith}`
+    return `, because ${why}${lastWords === null ? '' : `; it said last: ${lastWords}`}`
   }
 
   async countNodes(): Promise<number> {

@@ -27,6 +27,9 @@ import { type Enclosure, encloseFor, type PostgresPrograms, sharedMemoryFolder }
 /** Lines of the server's log kept for an error's last words. */
 const LOG_LINES_KEPT = 20
 
+/** Why a server, or one of its processes, can't go on. That it is not up yet is what everybody hears who asks then. */
+const GIVING_UP = /\b(PANIC|FATAL): +(?!the database system is )(.*)/
+
 /** A server that dies this often in one run is not started again. */
 const RESTARTS_MAX = 20
 
@@ -91,6 +94,7 @@ export class PrivatePostgres {
   #folderFd = -1
   #server: ChildProcess | undefined
   #log: string[] = []
+  #lastWords: string | null = null
   #restarts = 0
   #restart: NodeJS.Timeout | undefined
   #isStopping = false
@@ -109,6 +113,11 @@ export class PrivatePostgres {
   get target(): PgTarget {
     const { user, password, database } = this.#options
     return { user, password, database, host: this.#socketFolder(), port: 5432 }
+  }
+
+  /** Why it is away, by its own word; null while it is up, and where it said nothing. */
+  get lastWords(): string | null {
+    return this.#lastWords
   }
 
   /** A command line that opens the database, while the controller runs. */
@@ -219,7 +228,11 @@ export class PrivatePostgres {
       `${key}=${value}`,
     ])
     const server = this.#spawn(this.#options.programs.postgres, ['-D', `${folder}/data`, ...options], line => {
-      if (line.includes('database system is ready to accept connections')) server.emit('ready')
+      const [, severity, words] = GIVING_UP.exec(line) ?? []
+      if (words !== undefined) this.#lastWords = `${severity}: ${words}`
+      if (!line.includes('database system is ready to accept connections')) return
+      this.#lastWords = null
+      server.emit('ready')
     })
     this.#server = server
     return new Promise((resolve, reject) => {
@@ -241,7 +254,8 @@ export class PrivatePostgres {
       this.#options.onWarning(`the private database server died ${RESTARTS_MAX} times; it stays away`)
       return
     }
-    this.#options.onWarning(`the private database server died (${status}); it is started again on the same data`)
+    const how = this.#lastWords === null ? status : `${status}; it said ${this.#lastWords}`
+    this.#options.onWarning(`the private database server died (${how}); it is started again on the same data`)
     const pauseMs = Math.min(RESTART_PAUSE_MS.last, RESTART_PAUSE_MS.first * 2 ** (this.#restarts - 1))
     // What went wrong is told at its end, which brings us back here.
     this.#restart = setTimeout(() => void this.#run().catch(() => {}), pauseMs)

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,6 +15,7 @@ import { TEMPLATE_VARIABLE } from '../../src/controller/private-postgres.ts'
 import type { Contents, Seed, StoreListener } from '../../src/controller/store.ts'
 import { until } from '../fixtures/control-client.ts'
 import { controllerConfig } from '../fixtures/controller.ts'
+import { startChild } from '../fixtures/lab/child.ts'
 import { firstLine } from '../fixtures/launch.ts'
 import {
   familyOf,
@@ -99,6 +100,32 @@ t.test('rows that can not be written before the deadline are counted, not droppe
     })
   t.match(said, /1 rows could not be written within 0\.02 s, because the server refused connections: .*ENOENT/)
 })
+
+t.test(
+  'a server that died of a full disk: why it did is told, though its socket is gone',
+  { skip: skipReason },
+  async t => {
+    const disk = join(temporaryFolder(t), 'disk')
+    mkdirSync(disk)
+    // Its own user has to reach its folder.
+    chmodSync(dirname(disk), 0o755)
+    const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+    const mount = 'mount -t tmpfs -o size=100m tmpfs "$0" && exec "$@"'
+    const prefix = ['unshare', ...user, '--mount', 'sh', '-c', mount, disk]
+    const child = startChild(t, '../full-database', [disk], { prefix })
+    const { failure, warnings } = (await child.next()) as { failure: object; warnings: string[] }
+    t.match(failure, {
+      code: 'DATABASE_REFUSED',
+      message: /1 rows could not be written .*because .*; it said last: (PANIC|FATAL): .*No space left on device/,
+    })
+    const told = /the private database server died \(.*; it said (PANIC|FATAL): .*No space left on device\)/
+    t.ok(
+      warnings.some(text => told.test(text)),
+      JSON.stringify(warnings),
+    )
+    t.equal(await child.ended, 0)
+  },
+)
 
 t.test('an external database that is down at the start is refused after a bounded wait, by name', async t => {
   const host = temporaryFolder(t)
