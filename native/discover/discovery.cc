@@ -67,11 +67,13 @@ bool Discovery::wait(Scanner& scanner, bool watch, int64_t until_ns) {
   return scanner.mounts().note(polled) || directories;
 }
 
-void Discovery::tick(Scanner& scanner, bool every, bool mounts_alone) {
+void Discovery::tick(Scanner& scanner, Look look) {
+  const bool every = look == Look::everything;
   const uint64_t wanted = wanted_;
   const int64_t started = now_ns();
-  scanner.directories().drain();
-  if (mounts_alone) scanner.tick_mounts();
+  if (look != Look::rested) scanner.directories().drain();
+  if (look == Look::mounts) scanner.tick_mounts();
+  else if (look == Look::rested) scanner.tick_rested();
   else scanner.tick(every);
   const int64_t took = now_ns() - started;
   Report report;
@@ -102,21 +104,26 @@ void Discovery::run(const std::function<void(Status)>& failed) {
   bool mounts_changed = false;
   while (!stop_) {
     const int64_t now = now_ns();
-    const bool every = wanted_ > done_ || now >= reconcile_at;
-    const bool mounts_alone = !every && now < tick_at;
-    if (!mounts_alone || (mounts_changed && now >= mounts_at)) {
-      const int64_t cpu = thread_cpu_ns();
-      tick(scanner, every, mounts_alone);
-      netns::come_back();
+    if (wanted_ > done_ || now >= reconcile_at || now >= tick_at) {
+      const bool every = wanted_ > done_ || now >= reconcile_at;
+      tick(scanner, every ? Look::everything : Look::changed);
       const int64_t ended = now_ns();
-      mounts_changed = false;
-      if (mounts_alone) mounts_rest = std::max(kMountsRestNs, kMountsRests * (thread_cpu_ns() - cpu));
-      mounts_at = ended + mounts_rest;
       // Steady, but never without a rest.
-      if (!mounts_alone) tick_at = std::max(now + options_.interval_ns, ended + options_.interval_ns / 4);
+      tick_at = std::max(now + options_.interval_ns, ended + options_.interval_ns / 4);
       if (every) reconcile_at = ended + options_.reconcile_ns;
+      mounts_changed = false;
+      mounts_at = ended + mounts_rest;
+    } else if (mounts_changed && now >= mounts_at) {
+      const int64_t cpu = thread_cpu_ns();
+      tick(scanner, Look::mounts);
+      mounts_changed = false;
+      mounts_rest = std::max(kMountsRestNs, kMountsRests * (thread_cpu_ns() - cpu));
+      mounts_at = now_ns() + mounts_rest;
+    } else if (scanner.rested_at_ns().value_or(tick_at) <= now) {
+      tick(scanner, Look::rested);
     }
-    int64_t until = std::min(tick_at, reconcile_at);
+    netns::come_back();
+    int64_t until = std::min({tick_at, reconcile_at, scanner.rested_at_ns().value_or(tick_at)});
     if (mounts_changed) until = std::min(until, mounts_at);
     // While a change waits for its look, further ones tell nothing new.
     mounts_changed = wait(scanner, !mounts_changed, until) || mounts_changed;

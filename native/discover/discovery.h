@@ -71,7 +71,9 @@ class Discovery {
 
  private:
   void run(const std::function<void(Status)>& failed);
-  void tick(Scanner& scanner, bool every, bool mounts_alone);
+  /** What a tick looks at. */
+  enum class Look : uint8_t { mounts, rested, changed, everything };
+  void tick(Scanner& scanner, Look look);
   /** Until the next look is due, or something has changed: true then. */
   bool wait(Scanner& scanner, bool watch, int64_t until_ns);
   void wake();

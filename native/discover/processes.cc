@@ -24,7 +24,7 @@
 namespace nslab::discover {
 namespace {
 
-/** A process that takes longer is large: it is looked into at most a third of the time, and never twice in one tick. */
+/** A process that takes longer is large: it is looked into whenever it has rested, at most a third of the time. */
 constexpr int64_t kLargeNs = 4'000'000;
 constexpr int64_t kLargeRests = 2;
 /** The descriptors of a large process are listed anew so often; in between, they are asked for by their numbers … */
@@ -36,6 +36,8 @@ bool is_denied(int error) { return error == EACCES || error == EPERM; }
 
 }  // namespace
 
+bool Processes::Process::is_large() const { return cost_ns > kLargeNs; }
+
 void Processes::scan(bool every) {
   if (every) sockets_.begin_round();
   ++pass_;
@@ -45,6 +47,29 @@ void Processes::scan(bool every) {
 }
 
 void Processes::scan_small() { list(false, false); }
+
+void Processes::scan_rested() {
+  const int64_t now = now_ns();
+  for (auto& [pid, process] : processes_) {
+    if (stop_) return;
+    if (!process.is_large() || process.rest_until_ns > now) continue;
+    const int64_t cpu_ns = cpu_time_ns(pid);
+    if (cpu_ns >= 0 && cpu_ns == process.cpu_ns) {
+      // Idle: it is asked again with all others, or when it would have rested from a look at it.
+      process.rest_until_ns = now + kLargeRests * process.cost_ns;
+      continue;
+    }
+    process.cpu_ns = cpu_ns;
+    inspect(pid, process, false);
+  }
+}
+
+std::optional<int64_t> Processes::rested_at_ns() const {
+  std::optional<int64_t> at;
+  for (const auto& [pid, process] : processes_)
+    if (process.is_large()) at = std::min(at.value_or(process.rest_until_ns), process.rest_until_ns);
+  return at;
+}
 
 bool Processes::list(bool every, bool large) {
   large_.clear();
@@ -59,7 +84,7 @@ bool Processes::list(bool every, bool large) {
     Process& process = processes_[pid];
     process.pass = pass_;
     if (every || cpu_ns < 0 || cpu_ns != process.cpu_ns) {
-      if (process.cost_ns <= kLargeNs) {
+      if (!process.is_large()) {
         process.cpu_ns = cpu_ns;
         inspect(pid, process, every);
       } else if (large && (every || process.rest_until_ns <= now)) {
@@ -171,7 +196,7 @@ bool Processes::inspect_descriptors(int dir_fd, pid_t pid, Process& process, boo
   unknown_netns_.clear();
   unknown_sockets_.clear();
   process.observer = false;
-  const bool large = process.cost_ns > kLargeNs && !every;
+  const bool large = process.is_large() && !every;
   if (!large || ++process.repeats % kListAgain == 0 || !repeat_descriptors(fds.get(), pid, process))
     list_descriptors(fds.get(), process);
   if (process.observer) {
@@ -292,7 +317,7 @@ size_t Processes::unreadable() const {
 Processes::Large Processes::large() const {
   Large large;
   for (const auto& [pid, process] : processes_) {
-    if (process.cost_ns <= kLargeNs || process.observer) continue;
+    if (!process.is_large() || process.observer) continue;
     ++large.count;
     large.apart_ns = std::max(large.apart_ns, process.rest_until_ns - process.looked_ns);
   }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -51,6 +52,10 @@ class Processes {
   void scan(bool every);
   /** Once again, but for large ones: what has changed hands since scan() is seen where it is now. */
   void scan_small();
+  /** Looks into large ones alone that have rested and that ran since. */
+  void scan_rested();
+  /** When the first of the large ones will have rested, monotonic; none: there is no large one. */
+  [[nodiscard]] std::optional<int64_t> rested_at_ns() const;
 
   [[nodiscard]] size_t unreadable() const;
   [[nodiscard]] size_t observers() const;
@@ -85,6 +90,8 @@ class Processes {
     size_t unresolved = 0;
     bool unreadable = false;
     bool observer = false;
+
+    [[nodiscard]] bool is_large() const;
   };
   struct Unknown {
     int64_t descriptor;

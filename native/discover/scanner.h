@@ -60,6 +60,10 @@ class Scanner {
   void tick(bool every);
   /** Looks at mounts and folders alone: finds, and forgets nothing. */
   void tick_mounts();
+  /** Looks into large processes alone that have rested from the last look: finds, and forgets nothing. */
+  void tick_rested() { processes_.scan_rested(); }
+  /** When the next of them will have, monotonic. */
+  [[nodiscard]] std::optional<int64_t> rested_at_ns() const { return processes_.rested_at_ns(); }
 
   /** Of the last tick that looked at everything. */
   [[nodiscard]] Blind blind() const;
