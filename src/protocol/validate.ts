@@ -14,7 +14,13 @@ const nodeId = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(ID_MAX)
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(ID_MAX))
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER))
 const TEXT_MAX = 255
-const shortText = v.pipe(v.string(), v.maxLength(TEXT_MAX))
+/** No text of a database may have it, and one refused row would keep all that wait with it. */
+const NUL = '\0'
+const shortText = v.pipe(
+  v.string(),
+  v.maxLength(TEXT_MAX),
+  v.check(text => !text.includes(NUL), 'must have no NUL'),
+)
 const address = v.pipe(
   v.string(),
   v.maxLength(TEXT_MAX),
@@ -169,7 +175,8 @@ function usualStartUp(node_id: number, fields: Fields): NodeMessage | null {
 const isWhole = (value: unknown, min: number, max: number): value is number =>
   Number.isInteger(value) && (value as number) >= min && (value as number) <= max
 
-const isShort = (value: unknown): value is string => typeof value === 'string' && value.length <= TEXT_MAX
+const isShort = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= TEXT_MAX && !value.includes(NUL)
 
 const typesText = Object.keys(schemas).join(', ')
 

@@ -49,6 +49,7 @@ t.test('the first wrong field is named with what it must be', async t => {
     ['incarnation', 2 ** 53, /^StartUp\.incarnation: /],
     ['private_network_name', null, /^StartUp\.private_network_name: must be string/],
     ['private_network_name', 'x'.repeat(256), /^StartUp\.private_network_name: /],
+    ['private_network_name', 'a\0b', /^StartUp\.private_network_name: must have no NUL/],
     ['fleet', null, /^StartUp\.fleet: must be string/],
     ['fleet', 'x'.repeat(256), /^StartUp\.fleet: /],
     ['incarnation', 0.5, /^StartUp\.incarnation: /],
