@@ -3,6 +3,8 @@
 
 /** A counter of its /metrics page: rows handed to its sink so far. */
 export const ROWS_SENT_METRIC = 'nslab_collect_rows_sent_total'
+/** Of the same page: polls that have ended so far, of all namespaces and of one. */
+export const POLLS_METRIC = 'nslab_collect_poll_duration_seconds_count'
 
 /**
  * What a collector looked at when it found a namespace. directory: a mount or a link in a folder that it watches.

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import type { CollectorConfig, SoakConfig } from '../../config/types.ts'
-import { ROWS_SENT_METRIC } from '../../protocol/collected.ts'
+import { POLLS_METRIC, ROWS_SENT_METRIC } from '../../protocol/collected.ts'
 import { Observer, type ObserverOptions } from './observer.ts'
 
 const cliPath = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
@@ -44,7 +44,7 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
       ...observer,
       ready: COLLECTOR_READY,
       // Beside those that a scenario wants: what the judge holds rows against.
-      metrics: observer.metrics.length === 0 ? [] : [...observer.metrics, ROWS_SENT_METRIC],
+      metrics: observer.metrics.length === 0 ? [] : [...observer.metrics, ROWS_SENT_METRIC, POLLS_METRIC],
       metricsUrl: observer.metricsUrl ?? `http://127.0.0.1:${COLLECTOR_METRICS_PORT}/metrics`,
     },
   })

@@ -5,7 +5,8 @@ import t from 'tap'
 import { Figures, type PollLine } from '../../../src/dataplane/collector/figures.ts'
 import { MetricsServer } from '../../../src/dataplane/collector/metrics-server.ts'
 import { Histogram } from '../../../src/dataplane/collector/prometheus.ts'
-import { ROWS_SENT_METRIC } from '../../../src/protocol/collected.ts'
+import { parseMetrics } from '../../../src/lab/soak/scrape.ts'
+import { POLLS_METRIC, ROWS_SENT_METRIC } from '../../../src/protocol/collected.ts'
 
 const sink = { counts: { sent: 10, stored: 6, dropped: 1, pending: 3 }, linesDropped: 0, pendingBytes: 99 }
 
@@ -92,6 +93,8 @@ t.test('everything that happened has its number', async t => {
   })) {
     t.equal(found.get(name), value, name)
   }
+  const read = parseMetrics(figures.render(sink), [ROWS_SENT_METRIC, POLLS_METRIC])
+  t.same(read, { [ROWS_SENT_METRIC]: 10, [POLLS_METRIC]: 2 }, 'as a soak reads them')
 })
 
 t.test('/metrics is answered, and nothing else is', async t => {

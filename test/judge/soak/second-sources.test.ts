@@ -24,6 +24,23 @@ t.test('rows that came twice are counted twice by the page too, and none is lost
   t.end()
 })
 
+t.test('rows that came twice do not hide as many of whole polls that are missing', t => {
+  const gates = [{ name: 'lost', metric: 'rows_lost_count', operator: '==', limit: 0 }] as const
+  const verdictOf = (untoldPolls?: number) => {
+    const polls = untoldPolls === undefined ? {} : { untoldPolls }
+    const { metrics } = judgeSoak(t, soakRun({ defects: { doubled: 1, untold: 40, ...polls } }))
+    return judgeGate(gates[0], metrics, { level: 'host', holdS: 30 })
+  }
+  t.match(verdictOf(2), { verdict: 'fail', observed: 40, evidence: /whole polls are missing/ })
+  t.match(verdictOf(0), { verdict: 'pass', observed: 0 }, 'all polls are told')
+  t.match(verdictOf(), {
+    verdict: 'unknown',
+    observed: 0,
+    evidence: /two sources disagree: .* whole polls are missing/,
+  })
+  t.end()
+})
+
 t.test("namespaces that the kernel still counts in a guest, and churn's witness does not, prove nothing", t => {
   const metric = 'kernel_namespaces_left_count'
   const gate = { name: metric, metric, operator: '==', limit: 0 } as const
