@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { writeFileAtomic } from './disk.ts'
 import { bootId, isAlive, ownIdentity, type ProcessIdentity } from './proc.ts'
 import { makeStateFolder, stateFolder } from './state-folder.ts'
@@ -109,10 +110,29 @@ function entryNames(folder: string): string[] {
   }
 }
 
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+/** Of a LiveRun; keys of a later version stay. */
+const liveRun = v.looseObject({
+  schema: v.literal('nslab.live/1'),
+  pid: whole,
+  start_ticks: whole,
+  run_id: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  boot_id: v.string(),
+  folder: v.string(),
+  scenario: v.string(),
+  started_at: v.string(),
+  sockets: v.array(v.looseObject({ path: v.string(), node_ids: v.tuple([whole, whole]) })),
+  lab_socket: v.exactOptional(v.string()),
+  links_socket: v.exactOptional(v.string()),
+  namespaces_count: v.exactOptional(whole),
+  kept: v.exactOptional(v.boolean()),
+  temporary: v.array(v.string()),
+})
+
 function readRun(path: string): LiveRun | null {
   try {
-    const run = JSON.parse(readFileSync(path, 'utf8')) as LiveRun
-    return run.schema === 'nslab.live/1' ? run : null
+    const { success, output } = v.safeParse(liveRun, JSON.parse(readFileSync(path, 'utf8')))
+    return success ? (output as LiveRun) : null
   } catch {
     return null
   }

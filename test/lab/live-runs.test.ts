@@ -94,6 +94,29 @@ t.test('torn and foreign files are no runs', async t => {
   t.same(listRuns(join(state, 'none')), { live: [], dead: [] })
 })
 
+t.test('an entry of another shape is no run, and takes no namespaces', async t => {
+  const folder = t.testdir()
+  const state = join(folder, 'state')
+  registerLiveRun(facts(A, folder), state)
+  const path = join(state, 'runs', `${A}.json`)
+  const good = JSON.parse(readFileSync(path, 'utf8'))
+  for (const change of [
+    { started_at: undefined },
+    { pid: 'self' },
+    { folder: 7 },
+    { sockets: {} },
+    { sockets: [null] },
+    { temporary: 'db' },
+    { temporary: [7] },
+    { namespaces_count: '1' },
+    { namespaces_count: -5 },
+  ]) {
+    writeFileSync(path, JSON.stringify({ ...good, ...change }))
+    writeFileSync(join(state, 'runs', `${B}.json`), JSON.stringify({ ...good, run_id: B, ...change }))
+    t.same([listRuns(state), namespacesTaken(state)], [{ live: [], dead: [] }, 0], JSON.stringify(change))
+  }
+})
+
 t.test('a folder that can not be written leaves no entry', async t => {
   const folder = t.testdir()
   const state = join(folder, 'state')
