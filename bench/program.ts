@@ -1,38 +1,27 @@
 // The native programs of benchmarks, each compiled with those sources of the addon that it measures.
 
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { engineSources, native, sourcesOf } from './native-sources.ts'
 
 const execFileAsync = promisify(execFile)
-
-const native = fileURLToPath(new URL('../native', import.meta.url))
-
-const packetUnits = ['drop', 'frame', 'pool', 'spares', 'drr_queue', 'egress', 'route_table', 'stream']
 
 /** Native sources of the addon that a bench program is made with. */
 const withNative: Readonly<Record<string, readonly string[]>> = {
   setns: ['base/status.cc', 'base/sys.cc', 'netns/netns.cc', 'netns/switch_log.cc'],
-  engine: packetUnits.map(name => `engine/packets/${name}.cc`),
+  engine: sourcesOf('engine/packets'),
   chain: [
-    ...['closer', 'status', 'sys', 'thread'].map(name => `base/${name}.cc`),
-    ...['netns', 'setting', 'socket', 'switch_log'].map(name => `netns/${name}.cc`),
+    ...engineSources,
+    'netns/setting.cc',
     ...['address', 'batch', 'link', 'route', 'socket'].map(name => `rtnl/${name}.cc`),
-    // The engine whole: every folder of it.
-    ...sourcesOf('engine'),
   ],
 }
 
 /** Each in a folder of its name. */
 export const benchPrograms = ['floor', 'setns', 'collect', 'bare', 'engine', 'chain'] as const
 type BenchProgram = (typeof benchPrograms)[number]
-
-function sourcesOf(folder: string): string[] {
-  return readdirSync(`${native}/${folder}`, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.cc'))
-    .map(name => `${folder}/${name}`)
-}
 
 /**
  * Compiles a native bench program into `folder` where what is there is older than what it is made of. Returns its path.

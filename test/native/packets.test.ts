@@ -2,7 +2,8 @@
 // several threads use, under ThreadSanitizer.
 
 import t from 'tap'
-import { nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
+import { sourcesOf } from '../../bench/native-sources.ts'
+import { nativeChecks, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
 t.setTimeout(850_000)

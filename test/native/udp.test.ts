@@ -2,7 +2,8 @@
 // whole links, from a handshake with hostile, late and repeated datagrams to accounts that are exact after losses.
 
 import t from 'tap'
-import { linkParts, nativeChecks, sourcesOf, testSeed } from '../fixtures/native-program.ts'
+import { linkSources, sourcesOf } from '../../bench/native-sources.ts'
+import { nativeChecks, testSeed } from '../fixtures/native-program.ts'
 
 // Compiling takes most of it.
 t.setTimeout(850_000)
@@ -10,7 +11,7 @@ t.setTimeout(850_000)
 t.test('datagrams: what came and what is lost are all that was sent', t =>
   nativeChecks(t, 28, {
     name: 'udp_test',
-    parts: [...linkParts, ...sourcesOf('engine/packets')].filter(isPure),
+    parts: [...linkSources, ...sourcesOf('engine/packets')].filter(isPure),
     sanitizers: 'address,undefined',
     args: [testSeed(t)],
   }),
