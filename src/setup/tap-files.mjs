@@ -14,21 +14,45 @@ t.setTimeout(0)
 const nodeOptions =
   process.env.NODE_OPTIONS === undefined ? '--unset=NODE_OPTIONS' : `NODE_OPTIONS=${process.env.NODE_OPTIONS}`
 
-/** @type {Set<import('node:child_process').ChildProcess>} */
+/** For a file that was told to end, and for the output of one that has ended. */
+const GRACE_MS = 10_000
+
+/** @typedef {import('node:child_process').ChildProcess} ChildProcess */
+
+/** @type {Set<ChildProcess>} */
 const running = new Set()
 t.on('spawn', test =>
   test.on('process', child => {
     running.add(child)
     child.once('close', () => running.delete(child))
+    child.once('exit', () => {
+      const late = setTimeout(() => letGo(test, child), GRACE_MS)
+      child.once('close', () => clearTimeout(late))
+    })
   }),
 )
+
+/**
+ * A process that a file has left may hold its output for ever: nobody waits for that, and the file has failed.
+ * @param {import('@tapjs/core').Spawn} test @param {ChildProcess} child
+ */
+const letGo = (test, child) => {
+  process.stderr.write(`${test.name} has ended, and a process that it left holds its output\n`)
+  if (test.results !== undefined) test.results.ok = false
+  test.parser.ok = false
+  for (const stream of child.stdio) stream?.destroy()
+}
 
 /** @type {NodeJS.Signals | undefined} */
 let endedBy
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => {
     endedBy = signal
-    for (const child of running) child.kill(signal)
+    for (const child of running) {
+      child.kill(signal)
+      const late = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+      child.once('close', () => clearTimeout(late))
+    }
   })
 }
 

@@ -48,7 +48,10 @@ const runTap = async (files, { isLong, coverage }, jobs = jobsHere()) => {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   // tap ends its children when it is told to end, and says what was running.
-  const end = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal)
+  const end = (/** @type {NodeJS.Signals} */ signal) => {
+    isTold = true
+    child.kill(signal)
+  }
   for (const signal of SIGNALS) process.on(signal, end)
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject)
@@ -68,6 +71,9 @@ const runTap = async (files, { isLong, coverage }, jobs = jobsHere()) => {
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
+/** To end. */
+let isTold = false
+
 /** @param {string} line */
 const say = line => process.stdout.write(`${line}\n`)
 
@@ -83,7 +89,7 @@ const main = async args => {
   const kind = { isLong, coverage }
   const first = await runTap(files, kind)
   const { failedFiles } = first
-  const isRetried = process.env.CI && failedFiles.length > 0 && failedFiles.length <= RETRIED_MAX
+  const isRetried = process.env.CI && !isTold && failedFiles.length > 0 && failedFiles.length <= RETRIED_MAX
   const { passed, failed, problems } = isRetried ? await retry(first, kind) : first
   for (const problem of problems) say(problem)
   say(`${passed} passed, ${failed + problems.length} failed`)

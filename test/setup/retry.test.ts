@@ -1,9 +1,11 @@
 // In CI, files that failed are tried once more: what only failed because of others passes, and is told; what is broken
 // stays broken.
 
+import { spawn } from 'node:child_process'
 import { join, relative } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../../src/base/exec.ts'
+import { ended } from '../fixtures/launch.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -54,4 +56,23 @@ t.test('at home nothing is tried again', async t => {
   t.notMatch(said, 'once more')
   t.match(said, /\n1 passed, 1 failed\n$/)
   t.equal(code, 1)
+})
+
+t.test('told to end, nothing is tried again', async t => {
+  const folder = t.testdir({
+    'waits.test.ts': "import t from 'tap'\nprocess.stderr.write('waiting')\nsetTimeout(() => t.end(), 600_000)\n",
+  })
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^_?TAP/.test(name)))
+  const child = spawn(process.execPath, ['src/setup/test.mjs', relative(root, join(folder, 'waits.test.ts'))], {
+    cwd: root,
+    env: { ...env, CI: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const end = ended(child)
+  await new Promise<void>(resolve => child.stderr.on('data', (data: string) => data.includes('waiting') && resolve()))
+  child.kill('SIGTERM')
+  const { code, out } = await end
+  t.equal(code, 1)
+  t.notMatch(out, 'once more')
+  t.match(out, /bailed out: ended by SIGTERM\n0 passed, \d failed$/)
 })

@@ -26,11 +26,11 @@ t.test('files that take long are there, once each, and begin before the others',
 })
 
 /** Starts the runner on files of these texts, in this order. */
-function startRunner(t: Test, jobs: number, texts: readonly string[]) {
+function startRunner(t: Test, jobs: number, texts: readonly string[], timeoutS = 60) {
   const folder = t.testdir(Object.fromEntries(texts.map((text, index) => [`${index}.ts`, text])))
   const files = texts.map((_, index) => relative(root, join(folder, `${index}.ts`)))
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^_?TAP|NODE_OPTIONS/.test(name)))
-  const program = [join(root, 'src/setup/tap-files.mjs'), String(jobs), '60', ...files]
+  const program = [join(root, 'src/setup/tap-files.mjs'), String(jobs), String(timeoutS), ...files]
   const child = spawn(process.execPath, program, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   return { child, files, ended: ended(child) }
 }
@@ -55,4 +55,33 @@ t.test('told to end, it ends what runs, begins nothing more, and has failed', as
   t.not(code, 0)
   t.match(out, /^Bail out! ended by SIGTERM$/m)
   t.notMatch(err, 'begun')
+})
+
+t.test('a file that does not end when it is told is killed, long before its time is over', async t => {
+  const stays =
+    "import t from 'tap'\nprocess.on('SIGTERM', () => {})\nprocess.stderr.write('waiting')\n" +
+    'setTimeout(() => t.end(), 3_600_000)\n'
+  const { child, ended } = startRunner(t, 1, [stays], 3600)
+  await new Promise<void>(resolve => child.stderr.on('data', (data: string) => data.includes('waiting') && resolve()))
+  child.kill('SIGTERM')
+  const { code, out } = await ended
+  t.not(code, 0)
+  t.match(out, /signal: SIGKILL/)
+})
+
+t.test('a process that a file leaves with its output holds nobody, and the file has failed', async t => {
+  const leaves = `import { spawn } from 'node:child_process'
+import t from 'tap'
+const { pid } = spawn('sleep', ['3600'], { detached: true, stdio: ['ignore', 'inherit', 'ignore'] })
+process.stderr.write(\`left \${pid}\n\`)
+t.pass('whole')
+t.end()
+process.exit()
+`
+  const { files, ended } = startRunner(t, 1, [leaves], 3600)
+  const { code, out, err } = await ended
+  t.teardown(() => process.kill(Number(/left (\d+)/.exec(err)?.[1])))
+  t.not(code, 0)
+  t.match(out, `not ok 1 - ${files[0]}`)
+  t.match(err, `${files[0]} has ended, and a process that it left holds its output`)
 })
