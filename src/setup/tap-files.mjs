@@ -34,7 +34,7 @@ t.on('spawn', test =>
 
 /**
  * A process that a file has left may hold its output for ever: nobody waits for that, and the file has failed.
- * @param {import('@tapjs/core').Spawn} test @param {ChildProcess} child
+ * @param {{ name: string, results?: { ok: boolean }, parser: { ok: boolean } }} test @param {ChildProcess} child
  */
 const letGo = (test, child) => {
   process.stderr.write(`${test.name} has ended, and a process that it left holds its output\n`)
