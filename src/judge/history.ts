@@ -36,7 +36,7 @@ export function readHistory(folder: string): History {
   const environment = readDocument(folder, 'environment.json', environmentSchema, damage) as Environment | null
   const outcome = readDocument(folder, 'outcome.json', outcomeSchema, damage) as Outcome | null
   const events = readLines(folder, 'events.ndjson', eventSchema, damage) as unknown as RunEvent[]
-  const soak = readSoak(folder, plan, events, damage)
+  const soak = readSoak(folder, plan, { events, inOrder: outcome?.error === null }, damage)
   return {
     plan,
     environment: environment ?? unknownEnvironment,

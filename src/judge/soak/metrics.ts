@@ -9,7 +9,15 @@ import type { Finding } from './findings.ts'
 import type { Floats } from './floats.ts'
 import { growthMetrics, shown } from './growth.ts'
 import { noiseOf } from './noise.ts'
-import { growthOf, namespacesOf, OBSERVER, observedSamples, type Quantity, quantityOf } from './processes.ts'
+import {
+  growthOf,
+  longestGap,
+  namespacesOf,
+  OBSERVER,
+  observedSamples,
+  type Quantity,
+  quantityOf,
+} from './processes.ts'
 import { CHURN_FILE, OBSERVED_FILE, type SoakFacts } from './read.ts'
 import { whyTooLittle } from './schedule.ts'
 import type { Moment } from './series.ts'
@@ -19,6 +27,10 @@ import type { Latencies } from './tally.ts'
 /** Beyond this a forecast is no longer one: ten years. */
 const FORECAST_H_MAX = 87_600
 const S_PER_H = 3600
+/** Samples that miss more of the churning, as a whole at a time, do not tell the most that there was of anything. */
+const UNSAMPLED_RATIO = 0.1
+/** Of a short one, and half of a very short one: a busy machine takes samples late. */
+const UNSAMPLED_S = 10
 
 const shares = { p50: 0.5, p99: 0.99, max: 1 } as const
 type Share = keyof typeof shares
@@ -81,13 +93,24 @@ const observedTimes: Readonly<Record<string, Derive>> = byShare(
 )
 
 function mostOf(quantity: Quantity): Derive {
-  return (_facts, { samples }) => {
+  return (facts, { samples }) => {
     const moments = quantityOf(samples, OBSERVER, quantity)
     const [first] = moments
     if (first === undefined) return unknown('no sample of the observer says it')
     const [t, most] = moments.reduce((one, other) => (other[1] > one[1] ? other : one), first)
-    return known(most, `the most of ${moments.length} samples, at ${t.toFixed(1)} s`)
+    const metric = known(most, `the most of ${moments.length} samples, at ${t.toFixed(1)} s`)
+    const why = whyUnsampled(samples, facts)
+    return why === null ? metric : { ...metric, doubt: { of: 'pass', why } }
   }
+}
+
+/** Why the most of all samples need not be the most that there was; null: they cover the churning. */
+function whyUnsampled(samples: History['samples'], { churned }: SoakFacts): string | null {
+  if (churned === null) return null
+  const { lengthS, fromS } = longestGap(samples, churned)
+  const lastedS = churned.toS - churned.fromS
+  if (lengthS <= Math.max(Math.min(UNSAMPLED_S, lastedS / 2), UNSAMPLED_RATIO * lastedS)) return null
+  return `no sample was taken for ${lengthS.toFixed(1)} s from ${fromS.toFixed(1)} s on`
 }
 
 /** By their usual names. */
@@ -147,12 +170,15 @@ const sampled: Readonly<Record<string, Derive>> = {
 }
 
 interface Group {
-  /** That they are read from: damage to one makes its metrics unknown. */
+  /** That they are read from, beside the events: damage to one makes its metrics unknown. */
   readonly files: readonly string[]
   /** They are of what the observer says that it finds. */
   readonly ofSightings?: true
   readonly derivations: Readonly<Record<string, Derive>>
 }
+
+/** When churning ended, and what the kernels of guests said. */
+const EVENTS_FILE = 'events.ndjson'
 
 const groups: readonly Group[] = [
   { files: [CHURN_FILE], derivations: { ...churnCounts, ...churnTimes } },
@@ -183,7 +209,8 @@ export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics 
   const told: Group = { files: [CHURN_FILE, OBSERVED_FILE], derivations: sutDerivations(facts.plan.sutMetrics) }
   const isSilent = !facts.plan.observes && !facts.wasObserving
   for (const { files, ofSightings, derivations } of [...groups, told]) {
-    const missing = damageOf(history, files) ?? (ofSightings && isSilent ? untold(TELLS_NO_SOCKETS) : null)
+    const missing =
+      damageOf(history, [...files, EVENTS_FILE]) ?? (ofSightings && isSilent ? untold(TELLS_NO_SOCKETS) : null)
     for (const [name, derive] of Object.entries(derivations)) {
       const metric = missing ?? attempt(() => derive(facts, history))
       metrics[name] = doubted(name, metric, tooLittle, noisy)

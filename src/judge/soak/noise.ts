@@ -2,7 +2,7 @@
 
 import type { Sample } from '../types.ts'
 import { median } from './floats.ts'
-import { observedSamples } from './processes.ts'
+import { longestGap, observedSamples } from './processes.ts'
 import type { SoakFacts } from './read.ts'
 
 /** Beyond this share of processor time, taken by other guests of the same hardware, times are others' doing. */
@@ -26,7 +26,8 @@ export interface Noise {
   readonly why: string | null
 }
 
-export function noiseOf(all: readonly Sample[], { churned }: SoakFacts): Noise {
+export function noiseOf(all: readonly Sample[], facts: SoakFacts): Noise {
+  const { churned } = facts
   if (churned === null) return { stealRatio: null, pressureMaxRatio: null, why: null }
   const samples = observedSamples(all).filter(({ t_s }) => t_s >= churned.fromS && t_s <= churned.toS)
   const times = samples.flatMap(({ cpu }) => cpu ?? [])
@@ -37,27 +38,22 @@ export function noiseOf(all: readonly Sample[], { churned }: SoakFacts): Noise {
       : null
   const pressures = samples.flatMap(({ pressure }) => (pressure === null ? [] : pressure.cpu_some / 100))
   const pressureMaxRatio = pressures.length === 0 ? null : pressures.reduce((one, other) => Math.max(one, other))
-  return { stealRatio, pressureMaxRatio, why: standstillIn(samples) ?? whyNoisy(stealRatio, pressures) }
+  return { stealRatio, pressureMaxRatio, why: standstillIn(all, facts) ?? whyNoisy(stealRatio, pressures) }
 }
 
 const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`
 
 /** The longest time without a sample, in words; null: none was long. */
-function standstillIn(samples: readonly Sample[]): string | null {
-  let last: Sample | null = null
-  let longestS = STANDSTILL_S
-  for (const [at, next] of samples.entries()) {
-    const before = samples[at - 1]
-    if (before === undefined || next.t_s - before.t_s <= longestS) continue
-    last = before
-    longestS = next.t_s - before.t_s
-  }
-  if (last === null) return null
-  const left = Math.round((100 * last.memory_available_bytes) / last.memory_total_bytes)
-  return (
-    `the machine stood still: no sample was taken for ${longestS.toFixed(1)} s from ${last.t_s.toFixed(1)} s on ` +
-    `(${left} % of memory was available before)`
-  )
+function standstillIn(samples: readonly Sample[], { churned, plan }: SoakFacts): string | null {
+  if (churned === null) return null
+  const { lengthS, fromS, last } = longestGap(samples, churned)
+  // Who asks for fewer samples is told less.
+  if (lengthS <= Math.max(STANDSTILL_S, 2.5 * plan.sampleIntervalS)) return null
+  const left =
+    last === null
+      ? ''
+      : ` (${Math.round((100 * last.memory_available_bytes) / last.memory_total_bytes)} % of memory was available before)`
+  return `the machine stood still: no sample was taken for ${lengthS.toFixed(1)} s from ${fromS.toFixed(1)} s on${left}`
 }
 
 function whyNoisy(stealRatio: number | null, pressures: readonly number[]): string | null {

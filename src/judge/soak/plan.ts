@@ -11,6 +11,8 @@ export interface SoakPlan {
   readonly ratePerS: number
   readonly minLifeS: number
   readonly holdS: number
+  /** Between samples. */
+  readonly sampleIntervalS: number
   /** Least steady churning over which growth is told. */
   readonly growthLeastS: number
   readonly filter: SocketFilter
@@ -26,7 +28,7 @@ const GROWTH_LEAST_S = 300
 interface Given {
   readonly churn?: { readonly ops_count?: number; readonly operations?: readonly Operation[] } | null
   readonly scenario?: {
-    readonly run?: { readonly holdS?: number; readonly growthLeastS?: number }
+    readonly run?: { readonly holdS?: number; readonly sampleIntervalS?: number; readonly growthLeastS?: number }
     readonly soak?: {
       readonly churn?: { readonly ratePerS?: number; readonly minLifeS?: number }
       readonly collector?: Partial<SocketFilter>
@@ -51,6 +53,7 @@ export function soakPlanOf(plan: unknown): SoakPlan | null {
     ratePerS: spec?.ratePerS ?? 0,
     minLifeS: spec?.minLifeS ?? 1,
     holdS: scenario?.run?.holdS ?? 0,
+    sampleIntervalS: scenario?.run?.sampleIntervalS ?? 0,
     growthLeastS: scenario?.run?.growthLeastS ?? GROWTH_LEAST_S,
     filter: isOurs ? { states: collector?.states ?? [], ports: collector?.ports ?? [] } : { states: [], ports: [] },
     sutMetrics: observer?.metrics ?? [],

@@ -40,6 +40,29 @@ export function observedSamples(samples: readonly Sample[]): readonly Sample[] {
 
 const siteOf = ({ site = 'local' }: Sample): string => site
 
+export interface Gap {
+  readonly lengthS: number
+  readonly fromS: number
+  /** The last sample before it. */
+  readonly last: Sample | null
+}
+
+/** The longest time of churning without a sample, whoever lived meanwhile. */
+export function longestGap(all: readonly Sample[], churned: { readonly fromS: number; readonly toS: number }): Gap {
+  const { fromS, toS } = churned
+  const samples = observedSamples(all)
+    .filter(({ t_s }) => t_s >= fromS && t_s <= toS)
+    .sort((one, other) => one.t_s - other.t_s)
+  let longest: Gap = { lengthS: 0, fromS, last: null }
+  for (let at = 0; at <= samples.length; at++) {
+    const last = samples[at - 1] ?? null
+    const sinceS = last?.t_s ?? fromS
+    const lengthS = (samples[at]?.t_s ?? toS) - sinceS
+    if (lengthS > longest.lengthS) longest = { lengthS, fromS: sinceS, last }
+  }
+  return longest
+}
+
 export interface Growth {
   readonly slope: Slope
   readonly fromS: number

@@ -13,6 +13,7 @@ import { type SoakPlan, soakPlanOf } from './plan.ts'
 import { Polls } from './polls.ts'
 import { SutScrapes } from './sut.ts'
 import { Tally } from './tally.ts'
+import { ToldOperations } from './told-operations.ts'
 import { Truth } from './truth.ts'
 
 export const CHURN_FILE = 'churn.ndjson'
@@ -36,15 +37,19 @@ export interface SoakFacts {
   readonly livesMost: number
 }
 
-/** Null where the plan is none of a soak's. Damage to the files is added to `damage`. */
+/**
+ * Null where the plan is none of a soak's. Damage to the files is added to `damage`. `inOrder`: the run came to its end,
+ * so churn did.
+ */
 export function readSoak(
   folder: string,
   plan: unknown,
-  events: readonly RunEvent[],
+  { events, inOrder }: { readonly events: readonly RunEvent[]; readonly inOrder: boolean },
   damage: Damage[],
 ): SoakFacts | null {
   const soakPlan = soakPlanOf(plan)
-  return soakPlan === null ? null : new Reading(folder, soakPlan, phaseEndOf(events), damage).read()
+  if (soakPlan === null) return null
+  return new Reading(folder, soakPlan, phaseEndOf(events), damage).read(inOrder)
 }
 
 /** When the phase ended in which operations began; infinite where it did not. */
@@ -63,6 +68,7 @@ class Reading {
   /** The truth was read, and has no last line. */
   #wasKilled = false
   readonly #truth: Truth
+  readonly #told: ToldOperations
   readonly #polls = new Polls()
   readonly #tally: Tally
   readonly #observer = new ObserverFacts()
@@ -80,6 +86,7 @@ class Reading {
     this.#damage = damage
     const churnEndS = (): number => this.#churnEndS()
     this.#truth = new Truth(plan.opsCount, churnEndS)
+    this.#told = new ToldOperations(plan.opsCount)
     const rules = {
       minLifeS: plan.minLifeS,
       churnEndS,
@@ -94,9 +101,10 @@ class Reading {
     })
   }
 
-  read(): SoakFacts {
+  read(inOrder: boolean): SoakFacts {
     this.#readSideBySide()
     this.#join.finish()
+    this.#checkWhole(inOrder)
     const { suspects } = this.#tally
     const ofSuspects = (text: string): Parsed<ChurnLine> => (suspects.mayConcern(text) ? parseChurnLine(text) : null)
     if (!suspects.isEmpty) for (const line of parsedLines(this.#folder, CHURN_FILE, ofSuspects, [])) suspects.ask(line)
@@ -113,6 +121,14 @@ class Reading {
       wasObserving: this.#wasObserving,
       livesMost: this.#livesMost,
     }
+  }
+
+  /** A line that is damaged, or none at all, says enough. */
+  #checkWhole(inOrder: boolean): void {
+    if (this.#damage.some(({ file }) => file === CHURN_FILE)) return
+    const noEnd = inOrder && this.#truth.end === null ? 'its last line is missing' : null
+    const problem = this.#told.problem ?? noEnd
+    if (problem !== null) this.#damage.push({ file: CHURN_FILE, kind: 'corrupt', problem })
   }
 
   /** With its phase, or when the schedule is through: what comes later is the drain's. */
@@ -137,6 +153,7 @@ class Reading {
           continue
         }
         this.#truth.add(line)
+        this.#told.add(line)
         if (line.is === 'passed') this.#tally.passing(line.cookies)
         this.#join.truth(line)
       } else {

@@ -84,9 +84,11 @@ t.test('a derivation that crashes makes its metric unknown, and no other', async
 })
 
 t.test('a soak that never churned proves nothing', async t => {
-  const data = soakRun()
-  const { report, value, why, metrics } = judgeSoak(t, { ...data, churn: [], observed: [], samples: [] })
-  t.equal(report.verdict, 'unknown')
+  const whole = soakRun()
+  const nothing = { churn: [], observed: [], samples: [] }
+  t.equal(judgeSoak(t, { ...whole, ...nothing }).report.verdict, 'unknown')
+  const data: SoakData = { ...whole, outcome: null }
+  const { value, why, metrics } = judgeSoak(t, { ...data, ...nothing })
   for (const name of ['churn_ops_per_s', 'netns_recall_ratio', 'observer_starts_count', 'steal_ratio'])
     t.equal(value(name), null, name)
   t.match(why('churn_ops_per_s'), /took no time/)
@@ -165,6 +167,7 @@ t.test('rows that the polls and the sockets count differently are in doubt', asy
 t.test('a plan that says little is taken at its least', async t => {
   t.equal(soakPlanOf({}), null)
   t.same(soakPlanOf({ churn: {} }), {
+    sampleIntervalS: 0,
     growthLeastS: 300,
     opsCount: Number.POSITIVE_INFINITY,
     operations: null,

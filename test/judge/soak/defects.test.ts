@@ -154,3 +154,25 @@ t.test('a machine that stood still makes times unknown, whatever they were', asy
   t.match(verdictsOf(still), { recall: 'fail', discovery: 'unknown' })
   t.match(still.report.gates[2]?.evidence, /stood still: no sample was taken for (19|2\d)\.\d s from (19|20)/)
 })
+
+t.test('samples that end before the churning tell neither the most that there was, nor times', async t => {
+  const data = soakRun({ holdS: 60 })
+  const early = judgeSoak(t, { ...data, samples: data.samples.filter(({ t_s }) => t_s < 40) })
+  t.match(verdictsOf(early), { recall: 'pass', discovery: 'unknown' })
+  t.match(early.report.gates[2]?.evidence, /no sample was taken for 2\d\.\d s from 39/)
+  for (const quantity of ['threads_max_count', 'descriptors_max_count', 'rss_max_bytes'])
+    t.match(early.metrics[`observer_${quantity}`], {
+      known: true,
+      doubt: { of: 'pass', why: /no sample was taken for 2\d\.\d s from 39/ },
+    })
+  const whole = judgeSoak(t, data).metrics.observer_threads_max_count
+  t.ok(whole?.known && whole.doubt === undefined)
+})
+
+t.test('who asks for a sample each half minute is not told that the machine stood still', async t => {
+  const data = soakRun({ holdS: 300, sampleS: 30 })
+  t.match(verdictsOf(judgeSoak(t, data)), { discovery: 'unknown' })
+  const { scenario } = data.plan
+  const plan = { ...data.plan, scenario: { ...scenario, run: { ...scenario.run, sampleIntervalS: 30 } } }
+  t.match(verdictsOf(judgeSoak(t, { ...data, plan })), { discovery: 'pass' })
+})

@@ -172,3 +172,42 @@ t.test('hundreds of thousands of lines are judged while only what lives is held'
   // Those that live, and those of the last minute.
   t.ok((judged.history.soak?.livesMost ?? Number.POSITIVE_INFINITY) < 100 + 2 * 60 * 50)
 })
+
+t.test('operations that are told twice, or not at all, make what was read of them unknown', async t => {
+  const data = soakRun()
+  const [first] = data.churn.filter(line => line.is === 'dropped')
+  const ofOne = (line: SoakData['churn'][number]): boolean => 'id' in line && line.id === 25
+  const cases: Readonly<Record<string, [churn: SoakData['churn'], problem: RegExp]>> = {
+    'a line twice': [
+      data.churn.flatMap(line => (line === first ? [line, line] : [line])),
+      /operation \d+ is told twice/,
+    ],
+    'all lines twice': [[...data.churn, ...data.churn], /operation 1 is told twice/],
+    'a namespace is missing': [
+      data.churn.filter(line => !ofOne(line)),
+      /it tells of \d+ operations, and churn did 320/,
+    ],
+  }
+  for (const [name, [churn, problem]] of Object.entries(cases)) {
+    const { history, report, value } = judgeSoak(t, { ...data, churn })
+    t.match(history.damage, [{ file: 'churn.ndjson', kind: 'corrupt', problem }], name)
+    t.equal(value('netns_recall_ratio'), null, name)
+    t.equal(report.verdict, 'unknown', name)
+  }
+  t.same(judgeSoak(t, data).history.damage, [])
+  const cut = { ...data, churn: data.churn.filter(line => line.is !== 'end') }
+  t.match(judgeSoak(t, cut).history.damage, [{ file: 'churn.ndjson', problem: 'its last line is missing' }])
+  t.same(judgeSoak(t, { ...cut, outcome: null }).history.damage, [], 'who was killed told no number')
+})
+
+t.test('without the events nobody knows when churning ended', async t => {
+  const data = soakRun()
+  const folder = folderOf(t, data)
+  t.equal(judgeSoakFolder(folder).report.verdict, 'pass')
+  appendFileSync(join(folder, 'events.ndjson'), 'nonsense\n')
+  t.equal(judgeSoakFolder(folder).report.verdict, 'unknown')
+  rmSync(join(folder, 'events.ndjson'))
+  const { report, why } = judgeSoakFolder(folder)
+  t.equal(report.verdict, 'unknown')
+  t.match(why('netns_recall_ratio'), /events\.ndjson is missing/)
+})
