@@ -21,16 +21,32 @@ interface Failure {
 const text = (value: unknown): string =>
   typeof value === 'string' ? value : Array.isArray(value) ? value.map(text).join(', ') : JSON.stringify(value)
 
+/** Of a refusal by the file system: a fact of its own, or how the reason begins. */
+const errnoOf = ({ errno, reason }: Facts): string => /^E[A-Z]+/.exec(text(errno ?? reason))?.[0] ?? ''
+
 /** What a user can do about a refusal, where the errno alone tells. */
 const kernelRemedies: Readonly<Record<string, string>> = {
   EADDRINUSE: 'Another program listens there: end it (ss -ltnp), or set another port.',
   EADDRNOTAVAIL: 'This machine has no such address: set another to listen on (ip addr).',
-  EACCES: 'This user may not do that: another port (1024 or above), or root.',
+  EACCES: 'This user may not do that: another port (1024 or above), a folder of its own, or root.',
+  ENOENT: 'Check the path: its folder must be there.',
+  ENAMETOOLONG: 'Name a shorter one: the kernel takes some 80 bytes for the name of a unix socket.',
   EPERM: 'This user may not do that: see nslab doctor.',
   EMFILE: 'Raise the limit on open files (ulimit -n), or use fewer nodes.',
   ENFILE: 'The machine is out of open files (fs.file-max): use fewer nodes.',
   ENOMEM: 'End what takes memory, or use fewer nodes: see nslab doctor.',
   ENOSPC: 'A limit of the kernel is reached (user.max_net_namespaces): see nslab doctor.',
+}
+
+/** What a user can do about a path that can't be written, where the errno alone tells. */
+const writeRemedies: Readonly<Record<string, string>> = {
+  ENOENT: 'Make its folder, or name another.',
+  EISDIR: 'Name a file in it.',
+  ENOTDIR: 'A part of the path is no folder: name another.',
+  EACCES: 'This user may not write there: name another place.',
+  EPERM: 'This user may not write there: name another place.',
+  EROFS: 'That is mounted read-only: name another place.',
+  ENAMETOOLONG: 'Name a shorter path.',
 }
 
 /** What a user can do about a VM that ended, by how it ended. */
@@ -109,7 +125,7 @@ export const errorTable = {
   DISK_REFUSED: {
     exit: ExitCode.refused,
     message: f => `cannot write ${text(f.path)}: ${text(f.reason)}`,
-    hint: () => 'Free some space, or name another folder with --out.',
+    hint: f => writeRemedies[errnoOf(f)] ?? 'Free some space, or name another folder with --out.',
   },
   // Guest images.
   IMAGE_DAMAGED: {

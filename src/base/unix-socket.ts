@@ -1,6 +1,6 @@
 // Unix sockets by path, also where the path is longer than the kernel takes: then by its folder's descriptor.
 
-import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { connect, type Server, type Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 
@@ -12,17 +12,25 @@ async function named<T>(path: string, use: (name: string) => Promise<T>): Promis
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return use(path)
   const folderFd = openSync(dirname(path), 'r')
   try {
-    return await use(`/proc/self/fd/${folderFd}/${basename(path)}`)
+    const name = `/proc/self/fd/${folderFd}/${basename(path)}`
+    // Node would cut it, and listen elsewhere.
+    if (Buffer.byteLength(name) > SOCKET_PATH_BYTES_MAX)
+      throw refusal('ENAMETOOLONG', 'the name is too long for a socket')
+    return await use(name)
   } finally {
     closeSync(folderFd)
   }
 }
 
+const refusal = (code: string, message: string): NodeJS.ErrnoException => Object.assign(new Error(message), { code })
+
 /**
  * Listens on `path`, for the owner alone. What somebody who was killed left there is replaced. Rejects with what the
  * kernel said.
  */
-export function listenAt(server: Server, path: string): Promise<void> {
+export async function listenAt(server: Server, path: string): Promise<void> {
+  // Node would call it EACCES.
+  if (!existsSync(dirname(path))) throw refusal('ENOENT', 'its folder is not there')
   rmSync(path, { force: true })
   return named(path, async name => {
     await new Promise<void>((resolve, reject) => {

@@ -8,6 +8,7 @@ import { readSocketHolders, type SocketHolder } from '../lab/socket-holders.ts'
 import { isNativeError } from '../native-error.ts'
 import type { CollectedSocket } from '../protocol/collected.ts'
 import { namedStates, stateNamed } from '../protocol/socket-row.ts'
+import { printable } from '../report/format.ts'
 import { textTable } from '../report/table.ts'
 
 interface Options {
@@ -177,14 +178,14 @@ function describe({ namespaces, sockets }: Listing): string {
   const rows = [...sockets]
     .sort((a, b) => (names.get(a.netns) ?? '').localeCompare(names.get(b.netns) ?? '') || a.src_port - b.src_port)
     .map(socket => [
-      names.get(socket.netns) ?? '',
+      printable(names.get(socket.netns) ?? ''),
       socket.netns,
       socket.state,
       String(socket.receive_queue_bytes),
       String(socket.send_queue_bytes),
       endpoint(socket.src, socket.src_port),
       endpoint(socket.dst, socket.dst_port),
-      socket.processes.map(({ name, pid }) => `${name},${pid}`).join(' ') || '-',
+      printable(socket.processes.map(({ name, pid }) => `${name},${pid}`).join(' ')) || '-',
       String(socket.uid),
       socket.tcp === null ? '-' : `${(socket.tcp.rtt_s * 1000).toFixed(3)} ms`,
       socket.tcp === null ? '-' : String(socket.tcp.congestion_window_count),
@@ -205,7 +206,7 @@ function doubts({ namespaces, blind }: Listing): string[] {
   const { unreadableProcesses = 0, unopened = 0, unopenedReason = null, kinds = [] } = blind ?? {}
   const { unresolvedSockets = 0, hiddenMounts = 0, unseen = 0 } = blind ?? {}
   return [
-    ...cut.map(({ name, incomplete }) => `sockets of ${name} may be missing: ${incomplete}`),
+    ...cut.map(({ name, incomplete }) => `sockets of ${printable(name)} may be missing: ${incomplete}`),
     ...(unreadableProcesses === 0
       ? []
       : [`${unreadableProcesses} processes can't be read: their namespaces may be missing`]),

@@ -16,7 +16,7 @@ import { setNodes } from './nodes.ts'
 import { applyOverride, type Override } from './override.ts'
 import { Problems, type TomlTable } from './problems.ts'
 import { scenarioSchema, shellSchema } from './scenario-schema.ts'
-import { checkSoakShell, hasDatabase, isSoak, readSoak, soakWarnings } from './soak.ts'
+import { checkSoakShell, gatesWithForbidden, hasDatabase, isSoak, readSoak, soakWarnings } from './soak.ts'
 import { isTable, readTable } from './table.ts'
 import { refuseTraffic, trafficWarnings, withTraffic } from './traffic.ts'
 import type { ControllerConfig, DataplaneConfig, Scenario } from './types.ts'
@@ -175,7 +175,7 @@ function parseSoak(shell: Shell, bad: ReadonlySet<string>, raw: TomlTable, file:
     ...noFleet(),
     soak,
     faults: faults.filter(({ atS }) => atS < secondsOf(shell.run.hold)),
-    gates,
+    gates: gatesWithForbidden(gates, soak),
     warnings: soakWarnings(raw, soak, faults, secondsOf(shell.run.hold)),
   }
 }

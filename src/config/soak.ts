@@ -7,7 +7,7 @@ import type { Path } from './locate.ts'
 import type { Problems, TomlTable } from './problems.ts'
 import type { shellSchema } from './scenario-schema.ts'
 import type { collectorEntries, sutEntries } from './soak-schema.ts'
-import type { CollectorConfig, FaultConfig, ObserverConfig, SoakConfig } from './types.ts'
+import type { CollectorConfig, FaultConfig, GateConfig, ObserverConfig, SoakConfig } from './types.ts'
 import { bytesOf, secondsOf } from './values.ts'
 
 type Shell = v.InferOutput<typeof shellSchema>
@@ -47,6 +47,13 @@ export function readSoak(shell: Shell, problems: Problems): SoakConfig {
 /** Whether the soak has a database server of its own. */
 export const hasDatabase = ({ collector, observer }: SoakConfig): boolean =>
   observer.command === null && collector.sink === 'postgres'
+
+/** A line that the scenario forbids fails it, also where no gate says so. */
+export function gatesWithForbidden(gates: readonly GateConfig[], { observer }: SoakConfig): readonly GateConfig[] {
+  const metric = 'log_matches_count'
+  if (observer.forbid.length === 0 || gates.some(gate => gate.metric === metric)) return gates
+  return [...gates, { name: metric, metric, operator: '==', limit: 0 }]
+}
 
 /** What is taken otherwise than it reads. */
 export function soakWarnings(

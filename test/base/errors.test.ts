@@ -50,6 +50,14 @@ t.test('an error carries its code, facts, cause and rendering', async t => {
   t.equal(new NslabError('DATABASE_REFUSED', { target: 'x', reason: 'y' }).hint, undefined)
 })
 
+t.test('what to do about a path that can not be written is said by its errno, wherever that stands', async t => {
+  const hintOf = (facts: object) => new NslabError('DISK_REFUSED', { path: '/x', ...facts }).hint
+  t.match(hintOf({ reason: 'ENOSPC' }), /Free some space/)
+  t.match(hintOf({ reason: 'ENOENT: no such file or directory' }), /Make its folder/)
+  t.match(hintOf({ reason: 'refused', errno: 'EROFS' }), /read-only/)
+  t.match(hintOf({ reason: 'EISDIR' }), /Name a file/)
+})
+
 t.test('a program that failed passes its own exit code and hint on', async t => {
   const failure = { exit_code: ExitCode.deadline, message: 'late', hint: 'wait' }
   const error = new NslabError('PROGRAM_FAILED', { process: 'controller', failure })

@@ -1,7 +1,7 @@
 // nslab collect called wrongly, or where it can't work: an answer with its exit code, at once, and nothing collected.
 
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,12 +51,35 @@ t.test('a missing capability is named, with what to do', { skip: !isRoot && 'it 
   t.equal(out, '')
 })
 
+t.test(
+  'a control socket that can not be is refused by name, and leaves none',
+  { skip: !isRoot && 'it takes root' },
+  async t => {
+    const folder = t.testdir({})
+    const control = (name: string) => collect(['--control', join(folder, name)])
+    t.match(await control('absent/s'), { code: 6, err: /listen in --control .*: ENOENT .*\n.*its folder must be/ })
+    t.match(await control('z'.repeat(120)), { code: 6, err: /ENAMETOOLONG .*\n.*a shorter one/ })
+    t.same(readdirSync(folder), [])
+  },
+)
+
 t.test('a sink that refuses at the start ends it: file, database', async t => {
   const folder = t.testdir({})
-  await refuses(t, ['--sink', `file:${join(folder, 'absent/rows')}`], 6, /cannot write .*rows: ENOENT/)
+  await refuses(
+    t,
+    ['--sink', `file:${join(folder, 'absent/rows')}`],
+    6,
+    /cannot write .*rows: ENOENT\nnslab: Make its folder/,
+  )
   await refuses(t, ['--sink', `file:${folder}`], 6, /EISDIR/)
   const url = 'postgres://me:secret@127.0.0.1:1/db'
   await refuses(t, ['--sink', url], 6, /database db at 127\.0\.0\.1:1 as me: connect ECONNREFUSED/)
+  await refuses(
+    t,
+    ['--sink', 'postgres://127.0.0.1:1'],
+    6,
+    /database (?!undefined)\S+ at 127\.0\.0\.1:1 as (?!undefined)/,
+  )
   const { err } = await collect(['--sink', url])
   t.notMatch(err, /secret/)
 })

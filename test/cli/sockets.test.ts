@@ -1,6 +1,7 @@
 // nslab sockets as a user calls it: what it prints where, and its exit codes.
 
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -96,4 +97,24 @@ t.test('with rights over the namespaces of others and none over its own, it says
   )
   t.same([code, out], [3, ''])
   t.match(err, /needs CAP_SYS_ADMIN/)
+})
+
+t.test('what a process calls itself can not steer the terminal, nor break the table', async t => {
+  const program = `
+import ctypes, socket, sys
+ctypes.CDLL(None).prctl(15, b"\\x1b[31mev\\nil", 0, 0, 0)
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen()
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()`
+  const holder = spawn('python3', ['-c', program], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => holder.stdin.end())
+  const [port] = await once(holder.stdout, 'data')
+  const { code, out } = await sockets(['--port', String(port).trim()])
+  t.equal(code, 0)
+  t.match(out, `\ufffd[31mev il,${holder.pid}`)
+  t.notOk(out.includes('\x1b'))
+  const { out: json } = await sockets(['--json', '--port', String(port).trim()])
+  t.match(JSON.parse(json), { sockets: [{ processes: [{ name: '\x1b[31mev\nil' }] }] }, 'whole for programs')
 })

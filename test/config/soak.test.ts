@@ -152,3 +152,12 @@ t.test('what has no effect is warned of, and a fault after the end is not done',
   t.match(warnings, [/^collector: has no effect/, /^fault: kill_observer at 6 s is not done/])
   t.end()
 })
+
+t.test('what the log must not have fails a soak whose gates say nothing of it', t => {
+  const gatesOf = (text: string) => parse(text).gates.map(({ metric, operator, limit }) => [metric, operator, limit])
+  t.same(gatesOf('[churn]\n[sut]\nforbid = ["panic"]'), [['log_matches_count', '==', 0]])
+  t.same(gatesOf('[churn]'), [])
+  const gated = '[churn]\n[sut]\nforbid = ["panic"]\n[[gate]]\nmetric = "log_matches_count"\nrequire = "<= 3"'
+  t.same(gatesOf(gated), [['log_matches_count', '<=', 3]])
+  t.end()
+})

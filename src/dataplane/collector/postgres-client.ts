@@ -137,7 +137,8 @@ async function makeClient(url: string): Promise<Client> {
 
 /** Names the target without its password. */
 function refusal({ database, host, port, user }: Client, error: unknown): NslabError {
-  const target = `${database} at ${host.startsWith('/') ? host : `${host}:${port}`} as ${user}`
+  const who = user === undefined ? 'nobody (the URL names no user)' : user
+  const target = `${database ?? '(none)'} at ${host.startsWith('/') ? host : `${host}:${port}`} as ${who}`
   return new NslabError('DATABASE_REFUSED', { target, reason: reasonOf(error) }, { cause: error })
 }
 

@@ -5,6 +5,9 @@ import type { SoakFacts } from './read.ts'
 /** Below this share of the schedule too little was done for a pass to mean anything. */
 const DONE_RATIO_MIN = 0.95
 
+/** So much later than its phase churning may begin, s: an emulated machine that is busy hears of it late. */
+const BEGIN_LATE_S = 2
+
 /** Operations, the first fill aside, that were due by the end of churning. */
 export function requestedOps({ plan, churned, truth }: SoakFacts): number {
   if (churned === null) return 0
@@ -25,6 +28,10 @@ export function doneRatio(facts: SoakFacts): number {
 /** Why a pass would prove nothing; null: enough was done. */
 export function whyTooLittle(facts: SoakFacts): string | null {
   if (facts.churned === null) return 'churning never began'
+  const lastedS = facts.churned.toS - facts.churned.fromS
+  const { holdS } = facts.plan
+  if (lastedS < DONE_RATIO_MIN * holdS - BEGIN_LATE_S)
+    return `too little was done: it churned for ${lastedS.toFixed(1)} s of ${holdS} s`
   const requested = requestedOps(facts)
   if (requested === 0) return 'no operation was due'
   if (doneRatio(facts) >= DONE_RATIO_MIN) return null

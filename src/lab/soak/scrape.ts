@@ -3,6 +3,8 @@
 
 /** One that does not answer in time has no value: the series then shows the gap. */
 const SCRAPE_LIMIT_MS = 2000
+/** Of a page. One with more has the soak parse it while it should churn; a large exporter's page has some MiB. */
+export const PAGE_BYTES_MAX = 16 * 1024 * 1024
 /** Of a line that is quoted. */
 const QUOTED_CHARS = 80
 
@@ -16,7 +18,7 @@ export interface Scraped {
 export async function scrape(url: string, names: readonly string[], limitMs = SCRAPE_LIMIT_MS): Promise<Scraped> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) })
-    const text = await response.text()
+    const text = await pageOf(response)
     if (!response.ok) return { values: {}, problem: `it answered ${response.status} ${response.statusText}`.trim() }
     return { values: parseMetrics(text, names) }
   } catch (error) {
@@ -24,6 +26,19 @@ export async function scrape(url: string, names: readonly string[], limitMs = SC
     const why = name === 'TimeoutError' ? `no answer in ${limitMs / 1000} s` : ((cause as Error)?.message ?? message)
     return { values: {}, problem: why }
   }
+}
+
+/** Throws where it is too large, of which no more is read. */
+async function pageOf({ body }: Response): Promise<string> {
+  if (body === null) return ''
+  const decoder = new TextDecoder()
+  let [text, bytes] = ['', 0]
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length
+    if (bytes > PAGE_BYTES_MAX) throw new Error(`its page is larger than ${PAGE_BYTES_MAX / 1024 ** 2} MiB`)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
 }
 
 const LABEL = '[A-Za-z_]\\w*\\s*=\\s*"(?:[^"\\\\\\n]|\\\\.)*"'

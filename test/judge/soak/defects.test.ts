@@ -176,3 +176,12 @@ t.test('who asks for a sample each half minute is not told that the machine stoo
   const plan = { ...data.plan, scenario: { ...scenario, run: { ...scenario.run, sampleIntervalS: 30 } } }
   t.match(verdictsOf(judgeSoak(t, { ...data, plan })), { discovery: 'pass' })
 })
+
+t.test('churning that began long after its phase is too little, however much was done of it', async t => {
+  const data = soakRun({ holdS: 60 })
+  const { scenario } = data.plan
+  const plan = { ...data.plan, scenario: { ...scenario, run: { ...scenario.run, holdS: 120 } } }
+  const { report } = judgeSoak(t, { ...data, plan })
+  t.equal(report.verdict, 'unknown')
+  t.match(report.gates[0]?.evidence, /too little was done: it churned for 60\.\d s of 120 s/)
+})

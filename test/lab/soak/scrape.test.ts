@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { parseMetrics, scrape } from '../../../src/lab/soak/scrape.ts'
+import { PAGE_BYTES_MAX, parseMetrics, scrape } from '../../../src/lab/soak/scrape.ts'
 
 const TEXT = `# HELP rows_total Rows.
 # TYPE rows_total counter
@@ -58,4 +58,18 @@ t.test('each way not to answer has its reason, and no values', async t => {
   for (const [problem, answer] of failing)
     t.match(await scrape(await serve(t, answer), ['up'], 300), { values: {}, problem }, String(problem))
   t.match(await scrape('http://127.0.0.1:1/metrics', []), { values: {}, problem: /ECONNREFUSED|bad port/ })
+})
+
+t.test('a page without an end is not taken whole', async t => {
+  const line = 'up{a="1"} 1\n'.repeat(10_000)
+  const url = await serve(t, to => {
+    const more = (): void => {
+      while (!to.destroyed && to.write(line)) {}
+    }
+    to.on('drain', more)
+    more()
+  })
+  t.match(await scrape(url, ['up'], 60_000), { values: {}, problem: /larger than 16 MiB/ })
+  const filler = `#${'x'.repeat(1000)}\n`.repeat(Math.floor(PAGE_BYTES_MAX / 1002) - 1)
+  t.same(await scrape(await serve(t, to => to.end(`${filler}up 1\n`)), ['up'], 60_000), { values: { up: 1 } })
 })
