@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import { loadScenario, readText } from '../config/load.ts'
 import type { Scenario } from '../config/types.ts'
-import { digestOf } from '../lab/churn/schedule.ts'
+import { digestOf, scheduleOf } from '../lab/churn/schedule.ts'
 import { makePlan, planToJson } from '../lab/plan.ts'
 import { planSoak } from '../lab/plan-soak.ts'
 import type { Plan } from '../lab/plan-types.ts'
@@ -23,6 +23,7 @@ export function readPlan(path: string): Plan {
   checkOperations(path, plan)
   let again: Plan
   try {
+    if (isLonger(plan)) throw new NslabError('USAGE', { problem: 'this nslab plans churn otherwise' })
     const { soak } = plan.scenario
     const operations = plan.churn?.operations
     again =
@@ -84,6 +85,15 @@ function checkOperations(path: string, { churn }: Plan): void {
   })
 }
 
+/** Whether its scenario has more operations than it says: a number that was changed may make them endless. */
+function isLonger({ scenario, churn }: Plan): boolean {
+  if (scenario.soak === undefined || churn === undefined || churn.operations !== undefined) return false
+  let count = 0
+  for (const _ of scheduleOf(scenario.soak.churn, scenario.seed, scenario.run.holdS))
+    if (++count > churn.ops_count) return true
+  return false
+}
+
 /** Scenarios of every kind, whose keys are all that there are. */
 const REFERENCES = { soak: 'selfcheck', connections: 'connections', fleet: 'ring' } as const
 /** Tables of a scenario in which this nslab has to know every key. */
@@ -96,7 +106,11 @@ const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'soak.churn.connectionTable',
 ])
 
-/** Keys that a plan of this nslab has not, or that it lacks: as clauses. */
+/** Null is of every kind. */
+const isOfKind = (value: unknown, known: unknown): boolean =>
+  value === null || known === null || (typeof value === typeof known && value !== Number.POSITIVE_INFINITY)
+
+/** Keys that a plan of this nslab has not, that it lacks, or whose value is of another kind: as clauses. */
 function strangeKeys(scenario: Scenario): string[] {
   const kind = scenario.soak !== undefined ? 'soak' : scenario.connections !== undefined ? 'connections' : 'fleet'
   const reference: unknown = JSON.parse(JSON.stringify(loadScenario(REFERENCES[kind]).scenario))
@@ -105,7 +119,9 @@ function strangeKeys(scenario: Scenario): string[] {
     const pathOf = (key: string): string => (table === '' ? key : `${table}.${key}`)
     const surplus = Object.keys(given).filter(key => !(key in known) && !OPTIONAL_KEYS.has(pathOf(key)))
     const missing = Object.keys(known).filter(key => !(key in given) && !OPTIONAL_KEYS.has(pathOf(key)))
+    const others = Object.keys(given).filter(key => key in known && !isOfKind(given[key], known[key]))
     return [
+      ...others.map(key => `its scenario.${pathOf(key)} is of another kind`),
       ...surplus.map(key => `this nslab does not know its scenario.${pathOf(key)}`),
       ...missing.map(key => `it lacks scenario.${pathOf(key)}`),
     ]

@@ -94,6 +94,25 @@ t.test('a plan that this nslab would run as another is refused', async t => {
   t.throws(() => readPlan(path), { code: 'USAGE', facts: { hint: /9\.9\.9, commit abc/ } }, 'says which one')
 })
 
+t.test('a number that was changed so that the schedule has no end is refused at once', async t => {
+  const plan = planOf('churn')
+  const cases = {
+    ratePerS: [1e300, 'x', 1e-300],
+    namespaces: [1e300, -5],
+    faultIntervalS: [0, -1],
+    minLifeS: ['x', -1],
+  }
+  for (const [key, values] of Object.entries(cases))
+    for (const value of values)
+      t.throws(
+        () => readPlan(written(t, changed(plan, `scenario.soak.churn.${key}`, value))),
+        { code: 'USAGE' },
+        `${key} = ${value}`,
+      )
+  const endless = changed(plan, 'scenario.run.holdS', 1).replace('"holdS":1,', '"holdS":1e999,')
+  t.throws(() => readPlan(written(t, endless)), { code: 'USAGE', message: /run.holdS is of another kind/ })
+})
+
 t.test('operations that were changed are refused', async t => {
   const plan = explicit()
   const operations = plan.churn?.operations ?? []
