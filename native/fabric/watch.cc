@@ -51,19 +51,32 @@ void Watch::take_link(const rtnl::LinkNews& news) {
   if (news.port_state) link.forwarding = *news.port_state == BR_STATE_FORWARDING;
   if (!link.present) link.forwarding = link.netns_gone = false;
   const bool is_new = link.present && !link.netns_id && !link.netns_gone;
-  if (is_new && news.peer_netns_id && *news.peer_netns_id >= 0) {
-    link.netns_id = news.peer_netns_id;
-    node_by_netns_id_[*link.netns_id] = node;
-    count(false, true);
-  }
+  if (is_new && news.peer_netns_id && *news.peer_netns_id >= 0) learn_netns(node, *news.peer_netns_id);
   settle(node, link.present ? "link down" : "link removed");
 }
 
+void Watch::learn_netns(uint32_t node, int32_t id) {
+  nodes_[node].netns_id = id;
+  count(false, true);
+  const auto [at, is_free] = node_by_netns_id_.try_emplace(id, node);
+  if (is_free) return;
+  removals_due_[id]++;
+  end_netns(std::exchange(at->second, node));
+}
+
 void Watch::forget_netns(int32_t id) {
+  if (const auto due = removals_due_.find(id); due != removals_due_.end()) {
+    if (--due->second == 0) removals_due_.erase(due);
+    return;
+  }
   const auto found = node_by_netns_id_.find(id);
   if (found == node_by_netns_id_.end()) return;
   const uint32_t node = found->second;
   node_by_netns_id_.erase(found);
+  end_netns(node);
+}
+
+void Watch::end_netns(uint32_t node) {
   nodes_[node].netns_id.reset();
   nodes_[node].netns_gone = nodes_[node].present;
   count(true, false);
@@ -93,6 +106,8 @@ Status Watch::read_again() {
       },
       [&] { links.clear(); });
   if (!listed) return listed;
+  // All that was on its way has come, or is lost.
+  removals_due_.clear();
   const auto remove_absent = [&](int index, bool present) {
     if (!present || links.contains(index)) return;
     rtnl::LinkNews news;

@@ -25,6 +25,8 @@ namespace nslab::fabric {
  * the method. The id is the one the kernel itself gave to report the pair's other end (IFLA_LINK_NETNSID): observing
  * costs no request. cleanup_net takes ids back without the lock that links change under, so a message about a link that
  * was built before (its bridge lets go of it, say) may follow RTM_DELNSID and still name the id: it counts no more.
+ * They are free to be given out again before RTM_DELNSID is sent, too: an id that another pair has meanwhile was the
+ * former's, whose namespace is gone, and so is the removal that follows.
  */
 class Watch {
  public:
@@ -38,7 +40,9 @@ class Watch {
 
   [[nodiscard]] int fd() const { return monitor_.fd(); }
   [[nodiscard]] bool ready(uint32_t node) const { return nodes_[node].ready; }
-  [[nodiscard]] bool gone(uint32_t node) const { return !nodes_[node].present && !nodes_[node].netns_id; }
+  [[nodiscard]] bool has_link(uint32_t node) const { return nodes_[node].present; }
+  [[nodiscard]] bool has_netns(uint32_t node) const { return nodes_[node].netns_id.has_value(); }
+  [[nodiscard]] bool gone(uint32_t node) const { return !has_link(node) && !has_netns(node); }
   [[nodiscard]] bool all_gone() const { return present_ == 0; }
   /** Nodes and bridges that are not gone. */
   [[nodiscard]] std::vector<uint32_t> remaining_nodes() const;
@@ -66,7 +70,9 @@ class Watch {
       : monitor_(std::move(monitor)), socket_(std::move(socket)), bridges_(bridges), nodes_(nodes) {}
 
   void take_link(const rtnl::LinkNews& news);
+  void learn_netns(uint32_t node, int32_t id);
   void forget_netns(int32_t id);
+  void end_netns(uint32_t node);
   void count(bool before, bool now) { present_ += static_cast<size_t>(now) - static_cast<size_t>(before); }
   void settle(uint32_t node, const char* reason);
   Status read_again();
@@ -76,6 +82,8 @@ class Watch {
   std::vector<char> bridges_;  // 1: there
   std::vector<NodeLink> nodes_;
   std::unordered_map<int32_t, uint32_t> node_by_netns_id_;
+  /** By id: removals on their way that are about a namespace that had it before. */
+  std::unordered_map<int32_t, uint32_t> removals_due_;
   /** Links there, and namespaces with an id. */
   size_t present_ = 0;
   Changes changes_;

@@ -138,12 +138,12 @@ void link_news() {
         "a port that leaves its bridge is no removed link");
 }
 
-/** A host end of node 0, whose other end is in the namespace that has `netns_id` here. */
-rtnl::Batch host_end(uint16_t type, int32_t netns_id) {
+/** A node's host end, whose other end is in the namespace that has `netns_id` here. */
+rtnl::Batch host_end(uint16_t type, int32_t netns_id, uint32_t node = 0) {
   rtnl::Batch batch;
   rtnl::Batch::Request request(batch, type, 0);
   ifinfomsg header{};
-  header.ifi_index = fabric::host_index(0);
+  header.ifi_index = fabric::host_index(node);
   request->put_struct(header);
   request->put<int32_t>(IFLA_LINK_NETNSID, netns_id);
   return batch;
@@ -158,7 +158,7 @@ rtnl::Batch removed_id(int32_t netns_id) {
 }
 
 void ends_watched() {
-  auto watch = fabric::Watch::open(0, 1, 0);
+  auto watch = fabric::Watch::open(0, 2, 0);
   check(watch.ok(), "a watch is opened");
   if (!watch) return;
   const auto hear = [&](const rtnl::Batch& batch) { watch->take(first_message(batch)); };
@@ -179,6 +179,15 @@ void ends_watched() {
   check(!watch->gone(0), "one made after a namespace that outlived its link has an id again");
   hear(host_end(RTM_DELLINK, -1));
   check(watch->gone(0) && watch->all_gone(), "and is gone with both");
+  hear(host_end(RTM_NEWLINK, 3));
+  hear(host_end(RTM_DELLINK, 3));
+  hear(host_end(RTM_NEWLINK, 3, 1));
+  check(watch->gone(0), "an id that another pair has was given out again: the namespace that had it is gone");
+  hear(removed_id(3));
+  check(watch->has_netns(1), "the removal that follows is the former's");
+  hear(removed_id(3));
+  hear(host_end(RTM_DELLINK, -1, 1));
+  check(watch->all_gone(), "and the next one its own");
 }
 
 /** Damages messages at random: readers stay within bounds (AddressSanitizer watches where it is on) and end. */
