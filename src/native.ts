@@ -174,8 +174,18 @@ export interface TeardownTimings {
   readonly releasedNs: bigint
   /** Kernel's word that each veth and namespace is gone (RTM_DELLINK and RTM_DELNSID seen for each). */
   readonly goneNs: bigint
-  /** Names of interfaces the kernel had not removed when the deadline passed. */
-  readonly remaining: readonly string[]
+  /** What the kernel had not removed when the deadline passed. */
+  readonly remaining: readonly RemainingLink[]
+}
+
+export interface RemainingLink {
+  /** Of a bridge, or of a node's end in the root. */
+  readonly name: string
+  /** The node's index; null: a bridge. */
+  readonly node: number | null
+  /** Whether the link is there still, and whether the namespace of its other end is. */
+  readonly link: boolean
+  readonly netns: boolean
 }
 
 /**

@@ -88,7 +88,17 @@ Napi::Value timings_to_js(Napi::Env env, const fabric::TeardownTimings& timings)
   result.Set("startedNs", Napi::BigInt::New(env, timings.started_ns));
   result.Set("releasedNs", Napi::BigInt::New(env, timings.released_ns));
   result.Set("goneNs", Napi::BigInt::New(env, timings.gone_ns));
-  result.Set("remaining", numbers_to_js(env, timings.remaining));
+  Napi::Array remaining = Napi::Array::New(env, timings.remaining.size());
+  for (uint32_t i = 0; i < timings.remaining.size(); ++i) {
+    const fabric::Remaining& one = timings.remaining[i];
+    Napi::Object left = Napi::Object::New(env);
+    left.Set("name", one.name);
+    left.Set("node", one.node ? Napi::Number::New(env, *one.node) : env.Null());
+    left.Set("link", one.link);
+    left.Set("netns", one.netns);
+    remaining.Set(i, left);
+  }
+  result.Set("remaining", remaining);
   return result;
 }
 

@@ -209,8 +209,11 @@ Result<TeardownTimings> Fabric::teardown(int64_t deadline_ns) {
   const bool gone = await_gone(deadline_ns);
   timings.gone_ns = now_ns();
   if (!gone && watch_) {
-    for (const uint32_t bridge : watch_->remaining_bridges()) timings.remaining.push_back(spec_.bridges[bridge].name);
-    for (const uint32_t node : watch_->remaining_nodes()) timings.remaining.push_back(spec_.nodes[node].host_interface);
+    for (const uint32_t bridge : watch_->remaining_bridges())
+      timings.remaining.push_back({spec_.bridges[bridge].name, std::nullopt, true, false});
+    for (const uint32_t node : watch_->remaining_nodes())
+      timings.remaining.push_back(
+          {spec_.nodes[node].host_interface, node, watch_->has_link(node), watch_->has_netns(node)});
   }
   // What remains is watched on: another teardown may wait for it again.
   if (gone) close_sockets();

@@ -41,11 +41,21 @@ struct BuildTimings {
   std::map<std::string, int64_t> phases_ns;
 };
 
+/** What the kernel had not said to be gone when a deadline passed. */
+struct Remaining {
+  /** Of a bridge, or of a node's host end. */
+  std::string name;
+  /** Nothing: a bridge. */
+  std::optional<uint32_t> node;
+  bool link = true;
+  bool netns = false;
+};
+
 struct TeardownTimings {
   int64_t started_ns = 0;
   int64_t released_ns = 0;
   int64_t gone_ns = 0;
-  std::vector<std::string> remaining;
+  std::vector<Remaining> remaining;
 };
 
 using Done = std::function<void(Status)>;

@@ -18,6 +18,8 @@ export class FleetNode {
   stage: Stage = 'absent'
   /** Its namespace, from when it is told complete until it joins first: asking the fabric again costs more. */
   netns: Netns | null = null
+  /** Of its namespace, the last one that was told complete. */
+  inode: number | null = null
   connection: ControlConnection<FleetNode> | null = null
   /** What the node calls itself towards controller and peers; rises once the one before was told to anybody. */
   incarnation: number

@@ -19,6 +19,7 @@ import { linkEndsOf } from './link-ends.ts'
 import { Membership } from './membership.ts'
 import { NodeAgent } from './node-agent.ts'
 import { Recovery } from './recovery.ts'
+import { describeRemains } from './remains.ts'
 import { Traffic } from './traffic/traffic.ts'
 import { type Walk, Walks } from './walks.ts'
 
@@ -26,7 +27,7 @@ import { type Walk, Walks } from './walks.ts'
 export type FleetEvent = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 't_s' | 'from'> : never) : never
 
 export interface FleetOptions {
-  readonly native: Pick<Addon, 'Fabric' | 'Links' | 'PacketEngine'>
+  readonly native: Pick<Addon, 'Fabric' | 'Links' | 'PacketEngine' | 'awaitNetnsCleanup'>
   /** The fabric root. Borrowed: must outlive the fleet. */
   readonly root: Netns
   readonly spec: FabricSpec
@@ -53,7 +54,7 @@ export interface FleetOptions {
 
 export interface FleetEnd {
   readonly facts: Readonly<Record<string, number>>
-  /** Interfaces that the kernel had not removed at the deadline. */
+  /** What the kernel had not removed at the deadline, and what keeps it: a line each. */
   readonly remaining: readonly string[]
 }
 
@@ -292,6 +293,11 @@ export class Fleet {
     await this.#building?.catch(() => {})
     const spentMs = Number((clock.nowNs() - startedNs) / 1_000_000n)
     const timings = await this.#fabric.teardown(Math.max(0, deadlineMs - spentMs))
+    const remaining = await describeRemains(timings.remaining, {
+      native: this.#options.native,
+      waitedS: Number(timings.goneNs - timings.releasedNs) / 1e9,
+      inodeOf: index => this.#nodes[index]?.inode ?? null,
+    })
     return {
       facts: {
         ...facts,
@@ -299,7 +305,7 @@ export class Fleet {
         teardown_released_s: Number(timings.releasedNs - startedNs) / 1e9,
         netns_gone_s: Number(timings.goneNs - timings.releasedNs) / 1e9,
       },
-      remaining: timings.remaining,
+      remaining,
     }
   }
 
@@ -321,7 +327,8 @@ export class Fleet {
       return
     }
     const { inode, cookie } = node.netns.identity
-    const netns = { netns_inode: Number(inode), netns_cookie: String(cookie) }
+    node.inode = Number(inode)
+    const netns = { netns_inode: node.inode, netns_cookie: String(cookie) }
     this.#options.emit({ kind: 'node_up', node_id: node.nodeId, ...netns })
   }
 

@@ -1,7 +1,8 @@
 // Two censuses compared: which differences are this run's doing, and which are somebody else's. Pure.
 
+import type { NamespaceHolder } from '../base/netns-holders.ts'
 import type { Census, IpcObject, RunObjects } from './census.ts'
-import { descendants, type NamespaceHolder, type ProcessEntry } from './process-table.ts'
+import { descendants, type ProcessEntry } from './process-table.ts'
 
 /** What is known to be this run's. Everything else that changed is foreign. */
 export interface Ours extends RunObjects {

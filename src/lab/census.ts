@@ -1,19 +1,16 @@
 // The census: what of the machine's shared state a run could leave behind, counted before it and after it. What can be
 // attributed to this run is residue; what changed otherwise is foreign, and only evidence.
 
-import { LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
-import { readOrNull } from './proc.ts'
 import {
-  descendants,
   linkText,
   mountedNamespaces,
   type NamespaceHolder,
   namesIn,
-  ownDescriptors,
-  type ProcessEntry,
   readNamespaceHolders,
-  readProcesses,
-} from './process-table.ts'
+} from '../base/netns-holders.ts'
+import { LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
+import { readOrNull } from './proc.ts'
+import { descendants, ownDescriptors, type ProcessEntry, readProcesses } from './process-table.ts'
 
 export interface Census {
   readonly schema: 'nslab.census/1'

@@ -173,12 +173,13 @@ export class Hosts implements Crew {
   async end(deadlineS: number): Promise<EndedPrograms> {
     const facts: Record<string, number> = {}
     const remaining: string[] = []
-    const ended = await Promise.all(this.dataplanes.map(dataplane => dataplane.stop(deadlineS)))
-    ended.push((await this.controller?.stop(deadlineS)) ?? null)
-    for (const stopped of ended) {
-      for (const [name, value] of Object.entries(stopped?.facts ?? {})) facts[name] = merge(name, facts[name], value)
-      const left = stopped?.remaining ?? []
-      remaining.push(...left.map(name => `${name} in the fabric, not removed by the deadline`))
+    for (const name of ['dataplane', 'controller'] as const) {
+      const ended = await Promise.all(this.all.map(({ programs }) => programs.get(name)?.stop(deadlineS)))
+      for (const [at, stopped] of ended.entries()) {
+        for (const [key, value] of Object.entries(stopped?.facts ?? {})) facts[key] = merge(key, facts[key], value)
+        const host = this.all[at]?.plan.name
+        remaining.push(...(stopped?.remaining ?? []).map(line => `fabric of ${host}: ${line}`))
+      }
     }
     for (const { plan, programs } of this.all) {
       programs.clear()

@@ -4,11 +4,12 @@
 
 import { existsSync, rmSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
+import { namesIn } from '../base/netns-holders.ts'
 import type { SysctlWrite } from './lease-book.ts'
 import { type LeaseOptions, reapLeases } from './leases.ts'
 import { forgetRun, type LiveRun, listRuns } from './live-runs.ts'
 import { bootId, isAlive, type ProcessIdentity, readStat } from './proc.ts'
-import { namesIn, readProcesses, runIdOf } from './process-table.ts'
+import { readProcesses, runIdOf } from './process-table.ts'
 import { RESERVE_NAME } from './run-folder.ts'
 import { removeGroupOf } from './soak/memory-group.ts'
 import { stateFolder } from './state-folder.ts'

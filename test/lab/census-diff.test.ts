@@ -1,9 +1,10 @@
 // What of two censuses is this run's doing, and what is somebody else's.
 
 import t from 'tap'
+import type { NamespaceHolder } from '../../src/base/netns-holders.ts'
 import type { Census } from '../../src/lab/census.ts'
 import { diffCensus, type Ours } from '../../src/lab/census-diff.ts'
-import type { NamespaceHolder, ProcessEntry } from '../../src/lab/process-table.ts'
+import type { ProcessEntry } from '../../src/lab/process-table.ts'
 
 const RUN = 'a'.repeat(32)
 const OTHER = 'b'.repeat(32)

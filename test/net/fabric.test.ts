@@ -168,7 +168,7 @@ t.test('teardown names what is still held when its deadline passes, and can be a
   const listen = { address: '172.16.8.2', port: 7002, backlog: 1 }
   const fd = await fabric.netns(0).openSocket({ listen })
   const held = await fabric.teardown(300)
-  t.strictSame(held.remaining, ['veth0a'])
+  t.strictSame(held.remaining, [{ name: 'veth0a', node: 0, link: true, netns: true }])
   closeSync(fd)
   t.strictSame((await fabric.teardown(20_000)).remaining, [])
 })

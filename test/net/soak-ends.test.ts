@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { namesIn } from '../../src/lab/process-table.ts'
+import { namesIn } from '../../src/base/netns-holders.ts'
 import { NslabProcess, processesOf, untilEmpty } from '../fixtures/nslab-process.ts'
 import { churned, machine, observed, processOf, startSoak } from '../fixtures/soak-process.ts'
 
