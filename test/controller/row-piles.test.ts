@@ -42,6 +42,35 @@ t.test('times that both ends tell of are one row', async t => {
   ])
 })
 
+t.test('very many rows go in several statements, and are counted at once meanwhile', async t => {
+  const pile = appFlowsPile(() => {})
+  const rows = Array.from({ length: 60_000 }, (_, index) => ({
+    flowId: index.toString(16).padStart(32, '0'),
+    startTime: 1,
+    srcNodeId: 1,
+    dstNodeId: 2,
+    finishTime: null,
+    routeId: null,
+  }))
+  for (const row of rows) pile.note(row)
+  const sizes: number[] = []
+  let answer = (): void => {}
+  const writing = pile.write((_, [ids]) => {
+    sizes.push((ids as readonly unknown[]).length)
+    return sizes.length > 1 ? Promise.resolve() : new Promise<void>(resolve => (answer = resolve))
+  })
+  for (const row of rows) pile.note({ ...row, finishTime: 2 })
+  const fromMs = performance.now()
+  for (let asked = 0; asked < 10_000; asked++) if (pile.count !== 60_000) t.fail(`${pile.count}`)
+  t.ok(performance.now() - fromMs < 20_000)
+  answer()
+  await writing
+  t.ok(Math.max(...sizes) <= 5000, `${sizes}`)
+  t.equal(pile.count, 5000, 'what was said of the first anew')
+  await pile.write(() => Promise.resolve())
+  t.equal(pile.count, 0)
+})
+
 t.test('what is refused waits, merged with what came meanwhile', async t => {
   const { query, refuse, written } = database()
   const pile = flowTimesPile()
