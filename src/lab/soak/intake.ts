@@ -85,7 +85,8 @@ export class Intake {
         return
       case 'blind': {
         const { is, at_s: _, mono_s, ...blind } = line
-        this.#options.emit({ is, t_s: this.#at(mono_s), ...blind })
+        // A program of somebody's own may have further keys.
+        this.#options.emit({ ...blind, is, t_s: this.#at(mono_s) })
       }
     }
   }

@@ -163,6 +163,9 @@ t.test('what it can not see is passed on', async t => {
   intake.take({ is: 'blind', at_s: 0, mono_s: ORIGIN_S + 3, unreadable_processes_count: 2, kinds: ['socket'] })
   const more = { unopened_namespaces_count: 3, large_apart_s: 0.5 }
   intake.take({ is: 'blind', at_s: 0, mono_s: ORIGIN_S + 4, unreadable_processes_count: 2, kinds: [], ...more })
+  const foreign = { is: 'blind', t_s: -7, at_s: 0, mono_s: ORIGIN_S + 5, unreadable_processes_count: 0, kinds: [] }
+  intake.take(foreign as unknown as CollectedLine)
+  t.match(said.pop(), { is: 'blind', t_s: 5 }, 'at the time that the run knows it by')
   t.same(said, [
     { is: 'blind', t_s: 3, unreadable_processes_count: 2, kinds: ['socket'] },
     { is: 'blind', t_s: 4, unreadable_processes_count: 2, kinds: [], ...more },
