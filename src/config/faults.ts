@@ -25,8 +25,8 @@ export interface FaultTable {
 export interface FaultGround {
   readonly hostsCount: number
   readonly network: 'switch' | 'tap'
-  /** Asked for where links are named. */
-  readonly topology: () => Topology
+  /** Asked for where links are named; null: what makes it has other problems. */
+  readonly topology: (() => Topology) | null
 }
 
 /** Reads the faults that stand at `path`, in the order of their times. */
@@ -42,7 +42,7 @@ export function readFaults(
     const at = [...path, index]
     const hosts = (table.hosts ?? []).map(name => name.replace(/^vm(?=[0-9]+$)/, 'host'))
     if (isSoakFault(table.do)) problems.add({ path: [...at, 'do'], value: table.do, problem: 'is for a soak: [churn]' })
-    else if (table.links !== undefined) checkLinks(table, table.links, topology(), at, problems)
+    else if (table.links !== undefined) checkLinks(table, table.links, topology?.() ?? null, at, problems)
     else if (table.hosts === undefined) problems.add({ path: [...at, 'hosts'], problem: 'is required' })
     else if (hosts.length === 0) problems.mustBe([...at, 'hosts'], table.hosts, 'at least one host')
     for (const name of new Set(hosts))
@@ -68,7 +68,7 @@ const nameOfLink = ([a, b]: readonly [number, number]): string => `link ${Math.m
 function checkLinks(
   table: FaultTable,
   links: NonNullable<FaultTable['links']>,
-  topology: Topology,
+  topology: Topology | null,
   at: Path,
   problems: Problems,
 ): void {
@@ -78,7 +78,7 @@ function checkLinks(
     problems.add({ path: [...at, 'hosts'], problem: 'does not go with links: one fault is done to hosts or to links' })
   if (links.length === 0) problems.mustBe([...at, 'links'], [], 'at least one link, as [[1, 2]]')
   for (const [a, b] of links)
-    if (Math.max(a, b) > topology.nodesCount || !isEdge(topology, a, b))
+    if (topology !== null && (Math.max(a, b) > topology.nodesCount || !isEdge(topology, a, b)))
       problems.add({
         path: [...at, 'links'],
         value: [a, b],

@@ -61,7 +61,8 @@ export function parseScenario(
   sections[1].n_nodes ??= Math.max(1, Math.ceil(nodesCount / hostsCount))
   const dataplane = readDataplane(sections[1], ['dataplane'], problems)
   const { network } = shell.hosts
-  const ground = { hostsCount, network, topology: () => makeTopology(controller.topology) }
+  const topology = problems.count === 0 ? () => makeTopology(controller.topology) : null
+  const ground = { hostsCount, network, topology }
   const faults = bad.has('fault') ? [] : readFaults(shell.fault, ground, ['fault'], problems)
   const gates = bad.has('gate') ? [] : readGates(shell.gate, { nodes: nodesCount }, ['gate'], problems)
   // Counts are only compared where both are right: what is wrong already needs no second problem.

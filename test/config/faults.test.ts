@@ -107,6 +107,17 @@ for (const [what, text, key, problem] of [
     t.end()
   })
 
+t.test('links are not looked for in a topology that is wrong itself', t => {
+  const text =
+    '[controller]\ntopology = { type = "ring" }\n[[fault]]\nat = "1s"\nfor = "1s"\ndo = "cut"\nlinks = [[3, 4]]'
+  t.match(
+    issuesOf(() => parse(text)),
+    [{ key: 'controller.topology.ring_config' }],
+  )
+  t.equal(issuesOf(() => parse(text)).length, 1)
+  t.end()
+})
+
 t.test('cuts of one link may not meet, however it is written', t => {
   const two = (other: string) =>
     `${ring(1)}[[fault]]\nat = "1s"\nfor = "3s"\ndo = "cut"\nlinks = [[1, 2]]\n` +
