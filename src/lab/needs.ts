@@ -3,6 +3,7 @@
 
 import { hasTraffic } from '../config/has-traffic.ts'
 import type { Scenario } from '../config/types.ts'
+import { isLossless } from '../protocol/traffic.ts'
 import { distanceFormula } from '../topology/distance.ts'
 import { farthest } from '../topology/routes.ts'
 import type { Topology } from '../topology/types.ts'
@@ -134,15 +135,25 @@ function maxDescriptors({ controller }: Scenario, { firstId, nNodes, isMax }: Ma
   const others = [...said.values()].filter(mode => mode === 'max').length
   const servers = isMax ? nNodes - said.size + others : others
   if (servers === 0) return 0
-  const flows = controller.flows.filter(({ dstGroup }) => dstGroup === undefined)
   const hopsOf = hopsIn(controller, topology)
   let ends = 0
   let relays = 0
-  for (const { srcNodeId, dstNodeId } of flows) {
+  for (const [from, to] of controller.flows.flatMap(flow => waysOf(flow, controller))) {
     ends += 2 * STREAM_END_DESCRIPTORS
-    relays += Math.min(hopsOf(srcNodeId, dstNodeId) - 1, servers)
+    relays += Math.min(hopsOf(from, to) - 1, servers)
   }
   return servers + ends + RELAY_DESCRIPTORS * Math.min(relays, RELAYS_MAX)
+}
+
+/** A flow's streams. What goes to a group as such has none; of a payload each receiver says what it has, and is asked. */
+function waysOf(
+  { srcNodeId, dstNodeId, dstGroup, spec }: Scenario['controller']['flows'][number],
+  { groups }: Scenario['controller'],
+): (readonly [from: number, to: number])[] {
+  const members = groups.find(({ label }) => label === dstGroup)?.members ?? []
+  const ends = dstGroup === undefined ? [dstNodeId] : members
+  if (isLossless(spec)) return ends.flatMap(end => [[srcNodeId, end] as const, [end, srcNodeId] as const])
+  return dstGroup === undefined ? [[srcNodeId, dstNodeId]] : []
 }
 
 /** Hops that a flow may take, at most: by formula on shortest paths, else no more than any way has. */

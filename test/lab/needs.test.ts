@@ -71,6 +71,29 @@ for = "1s"
   t.equal(some.descriptors_count - normal, 2 + 2 + 4 * 2, 'two nodes in it relay at two')
 })
 
+t.test('a lossless flow has streams back, and to and from each member of its group', async t => {
+  const line = (mode: string, to: string) => `[controller]
+topology = { n_nodes = 5, edges = [[1, 2], [2, 3], [3, 4], [4, 5]] }
+routing = { protocol = "shortest_path" }
+[dataplane]
+operating_mode = "${mode}"
+[[group]]
+label = "two"
+source = 1
+members = [3, 5]
+trees = [[[1, 2], [2, 3], [3, 4], [4, 5]]]
+[[flow]]
+transport = "lossless"
+payload = "1 kB"
+${to}
+`
+  const extra = (to: string): number =>
+    textNeeds(line('max', to)).descriptors_count - textNeeds(line('normal', to)).descriptors_count
+  // Of these edges nobody knows how long a way is: each of the five may relay.
+  t.equal(extra('from = 1\nto = 5'), 5 + 2 * (2 + 4 * 5))
+  t.equal(extra('group = "two"'), 5 + 4 * (2 + 4 * 5))
+})
+
 t.test('each fleet has a program, a root and a part of the segment', async t => {
   const one = needsOf('multihost', { nodes: 24, 'hosts.count': 1 })
   const six = needsOf('multihost', { nodes: 24, 'hosts.count': 6 })

@@ -47,7 +47,31 @@ async function needsOf(args: readonly string[]): Promise<Plan['needs']> {
   return (JSON.parse(stdout) as Plan).needs
 }
 
-for (const [kind, args] of Object.entries(kinds))
+/** From each half-way round; and each receiver says what it has. */
+const LOSSLESS = `
+name = "needs"
+[controller]
+topology = { type = "ring", ring_config = { n_nodes = 30 } }
+routing = { protocol = "shortest_path" }
+[dataplane]
+operating_mode = "max"
+[[flow]]
+from = "all"
+to = "+14"
+transport = "lossless"
+payload = "30 kB"
+rate = "1mbit"
+[run]
+hold = "3s"
+[[gate]]
+metric = "lossless_undelivered_count"
+require = "== 0"
+[[gate]]
+metric = "warnings_count"
+require = "== 0"`
+const losslessFile = join(t.testdir({ 'lossless.toml': LOSSLESS }), 'lossless.toml')
+
+for (const [kind, args] of Object.entries({ ...kinds, 'lossless flows in max mode': [losslessFile] }))
   t.test(`${kind}: what is planned is enough`, async t => {
     const { descriptors_count, namespaces_count } = await needsOf(args)
     const { code, stdout, stderr } = await within(t, args, descriptors_count, namespaces_count)
