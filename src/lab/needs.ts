@@ -145,7 +145,7 @@ function maxDescriptors({ controller }: Scenario, { firstId, nNodes, isMax }: Ma
   return servers + ends + RELAY_DESCRIPTORS * Math.min(relays, RELAYS_MAX)
 }
 
-/** A flow's streams. What goes to a group as such has none; of a payload each receiver says what it has, and is asked. */
+/** A flow's streams: none of what goes to a group as such; of a payload each receiver is asked, and answers. */
 function waysOf(
   { srcNodeId, dstNodeId, dstGroup, spec }: Scenario['controller']['flows'][number],
   { groups }: Scenario['controller'],
