@@ -7,9 +7,9 @@ import { runInNewContext } from 'node:vm'
 const COLLECTION_INTERVAL_MS = 10_000
 
 /**
- * Of a thread's time, for collecting: 20 ms of a heap of 10 MB here, 200 in an emulated guest, which then waits longer.
+ * Of a thread's time, for collecting: 20 ms of a heap of 10 MB here, 300 in an emulated guest, which then waits 15 s.
  */
-const COST_RATIO_MAX = 0.005
+const COST_RATIO_MAX = 0.02
 
 /**
  * Keeps this process's heap small from now on, in both of its parts.
@@ -18,7 +18,7 @@ const COST_RATIO_MAX = 0.005
  * short-lived objects. V8 multiplies its size by this factor whenever enough has survived, and reads it each time;
  * --max-semi-space-size counts on the command line alone.
  *
- * What little garbage reaches the old one is collected each ten seconds, or less often where that costs much. V8
+ * What little garbage reaches the old one is collected each ten seconds, or less often where that costs much of the time. V8
  * collects it when a limit is met, which it raises again and again: 9 MB became 12 within ten minutes, and more within
  * the hour.
  */
