@@ -26,9 +26,14 @@ export function whyProvesNothing(
   }
   if (!gates.some(isUntold)) return null
   const told = sutDerivations(sutMetrics)
-  const wasSeen = metricOf('observer_starts_count')?.known === true
+  const countOf = (name: string): number => {
+    const found = metricOf(name)
+    return found?.known === true ? found.value : Number.NaN
+  }
+  // A gate may allow ends: after the last one it was started again.
+  const wasThere = countOf('observer_starts_count') > countOf('observer_exits_count')
   const isOfLife = (metric: string): boolean =>
-    (metric === 'observer_exits_count' && wasSeen) || Object.hasOwn(told, metric)
+    (metric === 'observer_exits_count' && wasThere) || Object.hasOwn(told, metric)
   const passes = (isOf: (metric: string) => boolean): boolean =>
     gates.some(({ metric }, index) => isOf(metric) && verdicts[index]?.verdict === 'pass')
   const missing = [

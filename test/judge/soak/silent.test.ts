@@ -107,6 +107,18 @@ t.test('without a gate on its life, or on the churn, all that passes proves noth
   t.match(judged(t, { gates: [churned, threads] }), { verdict: 'pass' }, 'where no gate is left out it is as ever')
 })
 
+t.test('a gate that allows ends is no proof of life of a program that ended and never came back', async t => {
+  const gates = [...sightings, gate('observer_exits_count', '<=', 1), churned]
+  const data = silent({ gates })
+  const early = (line: ObservedLine): ObservedLine =>
+    line.is === 'observer_exited' ? { ...line, t_s: 12, status: 'exit 0', wanted: false } : line
+  const { report } = judgeSoak(t, { ...data, observed: data.observed.map(early) })
+  t.ok(report.gates.slice(sightings.length).every(({ verdict }) => verdict === 'pass'))
+  t.match(report, { verdict: 'unknown', exit_code: 5 })
+  t.match(report.notes[0], /that the program lived/)
+  t.match(judged(t, { gates, defects: { restart: 'told' } }), { verdict: 'pass' }, 'one that did come back')
+})
+
 t.test('what breaks is told as ever', async t => {
   const gates = [...sightings, exits, churned]
   t.match(judged(t, { gates, defects: { restart: 'told' } }), { verdict: 'fail', exit_code: 1 }, 'it ended unasked')
