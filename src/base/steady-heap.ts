@@ -18,9 +18,9 @@ const COST_RATIO_MAX = 0.02
  * short-lived objects. V8 multiplies its size by this factor whenever enough has survived, and reads it each time;
  * --max-semi-space-size counts on the command line alone.
  *
- * What little garbage reaches the old one is collected each ten seconds, or less often where that costs much of the time. V8
- * collects it when a limit is met, which it raises again and again: 9 MB became 12 within ten minutes, and more within
- * the hour.
+ * What little garbage reaches the old one is collected each ten seconds, or less often where that costs much of the
+ * time. V8 collects it when a limit is met, which it raises again and again: 9 MB became 12 within ten minutes, and
+ * more within the hour.
  */
 export function keepHeapSteady(intervalMs: number = COLLECTION_INTERVAL_MS): void {
   setFlagsFromString('--semi-space-growth-factor=1')
