@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import { run } from '../base/exec.ts'
+import { ExitCode } from '../base/exit-codes.ts'
 import { type Canary, type CanaryFinding, judgeCanary, judgeControl, unprovenGates } from '../judge/canaries.ts'
 import { readHistory } from '../judge/history.ts'
 import { judge } from '../judge/judge.ts'
@@ -103,12 +104,14 @@ async function reportOf(options: SelfcheckOptions, name: string, own: readonly s
   try {
     return judge(readHistory(out))
   } catch (cause) {
-    const status = `exit ${code}`
-    throw new NslabError(
-      'PROCESS_ENDED',
-      { process: `nslab run (${name})`, status, lastWords: stderr.trim() },
-      { cause },
-    )
+    const process = `nslab run (${name})`
+    const lastWords = stderr.trim()
+    // It was refused before it began: that is the selfcheck's own end.
+    if (code === ExitCode.usage || code === ExitCode.notFit) {
+      const message = lastWords.replace(/^nslab: error: /, '')
+      throw new NslabError('PROGRAM_FAILED', { process, failure: { exit_code: code, message } }, { cause })
+    }
+    throw new NslabError('PROCESS_ENDED', { process, status: `exit ${code}`, lastWords }, { cause })
   }
 }
 

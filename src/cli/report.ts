@@ -10,13 +10,14 @@ import { renderJunit } from '../report/junit.ts'
 import { type Judged, judgeFolder, writeReports } from '../report/render.ts'
 import { renderTap } from '../report/tap.ts'
 import { renderTerminal } from '../report/terminal.ts'
+import { wantsColours } from './colours.ts'
 
 /** The run that `nslab run` made last, from where it was started. */
 export const latestRun = join('runs', 'latest')
 
 const formats = {
   terminal: ({ report, history }: Judged, folder: string) =>
-    renderTerminal(report, history, { color: useColor(), folder }),
+    renderTerminal(report, history, { color: wantsColours(), folder }),
   json: ({ report }: Judged) => renderJson(report),
   tap: ({ report }: Judged) => renderTap(report),
   junit: ({ report }: Judged) => renderJunit(report),
@@ -55,8 +56,4 @@ function report(folder: string, format: Format): number {
     process.stderr.write(`nslab: ${(error as NslabError).message}; the report was only printed\n`)
   }
   return judged.report.exit_code
-}
-
-function useColor(): boolean {
-  return process.stdout.isTTY === true && !process.env.NO_COLOR
 }

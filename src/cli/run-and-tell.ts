@@ -6,6 +6,7 @@ import { ExitCode } from '../base/exit-codes.ts'
 import type { Scenario } from '../config/types.ts'
 import type { KeptResult } from '../lab/keep-run.ts'
 import type { RepeatedPlan, RunOptions, RunResult } from '../lab/run.ts'
+import { wantsColours } from './colours.ts'
 import { hookSignals } from './run-signals.ts'
 
 /** Runs, judges and prints; `repeated`: the plan, where there is one already. */
@@ -66,7 +67,7 @@ export async function judgeAndTell({ folder, diskError, bug }: RunResult): Promi
   // A disk that was full during the run has room for the report: the reserve, and what the database had taken.
   const refusal = refusalOf(() => writeReports(folder, judged))
   const writeError = diskError ?? refusal
-  process.stdout.write(renderTerminal(judged.report, judged.history, { color: process.stdout.isTTY, folder }))
+  process.stdout.write(renderTerminal(judged.report, judged.history, { color: wantsColours(), folder }))
   if (bug !== null) process.stderr.write(`nslab: a bug in nslab: ${bug instanceof Error ? bug.stack : String(bug)}\n`)
   const exitCode = bug === null ? (judged.report.exit_code as ExitCode) : ExitCode.bug
   if (writeError === null) return exitCode

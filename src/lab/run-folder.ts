@@ -15,7 +15,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { basename, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import type { LedgerEntry, LinkListing, Sample } from '../judge/types.ts'
@@ -245,7 +245,7 @@ function makeNamed(request: RunFolderRequest): string {
   const scenario = request.scenario.replaceAll(/[^A-Za-z0-9._-]+/g, '-')
   const name = `${utc}-${scenario}-${request.seed}`
   try {
-    mkdirSync(base, { recursive: true })
+    makeFolders(base)
   } catch (error) {
     throw diskRefused(base, error)
   }
@@ -260,10 +260,27 @@ function makeNamed(request: RunFolderRequest): string {
   }
 }
 
+/**
+ * Makes `path` and the folders above it. Throws what the kernel says: Node's own way takes a read-only place for one that
+ * is not there, and tries for ever where the kernel says so of a folder that is (/proc).
+ */
+function makeFolders(path: string): void {
+  const missing: string[] = []
+  for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder)
+    } catch (error) {
+      // Another run was first.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+}
+
 /** A folder the user named: made, or taken when empty. Two runs that name the same one are told apart by open(). */
 function makeOut(path: string): string {
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolders(path)
     if (readdirSync(path).length === 0) {
       return path
     }

@@ -4,8 +4,8 @@ import t, { type Test } from 'tap'
 import { selfcheck } from '../../src/cli/canary-runs.ts'
 import { canaries, EMULATED } from '../../src/lab/canaries.ts'
 
-/** The words of the first run of a canary, by a program that tells them and leaves no run folder. */
-async function wordsOf(t: Test, isEmulated: boolean): Promise<string> {
+/** How a selfcheck fails whose runs are of a program that tells its words and leaves no run folder. */
+async function failureOf(t: Test, isEmulated: boolean, code: number): Promise<Error | null> {
   const canary = canaries.filter(({ name }) => name === 'leak-memory')
   const running = selfcheck({
     canaries: canary,
@@ -14,15 +14,25 @@ async function wordsOf(t: Test, isEmulated: boolean): Promise<string> {
     isEmulated,
     folder: t.testdir(),
     jobs: 2,
-    program: [process.execPath, '-e', 'console.error(process.argv.slice(1).join(" ")); process.exitCode = 7', '--'],
+    program: [
+      process.execPath,
+      '-e',
+      `console.error("nslab: error: " + process.argv.slice(1).join(" ")); process.exitCode = ${code}`,
+      '--',
+    ],
     signal: new AbortController().signal,
     onStart: () => {},
     onEnd: () => {},
   })
-  const error = await running.then(
+  return running.then(
     () => null,
-    (error: unknown) => error,
+    (error: unknown) => error as Error,
   )
+}
+
+/** The words of the first run of a canary. */
+async function wordsOf(t: Test, isEmulated: boolean): Promise<string> {
+  const error = await failureOf(t, isEmulated, 7)
   t.match(error, { code: 'PROCESS_ENDED', message: /nslab run \((control|leak-memory)\).*exit 7/ })
   return (error as Error).message
 }
@@ -30,6 +40,17 @@ async function wordsOf(t: Test, isEmulated: boolean): Promise<string> {
 t.test('emulated guests churn for longer; who asks for something has it', async t => {
   t.match(await wordsOf(t, false), /--out \S+ --set run\.deadline=9s/)
   t.match(await wordsOf(t, true), `--set ${EMULATED[0]} --set run.deadline=9s`)
+})
+
+t.test('a machine that is not fit for the runs is not fit for the selfcheck', async t => {
+  for (const code of [2, 3]) {
+    const error = await failureOf(t, false, code)
+    t.match(error, {
+      code: 'PROGRAM_FAILED',
+      exitCode: code,
+      message: /nslab run \((control|leak-memory)\): run selfcheck/,
+    })
+  }
 })
 
 t.test('what is too fast for emulated guests is slower there, and is the same fault', t => {

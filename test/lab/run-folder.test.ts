@@ -84,6 +84,15 @@ t.test('a base that can not be made is refused by the disk', async t => {
   t.throws(() => createRunFolder({ ...request, base }), { code: 'DISK_REFUSED', facts: { errno: 'ENOTDIR' } })
 })
 
+t.test('a place that takes no folder is refused by what the kernel says of it', async t => {
+  // Where Node itself tries for ever.
+  const out = '/proc/nslab-test/run'
+  t.throws(() => createRunFolder({ ...request, base: t.testdir(), out }), {
+    code: 'DISK_REFUSED',
+    facts: { path: out, errno: /ENOENT|EPERM|EACCES/ },
+  })
+})
+
 t.test('an intent is in the file before its deed, the rest at the next flush', async t => {
   const folder = createRunFolder({ ...request, base: t.testdir() })
   folder.ledger.done('earlier')
