@@ -6,8 +6,13 @@ import type { ChurnLine } from '../../protocol/churn.ts'
 import type { ObservedLine, SeenSocket } from '../../protocol/observed.ts'
 import type { Dropped, Made } from './truth.ts'
 
-/** By how much lines of the two files may be out of order. They are written as they come, by one process. */
+/** By how much lines of a kind may be out of order. They are written as they come, by one process. */
 const GRACE_S = 60
+/**
+ * What the observer finds and what it polls are two threads' words, written in turn by a third: one that had to wait
+ * writes all of one before the first of the other. For as long, nothing is settled by what one of them alone has told.
+ */
+const STALL_S = 600
 /** Namespaces that are gone and never forgotten; of more than these, the sockets are not waited for. */
 const WAITING_MAX = 100_000
 const QUEUE_CUT = 10_000
@@ -51,7 +56,9 @@ export class Join {
   /** Found, and none of churn's. */
   readonly #strangers = new Set<string>()
   #truthS = Number.NEGATIVE_INFINITY
-  #observedS = Number.NEGATIVE_INFINITY
+  /** What was found and forgotten until then was told; and all else. */
+  #foundS = Number.NEGATIVE_INFINITY
+  #polledS = Number.NEGATIVE_INFINITY
 
   constructor(settling: Settling, waitingMax = WAITING_MAX) {
     this.#settling = settling
@@ -61,6 +68,11 @@ export class Join {
   /** Which of the files is to be read next. */
   get isTruthBehind(): boolean {
     return this.#truthS <= this.#observedS
+  }
+
+  get #observedS(): number {
+    const [earlier, later] = [Math.min(this.#foundS, this.#polledS), Math.max(this.#foundS, this.#polledS)]
+    return Math.max(earlier, later - STALL_S)
   }
 
   /** Namespaces in memory. */
@@ -81,14 +93,15 @@ export class Join {
     if (line.is === 'forgot') this.#forgot(line)
     if (line.is === 'polled' && line.first_of !== null && !this.#strangers.has(line.first_of))
       this.#sighted(line.first_of, timeS).firstPolls.push({ fromS: line.t_s, toS: timeS })
-    this.#observedS = Math.max(this.#observedS, timeS)
+    if (line.is === 'found' || line.is === 'forgot') this.#foundS = Math.max(this.#foundS, line.t_s)
+    else this.#polledS = Math.max(this.#polledS, timeS)
     this.#settleReady()
   }
 
   /** A file has no more lines: the other one does not wait for it. */
   endOf(file: 'truth' | 'observed'): void {
     if (file === 'truth') this.#truthS = Number.POSITIVE_INFINITY
-    else this.#observedS = Number.POSITIVE_INFINITY
+    else this.#foundS = this.#polledS = Number.POSITIVE_INFINITY
   }
 
   /** Both files were read: everything is settled. */
@@ -120,7 +133,7 @@ export class Join {
 
   #found(line: Extract<ObservedLine, { is: 'found' }>): void {
     if (this.#strangers.has(line.netns)) return
-    const life = this.#sighted(line.netns, line.got_s)
+    const life = this.#sighted(line.netns, line.t_s)
     if (life.foundS !== null && life.foundS <= line.t_s) return
     life.foundS = line.t_s
     life.foundAs = `${line.name ?? 'without a name'}, inode ${line.inode}, by ${line.found_by}`
@@ -211,6 +224,5 @@ function timeOfTruth(line: ChurnLine): number {
 }
 
 function timeOfSighting(line: ObservedLine): number {
-  if (line.is === 'found') return Math.max(line.t_s, line.got_s)
   return line.is === 'polled' ? line.t_s + line.took_s : line.t_s
 }

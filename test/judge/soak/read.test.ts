@@ -41,6 +41,18 @@ t.test('the order of lines within the tolerance changes nothing', async t => {
   }
 })
 
+t.test('an observer that had to wait tells all of its polls before what it found meanwhile', async t => {
+  const data = soakRun({ holdS: 300, defects: { missed: [30, 90], kept: [50] } })
+  const expected = valuesOf(judgeSoak(t, data))
+  const [fromS, toS] = [60, 180]
+  const toldAtS = (line: SoakData['observed'][number]): number =>
+    (line.is === 'found' || line.is === 'forgot') && line.t_s > fromS && line.t_s < toS ? toS : line.t_s
+  const late = (line: SoakData['observed'][number]): SoakData['observed'][number] =>
+    line.is === 'found' ? { ...line, got_s: Math.max(line.got_s, toldAtS(line)) } : line
+  const observed = data.observed.map(late).sort((one, other) => toldAtS(one) - toldAtS(other))
+  t.same(valuesOf(judgeSoak(t, { ...data, observed })), expected)
+})
+
 t.test('a plan without churn is none of a soak, whatever lies beside it', async t => {
   const folder = folderOf(t, ringRun())
   writeFileSync(join(folder, 'churn.ndjson'), 'nonsense\n')
