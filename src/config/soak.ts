@@ -6,7 +6,7 @@ import { checkChurn, churnSchema } from './churn.ts'
 import type { Path } from './locate.ts'
 import type { Problems, TomlTable } from './problems.ts'
 import type { shellSchema } from './scenario-schema.ts'
-import type { collectorEntries, sutEntries } from './soak-schema.ts'
+import type { sutEntries } from './soak-schema.ts'
 import type { CollectorConfig, FaultConfig, GateConfig, ObserverConfig, SoakConfig } from './types.ts'
 import { bytesOf, secondsOf } from './values.ts'
 
@@ -39,7 +39,7 @@ export function checkSoakShell(raw: TomlTable, shell: Shell, problems: Problems)
 export function readSoak(shell: Shell, problems: Problems): SoakConfig {
   return {
     churn: checkChurn(shell.churn ?? v.parse(churnSchema, {}), ['churn'], problems),
-    collector: readCollector(shell.collector, ['collector'], problems),
+    collector: readCollector(shell, ['collector'], problems),
     observer: readObserver(shell.sut, ['sut'], problems),
   }
 }
@@ -71,7 +71,9 @@ export function soakWarnings(
   ]
 }
 
-function readCollector(table: Table<typeof collectorEntries>, path: Path, problems: Problems): CollectorConfig {
+function readCollector({ collector: table, run }: Shell, path: Path, problems: Problems): CollectorConfig {
+  if (secondsOf(run.hold) > 0 && secondsOf(table.interval) > secondsOf(run.hold))
+    problems.mustBe([...path, 'interval'], table.interval, `no longer than the churning, run.hold (${run.hold})`)
   for (const key of ['interval', 'discovery_interval'] as const)
     if (secondsOf(table[key]) < LEAST_INTERVAL_S)
       problems.mustBe([...path, key], table[key], `at least ${LEAST_INTERVAL_S * 1000}ms`)

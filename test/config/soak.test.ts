@@ -87,6 +87,9 @@ t.test('what a soak says wrong is told where it stands', t => {
   const problem = (text: string) => issuesOf(() => parse(`[churn]\n${text}`)).map(issue => [issue.key, issue.problem])
   t.match(problem('[collector]\nsink = "kafka"'), [['collector.sink', 'must be one of "stdout", "postgres"']])
   t.match(problem('[collector]\ninterval = "1ms"'), [['collector.interval', 'must be at least 10ms']])
+  t.match(problem('[collector]\ninterval = "10d"\n[run]\nhold = "1m"'), [
+    ['collector.interval', 'must be no longer than the churning, run.hold (1m)'],
+  ])
   t.match(problem('[collector]\nstates = ["OPEN"]'), [['collector.states[0]', /must be one of "ESTABLISHED"/]])
   t.match(problem('[sut]\ncommand = []'), [['sut.command', 'must be a program and its arguments']])
   t.match(problem('[sut]\nscrape_interval = "0s"'), [['sut.scrape_interval', 'must be at least 10ms']])
