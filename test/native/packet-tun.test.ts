@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -157,14 +157,28 @@ t.test('an interface ends when it is detached, and with its node; and comes back
   t.pass('gone with its node')
 })
 
+/** What is open, by number. */
+function descriptors(): Map<string, string> {
+  const open = new Map<string, string>()
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      open.set(fd, readlinkSync(`/proc/self/fd/${fd}`))
+    } catch {
+      // That of the listing itself.
+    }
+  }
+  return open
+}
+
 t.test('close() with interfaces leaves no thread and no descriptor', needsTun, async t => {
-  const before = readdirSync('/proc/self/fd').length
+  const before = descriptors()
   const { overlay, here, there } = await withTuns(t, 2)
   t.ok(await reaches(here, there, address(2)))
   await overlay.close()
   for (const netns of [here, there]) netns.close()
-  // The links' own namespace is closed in teardown.
-  t.equal(readdirSync('/proc/self/fd').length, before + 1)
+  // The links' own namespace is closed in teardown. What earlier tests had open may be closed meanwhile.
+  const left = [...descriptors()].filter(([fd, what]) => before.get(fd) !== what)
+  t.equal(left.length, 1, left.join())
   const names = readdirSync('/proc/self/task').map(id => readFileSync(`/proc/self/task/${id}/comm`, 'utf8'))
   t.same(
     names.filter(name => /^nslab-(lane|closer)/.test(name)),

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { closeSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { readNamespaceHolders } from '../../src/base/netns-holders.ts'
 import { describeRemains } from '../../src/dataplane/remains.ts'
@@ -65,8 +66,15 @@ t.test(
     const args = ['run', 'ring', '--nodes', '4', '--on', 'host', '--hosts', '2', ...sets, '--out', folder]
     const nslab = new NslabProcess(args, { folder })
     await nslab.inPhase('hold')
-    const events = readFileSync(join(folder, 'events.ndjson'), 'utf8').trim().split('\n')
-    const fourth = events.map(line => JSON.parse(line)).find(({ kind, node_id }) => kind === 'node_up' && node_id === 4)
+    const isUp = ({ kind, node_id }: { kind: string; node_id?: number }): boolean => kind === 'node_up' && node_id === 4
+    const events = (): string[] => readFileSync(join(folder, 'events.ndjson'), 'utf8').split('\n').slice(0, -1)
+    const lookForFourth = () =>
+      events()
+        .map(line => JSON.parse(line))
+        .find(isUp)
+    // Written a moment after the phase is told.
+    while (lookForFourth() === undefined) await sleep(20)
+    const fourth = lookForFourth()
     const programs = readNamespaceHolders(childrenOf(nslab.pid).map(({ pid }) => pid))
     const place = programs.find(({ inode }) => inode === fourth.netns_inode)
     const { pid, end } = await stayIn(t, place?.where ?? '')
