@@ -3,7 +3,9 @@
 // 100 ms a tick.
 
 import { readdirSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, secondsSince } from '../base/clock.ts'
+import { CACHED_NAMESPACES } from '../base/soak-metrics.ts'
 import type { Sample } from '../judge/types.ts'
 import {
   parseCpuTimes,
@@ -29,14 +31,18 @@ export interface SamplerOptions {
   readonly onSample: (sample: Sample) => void
   readonly clock: Clock
   readonly originNs: bigint
+  /** Network namespaces, by the kernel's own count; null: it tells none. Default: asks it. */
+  readonly countNamespaces?: () => number | null
 }
 
 export interface Sampler {
+  /** Takes a sample now, beside the timer's, and hands it to `onSample` too. */
+  sampleNow(): Sample
   /**
-   * Takes a sample now, beside the timer's, and hands it to `onSample` too. `isLast`: with the kernel's count of
-   * namespaces, though it was asked for just before.
+   * Takes the last sample, with the kernel's count of namespaces: when that is back to what it was at first, or after
+   * `limitMs`. The kernel frees a namespace some time after it says that it is gone, on a busy machine seconds.
    */
-  sampleNow(isLast?: boolean): Sample
+  sampleSettled(limitMs: number): Promise<void>
   /** No sample is taken after this. Safe twice. */
   stop(): void
 }
@@ -46,6 +52,7 @@ export interface Sampler {
  * makes namespaces wants, too: so no oftener than this.
  */
 const NAMESPACES_EVERY_MS = 1000
+const SETTLE_LOOK_MS = 200
 
 /**
  * Of a processor, for looking. Four samples a second took three fifths of the processor of each emulated guest of a
@@ -58,13 +65,29 @@ const STRETCH_MAX = 8
 /** Takes the first sample at once and then one every `intervalMs`. The timer keeps no process alive. */
 export function startSampler(options: SamplerOptions): Sampler {
   let countedMs = Number.NEGATIVE_INFINITY
-  const sampleNow = (isLast = false): Sample => {
+  const countNamespaces =
+    options.countNamespaces ?? ((): number | null => parseNamespaces(readOrNull('/proc/slabinfo') ?? ''))
+  let atFirst: number | null | undefined
+  const sampleNow = (): Sample => {
     const nowMs = performance.now()
-    const countsNamespaces = isLast || nowMs - countedMs >= NAMESPACES_EVERY_MS
-    if (countsNamespaces) countedMs = nowMs
-    const sample = takeSample(options, countsNamespaces)
+    let count: number | null = null
+    if (nowMs - countedMs >= NAMESPACES_EVERY_MS) {
+      countedMs = nowMs
+      count = countNamespaces()
+      if (atFirst === undefined) atFirst = count
+    }
+    const sample = takeSample(options, count)
     options.onSample(sample)
     return sample
+  }
+  const sampleSettled = async (limitMs: number): Promise<void> => {
+    const untilMs = performance.now() + limitMs
+    let count = countNamespaces()
+    while ((count ?? 0) > (atFirst ?? 0) + CACHED_NAMESPACES && performance.now() < untilMs) {
+      await sleep(SETTLE_LOOK_MS)
+      count = countNamespaces()
+    }
+    options.onSample(takeSample(options, count))
   }
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
@@ -79,6 +102,7 @@ export function startSampler(options: SamplerOptions): Sampler {
   tick()
   return {
     sampleNow,
+    sampleSettled,
     stop: () => {
       isStopped = true
       clearTimeout(timer)
@@ -92,7 +116,7 @@ export function pauseMs(intervalMs: number, costMs: number): number {
 }
 
 /** One sample, as a line of samples.ndjson. */
-function takeSample(options: SamplerOptions, countsNamespaces: boolean): Sample {
+function takeSample(options: SamplerOptions, namespaces: number | null): Sample {
   const memory = parseMeminfo(readOrNull('/proc/meminfo') ?? '')
   return {
     t_s: secondsSince(options.clock, options.originNs),
@@ -101,7 +125,7 @@ function takeSample(options: SamplerOptions, countsNamespaces: boolean): Sample 
     load_1m: parseLoad1m(readOrNull('/proc/loadavg') ?? '0'),
     pressure: readPressure(),
     cpu: parseCpuTimes(readOrNull('/proc/stat') ?? ''),
-    kernel_namespaces_count: countsNamespaces ? parseNamespaces(readOrNull('/proc/slabinfo') ?? '') : null,
+    kernel_namespaces_count: namespaces,
     processes: options.processes().flatMap(sampleProcess),
   }
 }

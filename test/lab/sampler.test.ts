@@ -85,6 +85,29 @@ t.test('samples that cost much come more rarely, and never stop', async t => {
   t.equal(pauseMs(250, 5000), 2000)
 })
 
+t.test(
+  'the last sample is taken when the kernel has freed what there was more than at first, or after its limit',
+  async t => {
+    const counts = [10, 300, 300, 200, 74]
+    const samples: Sample[] = []
+    const sampler = startSampler({
+      ...options,
+      intervalMs: 60_000,
+      processes: () => [],
+      onSample: sample => samples.push(sample),
+      countNamespaces: () => counts.shift() ?? 500,
+    })
+    t.teardown(() => sampler.stop())
+    await sampler.sampleSettled(60_000)
+    t.same(
+      samples.map(sample => sample.kernel_namespaces_count),
+      [10, 74],
+    )
+    await sampler.sampleSettled(300)
+    t.equal(samples.at(-1)?.kernel_namespaces_count, 500)
+  },
+)
+
 t.test('who gets a sample may stop the sampler', async t => {
   let count = 0
   const keepAlive = setInterval(() => {}, 1000)

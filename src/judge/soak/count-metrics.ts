@@ -1,5 +1,6 @@
 // Metrics of a soak that are counted: operations, namespaces, sockets, rows, polls, and the observer's own life.
 
+import { CACHED_NAMESPACES } from '../../base/soak-metrics.ts'
 import type { NetnsKind } from '../../protocol/churn.ts'
 import { known, type Metric, type Reading, unknown } from '../metric.ts'
 import { readPhases } from '../phases.ts'
@@ -168,11 +169,6 @@ function exits(facts: SoakFacts, history: History): Metric {
 }
 
 /**
- * Of a table of the kernel's caches the count is above the truth by what each processor keeps at hand: so much is none.
- */
-const CACHED = 64
-
-/**
  * By churn's witness, and by the kernel's own count before the first namespace and after the last: of a guest, which is
  * the run's alone. On a machine of others it is theirs as well, and only told.
  */
@@ -187,7 +183,11 @@ function left({ truth }: SoakFacts, { samples, events }: History): Metric {
   const isGuests = observedSamples(samples).some(({ site }) => site !== undefined)
   if (!isGuests) return known(value, `${evidence}; ${words}, those of others too`)
   const more = after[1] - before[1] - value
-  return known(value, `${evidence}; ${words}`, more > CACHED ? [{ value: value + more, evidence: words }] : [])
+  return known(
+    value,
+    `${evidence}; ${words}`,
+    more > CACHED_NAMESPACES ? [{ value: value + more, evidence: words }] : [],
+  )
 }
 
 function opsDone(facts: SoakFacts): Metric {

@@ -38,6 +38,10 @@ export interface SoakOptions {
 const PULSE_MS = 1000
 /** Of what is left when the run ends: churn drops everything, the observer ends. */
 const OBSERVER_SHARE = 0.25
+/** And for the kernel to free what churn had. */
+const SETTLE_SHARE = 0.1
+/** Times the level's. */
+const SETTLE_S_MAX = 2
 /** How many of its intervals an observer has to see that all is gone. */
 const FORGET_INTERVALS = 3
 const FORGET_LEAST_S = 5
@@ -316,9 +320,10 @@ class Soak {
     this.#isOver = true
     for (const timer of this.#timers.splice(0)) clearInterval(timer)
     this.#database = await this.#starting.catch(() => null)
-    await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE))
+    await this.#churner?.end(deadlineS * (1 - OBSERVER_SHARE - SETTLE_SHARE))
     // Nothing of churn's is there any more, by the kernel's own count; and the observer still holds what it holds.
-    this.#sampler?.sampleNow(true)
+    const settleS = Math.min(deadlineS * SETTLE_SHARE, SETTLE_S_MAX * this.#options.timeScale)
+    await this.#sampler?.sampleSettled(settleS * 1000)
     await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
     await this.#database?.readAll()
     this.#intake.end(this.#nowS())
