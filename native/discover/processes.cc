@@ -50,9 +50,11 @@ void Processes::scan_small() { list(false, false); }
 
 void Processes::scan_rested() {
   const int64_t now = now_ns();
-  for (auto& [pid, process] : processes_) {
+  for (const pid_t pid : resting_) {
     if (stop_) return;
-    if (!process.is_large() || process.rest_until_ns > now) continue;
+    const auto found = processes_.find(pid);
+    if (found == processes_.end() || !found->second.is_large() || found->second.rest_until_ns > now) continue;
+    Process& process = found->second;
     const int64_t cpu_ns = cpu_time_ns(pid);
     if (cpu_ns >= 0 && cpu_ns == process.cpu_ns) {
       // Idle: it is asked again with all others, or when it would have rested from a look at it.
@@ -66,13 +68,17 @@ void Processes::scan_rested() {
 
 std::optional<int64_t> Processes::rested_at_ns() const {
   std::optional<int64_t> at;
-  for (const auto& [pid, process] : processes_)
-    if (process.is_large()) at = std::min(at.value_or(process.rest_until_ns), process.rest_until_ns);
+  for (const pid_t pid : resting_) {
+    const auto found = processes_.find(pid);
+    if (found == processes_.end() || !found->second.is_large()) continue;
+    at = std::min(at.value_or(found->second.rest_until_ns), found->second.rest_until_ns);
+  }
   return at;
 }
 
 bool Processes::list(bool every, bool large) {
   large_.clear();
+  resting_.clear();
   if (::lseek(proc_fd_, 0, SEEK_SET) != 0) return false;
   const int64_t now = now_ns();
   const bool whole = pids_.over(proc_fd_, [&](const char* name, uint8_t) {
@@ -94,6 +100,7 @@ bool Processes::list(bool every, bool large) {
         inspect_resting(pid, process);
       }
     }
+    if (process.is_large()) resting_.push_back(pid);
     for (const uint64_t mount : process.mounts) mounts_.use(mount, pid);
     return !stop_;
   });

@@ -127,6 +127,8 @@ class Processes {
   std::unordered_map<pid_t, Process> processes_;
   SocketCache sockets_;
   std::vector<std::pair<pid_t, Process*>> large_;
+  /** Large ones of the last pass: a machine has few, among thousands of processes. */
+  std::vector<pid_t> resting_;
   std::vector<Unknown> unknown_netns_;
   std::vector<Unknown> unknown_sockets_;
   Listing pids_, threads_, descriptors_;
