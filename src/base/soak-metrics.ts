@@ -22,6 +22,9 @@ const slopes = (stem: string, unit: 'bytes_per_h' | 'count_per_h', what: string)
  */
 export const CACHED_NAMESPACES = 64
 
+/** What samples call the process that runs a VM: this, a colon, and the VM's name. */
+export const EMULATOR = 'emulator'
+
 export const soakMetrics: readonly Metric[] = [
   metric('churn_ops_count', 'count', 'makes and drops that began while it churned, the first fill aside'),
   metric('churn_ops_per_s', 'per_s', 'makes and drops a second while it churned'),
@@ -73,6 +76,11 @@ export const soakMetrics: readonly Metric[] = [
     'large_process_apart_max_s',
     's',
     "between two of the observer's looks into a process with very many descriptors, the most",
+  ),
+  metric(
+    'vm_waited_ratio',
+    'ratio',
+    "of the time that its VM's emulator ran or was ready to run, that in which it had no processor",
   ),
   metric('steal_ratio', 'ratio', 'processor time that the machine was kept from, while it churned'),
   metric('pressure_cpu_max_ratio', 'ratio', 'share of time in which a task waited for a processor, the most of 10 s'),

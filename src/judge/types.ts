@@ -31,6 +31,8 @@ export interface Sample {
     readonly threads_count: number
     readonly descriptors_count: number
     readonly cpu_s: number
+    /** Time that its threads were ready to run and had no processor, all together; of emulators (`emulator:VM`). */
+    readonly waited_s?: number
   }[]
 }
 

@@ -62,6 +62,8 @@ export interface Ground {
   frames(host: HostPlan): Promise<HostFrames | null>
   /** Ends every site but this machine at once: somebody is in a hurry. */
   hurry(): void
+  /** VMs that are on, also those that do not answer yet, by the processes that run them; empty on this machine. */
+  readonly vms: readonly { readonly name: string; readonly pid: number }[]
   /** VMs that answer, as people enter them; empty on this machine. */
   readonly labVms: readonly LabVm[]
   /**

@@ -15,6 +15,7 @@ export class LocalGround implements Ground {
   readonly accelerator: string
   readonly isHere = true
   readonly guests = {}
+  readonly vms = []
   readonly labVms = []
   readonly #local: LocalSite
 

@@ -57,8 +57,8 @@ export interface LocalSiteOptions {
   readonly console: (name: string) => Console & { readonly release?: () => void }
   /** The interface of this kernel that leads to the other hosts; null: all hosts are on this kernel. */
   readonly uplinkCard: string | null
-  /** Processes beside the programs that samples show. */
-  readonly alsoSampled: readonly SampledProcess[]
+  /** Processes beside the programs that samples show; asked anew at each. */
+  readonly alsoSampled: () => readonly SampledProcess[]
   /** Waits; rejects when the run is aborted. */
   readonly pause: (durationS: number) => Promise<void>
   /** What of this machine the run leaves behind on purpose; asked when it is counted again. */
@@ -196,7 +196,7 @@ export class LocalSite implements Site {
     this.#sampler = startSampler({
       intervalMs: intervalS * 1000,
       processes: () => [
-        ...alsoSampled,
+        ...alsoSampled(),
         // Theirs are numbered in a PID namespace of their own: they sample them themselves.
         ...this.#running
           .filter(({ program }) => !ENCLOSED.has(program))

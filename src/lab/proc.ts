@@ -1,7 +1,7 @@
 // What /proc says, as typed values: pure parsers first, then thin readers of the live files.
 // Not here: walking all processes (census.ts) and sampling over time (sampler.ts).
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 const KIB = 1024
 
@@ -119,6 +119,19 @@ export function readOrNull(path: string): string | null {
 export function readStat(pid: number): ProcessStat | null {
   const text = readOrNull(`/proc/${pid}/stat`)
   return text === null || text === '' ? null : parseStat(text)
+}
+
+/**
+ * How long the threads of a process, of those that live, were ready to run and had no processor, all together, in s.
+ * From their schedstat in /proc/PID/task; null where that is not to be had.
+ */
+export function waitedS(pid: number): number | null {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`).map(tid => readOrNull(`/proc/${pid}/task/${tid}/schedstat`))
+    return threads.reduce((sum, text) => sum + Number(text?.split(' ')[1] ?? 0), 0) / 1e9
+  } catch {
+    return null
+  }
 }
 
 /** A process, for as long as this boot lasts. */

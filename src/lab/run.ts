@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
+import { EMULATOR } from '../base/soak-metrics.ts'
 import type { Scenario } from '../config/types.ts'
 import type { Outcome, Report } from '../judge/types.ts'
 import { LAB_SOCKET } from '../protocol/lab.ts'
@@ -36,6 +37,7 @@ import { diskName, fleetSocketName, keepsDisk, type Plan } from './plan-types.ts
 import type { Progress } from './progress.ts'
 import { createRunFolder } from './run-folder.ts'
 import { labOf } from './run-lab.ts'
+import type { SampledProcess } from './sampler.ts'
 import type { Site } from './site.ts'
 import { soakCourse } from './soak/course.ts'
 import { VmGround } from './vm-ground.ts'
@@ -118,7 +120,9 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const runId = randomBytes(16).toString('hex')
   const { onProgress, onWarning } = options
   const context = new RunContext({ plan, folder, clock, runId, level: choice.level, onProgress, onWarning })
-  const local = localSite(context, () => holdings.kept?.objects)
+  const emulators = (): SampledProcess[] =>
+    holdings.ground.vms.map(({ name, pid }) => ({ name: `${EMULATOR}:${name}`, pid, waits: true }))
+  const local = localSite(context, () => holdings.kept?.objects, emulators)
   const ground = choice.vms === null ? new LocalGround(local, here) : new VmGround(context, choice.vms)
   const holdings: Holdings = {
     local,
@@ -173,7 +177,11 @@ function errorOf(context: RunContext, failure: unknown, { hurried }: RunOptions)
 }
 
 /** This machine as a site of the run. */
-function localSite(context: RunContext, kept: () => KeptObjects | undefined): LocalSite {
+function localSite(
+  context: RunContext,
+  kept: () => KeptObjects | undefined,
+  emulators: () => readonly SampledProcess[],
+): LocalSite {
   const { folder, runId, clock, originNs } = context
   return new LocalSite({
     name: 'local',
@@ -188,7 +196,7 @@ function localSite(context: RunContext, kept: () => KeptObjects | undefined): Lo
       return { fd, lastWords: () => folder.lastLines(file), release: () => closeSync(fd) }
     },
     uplinkCard: null,
-    alsoSampled: [{ name: 'run', pid: process.pid }],
+    alsoSampled: () => [{ name: 'run', pid: process.pid }, ...emulators()],
     kept,
     pause: durationS => context.hold(durationS),
     onDeed: (state, op, facts) => folder.ledger[state](op, facts),

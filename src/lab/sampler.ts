@@ -16,11 +16,14 @@ import {
   parseStatus,
   readOrNull,
   readStat,
+  waitedS,
 } from './proc.ts'
 
 export interface SampledProcess {
   readonly name: string
   readonly pid: number
+  /** Its waiting for a processor is told too: a file more for each of its threads. */
+  readonly waits?: true
 }
 
 export interface SamplerOptions {
@@ -138,11 +141,12 @@ function readPressure(): Sample['pressure'] {
   return { cpu_some: parsePressureSome(cpu), memory_some: parsePressureSome(memory), io_some: parsePressureSome(io) }
 }
 
-function sampleProcess({ name, pid }: SampledProcess): Sample['processes'] {
+function sampleProcess({ name, pid, waits }: SampledProcess): Sample['processes'] {
   const stat = readStat(pid)
   const status = readOrNull(`/proc/${pid}/status`)
   if (stat === null || status === null || stat.state === 'Z') return []
   const { rssBytes, threads } = parseStatus(status)
+  const waited_s = waits === true ? waitedS(pid) : null
   return [
     {
       name,
@@ -151,6 +155,7 @@ function sampleProcess({ name, pid }: SampledProcess): Sample['processes'] {
       threads_count: threads,
       descriptors_count: countDescriptors(pid),
       cpu_s: stat.cpuS,
+      ...(waited_s === null ? {} : { waited_s }),
     },
   ]
 }

@@ -243,6 +243,10 @@ export class VmGround implements Ground {
     }
   }
 
+  get vms(): Ground['vms'] {
+    return [...this.#on]
+  }
+
   /** In the plan's order, whichever was ready first. */
   get labVms(): readonly LabVm[] {
     const { plan } = this.#context

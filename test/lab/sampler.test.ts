@@ -33,6 +33,30 @@ t.test('a sample has the machine and every process asked for', async t => {
   t.ok((own?.rss_bytes ?? 0) > 1e6 && (own?.threads_count ?? 0) > 1 && (own?.cpu_s ?? 0) > 0)
 })
 
+t.test('who waits for a processor is told, where it is asked', async t => {
+  const waiting = Array.from({ length: 2 }, () => spawn('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done']))
+  t.teardown(() => waiting.map(child => child.kill('SIGKILL')))
+  const sampler = startSampler({
+    ...options,
+    intervalMs: 60_000,
+    processes: () => waiting.map(({ pid }) => ({ name: 'busy', pid: pid as number, waits: true })),
+    onSample: () => {},
+  })
+  t.teardown(() => sampler.stop())
+  await new Promise(resolve => setTimeout(resolve, 1500))
+  for (const { waited_s = 0, cpu_s } of sampler.sampleNow().processes)
+    t.ok(waited_s > 0.1, `two share one processor: waited ${waited_s} s beside ${cpu_s} s`)
+  t.equal(startedSample()?.processes[0]?.waited_s, undefined)
+})
+
+/** One sample of this process. */
+function startedSample(): Sample | undefined {
+  const samples: Sample[] = []
+  const processes = () => [{ name: 'self', pid: process.pid }]
+  startSampler({ ...options, intervalMs: 60_000, processes, onSample: sample => samples.push(sample) }).stop()
+  return samples[0]
+}
+
 t.test('descriptors are counted', async t => {
   const before = countDescriptors(process.pid)
   const fd = openSync('/dev/null', 'r')

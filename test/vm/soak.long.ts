@@ -22,6 +22,7 @@ async function passes(t: Test, run: NslabProcess) {
     rows_lost_count: 0,
     rows_doubled_count: 0,
   })
+  t.ok((report.metrics.vm_waited_ratio ?? -1) >= 0, 'what its emulator waited for a processor is known')
   t.same(vmsLeft(run), [], 'no VM is left')
   const sampled = linesOf(run, 'samples.ndjson').filter(({ site }) => site === 'vm1')
   const names = new Set(sampled.flatMap(({ processes }) => (processes as { name: string }[]).map(({ name }) => name)))

@@ -157,6 +157,12 @@ const sampled: Readonly<Record<string, Derive>> = {
   ...growth('observer_descriptors_slope', 'count_per_h', ofObserver('descriptors_count')),
   ...growth('kernel_namespaces_slope', 'count_per_h', ({ samples }) => namespacesOf(samples)),
   memory_limit_in_h: memoryLimit,
+  vm_waited_ratio: (facts, { samples }) => {
+    const { vmWaitedRatio } = noiseOf(samples, facts)
+    return vmWaitedRatio === null
+      ? unknown('samples show no emulator')
+      : known(vmWaitedRatio, 'samples while it churned')
+  },
   steal_ratio: (facts, { samples }) => {
     const { stealRatio } = noiseOf(samples, facts)
     return stealRatio === null ? unknown('samples do not say') : known(stealRatio, 'samples while it churned')
@@ -194,9 +200,10 @@ export const soakMetricNames: readonly string[] = groups.flatMap(({ derivations 
 /** About churn itself. */
 export const isOfChurn = (name: string): boolean => Object.hasOwn(churnCounts, name) || Object.hasOwn(churnTimes, name)
 
+const NOISE: ReadonlySet<string> = new Set(['steal_ratio', 'pressure_cpu_max_ratio', 'vm_waited_ratio'])
+
 /** They mean something however little was done. */
-const isOfLittle = (name: string): boolean =>
-  isOfChurn(name) || name === 'steal_ratio' || name === 'pressure_cpu_max_ratio'
+const isOfLittle = (name: string): boolean => isOfChurn(name) || NOISE.has(name)
 
 /** Of a program of the user's that claims to tell nothing of what it finds. What claims it and is silent is unknown. */
 export const TELLS_NO_SOCKETS = 'the program tells no sockets ([sut] has no output)'

@@ -1,5 +1,6 @@
 // The observer's process as the sampler saw it: its most of everything, and how fast it grows once the soak is warm.
 
+import { siteOf } from '../process-metrics.ts'
 import type { Sample } from '../types.ts'
 import type { SoakFacts } from './read.ts'
 import type { Moment } from './series.ts'
@@ -37,8 +38,6 @@ export function observedSamples(samples: readonly Sample[]): readonly Sample[] {
   const sites = new Set(samples.filter(sample => sample.processes.some(({ name }) => name === OBSERVER)).map(siteOf))
   return sites.size === 0 ? samples : samples.filter(sample => sites.has(siteOf(sample)))
 }
-
-const siteOf = ({ site = 'local' }: Sample): string => site
 
 export interface Gap {
   readonly lengthS: number

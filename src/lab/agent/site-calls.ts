@@ -43,7 +43,7 @@ export class GuestSite {
       folder: programs,
       console: () => consoleOf(this.#output as ByteStream),
       uplinkCard: existsSync(`/sys/class/net/${UPLINK_CARD}`) ? UPLINK_CARD : null,
-      alsoSampled: [{ name: 'agent', pid: process.pid }],
+      alsoSampled: () => [{ name: 'agent', pid: process.pid }],
       pause: durationS => new Promise(resolve => setTimeout(resolve, durationS * 1000)),
       onDeed: (state, op, facts) => session.tell({ is: 'deed', state, op, facts }),
     })

@@ -36,6 +36,7 @@ const gated = [
   'log_matches_count',
   'steal_ratio',
   'pressure_cpu_max_ratio',
+  'vm_waited_ratio',
 ] as const
 
 /** Times differ by a little whenever anything does. */
@@ -88,6 +89,7 @@ const cases: Readonly<Record<string, [defects: Defects, metrics: Readonly<Record
   'a namespace that the kernel keeps': [{ stuck: [25] }, { kernel_namespaces_left_count: 1 }],
   'stolen time': [{ stealRatio: 0.2 }, { steal_ratio: 0.2 }],
   pressure: [{ pressureRatio: 0.99 }, { pressure_cpu_max_ratio: 0.99 }],
+  'a VM that had to wait': [{ vmWaitedRatio: 0.4 }, { vm_waited_ratio: 0.4 }],
 }
 
 t.test('each defect turns its metric', async t => {
@@ -138,12 +140,13 @@ t.test('too little work done is no pass, and what failed stays failed', async t 
 })
 
 t.test('a noisy machine makes times unknown, and counts stand', async t => {
-  for (const defects of [{ stealRatio: 0.2, foundLateS: 1 }, { pressureRatio: 0.99 }]) {
+  for (const defects of [{ stealRatio: 0.2, foundLateS: 1 }, { pressureRatio: 0.99 }, { vmWaitedRatio: 0.7 }]) {
     const noisy = judgeSoak(t, soakRun({ defects }))
     t.match(verdictsOf(noisy), { recall: 'pass', discovery: 'unknown', 'one observer': 'pass' })
-    t.match(noisy.report.gates[2]?.evidence, /the machine was too noisy/)
+    t.match(noisy.report.gates[2]?.evidence, /the machine (beneath the VM )?was too noisy/)
     t.equal(noisy.report.verdict, 'unknown')
   }
+  t.equal(judgeSoak(t, soakRun({ defects: { vmWaitedRatio: 0.4 } })).report.verdict, 'pass')
 })
 
 t.test('a machine that stood still makes times unknown, whatever they were', async t => {
