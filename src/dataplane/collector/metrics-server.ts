@@ -32,7 +32,8 @@ export class MetricsServer {
   /** Throws KERNEL_REFUSED where the address can't be had. */
   static async listen({ host, port }: Address, render: () => string): Promise<MetricsServer> {
     const server = createServer((request, response) => {
-      const isKnown = new URL(request.url ?? '', 'http://any').pathname === '/metrics'
+      // As it is: anybody may ask for what is no URL, "//" for one, and that must not end the collector.
+      const isKnown = /^(?:http:\/\/[^/]+)?\/metrics(?:[?#]|$)/.test(request.url ?? '')
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       if (!isKnown) response.writeHead(404, { 'content-type': 'text/plain' }).end('/metrics is all there is.\n')
       else if (!isRead) response.writeHead(405, { allow: 'GET, HEAD' }).end()

@@ -1,5 +1,7 @@
 // What Prometheus scrapes.
 
+import { request } from 'node:http'
+import { request } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { Figures, type PollLine } from '../../../src/dataplane/collector/figures.ts'
@@ -107,6 +109,22 @@ t.test('/metrics is answered, and nothing else is', async t => {
   t.equal(await answer.text(), 'up 1\n')
   for (const path of ['/', '/metrics/', '//x', '/healthz']) t.equal((await at(path)).status, 404, path)
   t.equal((await at('/metrics', 'POST')).status, 405)
+})
+
+t.test('who asks for what is no URL is told so, and the next one is answered', async t => {
+  const server = await MetricsServer.listen({ host: '127.0.0.1', port: 0 }, () => 'up 1\n')
+  t.teardown(() => server.close())
+  const statusOf = (path: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      request({ host: '127.0.0.1', port: server.port, path }, response => {
+        response.resume()
+        resolve(response.statusCode)
+      })
+        .on('error', reject)
+        .end()
+    })
+  for (const path of ['//', '//[', 'http://[']) t.equal(await statusOf(path), 404, path)
+  for (const path of ['/metrics', 'http://any:1/metrics']) t.equal(await statusOf(path), 200, path)
 })
 
 t.test('an address that is taken is named', async t => {
