@@ -42,6 +42,11 @@ export const soakMetrics: readonly Metric[] = [
   metric('netns_blind_count', 'count', 'namespaces of kinds that the observer says it can not find'),
   metric('sockets_judged_count', 'count', 'sockets that were there throughout a whole poll'),
   metric('socket_recall_ratio', 'ratio', 'of those, seen'),
+  metric(
+    'socket_sightings_ratio',
+    'ratio',
+    'of the times that a whole poll went past a socket, those at which it was told',
+  ),
   metric('socket_precision_ratio', 'ratio', "of sockets seen under churn's namespaces, those that truly were there"),
   metric('sockets_misattributed_count', 'count', 'sockets seen under a namespace that is not theirs'),
   ...percentiles('discovery', 'a namespace exists to its being found'),

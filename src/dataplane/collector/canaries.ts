@@ -5,7 +5,7 @@ import { openSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { NslabError } from '../../base/errors.ts'
 import { blindToSockets, ghostNamespaces, late, missing, takeNames } from './canary-namespaces.ts'
-import { cutting, ghostSockets, holding, missingSockets, slowed, stalled } from './canary-polls.ts'
+import { cutting, ghostSockets, holding, missingSockets, skipping, slowed, stalled } from './canary-polls.ts'
 import { doubling, late as lateLines, losing, losingPolls, misattributing, slowSink, spoiled } from './canary-sinks.ts'
 import type { DiscoveryHandlers, OnRows, Polling } from './parts.ts'
 import type { Sink } from './types.ts'
@@ -32,6 +32,8 @@ const canaries: Readonly<
   'drop-rows': { value: 50, make: of => ({ sink: slowSink(of) }) },
   /** One socket of so many is seen in no poll. */
   'miss-sockets': { value: 10, make: of => ({ rows: missingSockets(of) }) },
+  /** One row of so many never comes from the kernel: another socket's in each poll. */
+  'skip-sockets': { value: 7, make: of => ({ rows: skipping(of) }) },
   /** Beside one row of so many comes that of a socket that never was. */
   'ghost-sockets': { value: 50, make: of => ({ rows: ghostSockets(of) }) },
   /** One dump of so many is cut short, and says so. */

@@ -44,6 +44,12 @@ export const missingSockets =
   group =>
     onRows({ ...group, rows: group.rows.filter(({ cookie }) => cookie === '0' || BigInt(cookie) % BigInt(of) !== 0n) })
 
+/** In turn, and those of a poll are some more of those that it has: what is left out in one is told by the next. */
+export function skipping(of: number): CanaryHooks['rows'] {
+  let count = 0
+  return onRows => group => onRows({ ...group, rows: group.rows.filter(() => (++count + group.poll) % of !== 0) })
+}
+
 /** Beyond every cookie that a kernel gives in its time. */
 const NOBODYS = 2n ** 60n
 

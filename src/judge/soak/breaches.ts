@@ -79,6 +79,7 @@ function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
     netns_recall_ratio: () => ({ findings: kinds.flatMap(one => tally.missed[one].earliest) }),
     netns_precision_ratio: () => ({ findings: tally.foundFalse.earliest }),
     socket_recall_ratio: () => ({ findings: kinds.flatMap(one => tally.missedSockets[one].earliest) }),
+    socket_sightings_ratio: () => ({ findings: tally.missedSightings.earliest }),
     socket_precision_ratio: () => ({ findings: tally.falseSockets.earliest }),
     sockets_misattributed_count: () => ({ findings: tally.suspects.misattributed.earliest }),
     discovery: () => ({ findings: tally.discovery.worst.findings, overTime: tally.discovery.overTime.moments() }),

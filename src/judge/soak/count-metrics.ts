@@ -69,6 +69,13 @@ function socketRecall(facts: SoakFacts): Metric {
   return notObserving(facts) ?? ratio(seen, ofSum(judged, 'socketsJudged'), of, missed)
 }
 
+/** A socket that every poll but one leaves out has been seen. */
+function socketSightings(facts: SoakFacts): Metric {
+  const { missedSightings, sightingsDueCount: due } = facts.tally
+  const of = 'sightings that were due: each socket in each poll that it was there throughout'
+  return notObserving(facts) ?? ratio(due - missedSightings.count, due, of, missedSightings.earliest)
+}
+
 function precision(facts: SoakFacts): Metric {
   const { foundTrueCount, foundBefore, foundPassingCount, foundFalse } = facts.tally
   const truly = foundTrueCount + foundBefore.count + foundPassingCount
@@ -260,6 +267,7 @@ export const joinedCounts: Readonly<Record<string, Derive>> = {
       `${facts.tally.socketsUnjudgedCount} more were there throughout no whole poll`,
     ),
   socket_recall_ratio: socketRecall,
+  socket_sightings_ratio: socketSightings,
   socket_precision_ratio: socketPrecision,
   sockets_misattributed_count: facts => notObserving(facts) ?? misattributed(facts),
 }

@@ -23,8 +23,11 @@ export interface Life {
   /** Null: churn never made it. */
   made: Made | null
   dropped: Dropped | null
-  /** When it was first found; null: never. */
+  /** When it was first found; null: never. And each time. */
   foundS: number | null
+  readonly finds: number[]
+  /** When processes of the observer ended that knew it. */
+  readonly endings: number[]
   foundAs: string
   /** When it was last said to be gone; null: never. */
   forgotS: number | null
@@ -134,6 +137,7 @@ export class Join {
   #found(line: Extract<ObservedLine, { is: 'found' }>): void {
     if (this.#strangers.has(line.netns)) return
     const life = this.#sighted(line.netns, line.t_s)
+    life.finds.push(line.t_s)
     if (life.foundS !== null && life.foundS <= line.t_s) return
     life.foundS = line.t_s
     life.foundAs = `${line.name ?? 'without a name'}, inode ${line.inode}, by ${line.found_by}`
@@ -146,7 +150,10 @@ export class Join {
     }
     const life = this.#sighted(line.netns, line.t_s)
     life.seen.push(...line.sockets)
-    if (!line.gone) return
+    if (!line.gone) {
+      if (!line.more) life.endings.push(line.t_s)
+      return
+    }
     life.forgotS = Math.max(life.forgotS ?? line.t_s, line.t_s)
     if (this.#waiting.delete(line.netns)) this.#lookAgain(line.netns, line.t_s)
   }
@@ -159,6 +166,8 @@ export class Join {
       made: null,
       dropped: null,
       foundS: null,
+      finds: [],
+      endings: [],
       foundAs: '',
       forgotS: null,
       seen: [],

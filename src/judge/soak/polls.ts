@@ -11,6 +11,8 @@ export type Polled = Extract<ObservedLine, { is: 'polled' }>
 export class Polls {
   /** Whole polls, by when they began. */
   readonly #begun: { readonly fromS: number; readonly toS: number }[] = []
+  /** When they ended, in order. */
+  readonly #ends: number[] = []
   readonly took = new Floats()
   readonly worst = new Worst()
   readonly tookOverTime = new Extremes()
@@ -39,6 +41,9 @@ export class Polls {
     let at = this.#begun.length
     while (at > 0 && (this.#begun[at - 1] as typeof poll).fromS > poll.fromS) at--
     this.#begun.splice(at, 0, poll)
+    at = this.#ends.length
+    while (at > 0 && (this.#ends[at - 1] as number) > poll.toS) at--
+    this.#ends.splice(at, 0, poll.toS)
     this.took.push(line.took_s)
     this.tookOverTime.add(line.t_s, line.took_s)
     this.namespacesOverTime.add(line.t_s, line.namespaces_count)
@@ -47,14 +52,14 @@ export class Polls {
 
   /** Whether a whole poll began at `fromS` or later and had ended by `untilS`. */
   hasWithin(fromS: number, untilS: number): boolean {
-    let [low, high] = [0, this.#begun.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#begun[middle] as { fromS: number }).fromS < fromS) low = middle + 1
-      else high = middle
-    }
-    const next = this.#begun[low]
+    const next = this.#begun[firstPlace(this.#begun, poll => poll.fromS >= fromS)]
     return next !== undefined && next.toS <= untilS
+  }
+
+  /** How many whole polls began at `fromS` or later and had ended by `untilS`; fewer where some overlap. */
+  countWithin(fromS: number, untilS: number): number {
+    const before = firstPlace(this.#begun, poll => poll.fromS >= fromS)
+    return Math.max(0, firstPlace(this.#ends, endS => endS > untilS) - before)
   }
 
   /** The longest time between `fromS` and `toS` in which no whole poll ended, and when it began. */
@@ -84,4 +89,15 @@ export class Polls {
     say(this.rowsDropped, dropped, `of ${sent} rows were dropped, the sink being slow`)
     say(this.incomplete, incomplete, 'dumps stayed incomplete')
   }
+}
+
+/** Of items in order, the place of the first for which `is` holds, as it does for all that follow. */
+function firstPlace<T>(items: readonly T[], is: (item: T) => boolean): number {
+  let [low, high] = [0, items.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (is(items[middle] as T)) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -27,8 +27,8 @@ export function isWanted({ population, port }: TrueSocket, { states, ports }: So
 }
 
 export interface Matched {
-  /** Of the true sockets, by index: was it seen? */
-  readonly isSeen: readonly boolean[]
+  /** Of the true sockets, by index: as what it was seen; empty: never. */
+  readonly sightings: readonly (readonly SeenSocket[])[]
   /** Seen, and not of this namespace. */
   readonly strangers: readonly SeenSocket[]
 }
@@ -49,16 +49,16 @@ export function matchSockets(truth: readonly TrueSocket[], seen: readonly SeenSo
     const key = portsKey(family, port, peer)
     if (population === 'time_wait' || !byPorts.has(key)) byPorts.set(key, index)
   }
-  const isSeen = truth.map(() => false)
+  const sightings = truth.map((): SeenSocket[] => [])
   const strangers: SeenSocket[] = []
   for (const socket of seen) {
     const [cookie, family, port, peer, state] = socket
     const key = portsKey(family, port, peer)
     const index = byCookie.get(cookie) ?? (state === 'TIME_WAIT' ? byPorts.get(key) : undefined)
-    if (index !== undefined) isSeen[index] = true
+    if (index !== undefined) sightings[index]?.push(socket)
     else if (!brief.has(key) && !(state === 'SYN_RECV' && byPorts.has(key))) strangers.push(socket)
   }
-  return { isSeen, strangers }
+  return { sightings, strangers }
 }
 
 const portsKey = (family: number, port: number, peer: number): string => `${family} ${port} ${peer}`

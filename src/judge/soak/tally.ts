@@ -1,13 +1,14 @@
 // Judges each namespace once everything of it is known: was it found, how soon, were its sockets seen, how soon was it
 // forgotten. Only sums, percentiles and the few worst cases are kept.
 
-import type { NetnsKind } from '../../protocol/churn.ts'
+import type { NetnsKind, TrueSocket } from '../../protocol/churn.ts'
 import type { SeenSocket } from '../../protocol/observed.ts'
 import { Findings, Worst } from './findings.ts'
 import { Floats } from './floats.ts'
 import type { Life } from './join.ts'
 import type { Polls } from './polls.ts'
 import { Extremes } from './series.ts'
+import { knownTimes, sightingsOf } from './sightings.ts'
 import { isWanted, matchSockets, type SocketFilter } from './sockets.ts'
 import { Suspects } from './suspects.ts'
 import { type Made, netnsKinds } from './truth.ts'
@@ -62,6 +63,9 @@ export class Tally {
   readonly missedSockets = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as typeof this.missed
   readonly falseSockets = new Findings()
   socketsMatchedCount = 0
+  /** How often whole polls went past a socket that was there, and how often they did not tell it. */
+  sightingsDueCount = 0
+  readonly missedSightings = new Findings()
   /** Sockets that were there throughout no whole poll: nobody can say whether they should have been seen. */
   socketsUnjudgedCount = 0
   readonly suspects = new Suspects()
@@ -152,7 +156,7 @@ export class Tally {
   }
 
   #sockets(life: Life, made: Made, facts: KindFacts): void {
-    const { isSeen, strangers } = matchSockets(made.sockets, life.seen)
+    const { sightings, strangers } = matchSockets(made.sockets, life.seen)
     this.socketsMatchedCount += life.seen.length - strangers.length
     for (const socket of strangers) {
       this.suspects.add(life.cookie, socket)
@@ -161,26 +165,41 @@ export class Tally {
       this.falseSockets.add(firstS, () => `${what} was seen under namespace ${made.id}, which has no such socket`)
     }
     const ended = new Map(life.dropped?.ended ?? [])
+    const known = knownTimes(life)
     const endS = life.dropped?.asked_s ?? Number.POSITIVE_INFINITY
     for (const [index, socket] of made.sockets.entries()) {
       if (!isWanted(socket, this.#rules.filter)) continue
       const fromS = (socket.from_s ?? made.made_s) + this.#rules.minLifeS
       const untilS = Math.min(ended.get(index) ?? socket.until_s ?? Number.POSITIVE_INFINITY, endS)
+      const seen = sightings[index] ?? []
+      this.#sightings({ fromS, toS: Math.min(untilS, this.#rules.churnEndS()) }, { known, seen }, () =>
+        socketWords(made, socket),
+      )
       const own = life.firstPolls.some(poll => poll.fromS >= fromS && poll.toS <= untilS)
       if (!own && !this.#polls.hasWithin(fromS, untilS)) {
         this.socketsUnjudgedCount++
         continue
       }
       facts.socketsJudged++
-      if (isSeen[index]) facts.socketsSeen++
-      else
-        this.missedSockets[made.kind].add(fromS, () => {
-          const { population, family, port } = socket
-          return `a socket (${population}, IPv${family}, port ${port}) of namespace ${made.id} (${made.kind}) was never seen`
-        })
+      if (seen.length > 0) facts.socketsSeen++
+      else this.missedSockets[made.kind].add(fromS, () => `${socketWords(made, socket)} was never seen`)
     }
   }
+
+  #sightings(
+    life: { readonly fromS: number; readonly toS: number },
+    told: Parameters<typeof sightingsOf>[1],
+    named: () => string,
+  ): void {
+    const { due, missed } = sightingsOf(life, told, this.#polls, this.#rules.minLifeS)
+    this.sightingsDueCount += due
+    if (missed > 0)
+      this.missedSightings.add(life.fromS, () => `${named()} was missing in ${missed} of ${due} polls`, missed)
+  }
 }
+
+const socketWords = ({ id, kind }: Made, { population, family, port }: TrueSocket): string =>
+  `a socket (${population}, IPv${family}, port ${port}) of namespace ${id} (${kind})`
 
 function missedWords({ id, kind, name, fault, exists_s: existsS }: Made, { cookie }: Life, untilS: number): string {
   const facts = [kind, ...(name === null ? [] : [`name ${name}`]), `cookie ${cookie}`, ...(fault ? [fault] : [])]

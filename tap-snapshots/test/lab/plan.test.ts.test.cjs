@@ -557,11 +557,11 @@ e5f5a4d0c98cbdb3c17531fce29b23c4020014ffb03daec85145c594bf4ed6b3
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-a3db7eb3858153b689214cca3279f12e0cb26be339a137b1345e2d55d90fc3ee
+aa7aa19985503df35ee70958c4762f1ac29bf58408236d0af1db889cd5696065
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-21e76b348d498edd27dbeac5e00e74b6a1a6b94de27afff45476cc16b978c681
+4a1e4cb8cf3a692692609234813f1741a86d5755885104b5a606e1d436953995
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -609,7 +609,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-a6c6716a42b0ee2f5d6953f7f7ffa924db6f15b9f9ca1219ce49efd59007fc02
+c0ef8475b44dddd71275ad9ffc6946f66e72cb105c56c9c88001b1f85fefd1c3
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
@@ -629,11 +629,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-a017117bfeb601bcc89d4a16880957421a9f8b2d5c4c047093a76fb42f50221b
+0e1917654868873e58de635a5331bb1a165ba1924717092c4298d340f473a996
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-67409f672313bfadbf08270658c1734653f8af3e7f259a5ab2eebc70268ec99e
+f5c7c601c49990698f3d747b77d96714887042252dff01e98263db1d4c6dd678
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `

@@ -125,6 +125,11 @@ t.test('missed sockets are the same in each poll; those without a cookie are lef
     t.same(polled(['miss-sockets=3'], poll, ['1', '2', '3', '0', '6', '7']), ['1', '2', '0', '7'])
 })
 
+t.test('sockets that a poll leaves out are told by another', async t => {
+  t.same(polled(['skip-sockets=3'], 1, ['1', '2', '3', '4', '5', '6']), ['1', '3', '4', '6'])
+  t.same(polled(['skip-sockets=3'], 2, ['1', '2', '3', '4', '5', '6']), ['2', '3', '5', '6'])
+})
+
 t.test("a ghost comes beside true sockets, with nobody's cookie", async t => {
   const seen = polled(['ghost-sockets=2'], 1, ['1', '2', '3'])
   t.same(seen.slice(0, 2), ['1', '2'])

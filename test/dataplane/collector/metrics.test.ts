@@ -1,7 +1,6 @@
 // What Prometheus scrapes.
 
 import { request } from 'node:http'
-import { request } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { Figures, type PollLine } from '../../../src/dataplane/collector/figures.ts'

@@ -10,6 +10,12 @@ const truth: readonly TrueSocket[] = [
   { population: 'time_wait', cookie: null, family: 6, port: 50_001, peer_port: 4001 },
 ]
 
+/** Which of the true sockets were seen, and who else. */
+function matched(sightings: readonly SeenSocket[]) {
+  const { sightings: of, strangers } = matchSockets(truth, sightings)
+  return { isSeen: of.map(as => as.length > 0), strangers }
+}
+
 const seen = (cookie: string, family: 4 | 6, port: number, peer: number, state: string): SeenSocket => [
   cookie,
   family,
@@ -22,19 +28,24 @@ const seen = (cookie: string, family: 4 | 6, port: number, peer: number, state: 
 ]
 
 t.test('sockets are told by their cookies, whatever their ports', async t => {
-  t.same(matchSockets(truth, [seen('11', 4, 1, 2, 'ESTABLISHED')]), {
+  t.same(matched([seen('11', 4, 1, 2, 'ESTABLISHED')]), {
     isSeen: [false, true, false, false],
     strangers: [],
   })
 })
 
+t.test('what a socket was seen as is kept, once for each process that saw it', async t => {
+  const [one, other] = [seen('11', 4, 4000, 50_000, 'ESTABLISHED'), seen('11', 4, 4000, 50_000, 'FIN_WAIT1')]
+  t.same(matchSockets(truth, [one, other]).sightings, [[], [one, other], [], []])
+})
+
 t.test('a socket of another cookie is a stranger, though its ports are those of one that is there', async t => {
   const stranger = seen('99', 4, 4000, 50_000, 'ESTABLISHED')
-  t.same(matchSockets(truth, [stranger]), { isSeen: [false, false, false, false], strangers: [stranger] })
+  t.same(matched([stranger]), { isSeen: [false, false, false, false], strangers: [stranger] })
 })
 
 t.test('TIME_WAIT is told by its ports, also that of a connection that was closed meanwhile', async t => {
-  const { isSeen, strangers } = matchSockets(truth, [
+  const { isSeen, strangers } = matched([
     seen('77', 6, 50_001, 4001, 'TIME_WAIT'),
     seen('78', 4, 50_000, 4000, 'TIME_WAIT'),
     seen('79', 6, 50_001, 4002, 'TIME_WAIT'),
@@ -48,12 +59,12 @@ t.test('TIME_WAIT is told by its ports, also that of a connection that was close
 
 t.test('what was a connection before it was TIME_WAIT is no stranger, and not yet TIME_WAIT seen', async t => {
   const before = [seen('70', 6, 50_001, 4001, 'ESTABLISHED'), seen('71', 6, 4001, 50_001, 'LAST_ACK')]
-  t.same(matchSockets(truth, before), { isSeen: [false, false, false, false], strangers: [] })
+  t.same(matched(before), { isSeen: [false, false, false, false], strangers: [] })
 })
 
 t.test('the request of a connection that is there is no stranger, and not the connection seen', async t => {
   const requests = [seen('60', 4, 4000, 50_000, 'SYN_RECV'), seen('61', 4, 4000, 50_009, 'SYN_RECV')]
-  t.same(matchSockets(truth, requests), { isSeen: [false, false, false, false], strangers: requests.slice(1) })
+  t.same(matched(requests), { isSeen: [false, false, false, false], strangers: requests.slice(1) })
 })
 
 t.test('an observer that was told to leave sockets out misses none of them', async t => {
