@@ -61,7 +61,7 @@ export async function bootOn(
         ...bootOf(image),
         consoleFile: join(folder, `${name}.log`),
         reboots: 'fault',
-        nics: [{ mac, to: plug.to }],
+        nics: [{ mac, to: plug.to, mtu: plug.mtu }],
       },
       { qemu },
     )

@@ -1,10 +1,12 @@
-// Networks between two emulated VMs: TCP throughput and round trips of the switch and of tap devices, each beside its
-// floor, and what the switch costs this process while four VMs idle on it.
+// Networks between two emulated VMs: TCP throughput and round trips of the switch and of tap devices, with frames of
+// Ethernet's usual size and with large ones (hosts.mtu), each beside its floor of the same; and what the switch costs
+// this process while four VMs idle on it.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { UNDERLAY_MTU } from '../src/base/limits.ts'
 import { Segment } from '../src/vm/segment.ts'
 import { type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
 import { bootOn, type SegmentGuest } from './vm-guests.ts'
@@ -23,6 +25,9 @@ const contests = [
   { line: 'tap', open: openTap, floor: 'tap by hand', openFloor: openHandMadeTap },
 ] as const
 
+/** The second is Ethernet's usual for large frames. */
+const MTUS = [UNDERLAY_MTU, 9000] as const
+
 const TCP_S = 4
 const PINGS = 50
 const IDLE_VMS = 4
@@ -32,10 +37,14 @@ export async function benchVmNet({ rounds }: BenchOptions): Promise<Result> {
   const rows: Row[] = []
   const measured: Record<string, readonly Figures[]> = {}
   for (const { line, open, floor, openFloor } of contests) {
-    const [floors = [], lines = []] = await inFolder(folder => compete(folder, [openFloor, open], rounds))
-    measured[floor] = floors
-    measured[line] = lines
-    rows.push(rowOf(floor, floors, floor, floors), rowOf(line, lines, floor, floors))
+    const asked = MTUS.flatMap(mtu => [openFloor, open].map(kind => ({ open: kind, mtu })))
+    const figures = await inFolder(folder => compete(folder, asked, rounds))
+    for (const [i, mtu] of MTUS.entries()) {
+      const [floors = [], lines = []] = figures.slice(2 * i)
+      measured[`${floor}, ${mtu}`] = floors
+      measured[`${line}, ${mtu}`] = lines
+      rows.push(rowOf(floor, mtu, floors, floor, floors), rowOf(line, mtu, lines, floor, floors))
+    }
   }
   const idle = await inFolder(measureIdle)
   const note = `${IDLE_VMS} idle VMs on the switch take ${(100 * idle).toFixed(2)} % of a processor from this process`
@@ -48,12 +57,15 @@ export async function benchVmNet({ rounds }: BenchOptions): Promise<Result> {
   }
 }
 
-function rowOf(line: string, figures: readonly Figures[], floor: string, floors: readonly Figures[]): Row {
+type Rounds = readonly Figures[]
+
+function rowOf(line: string, mtu: number, figures: Rounds, floor: string, floors: Rounds): Row {
   const tcp = spreadOf(figures.map(each => each.tcp_mbit_per_s))
   // Of each round apart: a busy machine slows a line and its floor alike.
   const ratios = figures.map((each, i) => each.tcp_mbit_per_s / (floors[i] as Figures).tcp_mbit_per_s)
   return {
     line,
+    mtu_bytes: mtu,
     tcp_mbit_per_s: tcp.median,
     min: tcp.min,
     max: tcp.max,
@@ -73,14 +85,19 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
+interface Asked {
+  readonly open: OpenLine
+  readonly mtu: number
+}
+
 /** Opens lines side by side and measures them in turn: what else the machine does is then the same to all. */
-async function compete(folder: string, opens: readonly OpenLine[], rounds: number): Promise<Figures[][]> {
+async function compete(folder: string, asked: readonly Asked[], rounds: number): Promise<Figures[][]> {
   const lines: Line[] = []
   try {
-    for (const [i, open] of opens.entries()) {
+    for (const [i, { open, mtu }] of asked.entries()) {
       const own = join(folder, String(i))
       mkdirSync(own)
-      lines.push(await open(own))
+      lines.push(await open(own, mtu))
     }
     for (const { guests } of lines) await serve(guests[1])
     const figures: Figures[][] = lines.map(() => [])

@@ -1,4 +1,4 @@
-// nslab-tap: keeps a segment of tap devices for as long as its standard input is open. It makes the bridge in the
+// nslab-tap MTU: keeps a segment of tap devices for as long as its standard input is open. It makes the bridge in the
 // namespaces that it was started in (nslab-launch gives it new ones), says so, and then obeys, a line of words each:
 //   port NAME · open NAME · join NAME · cut NAME · totals
 //   impair NAME DELAY_NS JITTER_NS LOSS RATE_BYTES_PER_S · clear NAME
@@ -7,9 +7,11 @@
 
 #include <sys/socket.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "base/sys.h"
@@ -18,6 +20,7 @@
 namespace nslab::tap {
 namespace {
 
+constexpr int kExitUsage = 2;
 constexpr int kExitRefused = 6;
 /** Given by whoever starts us. */
 constexpr int kHandOverFd = 3;
@@ -96,8 +99,18 @@ std::string obey(Segment& segment, const std::string& line) {
   return answer_to(segment.impair(name, impairment));
 }
 
-int serve() {
-  auto segment = Segment::make();
+/** The one argument; what the kernel thinks of the number shows with the first device. */
+std::optional<uint32_t> mtu_of(int argc, char** argv) {
+  if (argc != 2) return std::nullopt;
+  uint32_t mtu = 0;
+  const std::string_view word = argv[1];
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), mtu);
+  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return mtu;
+}
+
+int serve(uint32_t mtu) {
+  auto segment = Segment::make(mtu);
   if (!segment) {
     std::cout << error_line(segment.error()) << std::endl;
     return kExitRefused;
@@ -110,4 +123,9 @@ int serve() {
 }  // namespace
 }  // namespace nslab::tap
 
-int main() { return nslab::tap::serve(); }
+int main(int argc, char** argv) {
+  const auto mtu = nslab::tap::mtu_of(argc, argv);
+  if (mtu) return nslab::tap::serve(*mtu);
+  std::cerr << "usage: nslab-tap MTU" << std::endl;
+  return nslab::tap::kExitUsage;
+}

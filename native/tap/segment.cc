@@ -18,7 +18,6 @@ namespace {
 
 constexpr char kWhere[] = "segment";
 constexpr char kBridge[] = "br0";
-constexpr uint32_t kMtu = 1500;
 /** Locally administered; VMs have others. */
 constexpr rtnl::Mac kBridgeMac = {0x02, 0x6e, 0x73, 0x6c, 0x61, 0x62};
 /** Frames that netem holds: at 1,000, its default, a delay of 10 ms would lose most of a gigabit a second. */
@@ -102,17 +101,17 @@ PortTotals totals_of(std::string_view name, const rtnl_link_stats64& stats) {
 
 }  // namespace
 
-Result<Segment> Segment::make() {
+Result<Segment> Segment::make(uint32_t mtu) {
   auto socket = rtnl::Socket::open(kWhere);
   if (!socket) return socket.take_status();
   rtnl::Batch batch;
-  rtnl::add_bridge(batch, {.index = 0, .name = kBridge, .mac = kBridgeMac, .mtu = kMtu});
+  rtnl::add_bridge(batch, {.index = 0, .name = kBridge, .mac = kBridgeMac, .mtu = mtu});
   if (Status added = socket->execute(batch); !added) return added;
   const auto bridge = index_of(kBridge);
   if (!bridge) return Status::failed(ENODEV, std::string("if_nametoindex ") + kBridge, kWhere);
   raise(batch, *bridge);
   if (Status raised = socket->execute(batch); !raised) return raised;
-  return Segment(std::move(*socket));
+  return Segment(std::move(*socket), mtu);
 }
 
 Status Segment::add_port(const std::string& name) {
@@ -122,6 +121,8 @@ Status Segment::add_port(const std::string& name) {
   auto bridge = index_of(kBridge);
   if (!bridge) return bridge.take_status();
   rtnl::Batch batch;
+  // First: a bridge that gets a port takes over the least MTU of its ports.
+  rtnl::set_mtu(batch, *port, mtu_);
   set_master(batch, *port, *bridge);
   raise(batch, *port);
   return socket_.execute(batch);

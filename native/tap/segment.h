@@ -33,12 +33,13 @@ struct PortTotals {
 /** For one thread. Everything ends with the namespace, which this process and each QEMU in it keep alive. */
 class Segment {
  public:
-  /** Makes the bridge in the calling thread's namespace. EEXIST where there is one. */
-  static Result<Segment> make();
+  /** Makes the bridge in the calling thread's namespace. EEXIST where there is one. `mtu`: of it and of its ports. */
+  static Result<Segment> make(uint32_t mtu);
 
   /**
    * Makes a tap device that stays when nobody has it open, so that what is set for a port outlives its VM.
-   * Equivalent to: `ip tuntap add NAME mode tap vnet_hdr`, `ip link set NAME master BRIDGE up`
+   * Equivalent to: `ip tuntap add NAME mode tap vnet_hdr`, `ip link set NAME mtu MTU`, `ip link set NAME master BRIDGE
+   * up`. EINVAL where the kernel's tap devices can't have that MTU.
    */
   Status add_port(const std::string& name);
   /**
@@ -59,12 +60,13 @@ class Segment {
   Result<std::vector<PortTotals>> totals();
 
  private:
-  explicit Segment(rtnl::Socket socket) : socket_(std::move(socket)) {}
+  Segment(rtnl::Socket socket, uint32_t mtu) : socket_(std::move(socket)), mtu_(mtu) {}
 
   /** Waits for the bridge to see that the device is open. */
   Status await_passing(int port);
 
   rtnl::Socket socket_;
+  uint32_t mtu_;
 };
 
 }  // namespace nslab::tap

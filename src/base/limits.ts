@@ -3,6 +3,15 @@
 /** Longest interface name the kernel takes: IFNAMSIZ (16) less its zero byte. */
 export const INTERFACE_NAME_BYTES_MAX = 15
 
+/** MTU of the network between hosts unless a scenario says otherwise (hosts.mtu): Ethernet's. */
+export const UNDERLAY_MTU = 1500
+
+/** What IPv6 asks of a link (RFC 8200): an interface with less has none, and Linux refuses to switch it off there. */
+export const UNDERLAY_MTU_MIN = 1280
+
+/** A tap device's largest, 65,535 less an Ethernet header. Cards of VMs, veth pairs and bridges take that, too. */
+export const UNDERLAY_MTU_MAX = 65_521
+
 /** Addresses of a /22 shard. A bridge stops at 1,023 ports, so a shard is the largest round subnet below. */
 export const SHARD_ADDRESSES_COUNT = 1024
 

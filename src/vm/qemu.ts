@@ -138,11 +138,12 @@ const resultsPort = ({ resultsFile }: DeterministicSpec): string[] => [
   ...['-device', `virtserialport,chardev=results,name=${RESULTS_PORT}`],
 ]
 
-function nicArguments({ mac, to }: NicSpec, index: number): string[] {
+function nicArguments({ mac, to, mtu }: NicSpec, index: number): string[] {
   const fd = Fd.firstNic + index
   const backend =
     to === 'stream' ? `stream,id=nic${index},server=off,addr.type=fd,addr.str=${fd}` : `tap,id=nic${index},fd=${fd}`
-  return ['-netdev', backend, '-device', `virtio-net-device,netdev=nic${index},mac=${mac}`]
+  const device = [`virtio-net-device,netdev=nic${index},mac=${mac}`, ...(mtu === undefined ? [] : [`host_mtu=${mtu}`])]
+  return ['-netdev', backend, '-device', device.join()]
 }
 
 function diskArguments({ path, readOnly, serial }: DiskSpec, index: number): string[] {

@@ -8,5 +8,5 @@ import { TapSegment } from './tap-segment.ts'
 
 /** Rejects with NOT_FIT where this machine or user can't have one of this kind. */
 export async function openSegment(kind: 'switch' | 'tap', options: SegmentOptions): Promise<VmSegment> {
-  return kind === 'tap' ? TapSegment.make(options.name, options.runId) : new Segment(options)
+  return kind === 'tap' ? TapSegment.make(options.name, options) : new Segment(options)
 }

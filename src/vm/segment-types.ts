@@ -9,6 +9,8 @@ import type { NicSpec } from './spec.ts'
 export interface Plug {
   /** For the VM's NIC. */
   readonly to: NicSpec['to']
+  /** For it, too: the segment's, by which the guest sends nothing that is too large here. */
+  readonly mtu: number
   /** Where `to` is 'stream': the runner's end of it, as soon as QEMU runs. Not called otherwise. */
   connect(stream: Duplex): void
   /** When no QEMU is going to be started with `to` any more: closes the descriptor that may be in it. Safe twice. */

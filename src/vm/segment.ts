@@ -4,6 +4,7 @@
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
+import { UNDERLAY_MTU } from '../base/limits.ts'
 import { type Conditions, checkRule, effectOf, keyOf, type Rule, type Way } from './segment-conditions.ts'
 import { LENGTH_BYTES } from './segment-frames.ts'
 import { Lane } from './segment-lane.ts'
@@ -35,6 +36,8 @@ export interface SegmentOptions {
   readonly seed: number
   /** The run that it is of, for processes that a segment needs. */
   readonly runId?: string
+  /** Of each VM's card. UNDERLAY_MTU unless said. */
+  readonly mtu?: number
   readonly queueBytesMax?: number
   readonly clock?: Clock
   /** A port's stream came, or went and why. Not called for what close() does. */
@@ -63,6 +66,7 @@ export class Segment implements VmSegment {
   readonly name: string
   readonly pids = []
   readonly #seed: number
+  readonly #mtu: number
   readonly #queueBytesMax: number
   readonly #clock: Clock
   readonly #onPort: (port: string, news: 'joined' | LeaveReason) => void
@@ -79,6 +83,7 @@ export class Segment implements VmSegment {
   constructor(options: SegmentOptions) {
     this.name = options.name
     this.#seed = options.seed
+    this.#mtu = options.mtu ?? UNDERLAY_MTU
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX
     this.#clock = options.clock ?? systemClock
     this.#onPort = options.onPort ?? (() => {})
@@ -86,7 +91,7 @@ export class Segment implements VmSegment {
 
   async plug(port: string): Promise<Plug> {
     this.#port(port)
-    return { to: 'stream', connect: stream => this.connect(port, stream), release: () => {} }
+    return { to: 'stream', mtu: this.#mtu, connect: stream => this.connect(port, stream), release: () => {} }
   }
 
   /**

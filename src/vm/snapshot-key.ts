@@ -28,7 +28,7 @@ export function snapshotKey(spec: VmSpec, of: SnapshotOf): string {
     // Translated code is QEMU's, and no part of a guest's state.
     tcgBufferMib: 0,
     memoryFile: { path: '', access: 'shared' },
-    nics: (spec.nics ?? []).map(({ to }) => ({ mac: '', to: to === 'stream' ? to : { tapFd: 0 } })),
+    nics: (spec.nics ?? []).map(nic => ({ ...nic, mac: '', to: nic.to === 'stream' ? nic.to : { tapFd: 0 } })),
   }
   const facts = {
     image: of.imageDigest,

@@ -15,6 +15,8 @@ export interface NicSpec {
    * A number: a descriptor of this process, of a tap device (TUNSETIFF done), which QEMU takes a copy of.
    */
   readonly to: 'stream' | { readonly tapFd: number }
+  /** What the guest's interface has from the start, and its most. Absent: it has 1500, and may raise it. */
+  readonly mtu?: number
 }
 
 /** A raw disk of the guest: vda, vdb, … in the order of the spec. It is neither made nor removed here. */

@@ -40,10 +40,10 @@ export interface Refusal {
 type Answer = { readonly ok: unknown } | { readonly error: Refusal }
 
 /** Starts the keeper with `socket` as its end of the pair. */
-function started(ownUser: boolean, socket: number, runId?: string): ChildProcessWithoutNullStreams {
+function started(ownUser: boolean, mtu: number, socket: number, runId?: string): ChildProcessWithoutNullStreams {
   const options = [...(ownUser ? ['--user'] : []), '--net', '--close-fds-except', String(HAND_OVER_FD)]
   const parent = ['--parent-death', String(signals.SIGKILL), String(process.pid)]
-  const words = [...parent, ...options, '--', programPath('nslab-tap')]
+  const words = [...parent, ...options, '--', programPath('nslab-tap'), String(mtu)]
   const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const, socket]
   const env = { ...process.env, ...runMark(runId) }
   const child = spawn(programPath('nslab-launch'), words, { stdio, env })
@@ -63,11 +63,11 @@ export class TapKeeper {
   #words = ''
   #ended: NslabError | null = null
 
-  private constructor(ownUser: boolean, runId?: string) {
+  private constructor(ownUser: boolean, mtu: number, runId?: string) {
     const [ours, theirs] = native.descriptorSockets()
     this.#socket = ours
     try {
-      this.#child = started(ownUser, theirs, runId)
+      this.#child = started(ownUser, mtu, theirs, runId)
     } catch (error) {
       closeSync(ours)
       throw error
@@ -96,8 +96,8 @@ export class TapKeeper {
   }
 
   /** Rejects with PROCESS_ENDED where namespaces are refused, with KERNEL_REFUSED where the bridge is. */
-  static async start(segment: string, runId?: string): Promise<TapKeeper> {
-    const keeper = new TapKeeper(!hasRights(), runId)
+  static async start(segment: string, mtu: number, runId?: string): Promise<TapKeeper> {
+    const keeper = new TapKeeper(!hasRights(), mtu, runId)
     await keeper.#answer(segment, () => {})
     return keeper
   }

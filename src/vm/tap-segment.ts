@@ -6,7 +6,7 @@
 
 import { accessSync, closeSync, constants } from 'node:fs'
 import { NslabError } from '../base/errors.ts'
-import { INTERFACE_NAME_BYTES_MAX } from '../base/limits.ts'
+import { INTERFACE_NAME_BYTES_MAX, UNDERLAY_MTU } from '../base/limits.ts'
 import { type Conditions, checkRule, partsOf, type Way } from './segment-conditions.ts'
 import type { Plug, PortTotals, VmSegment } from './segment-types.ts'
 import { TapKeeper } from './tap-keeper.ts'
@@ -17,22 +17,31 @@ const LOSS_ALL = 2 ** 32 - 1
 /** What the switch in place of this segment would do. */
 const SWITCH_HINT = 'hosts.network = "switch" needs no rights and has all conditions.'
 
+export interface TapOptions {
+  /** The run that it is of, for its process. */
+  readonly runId?: string
+  /** Of its devices and of each VM's card. UNDERLAY_MTU unless said. */
+  readonly mtu?: number
+}
+
 export class TapSegment implements VmSegment {
   readonly name: string
+  readonly #mtu: number
   readonly #keeper: TapKeeper
   /** Devices made, or being made. */
   readonly #ports = new Map<string, Promise<unknown>>()
 
-  private constructor(name: string, keeper: TapKeeper) {
+  private constructor(name: string, mtu: number, keeper: TapKeeper) {
     this.name = name
+    this.#mtu = mtu
     this.#keeper = keeper
   }
 
   /** Rejects with NOT_FIT, saying what is missing, where this user may not make one here. */
-  static async make(name: string, runId?: string): Promise<TapSegment> {
+  static async make(name: string, { runId, mtu = UNDERLAY_MTU }: TapOptions = {}): Promise<TapSegment> {
     try {
       accessSync(TUN_DEVICE, constants.R_OK | constants.W_OK)
-      return new TapSegment(name, await TapKeeper.start(name, runId))
+      return new TapSegment(name, mtu, await TapKeeper.start(name, mtu, runId))
     } catch (error) {
       // What the kernel refuses has a code; a bug has none.
       throw (error as NodeJS.ErrnoException).code === undefined ? error : notFit(name, error as Error)
@@ -54,7 +63,7 @@ export class TapSegment implements VmSegment {
     const connect = (): void => {
       throw new Error(`${port}: a tap device has no stream`)
     }
-    return { to: { tapFd }, connect, release }
+    return { to: { tapFd }, mtu: this.#mtu, connect, release }
   }
 
   /**

@@ -33,7 +33,7 @@ t.test('one with KVM, several processors, cards and disks, that may reboot', asy
     reboots: 'allowed',
     fwCfg: [{ name: 'opt/nslab/config', path: '/run/a, b.json' }],
     nics: [
-      { mac: '52:54:00:00:00:01', to: 'stream' },
+      { mac: '52:54:00:00:00:01', to: 'stream', mtu: 9000 },
       { mac: '52:54:00:00:00:02', to: { tapFd: 33 } },
     ],
     disks: [
@@ -89,6 +89,9 @@ t.test('clones differ in names and places, and are one kind', async t => {
     key({}),
     key(nics('52:54:00:00:00:01')),
     key(nics('52:54:00:00:00:01', { tapFd: 7 })),
+    key({ nics: [{ mac: '', to: 'stream', mtu: 1500 }] }),
+    key({ nics: [{ mac: '', to: 'stream', mtu: 9000 }] }),
+    key({ nics: [{ mac: '', to: { tapFd: 7 }, mtu: 9000 }] }),
     key({ memoryMib: 640 }),
     key({ vcpus: 2 }),
     key({ accelerator: 'kvm' }),

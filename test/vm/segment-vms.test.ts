@@ -20,6 +20,32 @@ async function reaches(from: SegmentGuest, to: SegmentGuest, seconds: number): P
 const SOON_S = 30
 const NEVER_S = 2
 
+/** Room for frames of 9,000 bytes and their headers. */
+const LARGE_MTU = 9000
+
+/** What a guest's card has, and whether it may have more. */
+async function mtuOf(
+  { run }: SegmentGuest,
+  more: number,
+): Promise<{ readonly mtu: number; readonly mayRaise: boolean }> {
+  const { stdout } = await run(['cat', '/sys/class/net/eth0/mtu'])
+  const { code } = await run(['/usr/bin/ip', 'link', 'set', 'eth0', 'mtu', String(more)])
+  return { mtu: Number(stdout), mayRaise: code === 0 }
+}
+
+/** On a segment of LARGE_MTU: datagrams of 8,900 bytes pass, each in one frame. */
+async function checkLarge(t: Test, segment: VmSegment, a: SegmentGuest, b: SegmentGuest): Promise<void> {
+  for (const guest of [a, b]) t.same(await mtuOf(guest, LARGE_MTU + 1), { mtu: LARGE_MTU, mayRaise: false })
+  const before = (await segment.totals())[b.name]?.sent
+  const { stdout } = await a.run(['ping', '-c', '10', '-i', '0.05', '-s', String(8900 - 28), b.address])
+  t.match(stdout, / 10 packets received/)
+  const after = (await segment.totals())[b.name]?.sent
+  const frames = (after?.frames ?? 0) - (before?.frames ?? 0)
+  const bytes = (after?.bytes ?? 0) - (before?.bytes ?? 0)
+  // Cut up at 1500 they are 70 frames. A guest says a word about itself now and then.
+  t.ok(frames >= 10 && frames < 20 && bytes >= 10 * 8914, `${frames} frames of ${bytes} bytes`)
+}
+
 /** Boots VMs that end with the test. */
 function booter(t: Test, segment: VmSegment) {
   const folder = mkdtempSync(join(tmpdir(), 'nslab-segment-'))
@@ -42,12 +68,13 @@ async function checkLife(t: Test, segment: VmSegment, a: SegmentGuest, b: Segmen
   t.ok(await reaches(b, a, SOON_S), 'both ways')
 }
 
-t.test('two VMs on a switch: cut, healed, lossy, killed and back', async t => {
-  const segment = new Segment({ name: 'lab', seed: 1 })
+t.test('two VMs on a switch: large frames, cut, healed, lossy, killed and back', async t => {
+  const segment = new Segment({ name: 'lab', seed: 1, mtu: LARGE_MTU })
   t.teardown(() => segment.close())
   const boot = booter(t, segment)
   const [a, b] = (await Promise.all([boot('vm1', 1), boot('vm2', 2)])) as [SegmentGuest, SegmentGuest]
   await checkLife(t, segment, a, b)
+  await checkLarge(t, segment, a, b)
 
   await segment.setConditions({ from: 'vm2', to: 'vm1' }, { cut: true })
   const before = segment.counters()
@@ -81,14 +108,15 @@ const mayTap = (): boolean => {
 }
 
 t.test(
-  'two VMs on tap devices: cut, healed, killed and back, still cut',
+  'two VMs on tap devices: large frames, cut, healed, killed and back, still cut',
   { skip: !mayTap() && '/dev/net/tun' },
   async t => {
-    const segment = await TapSegment.make('lab')
+    const segment = await TapSegment.make('lab', { mtu: LARGE_MTU })
     t.teardown(() => segment.close())
     const boot = booter(t, segment)
     const [a, b] = (await Promise.all([boot('vm1', 1), boot('vm2', 2)])) as [SegmentGuest, SegmentGuest]
     await checkLife(t, segment, a, b)
+    await checkLarge(t, segment, a, b)
     await segment.setConditions({ port: 'vm2' }, { cut: true })
     await b.kill()
     const again = await boot('vm2', 2)
@@ -103,7 +131,7 @@ t.test(
 /** Asks nslab-tap line by line, and looks after each what the kernel says. */
 const askAndLook = `
   mkfifo /tmp/asked; touch /tmp/answers
-  /tmp/nslab-tap </tmp/asked >/tmp/answers 3</dev/null & exec 5>/tmp/asked
+  /tmp/nslab-tap 1500 </tmp/asked >/tmp/answers 3</dev/null & exec 5>/tmp/asked
   count() { wc -l </tmp/answers; }
   ask() { said=$(count); echo "$@" >&5; while [ $(count) = $said ]; do sleep 0.05; done; }
   while [ $(count) = 0 ]; do sleep 0.05; done
@@ -114,7 +142,9 @@ const askAndLook = `
 t.test('loss, delay and rate of a tap are netem, as a kernel that has it tells them', async t => {
   const segment = new Segment({ name: 'lab', seed: 1 })
   t.teardown(() => segment.close())
-  const { guest, run } = await booter(t, segment)('vm1', 1)
+  const alone = await booter(t, segment)('vm1', 1)
+  t.same(await mtuOf(alone, LARGE_MTU), { mtu: 1500, mayRaise: false }, "a segment has Ethernet's usual MTU")
+  const { guest, run } = alone
   const program = fileURLToPath(new URL('../../native/build/Release/nslab-tap', import.meta.url))
   await writeToGuest(guest.channel, '/tmp/nslab-tap', readFileSync(program), 0o755)
   await run(['modprobe', 'tun'])

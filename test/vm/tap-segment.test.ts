@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { UNDERLAY_MTU_MAX } from '../../src/base/limits.ts'
 import { runIdOf } from '../../src/lab/process-table.ts'
-import { TapSegment } from '../../src/vm/tap-segment.ts'
+import { type TapOptions, TapSegment } from '../../src/vm/tap-segment.ts'
 import { asNobody, ended, firstLine, isRoot, launcher, markGone } from '../fixtures/launch.ts'
 import { BROADCAST, frameOf, macOf } from '../fixtures/station.ts'
 
@@ -36,8 +37,10 @@ const canTap = ((): boolean => {
 const needsTap = { skip: !canTap && 'this user may not open /dev/net/tun' }
 
 /** A segment, and descriptors of ports of it. */
-async function lab(t: Test, ...ports: readonly string[]) {
-  const segment = await TapSegment.make('lab')
+const lab = (t: Test, ...ports: readonly string[]) => labOf(t, {}, ...ports)
+
+async function labOf(t: Test, options: TapOptions, ...ports: readonly string[]) {
+  const segment = await TapSegment.make('lab', options)
   t.teardown(() => segment.close())
   const fds: number[] = []
   for (const port of ports) {
@@ -74,6 +77,24 @@ t.test('a port has one VM at a time, and keeps its cut for the next one', needsT
   await segment.setConditions({ port: 'vm2' }, null)
   send(fds[0], BROADCAST, macOf(1), 'healed')
   t.equal(await hear((next.to as { tapFd: number }).tapFd), 'healed')
+})
+
+t.test('frames as large as its MTU pass, and none that are larger', needsTap, async t => {
+  for (const mtu of [undefined, 9000, UNDERLAY_MTU_MAX]) {
+    const most = mtu ?? 1500
+    const { segment, fds } = await labOf(t, mtu === undefined ? {} : { mtu }, 'vm1', 'vm2')
+    // A bridge leaves room for a VLAN's tag.
+    send(fds[0], BROADCAST, macOf(1), 'x'.repeat(most + 5))
+    send(fds[0], BROADCAST, macOf(1), 'x'.repeat(most))
+    const { bytesRead } = await readAsync(fds[1], Buffer.alloc(2 ** 17), 0, 2 ** 17, null)
+    t.equal(bytesRead, HEADER_BYTES + 14 + most, `${most}`)
+    t.match(await segment.totals(), { vm1: { received: { frames: 2 } }, vm2: { sent: { frames: 1 } } })
+  }
+  await t.rejects(labOf(t, { mtu: UNDERLAY_MTU_MAX + 1 }, 'vm1'), {
+    code: 'KERNEL_REFUSED',
+    facts: { errno: 'EINVAL' },
+  })
+  await t.rejects(TapSegment.make('lab', { mtu: 1.5 }), { code: 'NOT_FIT', message: /usage: nslab-tap MTU/ })
 })
 
 t.test('two ports plugged at once get their own descriptors', needsTap, async t => {
@@ -154,7 +175,7 @@ function program(then: string, prefix: readonly string[] = [], mark = ''): Child
 
 t.test('the process that holds a segment names its run', needsTap, async t => {
   const runId = 'ad'.repeat(16)
-  const segment = await TapSegment.make('lab', runId)
+  const segment = await TapSegment.make('lab', { runId })
   t.teardown(() => segment.close())
   t.same(
     segment.pids.map(pid => runIdOf(pid)),

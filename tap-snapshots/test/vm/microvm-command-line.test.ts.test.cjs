@@ -144,7 +144,7 @@ exports[`test/vm/microvm-command-line.test.ts > TAP > one with KVM, several proc
 -device virtconsole,chardev=shell
 -device virtio-balloon-device,free-page-reporting=on
 -netdev stream,id=nic0,server=off,addr.type=fd,addr.str=6
--device virtio-net-device,netdev=nic0,mac=52:54:00:00:00:01
+-device virtio-net-device,netdev=nic0,mac=52:54:00:00:00:01,host_mtu=9000
 -netdev tap,id=nic1,fd=7
 -device virtio-net-device,netdev=nic1,mac=52:54:00:00:00:02
 -drive id=disk0,if=none,format=raw,file=/image/root.erofs,readonly=on
