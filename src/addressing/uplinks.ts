@@ -2,6 +2,7 @@
 // Pure.
 
 import { NslabError } from '../base/errors.ts'
+import { UNDERLAY_MTU } from '../base/limits.ts'
 import type { BridgeSpec, FabricSpec, UplinkRoute } from '../native.ts'
 import type { NamedFleet } from './disjoint.ts'
 import { formatIpv4, parseIpv4 } from './ipv4.ts'
@@ -23,6 +24,8 @@ export interface HostUplink {
   readonly address: string
   readonly prefixLength: number
   readonly mac: string
+  /** As the scenario has it (hosts.mtu); `mtuOf` knows it where nothing is said. */
+  readonly mtu?: number
   /** Every other fleet's /22s, each by its host's underlay address. */
   readonly routes: readonly UplinkRoute[]
 }
@@ -32,13 +35,18 @@ export interface UplinkRequest {
   readonly fleets: readonly NamedFleet[]
   /** Name of a host that has a controller and no fleet. */
   readonly controllerHost?: string
+  /** The same for every uplink. */
+  readonly mtu?: number | undefined
 }
+
+/** MTU of an uplink, and of the segment that it is on. */
+export const mtuOf = ({ mtu }: Pick<HostUplink, 'mtu'>): number => mtu ?? UNDERLAY_MTU
 
 /**
  * Plans the underlay of several hosts; none for a single one. Throws CONFIG_INVALID naming both sides where a fleet's
  * range meets another's or the underlay.
  */
-export function planUplinks({ fleets, controllerHost }: UplinkRequest): HostUplink[] {
+export function planUplinks({ fleets, controllerHost, mtu }: UplinkRequest): HostUplink[] {
   const hosts = fleets.map(({ host, fabric }, index) => ({ host, offset: index + 1, networks: networksOf(fabric) }))
   checkRanges(hosts)
   checkNames(fleets)
@@ -54,6 +62,7 @@ export function planUplinks({ fleets, controllerHost }: UplinkRequest): HostUpli
       address: formatIpv4(address),
       prefixLength: UNDERLAY_PREFIX_LENGTH,
       mac: uplinkMacOf(address),
+      ...(mtu === undefined ? {} : { mtu }),
       routes,
     }
   })

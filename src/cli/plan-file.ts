@@ -98,11 +98,12 @@ function isLonger({ scenario, churn }: Plan): boolean {
 const REFERENCES = { soak: 'selfcheck', connections: 'connections', fleet: 'ring' } as const
 /** Tables of a scenario in which this nslab has to know every key. */
 const TABLES = ['', 'run', 'hosts', 'soak', 'soak.churn', 'soak.collector', 'soak.observer', 'connections'] as const
-/** The last: plans of before have none, which means what it did then. */
+/** The last two: plans of before have none, which means what it did then. */
 const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'run.out',
   'hosts.image',
   'hosts.kernel',
+  'hosts.mtu',
   'soak.churn.connectionTable',
 ])
 

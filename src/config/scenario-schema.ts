@@ -2,6 +2,7 @@
 // programs' own files, and `file`, which reads such a file under them. A soak has [churn] in their place.
 
 import * as v from 'valibot'
+import { UNDERLAY_MTU, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN } from '../base/limits.ts'
 import { churnSchema } from './churn.ts'
 import { connectionsTable } from './connections.ts'
 import { controllerEntries } from './controller-schema.ts'
@@ -32,6 +33,8 @@ export const shellSchema = v.object({
       tcg_buffer_mib: v.optional(int(16, 2047)),
       /** How VMs are joined: by the runner's own switch, or by tap devices and a bridge in a namespace of its own. */
       network: v.optional(oneOf('switch', 'tap'), 'switch'),
+      /** Bytes of the largest packet between hosts; nodes' own interfaces have `dataplane.mtu`. */
+      mtu: v.optional(int(UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX), UNDERLAY_MTU),
       /** Boot every VM; else a saved state is restored where there is one. */
       cold: v.optional(flag, false),
       /** An image in place of the one that is built: the path of its image.json. */

@@ -106,6 +106,7 @@ function shellOf(
       vcpus: hosts.vcpus,
       ...(hosts.tcg_buffer_mib === undefined ? {} : { tcgBufferMib: hosts.tcg_buffer_mib }),
       network: hosts.network,
+      mtu: hosts.mtu,
       cold: hosts.cold,
       ...(hosts.image === undefined ? {} : { image: resolve(dirname(file), hosts.image) }),
       ...(hosts.kernel === undefined ? {} : { kernel: kernelOf(hosts.kernel, file) }),

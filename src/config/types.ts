@@ -227,6 +227,8 @@ export interface Scenario {
     /** MiB of translated code that an emulated VM's QEMU keeps; absent: the runner's choice. */
     readonly tcgBufferMib?: number
     readonly network: 'switch' | 'tap'
+    /** Of the network between hosts; absent in plans of before, when it was always 1500. */
+    readonly mtu?: number
     /** Boot every VM, also where a saved state could be restored. */
     readonly cold: boolean
     /** Path of an image.json. */

@@ -38,17 +38,24 @@ export function judge(history: History): Report {
     ...(notApplicable.length > 0 ? { not_applicable: notApplicable } : {}),
     phases,
     metrics: knownValues(metrics),
-    hosts: plan.fleets.map(fleet => ({
+    hosts: plan.fleets.map((fleet, index) => ({
       name: fleet.host,
       level: environment.level,
       nodes_count: fleet.nNodes,
       node_id_offset: fleet.nodeIdOffset,
+      ...uplinkFacts(plan, index),
     })),
     environment,
     ...(error ? { error } : {}),
     notes: [...(doubt === null ? [] : [doubt]), ...notesOf(history, readTimeline(history.events), open)],
   }
   return { ...body, digest: digestOf(body) }
+}
+
+/** Of the host of a fleet, where there are others. Plans of before do not say it: their reports stay as they are. */
+function uplinkFacts({ hosts }: Plan, fleet: number): Pick<Report['hosts'][number], 'uplink_mtu_bytes'> {
+  const mtu = hosts.find(host => host.fleet === fleet)?.uplink?.mtu
+  return mtu === undefined ? {} : { uplink_mtu_bytes: mtu }
 }
 
 /** By their reasons, each with how many gates it keeps out, the most first. */

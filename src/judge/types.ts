@@ -142,6 +142,8 @@ export interface Report {
     readonly level: Level
     readonly nodes_count: number
     readonly node_id_offset: number
+    /** Of its way to other hosts; absent: there are none. */
+    readonly uplink_mtu_bytes?: number
   }[]
   readonly environment: Environment
   /** Present when the run did not come to its end: which error, in which phase. */

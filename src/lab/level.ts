@@ -63,13 +63,19 @@ const VM_KEYS: ReadonlySet<string> = new Set([
 
 /** What somebody wrote of microVMs that this run has no use for, or that this machine has no processors for. */
 export function sizeNotes({ hosts }: Pick<Scenario, 'hosts'>, level: Level, cpus: number): string[] {
+  const alone = hosts.count === 1 && hosts.given.includes('mtu')
+  const notes = alone ? ['hosts.mtu has no effect with one host: there is no network between hosts'] : []
   if (level === 'host') {
     const idle = hosts.given.filter(key => VM_KEYS.has(key)).map(key => `hosts.${key}`)
     const have = idle.length === 1 ? 'has' : 'have'
-    return idle.length === 0 ? [] : [`${idle.join(', ')} ${have} no effect on this machine itself: see hosts.on`]
+    if (idle.length > 0) notes.push(`${idle.join(', ')} ${have} no effect on this machine itself: see hosts.on`)
+    return notes
   }
-  if (hosts.vcpus <= cpus) return []
-  return [`hosts.vcpus = ${hosts.vcpus} is more than this machine's ${cpus}: a VM's processors wait for each other`]
+  if (hosts.vcpus <= cpus) return notes
+  return [
+    ...notes,
+    `hosts.vcpus = ${hosts.vcpus} is more than this machine's ${cpus}: a VM's processors wait for each other`,
+  ]
 }
 
 async function choose(scenario: Scenario, installQemu: InstallQemu): Promise<LevelChoice> {

@@ -1,7 +1,7 @@
 // This kernel as a site of a run: on this machine inside `nslab run` itself, in a microVM inside the guest's agent.
 
 import { join } from 'node:path'
-import { type HostUplink, UPLINK_INTERFACE } from '../addressing/uplinks.ts'
+import { type HostUplink, mtuOf, UPLINK_INTERFACE } from '../addressing/uplinks.ts'
 import type { Clock } from '../base/clock.ts'
 import { runMark } from '../base/run-mark.ts'
 import { Segment } from '../dataplane/segment.ts'
@@ -70,8 +70,6 @@ export interface LocalSiteOptions {
 /** Programs that get it: what they do needs no fabric. */
 const ENCLOSED: ReadonlySet<StartRequest['program']> = new Set(['soak', 'connections'])
 
-const UPLINK_MTU = 1500
-
 /**
  * A soak names, mounts and drops namespaces by the thousand: in a network, a mount table and a /run/netns of its own,
  * so that this machine's stay as they are, and the kernel lets go of all of it with the soak's first process.
@@ -125,14 +123,15 @@ export class LocalSite implements Site {
   /** Joins a root to the others: by this kernel's network card, or over a bridge where all are on this kernel. */
   async #join(root: Netns, uplink: HostUplink): Promise<void> {
     const { uplinkCard } = this.#options
+    const mtu = mtuOf(uplink)
     if (uplinkCard === null) {
-      this.#segment ??= Segment.make(native, UPLINK_MTU)
+      this.#segment ??= Segment.make(native, mtu)
       await (await this.#segment).attach(root, uplink)
       return
     }
     const { address, mac, prefixLength, routes } = uplink
     const from = { kind: 'move', interface: uplinkCard } as const
-    await root.addUplink({ name: UPLINK_INTERFACE, mac, address, prefixLength, mtu: UPLINK_MTU, routes, from })
+    await root.addUplink({ name: UPLINK_INTERFACE, mac, address, prefixLength, mtu, routes, from })
   }
 
   /** Lets frames of a host pass the segment, or drops them in both directions. */

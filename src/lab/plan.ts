@@ -24,7 +24,8 @@ export function makePlan(scenario: Scenario): Plan {
   checkRouting(scenario, topology)
   const alone = planFleets(scenario, topology)
   checkFleetsDisjoint(alone)
-  const uplinks = planUplinks({ fleets: alone, ...(alone.length > 1 ? { controllerHost: CONTROLLER_HOST } : {}) })
+  const { mtu } = scenario.hosts
+  const uplinks = planUplinks({ fleets: alone, mtu, ...(alone.length > 1 ? { controllerHost: CONTROLLER_HOST } : {}) })
   const fleets = alone.map(fleet => ({ ...fleet, controllerAddr: controllerAddrFor(scenario, uplinks) }))
   const hosts = planHosts(fleets, uplinks)
   return {

@@ -1,6 +1,7 @@
 // Each host in a microVM of its own, joined by a segment of the runner's where there are several.
 
 import { closeSync, rmSync } from 'node:fs'
+import { mtuOf } from '../addressing/uplinks.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { AcceleratorChoice } from '../vm/accelerator.ts'
@@ -72,11 +73,13 @@ export class VmGround implements Ground {
     this.#images = await this.#findImages(hosts)
     for (const host of hosts)
       requireMemory(loadOf(this.#context.plan, host, this.#imageOf(host.vm)), scenario.hosts.memoryMib)
-    if (hosts.some(({ uplink }) => uplink !== null))
+    const uplink = hosts.find(host => host.uplink !== null)?.uplink ?? null
+    if (uplink !== null)
       this.#segment = await openSegment(scenario.hosts.network, {
         name: 'underlay',
         seed: scenario.seed,
         runId: this.#context.runId,
+        mtu: mtuOf(uplink),
       })
     let ready = 0
     this.#context.progress('VMs ready', ready, hosts.length)
@@ -354,7 +357,9 @@ export class VmGround implements Ground {
       ...bootOf(image, disk === null ? [] : [{ path: disk, readOnly: false, serial: DISK_SERIAL }]),
       consoleFile: folder.file(`console/${host.vm}.log`),
       reboots: disk === null ? 'fault' : 'allowed',
-      ...(host.uplink === null || plug === null ? {} : { nics: [{ mac: host.uplink.mac, to: plug.to }] }),
+      ...(host.uplink === null || plug === null
+        ? {}
+        : { nics: [{ mac: host.uplink.mac, to: plug.to, mtu: plug.mtu }] }),
     }
   }
 

@@ -139,6 +139,7 @@ function setupOf({ report, history }: Run): Record<string, string> {
     nodes: String(topology.nodes_count),
     edges: String(topology.edges.length),
     hosts: String(fleets.length),
+    'MTU between hosts': String(report.hosts[0]?.uplink_mtu_bytes ?? 'none'),
   }
 }
 

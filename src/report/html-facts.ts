@@ -35,11 +35,17 @@ export function environmentSection(report: Report, history: History): Markup {
         .map(host => `${host.name}: ids from ${host.node_id_offset + 1}, ${formatCount(host.nodes_count)} nodes`)
         .join('; '),
     ],
+    ...uplinks(report),
     ...planned(history),
   ]
   return markup`<section><h2>Environment</h2><dl class="facts">${facts.map(
     ([name, value]) => markup`<dt>${name}</dt><dd>${value === '' ? '–' : value}</dd>`,
   )}</dl></section>`
+}
+
+function uplinks({ hosts }: Report): [string, string][] {
+  const mtus = [...new Set(hosts.flatMap(host => host.uplink_mtu_bytes ?? []))]
+  return mtus.length === 0 ? [] : [['MTU between hosts', `${mtus.map(formatCount).join(', ')} bytes`]]
 }
 
 function planned({ plan, soak }: History): [string, string][] {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { NamedFleet } from '../../src/addressing/disjoint.ts'
 import { planFleet } from '../../src/addressing/fleet.ts'
-import { planUplinks, uplinkByHand } from '../../src/addressing/uplinks.ts'
+import { mtuOf, planUplinks, uplinkByHand } from '../../src/addressing/uplinks.ts'
 import { nslabErrorOf } from '../fixtures/issues.ts'
 
 const bridge = { name: 'isobr0', mac: '02:6f:ac:10:08:01', address: '172.16.8.1', prefixLength: 22 }
@@ -42,6 +42,17 @@ t.test('each host has an address of its own and a route to every other fleet', t
       ],
     },
   ])
+  t.end()
+})
+
+t.test('all have the MTU that is asked for; where none is said it is the usual one', t => {
+  const fleets = [fleet('host1', '172.16.8.1'), fleet('host2', '172.16.12.1', 5, 5)]
+  t.same(
+    planUplinks({ fleets, mtu: 9000 }).map(({ mtu }) => mtu),
+    [9000, 9000],
+  )
+  t.same(planUplinks({ fleets, mtu: 9000 }).map(mtuOf), [9000, 9000])
+  t.same(planUplinks({ fleets }).map(mtuOf), [1500, 1500])
   t.end()
 })
 

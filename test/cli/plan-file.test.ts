@@ -57,6 +57,14 @@ t.test('a plan from before there was a choice of tables is read', async t => {
   t.equal(planToJson(readPlan(written(t, text))), planToJson(JSON.parse(text) as Plan))
 })
 
+t.test('a plan from before the network between hosts had a choice of MTU is read', async t => {
+  const plan = planOf('multihost')
+  const hosts = plan.hosts.map(({ uplink, ...host }) => ({ ...host, uplink: { ...uplink, mtu: undefined } }))
+  const text = changed({ ...plan, hosts } as unknown as Plan, 'scenario.hosts.mtu', undefined)
+  t.notMatch(text, /"mtu":1500/)
+  t.equal(planToJson(readPlan(written(t, text))), planToJson(JSON.parse(text) as Plan))
+})
+
 t.test('what is no plan is refused', async t => {
   for (const text of [
     '',

@@ -220,6 +220,20 @@ t.test('room for translated code is as written, or the choice of who runs the VM
   t.end()
 })
 
+t.test('the network between hosts has the MTU that is written, within what all of it can carry', t => {
+  const written = (mtu: string | number) => parse(`${ring(3)}[hosts]\nmtu = ${mtu}`)
+  t.equal(parse(ring(3)).hosts.mtu, 1500)
+  for (const mtu of [1280, 9000, 65_521]) t.equal(written(mtu).hosts.mtu, mtu)
+  t.equal(parse(ring(3), [override('hosts.mtu', 9000)]).hosts.mtu, 9000)
+  const limit = 'an integer from 1280 to 65521'
+  for (const wrong of ['1279', '65522', '"9000"', '1500.5'])
+    t.match(
+      issuesOf(() => written(wrong)),
+      [{ source: '/lab/x.toml', line: 5, key: 'hosts.mtu', value: wrong, limit }],
+    )
+  t.end()
+})
+
 t.test('what was written of hosts is told from defaults', t => {
   t.same(parse(ring(3)).hosts.given, [])
   t.same(parse(`${ring(3)}[hosts]\ncold = true`, [override('hosts.vcpus', 1)]).hosts.given, ['cold', 'vcpus'])

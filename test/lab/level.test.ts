@@ -16,6 +16,15 @@ t.test('what is only of microVMs is named where there are none', async t => {
   t.match(choice, { level: 'host', notes: [/^hosts\.cold has/] })
 })
 
+t.test('one host has no network between hosts, whatever it is on', async t => {
+  const alone = { hosts: { ...hosts(['mtu']).hosts, count: 1 } }
+  const several = { hosts: { ...alone.hosts, count: 2 } }
+  for (const level of ['host', 'tcg'] as const) {
+    t.match(sizeNotes(alone, level, 4), [/^hosts\.mtu has no effect with one host/])
+    t.same(sizeNotes(several, level, 4), [])
+  }
+})
+
 t.test("a kernel is a VM's: without VMs it is refused", async t => {
   const asked = { ...hosts(['kernel']).hosts, kernel: 'lts' }
   const choose = (on: string) => chooseLevel({ hosts: { ...asked, on }, run: {} } as Scenario, async () => {})

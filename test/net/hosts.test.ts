@@ -1,9 +1,14 @@
 // Several hosts on this machine: a fabric root each, one ring through all of them, and what is done to hosts.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
+import { loadScenario } from '../../src/config/load.ts'
+import { LocalSite } from '../../src/lab/local-site.ts'
+import { makePlan } from '../../src/lab/plan.ts'
+import { ip } from '../fixtures/fabric.ts'
 import { NslabProcess } from '../fixtures/nslab-process.ts'
 
 function start(t: Test, args: readonly string[], text?: string): NslabProcess {
@@ -13,6 +18,20 @@ function start(t: Test, args: readonly string[], text?: string): NslabProcess {
   if (text !== undefined) writeFileSync(file, text)
   const folder = join(base, 'run')
   return new NslabProcess(['run', ...(text === undefined ? args : [file]), '--on', 'host', '--out', folder], { folder })
+}
+
+/** Network namespaces that this process holds by a descriptor: by inode, one descriptor each. */
+function namespacesHere(): Map<string, number> {
+  const found = new Map<string, number>()
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      const [, inode] = /^net:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`)) ?? []
+      if (inode !== undefined) found.set(inode, Number(fd))
+    } catch {
+      // It was closed meanwhile.
+    }
+  }
+  return found
 }
 
 interface Line {
@@ -25,6 +44,41 @@ const eventsOf = ({ folder }: NslabProcess): Line[] =>
     .trim()
     .split('\n')
     .map(line => JSON.parse(line) as Line)
+
+t.test("the roots' uplinks and the bridge between them have the MTU that was asked for", async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'nslab-mtu-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const set = { key: 'hosts.mtu', value: '9000', from: '--set hosts.mtu=9000' }
+  const plan = makePlan(loadScenario('multihost', [set]).scenario)
+  const site = new LocalSite({
+    name: 'local',
+    runId: 'ab'.repeat(16),
+    clock: systemClock,
+    originNs: systemClock.nowNs(),
+    planPath: join(folder, 'plan.json'),
+    folder,
+    console: () => ({ onText: () => {}, lastWords: () => '' }),
+    uplinkCard: null,
+    alsoSampled: () => [],
+    pause: async () => {},
+    onDeed: () => {},
+  })
+  t.teardown(() => site.end())
+  // The addon opens this process' own when it is first asked for something.
+  const own = readlinkSync('/proc/self/ns/net').replace(/\D/g, '')
+  const before = new Set([own, ...namespacesHere().keys()])
+  for (const { name, uplink } of plan.hosts) await site.createRoot({ host: name, uplink })
+  const made = [...namespacesHere()].filter(([inode]) => !before.has(inode))
+  const mtus = made.flatMap(([, fd]) => ip<{ ifname: string; mtu: number }>({ fd }, 'link', 'show'))
+  const wanted = ['port1', 'port2', 'port3', 'seg0', 'uplink0', 'uplink0', 'uplink0'].map(name => [name, 9000])
+  t.same(
+    mtus
+      .filter(({ ifname }) => ifname !== 'lo')
+      .map(({ ifname, mtu }) => [ifname, mtu])
+      .sort(),
+    wanted,
+  )
+})
 
 t.test('two hosts of five nodes make one ring, which a token walks', async t => {
   const nslab = start(t, ['multihost', '--set', 'run.hold=0s'])
@@ -41,8 +95,8 @@ t.test('two hosts of five nodes make one ring, which a token walks', async t => 
     residue_count: 0,
   })
   t.match(hosts, [
-    { name: 'host1', nodes_count: 5, node_id_offset: 0 },
-    { name: 'host2', nodes_count: 5, node_id_offset: 5 },
+    { name: 'host1', nodes_count: 5, node_id_offset: 0, uplink_mtu_bytes: 1500 },
+    { name: 'host2', nodes_count: 5, node_id_offset: 5, uplink_mtu_bytes: 1500 },
   ])
 })
 

@@ -1,6 +1,7 @@
 // The scenarios that ship, in real guests: what is proven there is what is proven on this machine.
 
 import t from 'tap'
+import { needsTun } from '../fixtures/tun.ts'
 import { passes, startVmRun } from '../fixtures/vm-run.ts'
 
 t.test('ring', async t => {
@@ -21,6 +22,16 @@ t.test('multihost', async t => {
   const { metrics, report } = await passes(t, run, ['vm1', 'vm2', 'controller'])
   t.match(metrics, { nodes_count: 10, links_crossing_count: 2, ring_hops_count: 10 })
   t.match(report.hosts, [{ nodes_count: 5 }, { nodes_count: 5, node_id_offset: 5 }])
+})
+
+t.test('large packets between hosts, on tap devices', needsTun, async t => {
+  const large = ['hosts.network=tap', 'hosts.mtu=9000', 'dataplane.mtu=6400', 'flow[0].packet_bytes=6400']
+  const run = startVmRun(t, 'chain', ['--hosts', '2', ...large.flatMap(pair => ['--set', pair])])
+  const ended = await run.ended
+  t.equal(ended.code, 0, ended.stderr + ended.stdout)
+  const { hosts, metrics } = run.report()
+  t.match(hosts, [{ uplink_mtu_bytes: 9000 }, { uplink_mtu_bytes: 9000 }])
+  t.match(metrics, { flow_packets_lost_count: 0, residue_count: 0 })
 })
 
 t.test('the published files of two machines', async t => {

@@ -90,6 +90,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "dataplanes": [],
    "given": [],
    "memoryMib": 1024,
+   "mtu": 1500,
    "network": "switch",
    "on": "auto",
    "vcpus": 2
@@ -283,6 +284,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of three nodes, whole > must mat
    "dataplanes": [],
    "given": [],
    "memoryMib": 1024,
+   "mtu": 1500,
    "network": "switch",
    "on": "auto",
    "vcpus": 2
@@ -396,6 +398,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
     "address": "198.18.0.1",
     "host": "host1",
     "mac": "02:71:c6:12:00:01",
+    "mtu": 1500,
     "prefixLength": 24,
     "routes": [{ "to": "172.16.12.0/22", "via": "198.18.0.2" }]
    },
@@ -409,6 +412,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
     "address": "198.18.0.2",
     "host": "host2",
     "mac": "02:71:c6:12:00:02",
+    "mtu": 1500,
     "prefixLength": 24,
     "routes": [{ "to": "172.16.8.0/22", "via": "198.18.0.1" }]
    },
@@ -422,6 +426,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
     "address": "198.18.0.254",
     "host": "controller",
     "mac": "02:71:c6:12:00:fe",
+    "mtu": 1500,
     "prefixLength": 24,
     "routes": [{ "to": "172.16.8.0/22", "via": "198.18.0.1" }, { "to": "172.16.12.0/22", "via": "198.18.0.2" }]
    },
@@ -524,6 +529,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
    "dataplanes": [],
    "given": ["count"],
    "memoryMib": 1024,
+   "mtu": 1500,
    "network": "switch",
    "on": "auto",
    "vcpus": 2
@@ -549,93 +555,93 @@ exports[`test/lab/plan.test.ts > TAP > the plan of two hosts gives each fleet id
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain 1`] = `
-42eac63d3adfa824150e41be99abbeff735850a033ccbd584c88a42c14068dcc
+6fb52e74a48fd6b3bdcd424a20afe532637732657e5c1832a4ed59e237bed3e9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > chain-max 1`] = `
-e5f5a4d0c98cbdb3c17531fce29b23c4020014ffb03daec85145c594bf4ed6b3
+fad88f17814e570119a8d8e8a3a27d95a77c6da7c0e1a1876f0c5ba9bc8ea6bd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-aa7aa19985503df35ee70958c4762f1ac29bf58408236d0af1db889cd5696065
+d95e928d18ee9df9f99798528c4b145f2b2ef1b161b16e5201a54e268474246b
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-4a1e4cb8cf3a692692609234813f1741a86d5755885104b5a606e1d436953995
+c02fe3d6a0510f27cafa224a756a4047339c7090a7ccf7f5ebc5946bade7e834
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
-225e013d9e2b691360ee57d96f6560732636e34d13d0ba50766d142b79399341
+a2cab53d101d6247f0a04157e18d136a28a8769fc42a1df9f08cd6d79d88f4e1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connections 1`] = `
-eb4ec8ade2dd7d7e1d87e854321b6935e45ec098f1c4bb9837cfec67c3dc50aa
+3ec31128c9737872a90de1f677a6cbb462cb22a6cc96f1463095567352bda0c9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > controller-reboot 1`] = `
-6878d4abec623d42e1245c6ebf2975c919d9f9bcb5232555fd770e9c90919207
+8086d0ccca309ba46d454b364b79f17c69c9b16a51ad96afdfdd2e8dc653177f
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > host-loss 1`] = `
-34777d39a8847a3550c5f747e0f61b7c45a516a6e6723bc05bdc3d38ffe15935
+7c6a2ab155b23ffc5c0cea6222e4c6c2ec1140ab50d49e67f9504238eca0e8b6
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > lossless-tree 1`] = `
-c1f96fe0f5037c5f76516baaf42a4b9395bde7ca1356ec21e718da40b812e9d9
+57f41e69bd80c2e1a5adbd408634106f4ec77e5e52cf793091255783267409f1
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multicast-tree 1`] = `
-19255f522cd458ef86935c8bfe513084187078faef3b11b2141e8e1ee69d80ca
+65dfbfc6f7bbf8925122f3d7628344589de16c1cf14b1ffb97cb97a6ceb226b8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost 1`] = `
-ee94faa68c23df4d288025617eb15717bfec4d477cb7d64be26751fc263efa80
+cbf3b21c7a7a0af0269030052f730b6672dd95eb273c0061beed18eb0f649894
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > multihost-400 1`] = `
-7e0e777a691b9c0daa1befd60cb6c56504244826bec20f78c75eb1bfcac25641
+36bb0b5820f7944dbbce3af0877939a36098976dbd73d32e4c7d08a106028c7a
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-example 1`] = `
-7611de9ff11dac06e5e6d8767740fc174a742c9de5cf96d71fb9251707c884f0
+753cb17af53d7f002464d8d0b53dc74971401497d35ec6da8b71e4debf992608
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > nextmini-multihost 1`] = `
-68920dbb3ecb0fa2dd0a998f74d81e72d1a1593178ac43ba4de5701b56074caf
+4c352ba9ec4bd6a0ebcac1bbd587714ea4f9ce17cf8556a290e7b3f521c9edb6
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > partition 1`] = `
-18ce7aa7d5882eb442797a0d5d9c3825836c7ec2e105aa01a12307fb015a0563
+1fc6d23db15443cbc348a780494a5b99a94dad5434e05b50f1d4acc635505bf8
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-c0ef8475b44dddd71275ad9ffc6946f66e72cb105c56c9c88001b1f85fefd1c3
+d79a1534ee26b36ea1416cec16c841ea6666b5961b7def9be07bed268fe084d0
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-e45cf10eda927d2238c65d098dee2fc6933f2e455663eac3339d050eeb64a7f1
+930540e4c653636ce750ba3d4fc15f6f13243518268d57af10800be474bb427e
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
-0cce5591d572cb0dfc8172fb5a3cd93f92c8ef5f9bf8b2e6d7b655b66b2a659b
+708ffd5ac9fdddd4a8cc0d219888db57ba327a54d8642264732e505804c3d478
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-800 1`] = `
-fc01308a38830f0774fe805f1a3ed41cf8f07c4d70d7cce5b9e095a0e974ff50
+f282025b01864bf97e9b76a63f62781f95bb196792da1fac787b05c05c7c8c5c
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring-flows 1`] = `
-8d4e1f3a2247e0910974fce6ee52dd31240269b5bedd5b58883cb93f7adfc4c7
+6c1d006cccb5ad132f327a7469846e269b0ede071178a57f733d7e47694399b2
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-0e1917654868873e58de635a5331bb1a165ba1924717092c4298d340f473a996
+0c337d13217634b8252510927021d40859b459132b3398758cd8583c464c8caa
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-f5c7c601c49990698f3d747b77d96714887042252dff01e98263db1d4c6dd678
+52472e69bcf9538e66df55c7a79afc380efc65a0eef6e5d19841303c8ee2e1f9
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
-b0fd9e8ac4eb3acd59c931a1a9acd709edb070b43f7032e6cd5111b94a3a4420
+c944d7566bba20bb7453e7c4d12c8efaf81de2428392fc73b5b9f33bb2ba12b9
 `
