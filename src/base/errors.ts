@@ -47,6 +47,23 @@ const writeRemedies: Readonly<Record<string, string>> = {
   EPERM: 'This user may not write there: name another place.',
   EROFS: 'That is mounted read-only: name another place.',
   ENAMETOOLONG: 'Name a shorter path.',
+  EAGAIN: 'Its reader takes nothing: have it read, or end it.',
+  ENXIO: 'Nobody reads that pipe: start its reader first.',
+}
+
+/** What a user can do about a database that refuses, by its SQLSTATE or the errno of who connects. */
+const databaseRemedies: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'No server listens there: start it, or name another host and port.',
+  ENOENT: "No server's socket is there: start it, or name another folder.",
+  ENOTFOUND: 'No such host: name another.',
+  '28P01': 'Check user and password.',
+  '28000': 'Check the user, and what pg_hba.conf of the server lets it do.',
+  '3D000': 'Make it first (createdb), or name another.',
+  '42501': 'Let an owner of the database make the tables by running this once, and grant this role what it lacks.',
+  '42P07': "Tables of that name are somebody else's: name a database of its own.",
+  '53100': 'Free some space on the disk of the server.',
+  '53300': 'The server has no connection left: raise max_connections, or end others.',
+  '25006': 'That server only reads: name the one that writes.',
 }
 
 /** What a user can do about a VM that ended, by how it ended. */
@@ -111,7 +128,12 @@ export const errorTable = {
     message: f => `node ${text(f.nodeId)}: the controller's links are ${text(f.given)}, its own ${text(f.expected)}`,
     hint: () => "Write the same protocol into the controller's and the dataplane's configuration.",
   },
-  DATABASE_REFUSED: { exit: ExitCode.refused, message: f => `database ${text(f.target)}: ${text(f.reason)}` },
+  /** `code`: what the server or the kernel calls it, where that is known. */
+  DATABASE_REFUSED: {
+    exit: ExitCode.refused,
+    message: f => `database ${text(f.target)}: ${text(f.reason)}`,
+    hint: f => databaseRemedies[text(f.code ?? '')] ?? '',
+  },
   PROCESS_ENDED: {
     exit: ExitCode.refused,
     message: f => `${text(f.process)} ended early (${text(f.status)})${f.lastWords ? `: ${text(f.lastWords)}` : ''}`,

@@ -1,10 +1,11 @@
 // nslab collect into a file: appended to, in whole lines, and a disk that fills up is said, survived, and counted.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { askCollector } from '../../src/dataplane/collector/control.ts'
 import type { CollectedLine } from '../../src/protocol/collected.ts'
 import { Collecting, populate } from '../fixtures/collecting.ts'
 import { isApart } from '../fixtures/netns-holder.ts'
@@ -82,6 +83,37 @@ function tests(): void {
     const lines = linesOf(text.join('\n'))
     t.equal(lines.filter(({ is }) => is === 'start').length, 2)
     t.equal(lines.filter(({ is }) => is === 'stop').length, 2)
+  })
+
+  t.test('a named pipe has the pace of its reader; one that takes nothing keeps nobody from ending', async t => {
+    await populate(t, 2000, 50)
+    const path = join(t.testdir({}), 'pipe')
+    execFileSync('mkfifo', [path])
+    const args = ['--sink', `file:${path}`, '--interval', '20ms', '--buffer', '64KiB']
+    const unread = new Collecting(t, args)
+    t.same(await unread.ended, { code: 6, signal: null })
+    t.match(unread.stderr, /cannot write .*pipe: ENXIO\n.*start its reader first/)
+
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const control = join(t.testdirName, 'control')
+    const collecting = new Collecting(t, [...args, '--control', control])
+    await collecting.says(/collecting/)
+    for (let waits = 0; waits < 65_536; ) {
+      const answer = await askCollector(control, { do: 'status' })
+      waits = answer.is === 'status' ? answer.status.pending_bytes : 0
+    }
+    collecting.child.kill('SIGTERM')
+    t.same(await collecting.ended, { code: 6, signal: null }, collecting.stderr)
+    t.match(collecting.stderr, /rows in all were not stored\n.*pipe: its reader took nothing for 5 s\n.*have it read/)
+    const first = Buffer.alloc(100)
+    readSync(reader, first)
+    t.match(first.toString(), /^\{"is":"start"/)
+
+    const other = new Collecting(t, args)
+    await other.says(/collecting/)
+    closeSync(reader)
+    t.same(await other.ended, { code: 0, signal: null }, other.stderr)
+    t.match(other.stderr, /the reader of the output is gone \(EPIPE\)/)
   })
 
   t.test('a disk that fills up is said once, and has every row when it has room again', async t => {

@@ -29,7 +29,7 @@ export class FilePlace implements Place<TextLoad> {
       return new FilePlace(path, handle.fd, handle)
     } catch (error) {
       await handle?.close()
-      throw refused(path, error)
+      throw refusedPath(path, error)
     }
   }
 
@@ -43,8 +43,12 @@ export class FilePlace implements Place<TextLoad> {
       while (this.#written < load.text.length) this.#written += await append(this.#fd, load.text, this.#written)
       this.#written = 0
     } catch (error) {
-      throw refused(this.#path, error)
+      throw refusedPath(this.#path, error)
     }
+  }
+
+  stalled(limitS: number): NslabError {
+    return new NslabError('DISK_REFUSED', { path: this.#path, reason: `it took nothing for ${limitS} s` })
   }
 
   async close(): Promise<void> {
@@ -70,7 +74,7 @@ function append(fd: number, bytes: Buffer, from: number): Promise<number> {
   })
 }
 
-function refused(path: string, error: unknown): NslabError {
+export function refusedPath(path: string, error: unknown): NslabError {
   const { code: errno, message } = error as NodeJS.ErrnoException
   return new NslabError('DISK_REFUSED', { path, reason: errno ?? message, errno }, { cause: error })
 }

@@ -1,13 +1,13 @@
 // Where rows go, by what a user asked for.
 
-import { fstatSync } from 'node:fs'
+import { fstatSync, statSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { NslabError } from '../../base/errors.ts'
 import { FilePlace } from './file-place.ts'
-import type { OutboxOptions } from './outbox.ts'
+import type { OutboxOptions, Place } from './outbox.ts'
 import { PackedSink } from './packed-sink.ts'
 import { StreamPlace } from './stream-place.ts'
-import { TextPacker } from './text-packer.ts'
+import { type TextLoad, TextPacker } from './text-packer.ts'
 import type { EventLine, Sink } from './types.ts'
 
 export type SinkTarget =
@@ -57,7 +57,7 @@ async function open(
       return new PackedSink(new TextPacker(), place, options)
     }
     case 'file':
-      return new PackedSink(new TextPacker(), await FilePlace.open(target.path), options)
+      return new PackedSink(new TextPacker(), await placeAt(target.path), options)
     case 'postgres': {
       // Loaded where a database is asked for.
       const [{ PostgresPlace }, { CopyPacker }] = await Promise.all([
@@ -73,6 +73,12 @@ async function open(
       return new PackedSink(new CopyPacker(place.run), place, options)
     }
   }
+}
+
+/** What is written to a named pipe waits for its reader, as behind `|`: no thread may wait for that. */
+async function placeAt(path: string): Promise<Place<TextLoad>> {
+  const isPipe = statSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false
+  return isPipe ? StreamPlace.openPipe(path) : FilePlace.open(path)
 }
 
 /** Behind `>`: it has no reader to wait for, and may be full. */

@@ -1,6 +1,7 @@
 // What waits between a sink's callers and its place: loads in order, in bounded memory, each tried until it is stored.
 // Every row that was handed over is in exactly one of three numbers: stored, dropped, pending.
 
+import type { NslabError } from '../../base/errors.ts'
 import type { RowCounts } from './types.ts'
 
 /** What is stored at a time, whole. */
@@ -24,6 +25,8 @@ export interface Place<L extends Load> {
    * not be kept twice. `signal`: give up, the sink is being closed.
    */
   store(load: L, signal: AbortSignal): Promise<void>
+  /** What to tell the user who ends a collector while this place neither takes what is left nor says why. */
+  stalled(limitS: number): NslabError
   close(): Promise<void>
 }
 
@@ -133,7 +136,7 @@ export class Outbox<L extends Load> {
     this.#end.abort()
     this.#dropPending()
     await this.#place.close()
-    if (!isWhole) throw this.#trouble ?? new Error(`it took nothing for ${deadlineMs / 1000} s`)
+    if (!isWhole) throw this.#trouble ?? this.#place.stalled(deadlineMs / 1000)
   }
 
   get #isClosed(): boolean {

@@ -51,6 +51,11 @@ export class PostgresClient {
     return error instanceof NslabError ? error : refusal(this.#client, error)
   }
 
+  /** What was asked for has not come. */
+  late(limitS: number): NslabError {
+    return refusal(this.#client, new Error(`no answer for ${limitS} s`))
+  }
+
   /** `COPY target FROM STDIN` of text that is there already. */
   copy(target: string, text: string): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -139,7 +144,13 @@ async function makeClient(url: string): Promise<Client> {
 function refusal({ database, host, port, user }: Client, error: unknown): NslabError {
   const who = user === undefined ? 'nobody (the URL names no user)' : user
   const target = `${database ?? '(none)'} at ${host.startsWith('/') ? host : `${host}:${port}`} as ${who}`
-  return new NslabError('DATABASE_REFUSED', { target, reason: reasonOf(error) }, { cause: error })
+  return new NslabError('DATABASE_REFUSED', { target, reason: reasonOf(error), code: codeOf(error) }, { cause: error })
+}
+
+/** SQLSTATE or errno. */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof AggregateError) return codeOf(error.errors[0])
+  return (error as { code?: string } | null)?.code
 }
 
 function reasonOf(error: unknown): string {

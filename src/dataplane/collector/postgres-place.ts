@@ -2,6 +2,7 @@
 // not answered is recognised when it is sent again.
 
 import { randomBytes } from 'node:crypto'
+import type { NslabError } from '../../base/errors.ts'
 import { timestamp } from './copy-text.ts'
 import type { Load, Place } from './outbox.ts'
 import { isFinal, PostgresClient } from './postgres-client.ts'
@@ -41,11 +42,14 @@ export class PostgresPlace implements Place<CopyLoad> {
   /** Number of this collector's run in the database. */
   readonly run: number
   #client: PostgresClient | undefined
+  /** Also once it is down. */
+  #last: PostgresClient
 
   private constructor(url: string, run: number, client: PostgresClient) {
     this.#url = url
     this.run = run
     this.#client = client
+    this.#last = client
   }
 
   /** Connects, brings the tables up to date, and books the run. Throws DATABASE_REFUSED, USAGE. */
@@ -75,6 +79,10 @@ export class PostgresPlace implements Place<CopyLoad> {
     }
   }
 
+  stalled(limitS: number): NslabError {
+    return this.#last.late(limitS)
+  }
+
   async close(): Promise<void> {
     if (this.#client?.isUp) await this.#client.end()
   }
@@ -89,6 +97,7 @@ export class PostgresPlace implements Place<CopyLoad> {
       throw client.refusal(error)
     }
     this.#client = client
+    this.#last = client
     return client
   }
 
@@ -132,9 +141,14 @@ async function connectWithin(url: string, deadlineMs: number): Promise<PostgresC
 
 async function migrate(client: PostgresClient): Promise<void> {
   await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
-  await client.query(
-    'CREATE TABLE IF NOT EXISTS collect_migrations (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())',
+  // A role that may only write to tables which another has made is refused where it asks for what is there.
+  const { rows: found } = await client.query<{ there: boolean }>(
+    "SELECT to_regclass('collect_migrations') IS NOT NULL AS there",
   )
+  if (found[0]?.there !== true)
+    await client.query(
+      'CREATE TABLE collect_migrations (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())',
+    )
   const { rows } = await client.query<{ version: number }>(
     'SELECT COALESCE(MAX(version), 0) AS version FROM collect_migrations',
   )

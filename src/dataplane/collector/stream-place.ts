@@ -1,6 +1,10 @@
-// Standard output as a place: a pipe, a socket or a terminal. Its reader sets the pace.
+// Standard output as a place: a pipe, a socket or a terminal; or a named pipe. Its reader sets the pace.
 
+import { constants, openSync } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
+import { NslabError } from '../../base/errors.ts'
+import { refusedPath } from './file-place.ts'
 import { type Place, PlaceGone } from './outbox.ts'
 import type { TextLoad } from './text-packer.ts'
 
@@ -9,11 +13,23 @@ const GONE = ['EPIPE', 'EIO', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_
 
 export class StreamPlace implements Place<TextLoad> {
   readonly #stream: Writable
+  readonly #name: string
   #onError: (error: NodeJS.ErrnoException) => void = () => {}
 
-  /** The stream stays open. */
-  constructor(stream: Writable) {
+  /** Opens a named pipe that somebody reads. Throws DISK_REFUSED: ENXIO where nobody does. */
+  static openPipe(path: string): StreamPlace {
+    let fd: number
+    try {
+      fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      throw refusedPath(path, error)
+    }
+    return new StreamPlace(new Socket({ fd, readable: false, writable: true }), path)
+  }
+
+  constructor(stream: Writable, name = 'standard output') {
     this.#stream = stream
+    this.#name = name
     // A write that fails says so to its callback, too.
     stream.on('error', error => this.#onError(error))
   }
@@ -36,8 +52,14 @@ export class StreamPlace implements Place<TextLoad> {
     })
   }
 
+  stalled(limitS: number): NslabError {
+    const reason = `its reader took nothing for ${limitS} s`
+    return new NslabError('DISK_REFUSED', { path: this.#name, reason, errno: 'EAGAIN' })
+  }
+
   async close(): Promise<void> {
     // What it has not taken by now would keep the process.
     this.#onError = () => {}
+    if (this.#stream !== process.stdout) this.#stream.destroy()
   }
 }

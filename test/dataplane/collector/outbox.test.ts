@@ -1,6 +1,7 @@
 // What waits for a sink: bounded, in order, tried again, and every row counted once.
 
 import t, { type Test } from 'tap'
+import { NslabError } from '../../../src/base/errors.ts'
 import { Random } from '../../../src/base/random.ts'
 import {
   type Load,
@@ -45,6 +46,10 @@ class Gate implements Place<Numbers> {
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up')))),
     ])
     this.stored.push(...load.numbers)
+  }
+
+  stalled(limitS: number): NslabError {
+    return new NslabError('DISK_REFUSED', { path: 'a place', reason: `nothing for ${limitS} s` })
   }
 
   async close(): Promise<void> {
@@ -168,7 +173,7 @@ t.test(
     const silent = outbox(t)
     silent.gate.answer = () => new Promise(() => {})
     silent.put(1)
-    await t.rejects(silent.box.close(20), { message: 'it took nothing for 0.02 s' })
+    await t.rejects(silent.box.close(20), { code: 'DISK_REFUSED', facts: { reason: 'nothing for 0.02 s' } })
     t.same(silent.box.counts, { sent: 1, stored: 0, dropped: 1, pending: 0 })
 
     const full = outbox(t)

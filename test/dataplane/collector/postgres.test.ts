@@ -263,11 +263,38 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
     t.same(await stored(target, run), whole(taken))
   })
 
+  t.test('a server that does not answer keeps nobody from ending, and is named', async t => {
+    const { sink, run } = await openSink(t, urlOf(target))
+    const other = new pg.Client({ ...target })
+    await other.connect()
+    t.teardown(() => other.end())
+    await other.query('BEGIN; LOCK TABLE collect_sockets')
+    sink.rows(batchOf(10))
+    await t.rejects(sink.close(200), { code: 'DATABASE_REFUSED', facts: { reason: 'no answer for 0.2 s' } })
+    t.same(sink.counts, { sent: 10, stored: 0, dropped: 10, pending: 0 })
+    await other.query('ROLLBACK')
+    t.same(await stored(target, run), { rows: '0', different: '0', sum: '0' })
+  })
+
   t.test('tables of a newer nslab are refused', async t => {
     await ask(target, 'INSERT INTO collect_migrations (version) VALUES (1000)')
     t.teardown(() => ask(target, 'DELETE FROM collect_migrations WHERE version = 1000'))
     const refused = PostgresPlace.open({ url: urlOf(target), runId: null, connectDeadlineMs: 0, start })
     await t.rejects(refused, { code: 'DATABASE_REFUSED', facts: { reason: /version 1000/ } })
+  })
+
+  t.test('a role that may write to the tables and make none finds those that another has made', async t => {
+    const place = await PostgresPlace.open({ url: urlOf(target), runId: null, connectDeadlineMs: 0, start })
+    await place.close()
+    await ask(target, "CREATE ROLE writer LOGIN PASSWORD 'w'")
+    const writer = { ...target, user: 'writer', password: 'w' }
+    const open = () => PostgresPlace.open({ url: urlOf(writer), runId: null, connectDeadlineMs: 0, start })
+    await t.rejects(open(), { code: 'DATABASE_REFUSED', facts: { code: '42501' }, hint: /grant this role/ })
+    await ask(target, 'GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO writer')
+    await ask(target, 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO writer')
+    const granted = await open()
+    t.equal(granted.run, place.run + 1)
+    await granted.close()
   })
 
   t.test('a database that is not there, and a name that is none, are refused at once', async t => {
