@@ -4,7 +4,7 @@ import t from 'tap'
 import { digestOf } from '../../src/judge/digest.ts'
 import { readHistory } from '../../src/judge/history.ts'
 import { judge } from '../../src/judge/judge.ts'
-import { historyOf, interruptedRun, ringRun, writeRunFolder } from '../fixtures/run-folder.ts'
+import { historyOf, interruptedRun, ringRun, withUplink, writeRunFolder } from '../fixtures/run-folder.ts'
 
 t.test('a good run passes and says what it ran', async t => {
   const report = judge(historyOf(ringRun({ nodes: 30 })))
@@ -23,6 +23,8 @@ t.test('a good run passes and says what it ran', async t => {
     ['pass', 'pass', 'pass', 'pass', 'not_applicable'],
   )
   t.notOk(Object.hasOwn(report, 'error'))
+  t.notOk(Object.hasOwn(report.hosts[0] ?? {}, 'uplink_mtu_bytes'), 'there are no others')
+  t.match(judge(historyOf(withUplink(ringRun(), 9000))).hosts, [{ name: 'host0', uplink_mtu_bytes: 9000 }])
 })
 
 t.test('the same data give the same report, from memory or from a folder anywhere', async t => {

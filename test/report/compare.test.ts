@@ -4,7 +4,14 @@ import type { History } from '../../src/judge/types.ts'
 import { type ComparedMetric, type Comparison, compareRuns, type Run } from '../../src/report/compare.ts'
 import { renderComparison, warnings } from '../../src/report/compare-terminal.ts'
 import { hostileName } from '../fixtures/hostile.ts'
-import { historyOf, interruptedRun, type RunData, type RunOptions, ringRun } from '../fixtures/run-folder.ts'
+import {
+  historyOf,
+  interruptedRun,
+  type RunData,
+  type RunOptions,
+  ringRun,
+  withUplink,
+} from '../fixtures/run-folder.ts'
 
 function run(options: RunOptions = {}, change: (data: RunData) => unknown = () => undefined): Run {
   const data = ringRun(options)
@@ -111,6 +118,12 @@ t.test('different scenarios are said to be different, first and loudly', async t
     ['scenario', 'seed', 'nodes', 'edges'],
   )
   t.match(renderComparison(comparison, { a: 'A', b: 'B' }), /^WARNING: .*DIFFERENT.*scenario ring against torus/)
+})
+
+t.test('another MTU between hosts is another set-up', async t => {
+  const of = (mtu: number): Run => run({}, data => ({ plan: withUplink(data, mtu).plan }))
+  t.same(compareRuns([of(1500)], [of(9000)]).setup, [{ what: 'MTU between hosts', a: '1500', b: '9000' }])
+  t.same(compareRuns([of(1500)], [run()]).setup, [{ what: 'MTU between hosts', a: '1500', b: 'none' }])
 })
 
 t.test('another seed alone is no warning', async t => {

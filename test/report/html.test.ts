@@ -4,7 +4,7 @@ import { judge } from '../../src/judge/judge.ts'
 import { renderHtml } from '../../src/report/html.ts'
 import { published } from '../../src/report/published.ts'
 import { hostileName } from '../fixtures/hostile.ts'
-import { historyOf, interruptedRun, type RunData, ringRun } from '../fixtures/run-folder.ts'
+import { historyOf, interruptedRun, type RunData, ringRun, withUplink } from '../fixtures/run-folder.ts'
 
 function render(data: RunData): string {
   const history = historyOf(data)
@@ -20,6 +20,11 @@ t.test('the page carries one style sheet, which its policy names, and nothing th
   t.equal(page.match(/<style/g)?.length, 1)
   t.notMatch(page, /<script|<img|<iframe| style="|\son\w+=|url\(|@import/)
   t.same(page.match(/\b(?:src|href|srcset|action)="(?!data:)[^"]*"/g), null)
+})
+
+t.test('the MTU between hosts is among the facts where there are several', async t => {
+  t.match(render(withUplink(ringRun(), 9000)), '<dt>MTU between hosts</dt><dd>9,000 bytes</dd>')
+  t.notMatch(render(ringRun()), 'MTU between hosts')
 })
 
 t.test('the same run gives the same page', async t => {
