@@ -168,6 +168,12 @@ const faults: readonly Fault[] = [
     mayTurn: ['netns_recall_ratio', 'socket_recall_ratio', 'netns_precision_ratio'],
   },
   {
+    name: 'early-forgetting',
+    fault: 'the collector calls one namespace of ten gone as soon as it has found it',
+    set: [collector('early-forgetting=10'), BRIEF],
+    gates: ['netns_forgotten_early_count'],
+  },
+  {
     name: 'late-forgetting',
     fault: 'the collector learns four seconds late that a namespace is gone',
     set: [collector('late-forgetting=4'), 'run.hold=8s'],

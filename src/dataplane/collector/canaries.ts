@@ -4,7 +4,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { NslabError } from '../../base/errors.ts'
-import { blindToSockets, ghostNamespaces, late, missing, takeNames } from './canary-namespaces.ts'
+import { blindToSockets, forgetful, ghostNamespaces, late, missing, takeNames } from './canary-namespaces.ts'
 import { cutting, ghostSockets, holding, missingSockets, skipping, slowed, stalled } from './canary-polls.ts'
 import { doubling, late as lateLines, losing, losingPolls, misattributing, slowSink, spoiled } from './canary-sinks.ts'
 import type { DiscoveryHandlers, OnRows, Polling } from './parts.ts'
@@ -54,6 +54,8 @@ const canaries: Readonly<
   'take-names': { value: 1000, make: takeNames },
   /** Processes, namespaces and sockets that it may not look into; namespaces that sockets alone hold are not found. */
   'blind-to-sockets': { value: 1, make: count => ({ discovery: handlers => blindToSockets(handlers, count) }) },
+  /** One namespace of so many is called gone as soon as it was found. */
+  'early-forgetting': { value: 10, make: of => ({ sink: sink => forgetful(sink, of) }) },
   /** Seconds, of the word that a namespace is gone. */
   'late-forgetting': { value: 1, make: seconds => ({ sink: sink => lateLines(sink, seconds) }) },
   /** One namespace of so many. */

@@ -55,6 +55,19 @@ export function ghostNamespaces(sink: Sink, seconds: number): Sink {
   return passing(sink, {})
 }
 
+/** It is polled all the same, and called gone again when it is. */
+export function forgetful(sink: Sink, of: number): Sink {
+  let count = 0
+  return passing(sink, {
+    line: line => {
+      sink.line(line)
+      if (line.is !== 'netns' || ++count % of !== 0) return
+      const { at_s, mono_s, netns } = line
+      sink.line({ is: 'netns_gone', at_s, mono_s, netns })
+    },
+  })
+}
+
 export const blindToSockets = (handlers: DiscoveryHandlers, unreadableCount: number): DiscoveryHandlers => {
   const hidden = new Set<string>()
   return {

@@ -252,6 +252,8 @@ export const joinedCounts: Readonly<Record<string, Derive>> = {
     netnsKinds.map(kind => [`netns_recall_${kind}_ratio`, (facts: SoakFacts) => kindRecall(facts, kind)]),
   ),
   netns_precision_ratio: precision,
+  netns_forgotten_early_count: facts =>
+    notObserving(facts) ?? counted(facts.tally.forgottenEarly, 'was called gone while it lived'),
   netns_blind_count: facts => {
     const blind = netnsKinds.filter(kind => facts.observer.blindKinds.has(kind))
     const count = ofSum(

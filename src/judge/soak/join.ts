@@ -26,10 +26,13 @@ export interface Life {
   /** When it was first found; null: never. And each time. */
   foundS: number | null
   readonly finds: number[]
+  /** When it was first heard of that. */
+  toldS: number
   /** When processes of the observer ended that knew it. */
   readonly endings: number[]
   foundAs: string
-  /** When it was last said to be gone; null: never. */
+  /** When it was first said to be gone, and when last; null: never. */
+  firstForgotS: number | null
   forgotS: number | null
   seen: SeenSocket[]
   /** Polls of this namespace alone. */
@@ -138,6 +141,7 @@ export class Join {
     if (this.#strangers.has(line.netns)) return
     const life = this.#sighted(line.netns, line.t_s)
     life.finds.push(line.t_s)
+    life.toldS = Math.min(life.toldS, line.got_s)
     if (life.foundS !== null && life.foundS <= line.t_s) return
     life.foundS = line.t_s
     life.foundAs = `${line.name ?? 'without a name'}, inode ${line.inode}, by ${line.found_by}`
@@ -154,6 +158,7 @@ export class Join {
       if (!line.more) life.endings.push(line.t_s)
       return
     }
+    life.firstForgotS = Math.min(life.firstForgotS ?? line.t_s, line.t_s)
     life.forgotS = Math.max(life.forgotS ?? line.t_s, line.t_s)
     if (this.#waiting.delete(line.netns)) this.#lookAgain(line.netns, line.t_s)
   }
@@ -167,8 +172,10 @@ export class Join {
       dropped: null,
       foundS: null,
       finds: [],
+      toldS: Number.POSITIVE_INFINITY,
       endings: [],
       foundAs: '',
+      firstForgotS: null,
       forgotS: null,
       seen: [],
       firstPolls: [],

@@ -25,6 +25,12 @@ export interface TallyRules {
   readonly filter: SocketFilter
 }
 
+/**
+ * What was found before churning was told by then, or soon after: polls that followed it were waited for. An observer
+ * that only says so later has made it up, or has another clock.
+ */
+const TOLD_LATE_S = 3
+
 /** Of one kind of namespace. */
 export interface KindFacts {
   judged: number
@@ -59,6 +65,8 @@ export class Tally {
   foundPassingCount = 0
   readonly #passing = new Set<string>()
   readonly foundFalse = new Findings()
+  /** Called gone while they lived. */
+  readonly forgottenEarly = new Findings()
   readonly missed = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as Record<NetnsKind, Findings>
   readonly missedSockets = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as typeof this.missed
   readonly falseSockets = new Findings()
@@ -96,7 +104,7 @@ export class Tally {
     for (const socket of sockets) this.suspects.add(netns, socket)
   }
 
-  #stranger({ cookie, foundS, foundAs, seen }: Life): void {
+  #stranger({ cookie, foundS, foundAs, seen, toldS }: Life): void {
     this.seenElsewhere(cookie, seen)
     // Without it, its sockets came again after the namespace was settled.
     if (foundS === null) return
@@ -106,10 +114,11 @@ export class Tally {
       this.foundPassingCount++
       return
     }
-    const isBefore = beginS === null || foundS < beginS
+    const isBefore = beginS === null || (foundS < beginS && toldS < beginS + TOLD_LATE_S)
     const words = (): string => `namespace ${cookie} (${foundAs})`
     if (isBefore) this.foundBefore.add(foundS, words)
-    else this.foundFalse.add(foundS, () => `${words()} was found, and churn never made it`)
+    // By its own clock it may be of any time.
+    else this.foundFalse.add(Math.max(foundS, beginS), () => `${words()} was found, and churn never made it`)
   }
 
   #own(life: Life, made: Made): void {
@@ -118,6 +127,7 @@ export class Tally {
     const isJudged = untilS - made.exists_s >= minLifeS
     const facts = this.kinds[made.kind]
     if (life.foundS !== null) this.foundTrueCount++
+    this.#early(life, made)
     if (isJudged) {
       facts.judged++
       if (life.foundS === null) this.missed[made.kind].add(made.exists_s, () => missedWords(made, life, untilS))
@@ -129,10 +139,19 @@ export class Tally {
     this.#sockets(life, made, facts)
   }
 
+  /** That it is gone before anybody asked for its end is wrong, whatever became of it later. */
+  #early({ dropped, firstForgotS }: Life, { id, kind }: Made): void {
+    if (dropped === null || firstForgotS === null || firstForgotS >= dropped.asked_s) return
+    const earlyS = dropped.asked_s - firstForgotS
+    const words = (): string => `namespace ${id} (${kind}) was called gone ${earlyS.toFixed(3)} s before it was dropped`
+    this.forgottenEarly.add(firstForgotS, words)
+  }
+
   /** Of the first fill and of the last drain, which go as fast as may be, latencies say nothing of churn. */
-  #latencies({ dropped, forgotS }: Life, made: Made, foundS: number): void {
+  #latencies({ dropped, forgotS, toldS }: Life, made: Made, foundS: number): void {
     const named = (): string => `namespace ${made.id} (${made.kind})`
-    const foundAfterS = foundS - made.exists_s
+    // Nobody finds what is not there: a clock that says so tells nothing.
+    const foundAfterS = (foundS < made.asked_s ? toldS : foundS) - made.exists_s
     if (!made.fill)
       this.discovery.add(made.exists_s, foundAfterS, () => `${named()} was found after ${foundAfterS.toFixed(3)} s`)
     if (dropped === null || dropped.gone_s === null || dropped.asked_s > this.#rules.churnEndS()) return

@@ -563,11 +563,11 @@ fad88f17814e570119a8d8e8a3a27d95a77c6da7c0e1a1876f0c5ba9bc8ea6bd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-d95e928d18ee9df9f99798528c4b145f2b2ef1b161b16e5201a54e268474246b
+baa407c73f07caec02455b7ba98c5da050969c24d10f43a69402a7780806409a
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-c02fe3d6a0510f27cafa224a756a4047339c7090a7ccf7f5ebc5946bade7e834
+15e340e3281b4e1275d95b3ad7483f780a2136a0830883e3e6ceb3ab9b3c46ec
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -615,7 +615,7 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-d79a1534ee26b36ea1416cec16c841ea6666b5961b7def9be07bed268fe084d0
+e00f36b3e7378a59fa99bca67818dd325be45aaabeae9597b887d43f6fc744aa
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
@@ -635,11 +635,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-0c337d13217634b8252510927021d40859b459132b3398758cd8583c464c8caa
+295ab2e36ca974d12568418e9ed4cc2913a958e51c86a8d4fd39b6d017522efb
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-52472e69bcf9538e66df55c7a79afc380efc65a0eef6e5d19841303c8ee2e1f9
+3762714ec62d9bc08e9d272bb8c9e1828539c835ca6fe491e4ed09345217abab
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `

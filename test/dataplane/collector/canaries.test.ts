@@ -130,6 +130,24 @@ t.test('sockets that a poll leaves out are told by another', async t => {
   t.same(polled(['skip-sockets=3'], 2, ['1', '2', '3', '4', '5', '6']), ['2', '3', '5', '6'])
 })
 
+t.test('a namespace that is called gone early is called gone again when it is', async t => {
+  const seen: string[] = []
+  const sink: Sink = {
+    counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
+    linesDropped: 0,
+    pendingBytes: 0,
+    rows: () => 0,
+    line: line => void seen.push('netns' in line ? `${line.is} ${line.netns}` : line.is),
+    room: () => null,
+    close: async () => {},
+  }
+  const { line } = startCanaries(['early-forgetting=2']).sink(sink)
+  const at = { at_s: 1, mono_s: 1 }
+  for (const netns of ['5', '6']) line({ is: 'netns', ...at, netns, inode: 1, name: null, found_by: 'thread' })
+  line({ is: 'netns_gone', ...at, netns: '6' })
+  t.same(seen, ['netns 5', 'netns 6', 'netns_gone 6', 'netns_gone 6'])
+})
+
 t.test("a ghost comes beside true sockets, with nobody's cookie", async t => {
   const seen = polled(['ghost-sockets=2'], 1, ['1', '2', '3'])
   t.same(seen.slice(0, 2), ['1', '2'])
