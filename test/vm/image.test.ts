@@ -12,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -185,6 +186,17 @@ t.test('a damaged image in the cache is told of and built again', async t => {
   t.match(steps, [/digest of root\.erofs/, /^building/, /built in/])
   t.equal(healed.digest, image.digest)
   t.ok(statSync(healed.rootPath as string).size > 1e6)
+})
+
+t.test('a kernel that lost its end is made again from the package, not built into another image', async t => {
+  const cache = await ownCache(t)
+  const { image } = await build('fleet', cache)
+  // The same file as the one that images are built from.
+  truncateSync(image.kernelPath, 4096)
+  const { image: healed, steps } = await build('fleet', cache)
+  t.match(steps, [/vmlinux is not what was made there/, /digest of vmlinux/, /^building/, /built in/])
+  t.equal(healed.digest, image.digest)
+  t.ok(statSync(healed.kernelPath).size > 1e6)
 })
 
 t.test('a kernel without a needed module is refused before anything is built, naming both', async t => {

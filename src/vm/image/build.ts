@@ -15,9 +15,10 @@ import { withMachineLock } from '../../base/machine-lock.ts'
 import { cacheFolder, ImageCache } from './cache.ts'
 import { type Contents, contentsOf, type Ingredients, type Kernel, modulesOf } from './contents.ts'
 import { cpio } from './cpio.ts'
+import { Derived } from './derived.ts'
 import { erofs } from './erofs.ts'
 import { FileFacts, sha256Of } from './file-facts.ts'
-import { type Base, bootable, Derived, findBase, leanModules, leanNode } from './ingredients.ts'
+import { type Base, bootable, findBase, leanModules, leanNode } from './ingredients.ts'
 import { closure } from './kernel-modules.ts'
 import { describeDigest, loadImage } from './load.ts'
 import { bundled } from './nslab-files.ts'
@@ -69,7 +70,8 @@ export async function imageFor(role: ImageRole, options: ImageOptions): Promise<
 async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache): Promise<Image> {
   const { onStep, signal } = options
   const facts = await FileFacts.open(join(cache.folder, 'file-facts.json'))
-  const derived = new Derived(join(cache.folder, 'derived'), signal)
+  const digestOf = (path: string): Promise<string> => facts.digest(path)
+  const derived = new Derived(join(cache.folder, 'derived'), { onStep, signal, digestOf })
   const packages = new Packages(join(cache.folder, 'packages'), onStep, signal)
   const { kernel: named } = options
   const found = await findBase(packages, derived, typeof named === 'string' ? named : undefined)

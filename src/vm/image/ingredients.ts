@@ -1,12 +1,11 @@
 // What an image is made of that is not nslab's own: kernel, busybox, a stripped Node.js. Taken from this machine where
 // it has them, else from Debian's packages in the cache.
 
-import { createHash } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
-import { access, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { run } from '../../base/exec.ts'
 import { findProgram, type Kernel, modulesOf } from './contents.ts'
+import type { Derived } from './derived.ts'
 import type { FileFacts } from './file-facts.ts'
 import { closure, indexModules, type ModuleIndex, withoutSignature } from './kernel-modules.ts'
 import { cachedCloudKernel, cloudKernelPackage, type KernelFiles, kernelOf, namedKernel } from './kernels.ts'
@@ -94,66 +93,6 @@ export async function leanModules(kernel: Kernel, recipe: Role, derived: Derived
     }
   })
 }
-
-/** Files and folders made from others, kept under a digest of what they were made from. */
-export class Derived {
-  readonly #folder: string
-  readonly #signal: AbortSignal | undefined
-
-  /** `signal`: nothing more is made once it has come, and what is being made is thrown away with its reason. */
-  constructor(folder: string, signal?: AbortSignal) {
-    this.#folder = folder
-    this.#signal = signal
-  }
-
-  /** A tool of the machine, ended by the signal. */
-  async run(command: string, args: readonly string[]): ReturnType<typeof run> {
-    const result = await run(command, args, this.#signal ? { abort: this.#signal } : {})
-    this.#signal?.throwIfAborted()
-    return result
-  }
-
-  /** The path of the file that `make` writes; made only once for the same `from`. */
-  async file(name: string, from: readonly string[], make: (to: string) => Promise<unknown>): Promise<string> {
-    const key = createHash('sha256').update(from.join('\0')).digest('hex').slice(0, 16)
-    const path = join(this.#folder, `${key}-${name}`)
-    if (existsSync(path)) return path
-    await mkdir(this.#folder, { recursive: true })
-    const part = `${path}.part-${process.pid}`
-    try {
-      this.#signal?.throwIfAborted()
-      await make(part)
-      this.#signal?.throwIfAborted()
-      await rename(part, path)
-      return path
-    } catch (error) {
-      // Another build was faster: a folder is not renamed onto one that has something in it.
-      if (existsSync(path)) return path
-      throw error
-    } finally {
-      await rm(part, { recursive: true, force: true })
-    }
-  }
-
-  /** The same for a folder, which `make` finds empty. Older ones of the name go after a day. */
-  async folder(name: string, from: readonly string[], make: (to: string) => Promise<unknown>): Promise<string> {
-    return this.file(name, from, async to => {
-      await mkdir(to)
-      await make(to)
-      await this.#prune(name)
-    })
-  }
-
-  async #prune(name: string): Promise<void> {
-    for (const entry of await readdir(this.#folder)) {
-      const path = join(this.#folder, entry)
-      const { mtimeMs } = await stat(path)
-      if (entry.endsWith(`-${name}`) && Date.now() - mtimeMs > DAY_MS) await rm(path, { recursive: true, force: true })
-    }
-  }
-}
-
-const DAY_MS = 86_400_000
 
 /**
  * The running Node.js without what only debuggers read: 12 MB less to unpack at each boot. As it is where there is no
