@@ -32,8 +32,11 @@ export interface GuestConfig {
 /** Who speaks. Sent when the agent starts, and the answer to `hello` and `identity`. */
 export interface Hello {
   readonly protocol: number
-  /** The kernel's (/proc/sys/kernel/random/boot_id), the same in all that were restored from one snapshot. */
-  readonly boot_id: string
+  /**
+   * The kernel's (/proc/sys/kernel/random/boot_id), which it draws when somebody first asks for it: null until the guest
+   * has been given its identity, or all that are restored from one snapshot would have the same.
+   */
+  readonly boot_id: string | null
   /** How often this boot was given an identity: 0 until the first. */
   readonly identity_count: number
   readonly hostname: string

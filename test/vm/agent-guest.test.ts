@@ -180,7 +180,8 @@ t.test('a guest that reboots ends what was under way, and answers on the same ch
   await channel.call('exec', { process: sleeping, argv: ['sleep', '600'] })
   await channel.call('reboot', {})
   await t.rejects(exit, { code: 'GUEST_LOST', facts: { reason: 'rebooted' } })
-  t.not((await rebooted).boot_id, hello.boot_id)
+  t.same(await rebooted, { ...(await rebooted), identity_count: 0, boot_id: null })
+  t.not(await inGuest(guest, 'cat /proc/sys/kernel/random/boot_id'), hello.boot_id)
   t.equal(await inGuest(guest, 'echo again'), 'again')
 })
 
@@ -226,7 +227,8 @@ t.test('two guests that go on from one saved state are two', async t => {
     t.ok(10e6 < emulatorBytes && emulatorBytes < 150e6, `and ${emulatorBytes} outside its guest's memory`)
   }
   const [one, two] = guests as [Guest, Guest]
-  t.equal(one.hello.boot_id, two.hello.boot_id, 'they were one')
+  for (const guest of guests) t.equal(await inGuest(guest, 'cat /proc/sys/kernel/random/boot_id'), guest.hello.boot_id)
+  t.not(one.hello.boot_id, two.hello.boot_id, 'a boot is told from another by it')
   const draw = 'head -c 16 /dev/urandom | hexdump'
   t.not(await inGuest(one, draw), await inGuest(two, draw))
 })

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import type { GuestNotice, Hello } from '../../protocol/guest.ts'
 import { GUEST_PROTOCOL } from '../../protocol/guest.ts'
-import { parseLoad1m, readOrNull } from '../proc.ts'
+import { bootId, parseLoad1m, readOrNull } from '../proc.ts'
 
 /** Written by init (native/guest/main.cc). */
 const PHASES_FILE = '/run/nslab/boot.json'
@@ -21,7 +21,7 @@ export function helloOf(identityCount: number, folder: string): Hello {
   ).version
   const hello = {
     protocol: GUEST_PROTOCOL,
-    boot_id: (readOrNull('/proc/sys/kernel/random/boot_id') ?? '').trim(),
+    boot_id: identityCount === 0 ? null : bootId(),
     identity_count: identityCount,
     hostname: hostname(),
     folder,
