@@ -2,12 +2,12 @@
 
 import { cpus, totalmem } from 'node:os'
 import { kvmOfThisMachine } from '../vm/accelerator.ts'
-import { findQemu, QEMU_REMEDY } from '../vm/qemu-program.ts'
+import { findQemu, QEMU_REMEDY, tooOld } from '../vm/qemu-program.ts'
 
 export interface VmFacts {
   /** QEMU's version; null: it is not installed. */
   readonly qemu: string | null
-  /** Whether a program ran under KVM as fast as on a processor; null: not tried, without QEMU. */
+  /** Whether a program ran under KVM as fast as on a processor; null: not tried, without a QEMU that does. */
   readonly kvm: boolean | null
   /** What was found, and what to do about it, a sentence each. */
   readonly words: readonly string[]
@@ -17,6 +17,8 @@ export interface VmFacts {
 export async function readVmFacts(): Promise<VmFacts> {
   const qemu = await findQemu()
   if (qemu === null) return { qemu: null, kvm: null, words: [`microVMs need QEMU. ${QEMU_REMEDY}`] }
+  const age = tooOld(qemu)
+  if (age !== null) return { qemu: qemu.version, kvm: null, words: [`${age}.`] }
   const probe = await kvmOfThisMachine()
   const slow = 'VMs are emulated here, on --on vm alone: some ten times slower.'
   const words = probe.works

@@ -2,7 +2,7 @@
 
 import { NslabError } from '../base/errors.ts'
 import { type KvmProbe, probeKvm } from './kvm-probe.ts'
-import { findQemu, QEMU_NAME, QEMU_REMEDY, type QemuProgram } from './qemu-program.ts'
+import { findQemu, lackOfQemu, type QemuProgram, tooOld } from './qemu-program.ts'
 import type { Accelerator } from './spec.ts'
 
 export interface AcceleratorChoice {
@@ -23,8 +23,8 @@ export function kvmOfThisMachine(): Promise<KvmProbe> {
 }
 
 /**
- * `auto` takes KVM where it works, else emulation. Throws NOT_FIT where QEMU is missing, and where `kvm` was asked for
- * and does not work.
+ * `auto` takes KVM where it works, else emulation. Throws NOT_FIT where QEMU is missing or too old, and where `kvm` was
+ * asked for and does not work.
  */
 export async function chooseAccelerator(
   asked: 'auto' | Accelerator,
@@ -32,11 +32,9 @@ export async function chooseAccelerator(
   path = process.env.PATH ?? '',
 ): Promise<AcceleratorChoice> {
   const qemu = await findQemu(path)
-  if (qemu === null) {
-    throw new NslabError('NOT_FIT', {
-      problems: [`a microVM needs ${QEMU_NAME}, which is not on the PATH. ${QEMU_REMEDY}`],
-    })
-  }
+  if (qemu === null) throw unfit(await lackOfQemu(path))
+  const age = tooOld(qemu)
+  if (age !== null) throw unfit(age)
   if (asked === 'tcg') return { accelerator: 'tcg', qemu, notice: null, probe: null }
   const probe = await ask()
   if (probe.works) return { accelerator: 'kvm', qemu, notice: null, probe }
@@ -46,6 +44,8 @@ export async function chooseAccelerator(
   }
   return { accelerator: 'tcg', qemu, notice: emulationNotice(probe), probe }
 }
+
+const unfit = (problem: string): NslabError => new NslabError('NOT_FIT', { problems: [problem], limits: ['qemu'] })
 
 function emulationNotice({ reason, remedy }: KvmProbe): string {
   return (

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
 import { EXIT_PORT, probeRom, STATUS_RIGHT, STATUS_WRONG } from './probe-rom.ts'
-import { errorsOf, findQemu, QEMU_NAME, QEMU_REMEDY, spawnQemu } from './qemu-program.ts'
+import { errorsOf, findQemu, QEMU_NAME, QEMU_REMEDY, spawnQemu, tooOld } from './qemu-program.ts'
 import type { Accelerator } from './spec.ts'
 
 export interface KvmProbe {
@@ -55,6 +55,8 @@ export async function probeKvm(options: ProbeOptions = {}): Promise<KvmProbe> {
   }
   const qemu = await findQemu(options.path)
   if (qemu === null) return answer(false, `there is no ${QEMU_NAME} on the PATH`, QEMU_REMEDY)
+  const age = tooOld(qemu)
+  if (age !== null) return answer(false, age)
   // QEMU's own model of a processor first: what is asked is speed. Then the model that runs use.
   const models = accelerator === 'kvm' ? ['qemu64', 'host'] : ['max']
   for (const model of models) {

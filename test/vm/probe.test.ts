@@ -13,12 +13,12 @@ import { scratchFolder } from '../fixtures/shell-guest.ts'
 const openable = '/dev/null'
 
 /** The PATH of a program that says it is QEMU, and does as the shell's lines say when it is given the ROM. */
-function fakeQemu(t: Test, lines: string): string {
+function fakeQemu(t: Test, lines: string, version = '9.9.9'): string {
   const folder = join(scratchFolder(t), 'bin')
   const program = join(folder, 'qemu-system-x86_64')
   mkdirSync(folder)
-  const version = 'if [ "$1" = --version ]; then echo "QEMU emulator version 9.9.9 (test)"; exit; fi'
-  writeFileSync(program, `#!/bin/sh\n${version}\n${lines}\n`)
+  const answer = `if [ "$1" = --version ]; then echo "QEMU emulator version ${version} (test)"; exit; fi`
+  writeFileSync(program, `#!/bin/sh\n${answer}\n${lines}\n`)
   chmodSync(program, 0o755)
   return folder
 }
@@ -125,8 +125,29 @@ t.test('without QEMU there is no VM of any kind', async t => {
 
 t.test('a QEMU that does not say its version is none', async t => {
   const path = fakeQemu(t, '')
-  writeFileSync(join(path, 'qemu-system-x86_64'), '#!/bin/sh\necho hello\n')
-  await t.rejects(chooseAccelerator('tcg', unasked, path), { code: 'NOT_FIT' })
+  const program = join(path, 'qemu-system-x86_64')
+  for (const [lines, words] of [
+    ['echo hello', /does not say its version: it ended with 0: hello$/],
+    ['echo "libfoo.so.1: cannot open shared object file" >&2; exit 127', /it ended with 127: libfoo\.so\.1/],
+    ['kill -ILL $$', /it ended with SIGILL: it said nothing$/],
+  ] as const) {
+    writeFileSync(program, `#!/bin/sh\n${lines}\n`)
+    const refused = chooseAccelerator('tcg', unasked, path)
+    await t.rejects(refused, { code: 'NOT_FIT', facts: { problems: [words], limits: ['qemu'] } })
+  }
+})
+
+t.test('a QEMU that lacks what VMs need is refused by its version', async t => {
+  const words = /bin\/qemu-system-x86_64 is QEMU 6\.2\.0, and microVMs need 7\.2 or newer/
+  for (const version of ['6.2.0', '7.1.94', '5.10.1']) {
+    const path = fakeQemu(t, 'exit 85', version)
+    const refused = chooseAccelerator('tcg', unasked, path)
+    await t.rejects(refused, { code: 'NOT_FIT', exitCode: 3, facts: { problems: [/microVMs need 7\.2/] } })
+  }
+  const path = fakeQemu(t, 'exit 85', '6.2.0')
+  t.match(await probeKvm({ device: openable, path }), { works: false, reason: words })
+  for (const version of ['7.2.0', '7.10.1', '10.0.2'])
+    t.match(await chooseAccelerator('tcg', unasked, fakeQemu(t, '', version)), { qemu: { version } })
 })
 
 t.test('the rate of the time stamp counter', async t => {
