@@ -24,6 +24,9 @@ const KEPT = 4
 const SAMPLED_PAGES = 128
 const PAGE_BYTES = 4096
 
+/** Of what others do with it: it is theirs, they have removed it, or the whole cache may only be read. */
+const TOLERATED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOENT', 'EROFS'])
+
 const SCHEMA = 'nslab.snapshot/1'
 
 export interface Snapshot {
@@ -69,9 +72,9 @@ export function findSnapshot(root: string, key: string, onDamage: (reason: strin
   return null
 }
 
-/** Removes it; VMs that run from it keep what they have mapped. */
+/** Removes it, unless it is somebody else's; VMs that run from it keep what they have mapped. */
 export function discardSnapshot({ folder }: Snapshot): void {
-  rmSync(folder, { recursive: true, force: true })
+  asFarAsAllowed(() => rmSync(folder, { recursive: true, force: true }))
 }
 
 /** An empty folder for what is being saved; throws what the file system says. */
@@ -101,9 +104,9 @@ export function publishSnapshot(scratch: Snapshot, root: string): Snapshot {
   return published
 }
 
-/** Marks a use, so that what is used stays longest. */
+/** Marks a use, so that what is used stays longest; not where it is somebody else's, or was removed meanwhile. */
 export function touchSnapshot({ folder }: Snapshot, now: Date): void {
-  utimesSync(folder, now, now)
+  asFarAsAllowed(() => utimesSync(folder, now, now))
 }
 
 /** Removes what is older than the newest few, and what killed processes left. */
@@ -115,7 +118,17 @@ export function pruneSnapshots(root: string): void {
     .sort((a, b) => b.usedMs - a.usedMs)
   const left = names.filter(name => name.startsWith('.part-') && !isAlive(Number(name.split('-')[1])))
   for (const name of [...saved.slice(KEPT).map(({ name }) => name), ...left])
-    rmSync(join(root, name), { recursive: true, force: true })
+    asFarAsAllowed(() => rmSync(join(root, name), { recursive: true, force: true }))
+}
+
+/** A clone's cache is its user's and root's: what one has made there, the other may not always change. */
+function asFarAsAllowed(action: () => void): void {
+  try {
+    action()
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!TOLERATED.has(code)) throw error
+  }
 }
 
 /** Why a saved VM can't be used; null where all is as its description says. */

@@ -24,6 +24,7 @@ import { imageFor } from '../../src/vm/image/build.ts'
 import { cacheFolder, ImageCache, snapshotsFolder } from '../../src/vm/image/cache.ts'
 import { describeDigest, loadImage } from '../../src/vm/image/load.ts'
 import type { Image, ImageDescription, ImageRole } from '../../src/vm/image/types.ts'
+import { asOther } from '../fixtures/as-other.ts'
 import { readCpio } from '../fixtures/cpio-reader.ts'
 import { readErofs } from '../fixtures/erofs-reader.ts'
 import { imageBase, ownCache } from '../fixtures/image-cache.ts'
@@ -257,6 +258,16 @@ t.test('of one role the two used last are kept, and any that a live process uses
   await cache.prune('fleet')
   t.same(readdirSync(cache.images).sort(), ['controller-a', 'fleet-c', 'fleet-d'])
   t.ok(existsSync(join(cache.images, 'fleet-c/.users')))
+})
+
+t.test("what root has made in a user's cache is used, and stays", async t => {
+  const cache = new ImageCache(t.testdir({}))
+  const folders = ['fleet-a', 'fleet-b', 'fleet-c'].map((name, index) => fakeImage(cache, name, 1000 + index))
+  await asOther(folders, async () => {
+    await cache.use(folders[0] as string)
+    await cache.prune('fleet')
+  })
+  t.same(readdirSync(cache.images).sort(), ['fleet-a', 'fleet-b', 'fleet-c'])
 })
 
 t.test("the cache is the clone, or the user's where the clone is not to be written", async t => {

@@ -17,7 +17,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { findSnapshot, pruneSnapshots, publishSnapshot, type Snapshot } from '../../src/vm/snapshot-files.ts'
+import {
+  discardSnapshot,
+  findSnapshot,
+  pruneSnapshots,
+  publishSnapshot,
+  type Snapshot,
+  touchSnapshot,
+} from '../../src/vm/snapshot-files.ts'
+import { asOther } from '../fixtures/as-other.ts'
 import { scratchFolder } from '../fixtures/shell-guest.ts'
 
 /** Writes at the file's middle, and puts its times back: damage that only its content shows. */
@@ -120,4 +128,24 @@ t.test('two that saved the same at once: the first stands', async t => {
     findSnapshot(root, '0'.repeat(24), reason => t.fail(reason)),
     null,
   )
+})
+
+t.test("what is somebody else's is used and left: a clone's cache is its user's and root's", async t => {
+  const root = scratchFolder(t)
+  const snapshot = publishSnapshot(saved(root, '.part'), root)
+  const left = join(root, `.part-${2 ** 22 + 1}-0000`)
+  mkdirSync(left)
+  writeFileSync(join(left, 'memory'), '')
+  await asOther([root, snapshot.folder, left], () => {
+    touchSnapshot(snapshot, new Date(0))
+    pruneSnapshots(root)
+    discardSnapshot(snapshot)
+    t.same(
+      findSnapshot(root, snapshot.key, reason => t.fail(reason)),
+      snapshot,
+    )
+  })
+  t.ok(existsSync(left))
+  discardSnapshot(snapshot)
+  t.doesNotThrow(() => touchSnapshot(snapshot, new Date()), 'nor is one that was removed meanwhile a bug')
 })

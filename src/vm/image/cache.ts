@@ -70,12 +70,17 @@ export class ImageCache {
     }
   }
 
-  /** Marks an image as used by this process, until it ends: a VM that starts again reads its files again. */
+  /**
+   * Marks an image as used by this process, until it ends: a VM that starts again reads its files again. One that root
+   * has made in a user's clone does without.
+   */
   async use(place: string): Promise<void> {
     const now = new Date()
-    await utimes(join(place, 'image.json'), now, now)
-    await mkdir(join(place, '.users'), { recursive: true })
-    await writeFile(join(place, '.users', mark()), '')
+    await asFarAsAllowed(async () => {
+      await utimes(join(place, 'image.json'), now, now)
+      await mkdir(join(place, '.users'), { recursive: true })
+      await writeFile(join(place, '.users', mark()), '')
+    })
   }
 
   /** Removes older images of the kind that no live process uses, and what killed builds left. */
@@ -87,7 +92,7 @@ export class ImageCache {
     const old = (await Promise.all(ages)).sort((a, b) => b.ms - a.ms).slice(KEPT)
     const parts = names.filter(name => name.startsWith('.part-') && !isAlive(name.split('-')[1] ?? ''))
     for (const name of [...old.filter(({ name }) => !this.#isUsed(name)).map(({ name }) => name), ...parts]) {
-      await rm(join(this.images, name), { recursive: true, force: true })
+      await asFarAsAllowed(() => rm(join(this.images, name), { recursive: true, force: true }))
     }
   }
 
@@ -100,6 +105,18 @@ export class ImageCache {
     return existsSync(folder) && readdirSync(folder).some(isAlive)
   }
 }
+
+/** What is another user's stays as it is. */
+async function asFarAsAllowed(action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!FORBIDDEN.has(code)) throw error
+  }
+}
+
+const FORBIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM'])
 
 /** This process: its id and start, for ids are used again. */
 const mark = (): string => `${process.pid}.${startOf('self')}`

@@ -109,7 +109,8 @@ export class Derived {
       const isOld = [`-${name}`, `-${name}${DIGESTS}`].some(end => entry.endsWith(end)) && Date.now() - mtimeMs > DAY_MS
       const maker = /\.part-(\d+)$/.exec(entry)?.[1]
       const isLeft = maker !== undefined && !existsSync(`/proc/${maker}`)
-      if (isOld || isLeft) await rm(path, { recursive: true, force: true })
+      // What root has made in a user's clone stays.
+      if (isOld || isLeft) await rm(path, { recursive: true, force: true }).catch(() => {})
     }
   }
 }
