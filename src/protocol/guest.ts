@@ -33,8 +33,8 @@ export interface GuestConfig {
 export interface Hello {
   readonly protocol: number
   /**
-   * The kernel's (/proc/sys/kernel/random/boot_id), which it draws when somebody first asks for it: null until the guest
-   * has been given its identity, or all that are restored from one snapshot would have the same.
+   * The kernel's (/proc/sys/kernel/random/boot_id), which it draws when somebody first asks for it: null until the
+   * guest has its identity, or all that are restored from one snapshot would have the same.
    */
   readonly boot_id: string | null
   /** How often this boot was given an identity: 0 until the first. */
