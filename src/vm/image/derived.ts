@@ -69,7 +69,7 @@ export class Derived {
     }
   }
 
-  /** The same for a folder, which `make` finds empty. Older ones of the name go after a day, and what killed ones left. */
+  /** The same for a folder, which `make` finds empty. Older ones go after a day, and so does what killed ones left. */
   async folder(name: string, from: readonly string[], make: (to: string) => Promise<unknown>): Promise<string> {
     return this.file(name, from, async to => {
       await mkdir(to)
