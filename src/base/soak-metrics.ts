@@ -62,7 +62,7 @@ export const soakMetrics: readonly Metric[] = [
   ...percentiles('poll', 'a poll of all namespaces'),
   metric('poll_silence_max_s', 's', 'the longest time in which no poll of all namespaces ended'),
   metric('dumps_incomplete_count', 'count', 'dumps that the kernel cut short, given up at last'),
-  metric('observer_starts_count', 'count', 'processes of the observer, one after the other'),
+  metric('observer_starts_count', 'count', 'processes of the observer, one in the place of another'),
   metric('observer_exits_count', 'count', 'of those, ended without being told to'),
   metric('oom_kills_count', 'count', 'processes that the kernel killed for want of memory'),
   metric('log_matches_count', 'count', "lines of the observer's log that a pattern forbids"),

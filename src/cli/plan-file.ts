@@ -105,6 +105,7 @@ const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'hosts.kernel',
   'hosts.mtu',
   'soak.churn.connectionTable',
+  'soak.observer.helpers',
 ])
 
 /** Null is of every kind. */

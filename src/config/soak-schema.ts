@@ -33,6 +33,8 @@ export const sutEntries = {
   metrics: v.optional(v.array(text(200)), []),
   /** Of its memory, in a control group of its own: the kernel kills it there. Absent: no limit, and no group. */
   memory_max: v.optional(size),
+  /** Programs that it starts for a while, by the kernel's names of them: none of them is missed when it ends. */
+  helpers: v.optional(v.array(text(200)), ['sleep']),
   /** Start it again when it ends by itself. */
   restart: v.optional(flag, false),
 }

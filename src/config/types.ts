@@ -196,6 +196,8 @@ export interface ObserverConfig {
   readonly output: 'none' | 'nslab.collect/1'
   readonly ready: string | null
   readonly forbid: readonly string[]
+  /** Programs that its command starts for a while. Absent of plans of before. */
+  readonly helpers?: readonly string[]
   readonly metricsUrl: string | null
   readonly scrapeIntervalS: number
   /** Names of the metrics to keep. */

@@ -33,9 +33,12 @@ export function readProcess(pid: number): ProcessEntry | null {
 }
 
 /** The run id in a process' environment, or null. */
-export function runIdOf(pid: number): string | null {
+export const runIdOf = (pid: number): string | null => variableOf(pid, RUN_VARIABLE)
+
+/** What a variable was in a process' environment at exec; null: it had none, or nobody may look. */
+export function variableOf(pid: number, name: string): string | null {
   const environment = readOrNull(`/proc/${pid}/environ`) ?? ''
-  return new RegExp(`(?:^|\\0)${RUN_VARIABLE}=([^\\0]*)`).exec(environment)?.[1] ?? null
+  return new RegExp(`(?:^|\\0)${name}=([^\\0]*)`).exec(environment)?.[1] ?? null
 }
 
 /** `roots` and everything descended from them. */

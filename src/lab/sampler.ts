@@ -24,6 +24,8 @@ export interface SampledProcess {
   readonly pid: number
   /** Its waiting for a processor is told too: a file more for each of its threads. */
   readonly waits?: true
+  /** Counted with it: processes that it has started. */
+  readonly others?: readonly number[]
 }
 
 export interface SamplerOptions {
@@ -141,23 +143,34 @@ function readPressure(): Sample['pressure'] {
   return { cpu_some: parsePressureSome(cpu), memory_some: parsePressureSome(memory), io_some: parsePressureSome(io) }
 }
 
-function sampleProcess({ name, pid, waits }: SampledProcess): Sample['processes'] {
-  const stat = readStat(pid)
-  const status = readOrNull(`/proc/${pid}/status`)
-  if (stat === null || status === null || stat.state === 'Z') return []
-  const { rssBytes, threads } = parseStatus(status)
+function sampleProcess({ name, pid, waits, others = [] }: SampledProcess): Sample['processes'] {
+  const first = figuresOf(pid)
+  if (first === null) return []
+  const all = [first, ...others.flatMap(other => figuresOf(other) ?? [])]
+  const sumOf = (key: keyof Figures): number => all.reduce((sum, figures) => sum + figures[key], 0)
   const waited_s = waits === true ? waitedS(pid) : null
   return [
     {
       name,
       pid,
-      rss_bytes: rssBytes,
-      threads_count: threads,
-      descriptors_count: countDescriptors(pid),
-      cpu_s: stat.cpuS,
+      rss_bytes: sumOf('rss_bytes'),
+      threads_count: sumOf('threads_count'),
+      descriptors_count: sumOf('descriptors_count'),
+      cpu_s: sumOf('cpu_s'),
       ...(waited_s === null ? {} : { waited_s }),
     },
   ]
+}
+
+type Figures = Pick<Sample['processes'][number], 'rss_bytes' | 'threads_count' | 'descriptors_count' | 'cpu_s'>
+
+/** Null of one that has ended. */
+function figuresOf(pid: number): Figures | null {
+  const stat = readStat(pid)
+  const status = readOrNull(`/proc/${pid}/status`)
+  if (stat === null || status === null || stat.state === 'Z') return null
+  const { rssBytes, threads } = parseStatus(status)
+  return { rss_bytes: rssBytes, threads_count: threads, descriptors_count: countDescriptors(pid), cpu_s: stat.cpuS }
 }
 
 /** Open descriptors of a process; 0 where it may not be asked. */

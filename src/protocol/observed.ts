@@ -31,6 +31,30 @@ export type ObservedLine =
       readonly oom: boolean
     }
   /**
+   * A process that the observer has started, directly or not, and that stays: it has lived for some seconds, or came
+   * where another one of those was. `parent_pid`: who of the observer's processes started it. `name`: the kernel's.
+   */
+  | {
+      readonly is: 'child_stays'
+      readonly t_s: number
+      /** Seen first. */
+      readonly first_s: number
+      readonly pid: number
+      readonly start_ticks: number
+      readonly parent_pid: number
+      readonly name: string
+    }
+  | {
+      readonly is: 'child_ended'
+      readonly t_s: number
+      /** Seen last. */
+      readonly last_s: number
+      readonly pid: number
+      readonly start_ticks: number
+      /** That parent of it is still there. */
+      readonly parent_lives: boolean
+    }
+  /**
    * The observer's own memory control group: at its start, and each time that the kernel has killed a process in it for
    * want of memory, of which it has its own count.
    */

@@ -41,6 +41,7 @@ t.test('every key of a soak is set by --set', t => {
     override('sut.metrics_url', 'http://127.0.0.1:9090/metrics'),
     override('sut.metrics', '["up"]'),
     override('sut.restart', 'true'),
+    override('sut.helpers', '["sleep", "logrotate"]'),
     override('sut.memory_max', '512 MiB'),
     override('run.hold', '12h'),
   ])
@@ -52,6 +53,7 @@ t.test('every key of a soak is set by --set', t => {
       output: 'none',
       metrics: ['up'],
       restart: true,
+      helpers: ['sleep', 'logrotate'],
       memoryMaxBytes: 512 * 2 ** 20,
     },
   })

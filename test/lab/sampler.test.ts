@@ -81,6 +81,24 @@ t.test('a process that ends is left out from then on', async t => {
   sampler.stop()
 })
 
+t.test('what is counted with a process is added to it', async t => {
+  const child = spawn('sleep', ['60'])
+  t.teardown(() => child.kill('SIGKILL'))
+  const own = { name: 'self', pid: process.pid }
+  const sampler = startSampler({
+    ...options,
+    intervalMs: 60_000,
+    processes: () => [{ ...own, others: [child.pid as number, 2 ** 22 + 1] }, own],
+    onSample: () => {},
+  })
+  t.teardown(() => sampler.stop())
+  const [both, one] = sampler.sampleNow().processes
+  t.match(both, own)
+  t.equal((both?.threads_count ?? 0) - (one?.threads_count ?? 0), 1)
+  t.ok((both?.rss_bytes ?? 0) > (one?.rss_bytes ?? 0))
+  t.ok((both?.descriptors_count ?? 0) > (one?.descriptors_count ?? 0))
+})
+
 t.test('samples come by the timer until it is stopped', async t => {
   let stop = (): void => {}
   let count = 0

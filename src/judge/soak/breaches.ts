@@ -68,6 +68,7 @@ function breachOf(gate: GateConfig, verdict: GateVerdict, history: History, fact
 function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
   const { truth, tally, polls, observer } = facts
   const { samples } = history
+  const lost = () => facts.children.lost(facts.churned)
   const kind = /^netns_recall_(.*)_ratio$/.exec(metric)?.[1] as NetnsKind | undefined
   const kinds = kind === undefined ? netnsKinds.filter(one => !observer.blindKinds.has(one)) : [kind]
   const group = metric.replace(/_(p50|p99|max)_s$/, '')
@@ -92,8 +93,10 @@ function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
     dumps_incomplete_count: () => ({ findings: polls.incomplete.earliest }),
     poll: () => ({ findings: polls.worst.findings, overTime: polls.tookOverTime.moments() }),
     poll_silence: () => ({ findings: silences(facts) }),
-    observer_starts_count: () => ({ findings: restarts(history, facts) }),
-    observer_exits_count: () => ({ findings: [...observer.unwantedExits.earliest, ...restarts(history, facts)] }),
+    observer_starts_count: () => ({ findings: [...restarts(history, facts), ...lost().restarts] }),
+    observer_exits_count: () => ({
+      findings: [...observer.unwantedExits.earliest, ...restarts(history, facts), ...lost().ends],
+    }),
     oom_kills_count: () => ({ findings: observer.oomKills.earliest }),
     log_matches_count: () => ({ findings: observer.logMatches.earliest }),
     observer_threads_max_count: () => ({ findings: [], overTime: quantityOf(samples, OBSERVER, 'threads_count') }),

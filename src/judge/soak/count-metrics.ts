@@ -151,7 +151,7 @@ function oomKills({ observer }: SoakFacts, { events }: History): Metric {
  * Neither source can see a process that was not there, so the one that saw more is right: the soak program may miss a
  * restart within the observer's own command, and samples one that ended soon.
  */
-function starts({ observer }: SoakFacts, { samples }: History): Metric {
+function ownStarts({ observer }: SoakFacts, { samples }: History): Metric {
   const pids = observerPids(samples)
   const told = observer.starts
   if (told.count === 0 && pids.length === 0) return unknown('no process of the observer was seen')
@@ -165,14 +165,25 @@ function starts({ observer }: SoakFacts, { samples }: History): Metric {
 }
 
 /** Each process but a last one that still runs has ended: what nobody told of was not wanted. */
-function exits(facts: SoakFacts, history: History): Metric {
-  const started = starts(facts, history)
+function ownExits(facts: SoakFacts, history: History): Metric {
+  const started = ownStarts(facts, history)
   const { exits: told, unwantedExits, lastStartS, lastExitS } = facts.observer
   const lastSeenS = observerPids(history.samples).at(-1)?.t_s ?? Number.NEGATIVE_INFINITY
   const running = lastExitS > Math.max(lastStartS, lastSeenS) ? 0 : 1
   const untold = started.known ? Math.max(0, started.value - told.count - running) : 0
   if (untold === 0 || !started.known) return counted(unwantedExits, 'ended unasked')
   return known(unwantedExits.count + untold, `${started.evidence}; ${untold} ended untold`)
+}
+
+/** With those of processes that it had started and that stay: behind a shell it is one of them that observes. */
+function withChildren(own: Derive, of: 'ends' | 'restarts'): Derive {
+  return (facts, history) => {
+    const metric = own(facts, history)
+    const lost = facts.children.lost(facts.churned)[of]
+    if (!metric.known || lost.length === 0) return metric
+    const words = `${firstOf(lost.length, lost)}; what is to come and go is named in sut.helpers`
+    return { ...metric, value: metric.value + lost.length, evidence: `${metric.evidence}; ${words}` }
+  }
 }
 
 /**
@@ -299,8 +310,8 @@ export const observedCounts: Readonly<Record<string, Derive>> = {
 
 /** What the soak program saw of the observer's processes, whether it tells what it finds or not. */
 export const lifeCounts: Readonly<Record<string, Derive>> = {
-  observer_starts_count: starts,
-  observer_exits_count: exits,
+  observer_starts_count: withChildren(ownStarts, 'restarts'),
+  observer_exits_count: withChildren(ownExits, 'ends'),
   oom_kills_count: oomKills,
   log_matches_count: ({ observer }) => counted(observer.logMatches, 'was seen'),
 }

@@ -94,6 +94,8 @@ const churnShapes: Readonly<Record<ChurnLine['is'], Shape>> = {
 const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
   observer_started: [...times('t_s'), ...counts('pid', 'start_ticks')],
   observer_exited: [...times('t_s'), ...counts('pid'), ...texts('status'), ...flags('wanted', 'oom')],
+  child_stays: [...times('t_s', 'first_s'), ...counts('pid', 'start_ticks', 'parent_pid'), ...texts('name')],
+  child_ended: [...times('t_s', 'last_s'), ...counts('pid', 'start_ticks'), ...flags('parent_lives')],
   memory_group: [...times('t_s'), ...counts('oom_kills_count', 'current_bytes', 'max_bytes')],
   found: [...times('t_s', 'got_s'), ...texts('netns', 'found_by'), ...counts('inode'), ...nullable(texts('name'))],
   forgot: [

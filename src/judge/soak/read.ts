@@ -5,6 +5,7 @@ import type { ChurnLine } from '../../protocol/churn.ts'
 import type { RunEvent } from '../../protocol/events.ts'
 import { readPhases } from '../phases.ts'
 import type { Damage } from '../types.ts'
+import { Children } from './children.ts'
 import { Join } from './join.ts'
 import { parseChurnLine, parseObservedLine } from './line-shapes.ts'
 import { type Parsed, parsedLines } from './lines.ts'
@@ -26,6 +27,7 @@ export interface SoakFacts {
   readonly tally: Tally
   readonly polls: Polls
   readonly observer: ObserverFacts
+  readonly children: Children
   readonly sut: SutScrapes
   /** Churning: from its first line to the end of its phase; null where it never began. */
   readonly churned: { readonly fromS: number; readonly toS: number } | null
@@ -72,6 +74,7 @@ class Reading {
   readonly #polls = new Polls()
   readonly #tally: Tally
   readonly #observer = new ObserverFacts()
+  readonly #children = new Children()
   readonly #sut: SutScrapes
   readonly #join: Join
   #rowsSeen = 0
@@ -115,6 +118,7 @@ class Reading {
       tally: this.#tally,
       polls: this.#polls,
       observer: this.#observer,
+      children: this.#children,
       sut: this.#sut,
       churned: beginS === null ? null : { fromS: beginS, toS: Math.min(this.#churnEndS(), this.#truth.lastS) },
       rowsSeenCount: this.#rowsSeen,
@@ -175,7 +179,10 @@ class Reading {
     if (line.is === 'found' || line.is === 'polled') this.#wasObserving = true
     if (line.is === 'scraped') this.#sut.add(line)
     if (line.is === 'polled') this.#polls.add(line)
-    else this.#observer.add(line)
+    else {
+      this.#observer.add(line)
+      this.#children.add(line)
+    }
     this.#join.observed(line)
   }
 }

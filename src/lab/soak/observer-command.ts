@@ -1,9 +1,11 @@
 // What is started as the observer: `nslab collect` as the scenario wants it, or a program of the user's.
 
 import { fileURLToPath } from 'node:url'
+import { OBSERVER_VARIABLE } from '../../base/run-mark.ts'
 import type { CollectorConfig, SoakConfig } from '../../config/types.ts'
 import { POLLS_METRIC, ROWS_SENT_METRIC } from '../../protocol/collected.ts'
 import { Observer, type ObserverOptions } from './observer.ts'
+import { ObserverTree } from './observer-tree.ts'
 
 const cliPath = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
 
@@ -16,7 +18,7 @@ export const COLLECTOR_METRICS_PORT = 9700
 /** What it says once it polls. */
 const COLLECTOR_READY = 'collecting'
 
-export interface ObserverRequest extends Omit<ObserverOptions, 'name' | 'command' | 'env' | 'config'> {
+export interface ObserverRequest extends Omit<ObserverOptions, 'name' | 'command' | 'env' | 'config' | 'tree'> {
   readonly soak: SoakConfig
   readonly runId: string
   /** Of the database that a collector writes to; null: to standard output. */
@@ -31,8 +33,9 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
       ...rest,
       name: observer.command[0] as string,
       command: observer.command,
-      env: { ...env, PATH: `${env.PATH ?? ''}:${programsFolder}` },
+      env: { ...env, PATH: `${env.PATH ?? ''}:${programsFolder}`, [OBSERVER_VARIABLE]: runId },
       config: observer,
+      tree: new ObserverTree({ ...rest, helpers: observer.helpers ?? [], mark: runId }),
     })
   return new Observer({
     ...rest,
@@ -47,6 +50,8 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
       metrics: observer.metrics.length === 0 ? [] : [...observer.metrics, ROWS_SENT_METRIC, POLLS_METRIC],
       metricsUrl: observer.metricsUrl ?? `http://127.0.0.1:${COLLECTOR_METRICS_PORT}/metrics`,
     },
+    // It starts nobody.
+    tree: null,
   })
 }
 

@@ -11,6 +11,7 @@ import type { ObservedLine } from '../../protocol/observed.ts'
 import { readStat } from '../proc.ts'
 import { readLines } from './log-lines.ts'
 import type { MemoryGroup } from './memory-group.ts'
+import type { ObserverTree } from './observer-tree.ts'
 import { OomWatch } from './oom.ts'
 
 const launcherPath = fileURLToPath(new URL('../../../native/build/Release/nslab-launch', import.meta.url))
@@ -22,6 +23,8 @@ const SOON_MS = 10_000
 const LAST_LINES = 10
 /** For what a process that has ended had written. */
 const OUTPUT_LEFT_MS = 500
+/** Between looks whether all have ended. */
+const LOOK_S = 0.02
 /** A line of a log that goes into the run folder. */
 const LINE_CHARS = 500
 
@@ -39,6 +42,8 @@ export interface ObserverOptions {
   readonly onLog: (line: string) => void
   /** That it is to run in; null: in that of its parent. */
   readonly group: MemoryGroup | null
+  /** Of the processes that it starts; null: they are not looked at. */
+  readonly tree: ObserverTree | null
   /** A process of it has come or gone. */
   readonly onChange: () => void
 }
@@ -81,6 +86,13 @@ export class Observer {
   /** 0 while there is none. */
   get pid(): number {
     return this.#child?.pid ?? 0
+  }
+
+  /** Processes that it has started and that stay, looked for now. */
+  childPids(): readonly number[] {
+    const { tree } = this.#options
+    tree?.look(this.pid)
+    return tree?.stayingPids ?? []
   }
 
   /** Starts it; resolves when it is ready. Throws PROCESS_ENDED where it ends before. */
@@ -137,11 +149,11 @@ export class Observer {
   /** SIGSTOP for `forS`, then SIGCONT. Says whether it was there to feel it. */
   async pause(forS: number): Promise<boolean> {
     const child = this.#child
-    if (child === null || !child.kill('SIGSTOP')) return false
+    if (!this.#signal('SIGSTOP')) return false
     try {
       await pause(forS)
     } finally {
-      child.kill('SIGCONT')
+      this.#signal('SIGCONT')
     }
     return this.#child === child
   }
@@ -159,11 +171,17 @@ export class Observer {
   async stop(deadlineS: number): Promise<void> {
     this.#isOver = true
     clearTimeout(this.#restart)
-    const timer = setTimeout(() => this.#kill('SIGKILL'), deadlineS * 1000)
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.#kill('SIGKILL')
+    }, deadlineS * 1000)
     // One that is stopped takes no other signal.
-    this.#child?.kill('SIGCONT')
+    this.#signal('SIGCONT')
     this.#kill('SIGTERM')
     await this.#exited
+    // So has whom it leaves behind, where the same signal does not end them as soon.
+    while (!isLate && this.#hasChildren()) await pause(LOOK_S)
     clearTimeout(timer)
     this.#oom.close()
   }
@@ -174,9 +192,30 @@ export class Observer {
     return group === null ? command : [launcherPath, '--cgroup', group.processesFile, '--', ...command]
   }
 
+  #hasChildren(): boolean {
+    const { tree } = this.#options
+    tree?.look(this.pid)
+    return (tree?.pids.length ?? 0) > 0
+  }
+
   #kill(signal: NodeJS.Signals): boolean {
     this.#isWanted = true
-    return this.#child?.kill(signal) ?? false
+    return this.#signal(signal)
+  }
+
+  /** To it first, and to all that it has started. Says whether it was there to get it. */
+  #signal(signal: NodeJS.Signals): boolean {
+    const { tree } = this.#options
+    tree?.look(this.pid)
+    const isThere = this.#child?.kill(signal) ?? false
+    for (const pid of tree?.pids ?? []) {
+      try {
+        process.kill(pid, signal)
+      } catch {
+        // It has just ended.
+      }
+    }
+    return isThere
   }
 
   /** Reads both outputs; says what `ready` waits for. */

@@ -12,7 +12,7 @@ import type { ObservedLine } from '../../protocol/observed.ts'
 import type { SoakCommand, SoakNotice } from '../../protocol/soaking.ts'
 import { type ProgramEnd, Steered } from '../../protocol/steered.ts'
 import type { Plan } from '../plan-types.ts'
-import { type Sampler, startSampler } from '../sampler.ts'
+import { type SampledProcess, type Sampler, startSampler } from '../sampler.ts'
 import { Churner } from './churner.ts'
 import type { Database, DatabaseOptions } from './database.ts'
 import { Intake } from './intake.ts'
@@ -157,7 +157,7 @@ class Soak {
     if (this.#isOver) return
     this.#sampler = startSampler({
       intervalMs: sampleIntervalS * 1000,
-      processes: () => this.#processes().map(({ role, pid }) => ({ name: role, pid })),
+      processes: () => this.#sampled(),
       onSample: sample => this.#steered.send({ is: 'sample', sample }),
       clock: this.#options.clock,
       originNs,
@@ -281,6 +281,12 @@ class Soak {
       { role: 'soak', pid: process.pid },
     ] as const
     return all.filter(({ pid }) => pid > 0)
+  }
+
+  /** With the observer those that it has started. */
+  #sampled(): SampledProcess[] {
+    const others = this.#observer?.childPids() ?? []
+    return this.#processes().map(({ role, pid }) => ({ name: role, pid, ...(role === 'observer' ? { others } : {}) }))
   }
 
   #tellProcesses(): void {

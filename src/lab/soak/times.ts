@@ -44,6 +44,8 @@ function socketAt(socket: TrueSocket, at: ToRunS): TrueSocket {
 export function observedLineAt(line: ObservedLine, at: ToRunS): ObservedLine {
   const t_s = at(line.t_s)
   if (line.is === 'found') return { ...line, t_s, got_s: at(line.got_s) }
+  if (line.is === 'child_stays') return { ...line, t_s, first_s: at(line.first_s) }
+  if (line.is === 'child_ended') return { ...line, t_s, last_s: at(line.last_s) }
   if (line.is !== 'forgot') return { ...line, t_s }
   const sockets = line.sockets.map(
     ([cookie, family, port, peer, state, first, last, rows]): SeenSocket => [

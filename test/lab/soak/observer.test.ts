@@ -49,6 +49,7 @@ function watch(
     onLine: line => lines.push(line),
     onLog: () => {},
     group,
+    tree: null,
     onChange: () => {},
   })
   t.teardown(() => observer.stop(5))
