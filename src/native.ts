@@ -331,6 +331,12 @@ export interface Addon {
    * Fails with ESRCH when the parent is no longer `expectedParentPid`.
    */
   setParentDeathSignal(signal: number, expectedParentPid: number): void
+  /**
+   * execve: this process begins anew with the program `command[0]`, a path, and `environment`, of NAME=VALUE. Its pid
+   * and parent stay, and of its descriptors the standard streams and `kept`. Throws what the kernel refused it with;
+   * else nothing follows the call.
+   */
+  execute(command: readonly string[], environment: readonly string[], kept: readonly number[]): void
   /** Makes every descriptor above 2 close-on-exec but those named. */
   closeOnExec(except: readonly number[]): void
   /**

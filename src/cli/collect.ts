@@ -13,7 +13,7 @@ import { askCollector, type ControlAnswer, type ControlRequest } from '../datapl
 import { parseListen } from '../dataplane/collector/metrics-server.ts'
 import { parseSink } from '../dataplane/collector/open-sink.ts'
 import { parseChange, parseInterval, parsePorts, parseStates } from '../dataplane/collector/settings.ts'
-import { addSteeredFlags, hookSignals, inherit, type SteeredFlags } from './steered-flags.ts'
+import { addSteeredFlags, handedOver, hookSignals, inherit, type SteeredFlags } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {
   readonly interval: string
@@ -68,6 +68,7 @@ export function addCollectCommand(program: Command): void {
 
 async function collect(flags: Flags): Promise<void> {
   // It runs for months, and what grows for an hour looks like a leak.
+  ;(await import('./steady-malloc.ts')).beginWithSteadyMalloc(handedOver(flags))
   keepHeapSteady()
   const stop = new AbortController()
   const unhook = hookSignals(stop)

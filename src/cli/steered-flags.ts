@@ -35,6 +35,10 @@ export function addSteeredFlags(command: Command, others: readonly string[] = []
   }
 }
 
+/** Descriptors that `nslab run` handed down. */
+export const handedOver = ({ fabricFd, channelFd }: SteeredFlags): number[] =>
+  [fabricFd, channelFd].filter(fd => fd !== undefined).map(Number)
+
 export interface Inheritance {
   /** The fabric root. */
   readonly root?: Netns

@@ -49,6 +49,28 @@ t.test('a parent that is another than expected is an error', async t => {
   t.equal((await ended(child)).out, 'ESRCH')
 })
 
+t.test('a process begins anew as another program, with its pid, its streams and what it inherited', async t => {
+  const inherited = openSync('/dev/null', 'r')
+  t.teardown(() => closeSync(inherited))
+  // Node.js closes streams that it has opened when another program begins: both are opened.
+  const script = `
+    process.stderr.write('before'); console.log(process.pid)
+    native.execute(['/bin/sh', '-c', 'echo $$ $NAME $HOME; echo after >&2; ls -l /proc/$$/fd'], ['NAME=of it'], [3])`
+  const child = startNode(script, ['ignore', 'pipe', 'pipe', inherited])
+  const { out, err } = await ended(child)
+  const [first, second, ...descriptors] = out.split('\n')
+  t.equal(first, `${child.pid}`)
+  t.equal(second, `${child.pid} of it`, 'nothing of the environment but what was given')
+  t.match(descriptors.join('\n'), / 3 -> \/dev\/null/)
+  t.equal(err, 'beforeafter')
+})
+
+t.test('a program that can not begin is an error, and this one goes on', async t => {
+  t.throws(() => native.execute(['/nothing/here'], [], []), { code: 'ENOENT', message: /\/nothing\/here/ })
+  t.throws(() => native.execute([], [], []), { code: 'EINVAL' })
+  t.throws(() => native.execute(['/bin/true'], [], [-1]), { code: 'EINVAL' })
+})
+
 t.test('a thread other than the main one is refused', async t => {
   const require = `process.getBuiltinModule?.('node:module') ?? require('node:module')`
   const path = new URL('../../native/build/Release/nslab.node', import.meta.url).pathname

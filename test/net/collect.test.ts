@@ -2,6 +2,7 @@
 // namespace is found until it is gone; and how a collector is asked, changed and ended.
 
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
@@ -51,6 +52,20 @@ function missing(collecting: Collecting): unknown[] {
 const controlled = (t: Test): string => join(t.testdir({}), 'c')
 
 function tests(): void {
+  t.test('its malloc has one arena for all threads, unless its environment says another', async t => {
+    const environmentOf = (pid: number): string[] => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    for (const [prefix, said] of [
+      [[], 'MALLOC_ARENA_MAX=1'],
+      [['env', 'MALLOC_ARENA_MAX=3'], 'MALLOC_ARENA_MAX=3'],
+    ] as const) {
+      const collecting = new Collecting(t, NEVER, { prefix })
+      const { pid } = await collecting.line('start')
+      t.equal(pid, collecting.child.pid, 'who began it can still end it')
+      t.ok(environmentOf(pid).includes(said), said)
+      t.ok(environmentOf(pid).some(word => word.startsWith('PATH=')))
+    }
+  })
+
   t.test('every socket of every namespace is a row with the cookie of its namespace, in every poll', async t => {
     const all: Populated[] = []
     for (let at = 0; at < 5; at++) all.push(await populate(t, 2000 + at, at + 1))
