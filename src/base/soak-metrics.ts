@@ -69,7 +69,7 @@ export const soakMetrics: readonly Metric[] = [
   metric('observer_threads_max_count', 'count', 'threads of the observer, the most'),
   metric('observer_descriptors_max_count', 'count', 'open files of the observer, the most'),
   metric('observer_rss_max_bytes', 'bytes', 'resident memory of the observer, the most'),
-  ...slopes('observer_rss_slope', 'bytes_per_h', "the observer's resident bytes"),
+  ...slopes('observer_rss_slope', 'bytes_per_h', "the observer's resident bytes, pages of files aside,"),
   ...slopes('observer_threads_slope', 'count_per_h', "the observer's threads"),
   ...slopes('observer_descriptors_slope', 'count_per_h', "the observer's open files"),
   ...slopes('kernel_namespaces_slope', 'count_per_h', "the kernel's network namespaces"),

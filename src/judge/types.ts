@@ -28,6 +28,11 @@ export interface Sample {
     readonly name: string
     readonly pid: number
     readonly rss_bytes: number
+    /**
+     * Of its resident memory that which no file has: anonymous and shared memory. Pages of files come in as they are
+     * first read, for hours, and the kernel takes them back as it likes. Left out where the kernel does not tell.
+     */
+    readonly own_bytes?: number
     readonly threads_count: number
     readonly descriptors_count: number
     readonly cpu_s: number

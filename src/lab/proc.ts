@@ -22,13 +22,18 @@ export function parseMeminfo(text: string): Readonly<Record<string, number>> {
 
 export interface ProcessStatus {
   readonly rssBytes: number
+  /** RssAnon and RssShmem; null before Linux 4.5. */
+  readonly ownBytes: number | null
   readonly threads: number
 }
 
 /** /proc/PID/status. A kernel thread or zombie has no VmRSS: 0. */
 export function parseStatus(text: string): ProcessStatus {
+  const anonymous = /^RssAnon:\s+(\d+) kB$/m.exec(text)?.[1]
+  const shared = /^RssShmem:\s+(\d+) kB$/m.exec(text)?.[1]
   return {
     rssBytes: Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * KIB,
+    ownBytes: anonymous === undefined ? null : (Number(anonymous) + Number(shared ?? 0)) * KIB,
     threads: Number(/^Threads:\s+(\d+)$/m.exec(text)?.[1] ?? 0),
   }
 }

@@ -147,13 +147,15 @@ function sampleProcess({ name, pid, waits, others = [] }: SampledProcess): Sampl
   const first = figuresOf(pid)
   if (first === null) return []
   const all = [first, ...others.flatMap(other => figuresOf(other) ?? [])]
-  const sumOf = (key: keyof Figures): number => all.reduce((sum, figures) => sum + figures[key], 0)
+  const sumOf = (key: keyof Figures): number => all.reduce((sum, figures) => sum + (figures[key] ?? 0), 0)
   const waited_s = waits === true ? waitedS(pid) : null
   return [
     {
       name,
       pid,
       rss_bytes: sumOf('rss_bytes'),
+      // One kernel tells it of all, or of none.
+      ...(first.own_bytes === undefined ? {} : { own_bytes: sumOf('own_bytes') }),
       threads_count: sumOf('threads_count'),
       descriptors_count: sumOf('descriptors_count'),
       cpu_s: sumOf('cpu_s'),
@@ -162,15 +164,24 @@ function sampleProcess({ name, pid, waits, others = [] }: SampledProcess): Sampl
   ]
 }
 
-type Figures = Pick<Sample['processes'][number], 'rss_bytes' | 'threads_count' | 'descriptors_count' | 'cpu_s'>
+type Figures = Pick<
+  Sample['processes'][number],
+  'rss_bytes' | 'own_bytes' | 'threads_count' | 'descriptors_count' | 'cpu_s'
+>
 
 /** Null of one that has ended. */
 function figuresOf(pid: number): Figures | null {
   const stat = readStat(pid)
   const status = readOrNull(`/proc/${pid}/status`)
   if (stat === null || status === null || stat.state === 'Z') return null
-  const { rssBytes, threads } = parseStatus(status)
-  return { rss_bytes: rssBytes, threads_count: threads, descriptors_count: countDescriptors(pid), cpu_s: stat.cpuS }
+  const { rssBytes, ownBytes, threads } = parseStatus(status)
+  return {
+    rss_bytes: rssBytes,
+    ...(ownBytes === null ? {} : { own_bytes: ownBytes }),
+    threads_count: threads,
+    descriptors_count: countDescriptors(pid),
+    cpu_s: stat.cpuS,
+  }
 }
 
 /** Open descriptors of a process; 0 where it may not be asked. */

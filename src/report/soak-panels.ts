@@ -1,7 +1,7 @@
 // A soak as panels on one time axis: each a few curves, with faults behind them and breaches before them.
 
 import type { Breach } from '../judge/soak/breaches.ts'
-import { OBSERVER, quantityOf } from '../judge/soak/processes.ts'
+import { OBSERVER, ownMemoryOf, quantityOf } from '../judge/soak/processes.ts'
 import type { SoakFacts } from '../judge/soak/read.ts'
 import { Extremes, type Moment } from '../judge/soak/series.ts'
 import type { History } from '../judge/types.ts'
@@ -80,7 +80,7 @@ export function soakPanels(history: History, facts: SoakFacts): Panel[] {
       id: 'memory',
       title: 'Resident memory of the observer',
       y: { label: 'bytes', format: formatBytes },
-      series: [curve('resident', ofObserver('rss_bytes'))],
+      series: [curve('resident', ofObserver('rss_bytes')), curve('of it no file’s', thinned(ownMemoryOf(samples)))],
     },
     {
       id: 'handles',

@@ -28,11 +28,12 @@ t.test('meminfo is in bytes, and counts stay counts', async t => {
 })
 
 t.test('status gives resident memory and threads; a zombie has no memory', async t => {
-  t.same(parseStatus('Name:\tnode\nVmRSS:\t   4321 kB\nRssAnon:\t1 kB\nThreads:\t11\n'), {
+  t.same(parseStatus('Name:\tnode\nVmRSS:\t   4321 kB\nRssAnon:\t1 kB\nRssShmem:\t7 kB\nThreads:\t11\n'), {
     rssBytes: 4321 * 1024,
+    ownBytes: 8 * 1024,
     threads: 11,
   })
-  t.same(parseStatus('Name:\tnode\nState:\tZ (zombie)\nThreads:\t1\n'), { rssBytes: 0, threads: 1 })
+  t.same(parseStatus('Name:\tnode\nState:\tZ (zombie)\nThreads:\t1\n'), { rssBytes: 0, ownBytes: null, threads: 1 })
 })
 
 t.test('stat is read past a command that looks like its fields', async t => {

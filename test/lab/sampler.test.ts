@@ -30,6 +30,7 @@ t.test('a sample has the machine and every process asked for', async t => {
   t.equal(sample.kernel_namespaces_count, null, 'namespaces are not counted twice in one second')
   const [own] = sample.processes
   t.match(own, { name: 'self', pid: process.pid })
+  t.ok((own?.own_bytes ?? 0) > 1e6 && (own?.own_bytes ?? 0) < (own?.rss_bytes ?? 0))
   t.ok((own?.rss_bytes ?? 0) > 1e6 && (own?.threads_count ?? 0) > 1 && (own?.cpu_s ?? 0) > 0)
 })
 

@@ -15,6 +15,7 @@ import {
   namespacesOf,
   OBSERVER,
   observedSamples,
+  ownMemoryOf,
   type Quantity,
   quantityOf,
 } from './processes.ts'
@@ -138,7 +139,7 @@ function freeBytes({ observer }: SoakFacts, { samples }: History): number {
 }
 
 function memoryLimit(facts: SoakFacts, history: History): Metric {
-  const found = growthOf(quantityOf(history.samples, OBSERVER, 'rss_bytes'), facts)
+  const found = growthOf(ownMemoryOf(history.samples), facts)
   if ('why' in found) return unknown(found.why)
   const free = freeBytes(facts, history)
   const perH = found.slope.upperPerS * S_PER_H
@@ -152,7 +153,7 @@ const sampled: Readonly<Record<string, Derive>> = {
   observer_threads_max_count: mostOf('threads_count'),
   observer_descriptors_max_count: mostOf('descriptors_count'),
   observer_rss_max_bytes: mostOf('rss_bytes'),
-  ...growth('observer_rss_slope', 'bytes_per_h', ofObserver('rss_bytes')),
+  ...growth('observer_rss_slope', 'bytes_per_h', ({ samples }) => ownMemoryOf(samples)),
   ...growth('observer_threads_slope', 'count_per_h', ofObserver('threads_count')),
   ...growth('observer_descriptors_slope', 'count_per_h', ofObserver('descriptors_count')),
   ...growth('kernel_namespaces_slope', 'count_per_h', ({ samples }) => namespacesOf(samples)),

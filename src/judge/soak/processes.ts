@@ -26,6 +26,22 @@ export function quantityOf(samples: readonly Sample[], name: string, quantity: Q
   })
 }
 
+/**
+ * The memory of the observer that can leak: what no file has, where samples tell it throughout, else all of it.
+ */
+export function ownMemoryOf(samples: readonly Sample[]): Moment[] {
+  const told = samples.flatMap(({ t_s, processes }): [number, number | undefined][] => {
+    const found = processes.filter(({ name, rss_bytes }) => name === OBSERVER && rss_bytes > 0)
+    const sum = found.reduce<number | undefined>(
+      (total, { own_bytes: own }) => (total === undefined || own === undefined ? undefined : total + own),
+      0,
+    )
+    return found.length === 0 ? [] : [[t_s, sum]]
+  })
+  const known = told.flatMap(([t, own]): Moment[] => (own === undefined ? [] : [[t, own]]))
+  return known.length === told.length ? known : quantityOf(samples, OBSERVER, 'rss_bytes')
+}
+
 /** Namespaces of the kernel that the observer is on. */
 export function namespacesOf(samples: readonly Sample[]): Moment[] {
   return observedSamples(samples).flatMap(({ t_s, kernel_namespaces_count: count }): Moment[] =>

@@ -83,6 +83,8 @@ t.test('an hour of a soak: each leak turns its gate, and none is seen where none
   const good = { memory: 'pass', threads: 'pass', files: 'pass', namespaces: 'pass' }
   t.same(verdicts({}), good)
   t.same(verdicts({ rssLeakBytesPerH: 2e6 }), { ...good, memory: 'fail' })
+  t.same(verdicts({ filesBytesPerH: 20e6 }), good, 'pages of files that it maps come in, and can be taken back')
+  t.same(verdicts({ filesBytesPerH: 20e6, tellsOwn: false }), { ...good, memory: 'fail' }, 'nobody can tell')
   t.same(verdicts({ threadLeakPerH: 12 }), { ...good, threads: 'fail' })
   t.same(verdicts({ descriptorLeakPerH: 30 }), { ...good, files: 'fail' })
   t.same(verdicts({ namespaceLeakPerH: 20 }), { ...good, namespaces: 'fail' })
