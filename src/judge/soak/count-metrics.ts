@@ -101,25 +101,9 @@ function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
   return [{ value: lost, evidence: `the rows of all sockets together: ${rowsSeenCount}` }]
 }
 
-/**
- * Of polls that came to nothing as a whole neither a row nor a line is there. The observer's page tells how many rows
- * there were, at the last scrape, so no more than that: those of one process, since another counts anew. Rows that came
- * twice it has counted twice, or once where they were doubled after that, which then must not hide as many that are
- * missing: where all polls are told that the page counts, none is. `mayBe`: what can't be told without that.
- */
-function rowsUntold({ polls, observer }: SoakFacts): { readonly count: number; readonly mayBe: number } {
-  const { rowsSentByPage, pollsByPage, starts } = observer
-  if (rowsSentByPage === null || starts.count > 1) return { count: 0, mayBe: 0 }
-  const most = Math.max(0, rowsSentByPage - polls.rowsSentCount)
-  const least = Math.max(0, most - polls.rowsDoubled.count)
-  if (pollsByPage === null) return { count: least, mayBe: most }
-  const count = pollsByPage > polls.toldCount ? most : least
-  return { count, mayBe: count }
-}
-
 function rowsLost(facts: SoakFacts): Metric {
   const { rowsLost: lost, rowsSentCount: told } = facts.polls
-  const { count, mayBe } = rowsUntold(facts)
+  const { count, mayBe } = facts.pages.untold()
   const words = (untold: number): string =>
     `its polls tell of ${told} rows, its page of ${told + untold}: whole polls are missing`
   const others = count === mayBe ? [] : [{ value: lost.count + mayBe, evidence: `case that ${words(mayBe)}` }]

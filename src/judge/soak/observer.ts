@@ -1,6 +1,5 @@
 // What became of the observer's processes, and what it said of itself.
 
-import { POLLS_METRIC, ROWS_SENT_METRIC } from '../../protocol/collected.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import { Findings } from './findings.ts'
 import { Extremes, type Moment } from './series.ts'
@@ -20,9 +19,6 @@ export class ObserverFacts {
   /** By the count of its own control group; null: it has none. */
   groupKills: { readonly count: number; readonly t_s: number } | null = null
   memoryMaxBytes: number | null = null
-  /** As its page had them last; null: it has no such page. */
-  rowsSentByPage: number | null = null
-  pollsByPage: number | null = null
   readonly blindKinds = new Set<string>()
   lastStartS = Number.NEGATIVE_INFINITY
   lastExitS = Number.NEGATIVE_INFINITY
@@ -73,8 +69,6 @@ export class ObserverFacts {
   }
 
   #addScraped(timeS: number, values: Readonly<Record<string, number>>): void {
-    this.rowsSentByPage = values[ROWS_SENT_METRIC] ?? this.rowsSentByPage
-    this.pollsByPage = values[POLLS_METRIC] ?? this.pollsByPage
     for (const [name, value] of Object.entries(values)) {
       let extremes = this.#scraped.get(name)
       if (extremes === undefined) {

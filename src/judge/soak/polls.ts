@@ -24,8 +24,6 @@ export class Polls {
   readonly incomplete = new Findings()
   rowsSentCount = 0
   rowsStoredCount = 0
-  /** Polls that were told of, those of one namespace included. */
-  toldCount = 0
 
   /** Polls of all namespaces. */
   get wholeCount(): number {
@@ -34,7 +32,6 @@ export class Polls {
 
   /** A poll of one new namespace counts for its rows alone: the caller keeps its times with the namespace. */
   add(line: Polled): void {
-    this.toldCount++
     this.#addRows(line)
     if (line.first_of !== null) return
     const poll = { fromS: line.t_s, toS: line.t_s + line.took_s }

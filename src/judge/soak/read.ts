@@ -10,6 +10,7 @@ import { Join } from './join.ts'
 import { parseChurnLine, parseObservedLine } from './line-shapes.ts'
 import { type Parsed, parsedLines } from './lines.ts'
 import { ObserverFacts } from './observer.ts'
+import { PageAccounts } from './page-accounts.ts'
 import { type SoakPlan, soakPlanOf } from './plan.ts'
 import { Polls } from './polls.ts'
 import { SutScrapes } from './sut.ts'
@@ -28,6 +29,7 @@ export interface SoakFacts {
   readonly polls: Polls
   readonly observer: ObserverFacts
   readonly children: Children
+  readonly pages: PageAccounts
   readonly sut: SutScrapes
   /** Churning: from its first line to the end of its phase; null where it never began. */
   readonly churned: { readonly fromS: number; readonly toS: number } | null
@@ -75,6 +77,7 @@ class Reading {
   readonly #tally: Tally
   readonly #observer = new ObserverFacts()
   readonly #children = new Children()
+  readonly #pages = new PageAccounts()
   readonly #sut: SutScrapes
   readonly #join: Join
   #rowsSeen = 0
@@ -119,6 +122,7 @@ class Reading {
       polls: this.#polls,
       observer: this.#observer,
       children: this.#children,
+      pages: this.#pages,
       sut: this.#sut,
       churned: beginS === null ? null : { fromS: beginS, toS: Math.min(this.#churnEndS(), this.#truth.lastS) },
       rowsSeenCount: this.#rowsSeen,
@@ -178,6 +182,7 @@ class Reading {
     if (line.is === 'forgot') for (const socket of line.sockets) this.#rowsSeen += socket[7]
     if (line.is === 'found' || line.is === 'polled') this.#wasObserving = true
     if (line.is === 'scraped') this.#sut.add(line)
+    this.#pages.add(line)
     if (line.is === 'polled') this.#polls.add(line)
     else {
       this.#observer.add(line)
