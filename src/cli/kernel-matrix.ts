@@ -2,12 +2,12 @@
 // table of what they came to. The exit code is the worst of theirs.
 
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Report } from '../judge/types.ts'
+import { ensureFolder } from '../lab/run-folder.ts'
 import { formatMetric, printable } from '../report/format.ts'
 import { textTable } from '../report/table.ts'
 import { kernelFolder } from './kernels.ts'
@@ -74,12 +74,7 @@ export async function matrixCommand(
 function folderFor(scenario: string, out: string | boolean | undefined): string {
   const at = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const folder = typeof out === 'string' ? out : join('runs', `${at}-${basename(scenario, '.toml')}-kernels`)
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    const { code = 'error' } = error as NodeJS.ErrnoException
-    throw new NslabError('DISK_REFUSED', { path: folder, reason: code, errno: code }, { cause: error })
-  }
+  ensureFolder(folder)
   return folder
 }
 

@@ -1,7 +1,6 @@
 // nslab selfcheck: every gate of a soak shown to fail on its canary. Exit 0: all did, and nothing else turned; 5: so
 // did those that could be put in, but this machine lacks what another needs.
 
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError } from 'commander'
@@ -11,6 +10,7 @@ import { nearestOf } from '../config/nearest.ts'
 import type { Canary, CanaryFinding } from '../judge/canaries.ts'
 import { canaries } from '../lab/canaries.ts'
 import { writeCanaryBook } from '../lab/canary-book.ts'
+import { ensureFolder } from '../lab/run-folder.ts'
 import { textTable } from '../report/table.ts'
 import { kvmOfThisMachine } from '../vm/accelerator.ts'
 import { type SelfcheckResult, seenRed, selfcheck } from './canary-runs.ts'
@@ -93,8 +93,9 @@ const describeCanaries = (chosen: readonly Canary[]): string =>
 
 async function check(chosen: readonly Canary[], options: Options): Promise<ExitCode> {
   const startedAt = new Date().toISOString()
-  const folder = options.out ?? join('runs', `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-selfcheck`)
-  mkdirSync(folder, { recursive: true })
+  const name = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-selfcheck`
+  const folder = options.out ?? join('runs', name)
+  ensureFolder(folder)
   const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
   const { interrupted, unhook } = hookSignals(signal => say(`${signal}: ending in order`))
   try {

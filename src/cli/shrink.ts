@@ -2,7 +2,7 @@
 // Exit 0: a shorter one was found; 5: none was.
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
@@ -13,10 +13,11 @@ import { judge } from '../judge/judge.ts'
 import type { Report } from '../judge/types.ts'
 import { scheduleOf } from '../lab/churn/schedule.ts'
 import { namespacesOf, type Schedule, type Shrunk, shrinkSchedule } from '../lab/churn/shrink.ts'
-import { diskRefused, writeFileAtomic } from '../lab/disk.ts'
+import { writeFileAtomic } from '../lab/disk.ts'
 import { planToJson } from '../lab/plan.ts'
 import { planWithSchedule } from '../lab/plan-soak.ts'
 import type { Plan } from '../lab/plan-types.ts'
+import { ensureFolder } from '../lab/run-folder.ts'
 import { hookSignals } from './run-signals.ts'
 import { BUDGET_S } from './shrink-options.ts'
 import { ShrinkRuns } from './shrink-runs.ts'
@@ -119,13 +120,9 @@ function startOf({ scenario, churn }: Plan, budgetS: number): Schedule {
 
 function makeFolder(out: string | undefined, scenario: string): string {
   const utc = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  const folder = resolve(out ?? join('runs', `${utc}-shrink-${scenario.replaceAll(/[^A-Za-z0-9._-]+/g, '-')}`))
-  try {
-    mkdirSync(folder, { recursive: true })
-    if (readdirSync(folder).length === 0) return folder
-  } catch (error) {
-    throw diskRefused(folder, error)
-  }
+  const name = `${utc}-shrink-${scenario.replaceAll(/[^A-Za-z0-9._-]+/g, '-')}`
+  const folder = ensureFolder(out ?? join('runs', name))
+  if (readdirSync(folder).length === 0) return folder
   throw new NslabError('USAGE', {
     problem: `--out ${folder} is not an empty folder`,
     hint: 'Name a folder that does not exist yet, or an empty one.',

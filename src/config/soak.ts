@@ -93,7 +93,8 @@ const LEAST_INTERVAL_S = 0.01
 /** Who observes, and what is asked of it whoever it is. */
 function readObserver(table: Table<typeof sutEntries>, path: Path, problems: Problems): ObserverConfig {
   const { command, output, ready, forbid, helpers, memory_max, metrics, metrics_url, restart, scrape_interval } = table
-  if (command?.length === 0) problems.mustBe([...path, 'command'], command, 'a program and its arguments')
+  if (command !== undefined && !command[0])
+    problems.mustBe([...path, 'command'], command, 'a program and its arguments')
   if (command === undefined)
     for (const key of ['output', 'ready'] as const)
       if (table[key] !== undefined && table[key] !== 'none')

@@ -277,6 +277,18 @@ function makeFolders(path: string): void {
   }
 }
 
+/** A folder for several runs: made, or taken as it is. Returns its whole path. Throws DISK_REFUSED. */
+export function ensureFolder(path: string): string {
+  const folder = resolve(path)
+  try {
+    makeFolders(folder)
+    readdirSync(folder)
+  } catch (error) {
+    throw diskRefused(folder, error)
+  }
+  return folder
+}
+
 /** A folder the user named: made, or taken when empty. Two runs that name the same one are told apart by open(). */
 function makeOut(path: string): string {
   try {

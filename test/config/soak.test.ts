@@ -93,7 +93,8 @@ t.test('what a soak says wrong is told where it stands', t => {
     ['collector.interval', 'must be no longer than the churning, run.hold (1m)'],
   ])
   t.match(problem('[collector]\nstates = ["OPEN"]'), [['collector.states[0]', /must be one of "ESTABLISHED"/]])
-  t.match(problem('[sut]\ncommand = []'), [['sut.command', 'must be a program and its arguments']])
+  for (const none of ['[]', '[""]', '["", "a"]'])
+    t.match(problem(`[sut]\ncommand = ${none}`), [['sut.command', 'must be a program and its arguments']], none)
   t.match(problem('[sut]\nscrape_interval = "0s"'), [['sut.scrape_interval', 'must be at least 10ms']])
   t.match(problem('[sut]\nmetrics = ["jobs_total", "jobs"]'), [['sut.metrics[1]', /same names as jobs_total/]])
   const gated = (metric: string, require: string): string =>

@@ -58,6 +58,14 @@ t.test('canaries are listed, and a name that is none is told', async t => {
   const listed = await new NslabProcess(['selfcheck', '--list']).ended
   t.equal(listed.code, 0)
   for (const { name, gates } of canaries) t.match(listed.stdout, new RegExp(`${name} +${gates.join(', ')} `))
+  for (const [out, why] of [
+    ['/etc/passwd', 'ENOTDIR'],
+    ['/proc/nowhere', 'ENOENT'],
+  ] as const) {
+    const refused = await new NslabProcess(['selfcheck', 'lose-rows', '--out', out]).ended
+    t.equal(refused.code, 6, refused.stderr)
+    t.match(refused.stderr, `cannot write ${out}: ${why}`)
+  }
   const wrong = await new NslabProcess(['selfcheck', 'lose-row']).ended
   t.equal(wrong.code, 2)
   t.match(wrong.stderr, 'did you mean "lose-rows"')
