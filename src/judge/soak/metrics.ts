@@ -19,7 +19,7 @@ import {
   type Quantity,
   quantityOf,
 } from './processes.ts'
-import { CHURN_FILE, OBSERVED_FILE, type SoakFacts } from './read.ts'
+import { CHURN_FILE, EVENTS_FILE, OBSERVED_FILE, type SoakFacts } from './read.ts'
 import { whyTooLittle } from './schedule.ts'
 import type { Moment } from './series.ts'
 import { sutDerivations } from './sut.ts'
@@ -183,9 +183,6 @@ interface Group {
   readonly ofSightings?: true
   readonly derivations: Readonly<Record<string, Derive>>
 }
-
-/** When churning ended, and what the kernels of guests said. */
-const EVENTS_FILE = 'events.ndjson'
 
 const groups: readonly Group[] = [
   { files: [CHURN_FILE], derivations: { ...churnCounts, ...churnTimes } },

@@ -19,6 +19,8 @@ import { ToldOperations } from './told-operations.ts'
 import { Truth } from './truth.ts'
 
 export const CHURN_FILE = 'churn.ndjson'
+/** When churning ended, and what the kernels of guests said. */
+export const EVENTS_FILE = 'events.ndjson'
 export const OBSERVED_FILE = 'observed.ndjson'
 
 /** Everything that a soak is judged by, beside events, samples and outcome. Not changed once it was read. */
@@ -53,15 +55,19 @@ export function readSoak(
 ): SoakFacts | null {
   const soakPlan = soakPlanOf(plan)
   if (soakPlan === null) return null
-  return new Reading(folder, soakPlan, phaseEndOf(events), damage).read(inOrder)
+  const phaseEndS = phaseEndOf(events, 'churn')
+  // Lost with a disk, whole lines: among them may be what a guest's kernel said.
+  if (inOrder && !Number.isFinite(phaseEndOf(events, 'drain')) && !damage.some(({ file }) => file === EVENTS_FILE))
+    damage.push({ file: EVENTS_FILE, kind: 'corrupt', problem: 'the run came to its end, and they do not' })
+  return new Reading(folder, soakPlan, phaseEndS, damage).read(inOrder)
 }
 
-/** When the phase ended in which operations began; infinite where it did not. */
-function phaseEndOf(events: readonly RunEvent[]): number {
+/** When a phase ended; infinite where it did not. Operations begin in that of churn. */
+function phaseEndOf(events: readonly RunEvent[], name: 'churn' | 'drain'): number {
   const { phases, open } = readPhases(events)
-  const churn = phases.find(phase => phase.name === 'churn')
-  if (churn === undefined || open.includes('churn')) return Number.POSITIVE_INFINITY
-  return churn.start_s + churn.duration_s
+  const found = phases.find(phase => phase.name === name)
+  if (found === undefined || open.includes(name)) return Number.POSITIVE_INFINITY
+  return found.start_s + found.duration_s
 }
 
 class Reading {

@@ -212,6 +212,20 @@ t.test('operations that are told twice, or not at all, make what was read of the
   t.same(judgeSoak(t, { ...cut, outcome: null }).history.damage, [], 'who was killed told no number')
 })
 
+t.test('events that end before the run did prove nothing', async t => {
+  const data = soakRun()
+  const drained = data.events.findIndex(event => event.kind === 'phase_ended' && event.phase === 'drain')
+  for (const [events, verdict] of [
+    [data.events.slice(0, drained + 1), 'pass'],
+    [data.events.slice(0, drained), 'unknown'],
+    [data.events.slice(0, 2), 'unknown'],
+  ] as const) {
+    const { history, report } = judgeSoak(t, { ...data, events: [...events] })
+    t.equal(report.verdict, verdict, `${events.length} events`)
+    t.equal(history.damage?.length, verdict === 'pass' ? 0 : 1)
+  }
+})
+
 t.test('without the events nobody knows when churning ended', async t => {
   const data = soakRun()
   const folder = folderOf(t, data)
