@@ -99,7 +99,7 @@ async function startRestored<T>(spec: VmSpec, snapshot: Snapshot, options: Snaps
 
 /** The saved VM of this kind, found or made. Throws NslabErrors where it can't be made. */
 async function ensureSnapshot<T>(spec: VmSpec, options: SnapshotOptions<T>): Promise<Snapshot> {
-  const { root, imageDigest, qemu, onNotice } = options
+  const { root, imageDigest, qemu, onNotice, signal } = options
   const key = snapshotKey(spec, { imageDigest, qemu, tscKhz: hostTscKhz() })
   const find = (): Snapshot | null =>
     findSnapshot(root, key, reason => onNotice(`the saved VM ${key} was thrown away: ${reason}`))
@@ -110,6 +110,7 @@ async function ensureSnapshot<T>(spec: VmSpec, options: SnapshotOptions<T>): Pro
     `snapshot ${root}/${key}`,
     options.saveLimitMs,
     async () => find() ?? (await save(spec, key, options)),
+    signal,
   )
 }
 

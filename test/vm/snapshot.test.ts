@@ -187,6 +187,28 @@ t.test('for somebody who has gone nothing is saved, and nothing boots', async t 
   t.same([existsSync(root) ? readdirSync(root) : [], notices], [[], []])
 })
 
+t.test('who waits for another to save the VM waits no longer than it is wanted', async t => {
+  const { start, notices } = await lab(t)
+  const reason = new NslabError('INTERRUPTED', { signal: 'SIGINT' })
+  const [saver, waiter] = [new AbortController(), new AbortController()]
+  let onSaving = (): void => {}
+  const saving = new Promise<void>(resolve => {
+    onSaving = resolve
+  })
+  const makeReady = async (): Promise<void> => {
+    onSaving()
+    await new Promise(() => {})
+  }
+  const first = start('a', { options: { signal: saver.signal, makeReady } })
+  await saving
+  const second = start('b', { options: { signal: waiter.signal } })
+  setTimeout(() => waiter.abort(reason), 50)
+  await t.rejects(second, reason, 'while the other one still saves')
+  saver.abort(reason)
+  await t.rejects(first, reason)
+  t.same(notices, [])
+})
+
 t.test('a bug is no reason either', async t => {
   const { start, notices } = await lab(t)
   const open = async (): Promise<GuestShell> => {
