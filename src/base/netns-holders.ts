@@ -1,7 +1,8 @@
 // Which processes hold which network namespaces, read from /proc. One that ends while it is read, or is not ours to
 // read, is left out: never an error. A socket that holds its namespace shows in no file there.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { readOrNull } from './read-or-null.ts'
 
 export interface NamespaceHolder {
   readonly inode: number
@@ -38,7 +39,7 @@ export function readNamespaceHolders(pids: Iterable<number>): NamespaceHolder[] 
     const mounts = linkText(`/proc/${pid}/ns/mnt`)
     if (mounts === null || mountNamespaces.has(mounts)) continue
     mountNamespaces.add(mounts)
-    for (const { inode, point } of mountedNamespaces(textOf(`/proc/${pid}/mountinfo`))) {
+    for (const { inode, point } of mountedNamespaces(readOrNull(`/proc/${pid}/mountinfo`) ?? '')) {
       add(inode, 'mount', point)
     }
   }
@@ -95,13 +96,5 @@ export function namesIn(folder: string): string[] {
     return readdirSync(folder)
   } catch {
     return []
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }

@@ -8,8 +8,8 @@ import {
   namesIn,
   readNamespaceHolders,
 } from '../base/netns-holders.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import { LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
-import { readOrNull } from './proc.ts'
 import { descendants, ownDescriptors, type ProcessEntry, readProcesses } from './process-table.ts'
 
 export interface Census {

@@ -1,7 +1,7 @@
 // Limits that control groups put on this process: the smallest on the way up to the root, for version 1 and 2 alike.
 
 import { join } from 'node:path'
-import { readOrNull } from './proc.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 
 /**
  * A controller's membership and mounts, as /proc/self/cgroup and /proc/self/mountinfo tell them. Source: cgroups(7).

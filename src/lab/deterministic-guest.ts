@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { NslabError } from '../base/errors.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import { packFolder } from '../vm/packing.ts'
 import { RESULTS_PORT } from '../vm/qemu.ts'
 import { findPort, PortStream } from './agent/port.ts'
@@ -16,7 +17,6 @@ import {
   type SentError,
 } from './deterministic-protocol.ts'
 import { toJson } from './disk.ts'
-import { readOrNull } from './proc.ts'
 import type { Progress } from './progress.ts'
 import { runScenario } from './run.ts'
 

@@ -5,6 +5,7 @@ import { accessSync, constants, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
 import { withMachineLock } from '../base/machine-lock.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import { writeFileAtomic } from './disk.ts'
 import {
   emptyBook,
@@ -16,7 +17,7 @@ import {
   withHolder,
   withoutRun,
 } from './lease-book.ts'
-import { bootId, isAlive, ownIdentity, readOrNull } from './proc.ts'
+import { bootId, isAlive, ownIdentity } from './proc.ts'
 import { makeStateFolder, stateFolder } from './state-folder.ts'
 
 const NEIGHBOUR = 'net.ipv4.neigh.default'

@@ -3,11 +3,11 @@
 
 import { availableParallelism } from 'node:os'
 import { NslabError } from '../base/errors.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import type { Level, Scenario } from '../config/types.ts'
 import { type AcceleratorChoice, chooseAccelerator, kvmOfThisMachine } from '../vm/accelerator.ts'
 import { deviceRefusal } from '../vm/kvm-probe.ts'
 import { findQemu, QEMU_REMEDY } from '../vm/qemu-program.ts'
-import { readOrNull } from './proc.ts'
 
 export interface LevelChoice {
   readonly level: Level

@@ -3,11 +3,12 @@
 import { existsSync, statfsSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { readOrNull } from '../base/read-or-null.ts'
 import { cgroupHeadroom } from './cgroup.ts'
 import { type KernelRefusal, probeKernel } from './kernel-probe.ts'
 import { isLeasable, LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
 import { namespacesTaken } from './live-runs.ts'
-import { parseMeminfo, readOrNull } from './proc.ts'
+import { parseMeminfo } from './proc.ts'
 import { isMachineRoot } from './state-folder.ts'
 
 export interface Machine {

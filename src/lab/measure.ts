@@ -3,7 +3,8 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, secondsSince } from '../base/clock.ts'
-import { memoryUsedBytes, parseSmapsRollupPss, parseStatus, readOrNull } from './proc.ts'
+import { readOrNull } from '../base/read-or-null.ts'
+import { memoryUsedBytes, parseSmapsRollupPss, parseStatus } from './proc.ts'
 import { descendants, readProcesses } from './process-table.ts'
 import { makeStateFolder, stateFolder } from './state-folder.ts'
 

@@ -2,6 +2,7 @@
 // Not here: walking all processes (census.ts) and sampling over time (sampler.ts).
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { readOrNull } from '../base/read-or-null.ts'
 
 const KIB = 1024
 
@@ -109,15 +110,6 @@ export interface MemoryArea {
 export function parseSmaps(text: string): MemoryArea[] {
   const areas = text.matchAll(/^Size:\s+(\d+) kB$(?:\n(?!Size:).*)*?\nPss:\s+(\d+) kB$/gm)
   return [...areas].map(([, size, pss]) => ({ sizeBytes: Number(size) * KIB, pssBytes: Number(pss) * KIB }))
-}
-
-/** A file's text, or null where it is not there or not for us: processes end while they are read. */
-export function readOrNull(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return null
-  }
 }
 
 /** The process behind a pid now, or null. */

@@ -3,8 +3,9 @@
 
 import { lstatSync } from 'node:fs'
 import { linkText, listPids, namesIn } from '../base/netns-holders.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import { RUN_VARIABLE } from '../base/run-mark.ts'
-import { parseStat, readOrNull } from './proc.ts'
+import { parseStat } from './proc.ts'
 
 export interface ProcessEntry {
   readonly pid: number

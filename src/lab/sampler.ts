@@ -5,6 +5,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, secondsSince } from '../base/clock.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import { CACHED_NAMESPACES } from '../base/soak-metrics.ts'
 import type { Sample } from '../judge/types.ts'
 import {
@@ -14,7 +15,6 @@ import {
   parseNamespaces,
   parsePressureSome,
   parseStatus,
-  readOrNull,
   readStat,
   waitedS,
 } from './proc.ts'

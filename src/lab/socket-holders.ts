@@ -1,7 +1,7 @@
 // Which processes have a socket open, read from their descriptors.
 
 import { linkText, listPids, namesIn } from '../base/netns-holders.ts'
-import { readOrNull } from './proc.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 
 export interface SocketHolder {
   readonly pid: number

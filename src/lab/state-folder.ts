@@ -5,8 +5,8 @@ import { lstatSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NslabError } from '../base/errors.ts'
+import { readOrNull } from '../base/read-or-null.ts'
 import { diskRefused } from './disk.ts'
-import { readOrNull } from './proc.ts'
 
 /** The uid that the machine knows this process by: a user namespace's root is an ordinary user outside. */
 export function machineUid(): number {

@@ -1,5 +1,6 @@
 // A VM of a run that answers, and what is known of it: what it costs, how people enter it, how it is kept.
 
+import { readOrNull } from '../base/read-or-null.ts'
 import type { Guest } from '../vm/guest.ts'
 import { execInGuest } from '../vm/guest-files.ts'
 import type { VmSegment } from '../vm/segment-types.ts'
@@ -9,7 +10,7 @@ import { KeptVms } from './keep-vms.ts'
 import type { LabVm } from './lab-socket.ts'
 import { teardownLimitS } from './levels.ts'
 import type { HostPlan, Plan } from './plan-types.ts'
-import { parseMeminfo, parseSmaps, readOrNull } from './proc.ts'
+import { parseMeminfo, parseSmaps } from './proc.ts'
 import type { VmSite } from './vm-site.ts'
 
 export interface Machine {

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { readOrNull } from '../../src/base/read-or-null.ts'
 import {
   bootId,
   isAlive,
@@ -16,7 +17,6 @@ import {
   parseSmapsRollupPss,
   parseStat,
   parseStatus,
-  readOrNull,
   readStat,
 } from '../../src/lab/proc.ts'
 

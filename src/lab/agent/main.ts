@@ -1,8 +1,8 @@
 // The agent as a program: on a guest's port, or, for those who try it without a VM, on an inherited socket.
 
 import type { Duplex } from 'node:stream'
+import { readOrNull } from '../../base/read-or-null.ts'
 import { GUEST_CONFIG, GUEST_PORT, type GuestConfig } from '../../protocol/guest.ts'
-import { readOrNull } from '../proc.ts'
 import { Agent } from './agent.ts'
 import { KernelLog } from './kernel-log.ts'
 import { guestMachine, type Machine, ownMachine } from './machine.ts'

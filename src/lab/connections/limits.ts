@@ -2,9 +2,10 @@
 
 import { execFile } from 'node:child_process'
 import { cpus } from 'node:os'
+import { readOrNull } from '../../base/read-or-null.ts'
 import { cgroupHeadroom } from '../cgroup.ts'
 import { readTasksAvailable } from '../machine.ts'
-import { parseMeminfo, readOrNull } from '../proc.ts'
+import { parseMeminfo } from '../proc.ts'
 import { isMachineRoot } from '../state-folder.ts'
 import type { ConnectionLimits } from './fit.ts'
 import { loaderPath, refusedBy } from './loader.ts'

@@ -2,10 +2,11 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { NslabError } from '../../base/errors.ts'
+import { readOrNull } from '../../base/read-or-null.ts'
 import type { ConnectionsConfig } from '../../config/connections.ts'
 import type { LoadStage } from '../../protocol/loading.ts'
 import { notFit } from '../limits.ts'
-import { parseMeminfo, readOrNull } from '../proc.ts'
+import { parseMeminfo } from '../proc.ts'
 import { type ConnectionLimits, type ConnectionsLayout, EPHEMERAL_PORTS, fitConnections } from './fit.ts'
 import { type Answers, ConnectionLoader, type Count, type Pulse } from './loader.ts'
 

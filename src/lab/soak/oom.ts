@@ -2,7 +2,7 @@
 // read. The log has process numbers of the first PID namespace, so a process is known there by its name.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import { readOrNull } from '../proc.ts'
+import { readOrNull } from '../../base/read-or-null.ts'
 
 /** A record is at most 8 KiB: CONSOLE_EXT_LOG_MAX of the kernel. */
 const RECORD_BYTES = 8192
