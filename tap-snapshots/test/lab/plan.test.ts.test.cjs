@@ -122,6 +122,7 @@ exports[`test/lab/plan.test.ts > TAP > the plan of a soak, whole > must match sn
    "observer": {
     "command": null,
     "forbid": [],
+    "helpers": ["sleep"],
     "memoryMaxBytes": null,
     "metrics": [],
     "metricsUrl": null,
@@ -563,11 +564,11 @@ fad88f17814e570119a8d8e8a3a27d95a77c6da7c0e1a1876f0c5ba9bc8ea6bd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-baa407c73f07caec02455b7ba98c5da050969c24d10f43a69402a7780806409a
+f6fda520679e2f7231db39e3e4bc30a4353a66942601cc9b9aecc120ae74d2c7
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-15e340e3281b4e1275d95b3ad7483f780a2136a0830883e3e6ceb3ab9b3c46ec
+0b0cc44d57e1ef6a3cabf2397cabb976b76589219aa19d3ff3a0be1bdff382d2
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -615,11 +616,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-e00f36b3e7378a59fa99bca67818dd325be45aaabeae9597b887d43f6fc744aa
+71a8fe532d9b59db43be9de4106861e2877405d595ea62e37f2a4f54a688bb62
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
-930540e4c653636ce750ba3d4fc15f6f13243518268d57af10800be474bb427e
+c26c18f1b3cdcf454f33333d2bf63409bae66fb034dda63b1de456b2929004c4
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > ring 1`] = `
@@ -635,11 +636,11 @@ exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-295ab2e36ca974d12568418e9ed4cc2913a958e51c86a8d4fd39b6d017522efb
+66eb86a6042839631ce060250bfc49acb747c52a6ed5819fcd5b15ef0d2a47bd
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-3762714ec62d9bc08e9d272bb8c9e1828539c835ca6fe491e4ed09345217abab
+da781d5f231e850696117d871b461a685458a6497febc5fb127941b5c5a61080
 `
 
 exports[`test/lab/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
