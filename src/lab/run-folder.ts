@@ -15,9 +15,10 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { basename, join, relative, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
+import { makeFolders } from '../base/make-folders.ts'
 import type { LedgerEntry, LinkListing, Sample } from '../judge/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { diskRefused, LineWriter, toJson, writeFileAtomic } from './disk.ts'
@@ -256,23 +257,6 @@ function makeNamed(request: RunFolderRequest): string {
       return path
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskRefused(path, error)
-    }
-  }
-}
-
-/**
- * Makes `path` and the folders above it. Throws what the kernel says: Node's own way takes a read-only place for one that
- * is not there, and tries for ever where the kernel says so of a folder that is (/proc).
- */
-function makeFolders(path: string): void {
-  const missing: string[] = []
-  for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
-  for (const folder of missing) {
-    try {
-      mkdirSync(folder)
-    } catch (error) {
-      // Another run was first.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
 }

@@ -227,6 +227,8 @@ t.test('a cache that can not be written is refused by name', async t => {
     exitCode: 6,
     facts: { path: join(cache, 'images'), reason: 'ENOTDIR' },
   })
+  const nowhere = imageFor('fleet', { cache: '/proc/nslab', onStep: () => {} })
+  await t.rejects(nowhere, { code: 'DISK_REFUSED', facts: { path: '/proc/nslab', reason: 'ENOENT' } })
 })
 
 /** An image in name only. */

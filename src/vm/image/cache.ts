@@ -1,9 +1,10 @@
 // Where images are kept on this machine, which are in use, and which go.
 
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { makeFolders } from '../../base/make-folders.ts'
 import { nslabRoot } from './nslab-files.ts'
 
 /** Images of one kind that stay when a new one is made. */
@@ -41,7 +42,7 @@ export class ImageCache {
 
   constructor(folder: string) {
     this.folder = folder
-    mkdirSync(this.images, { recursive: true })
+    makeFolders(this.images)
   }
 
   get images(): string {
