@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { Argument, type Command } from 'commander'
+import { NslabError } from '../base/errors.ts'
 import { Log } from '../base/log.ts'
 import { imageFor } from '../vm/image/build.ts'
 import { type ImageRole, imageRoles } from '../vm/image/types.ts'
@@ -18,6 +19,7 @@ export function addImageCommand(program: Command): void {
     .action(async (role: ImageRole, options: { json?: boolean; cache?: string }) => {
       const log = new Log('info')
       const onStep = (line: string): void => log.info(line)
+      if (options.cache === '') throw new NslabError('USAGE', { problem: "--cache '': must be a folder's path" })
       const cache = options.cache === undefined ? {} : { cache: resolve(options.cache) }
       const {
         folder,

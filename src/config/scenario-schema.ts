@@ -9,7 +9,7 @@ import { controllerEntries } from './controller-schema.ts'
 import { dataplaneEntries } from './dataplane-schema.ts'
 import { collectorEntries, sutEntries } from './soak-schema.ts'
 import { flowTable, groupTable, linkTable } from './traffic-schema.ts'
-import { duration, edge, flag, int, kernelName, nodeId, oneOf, ratio, scenarioName, text } from './values.ts'
+import { duration, edge, flag, int, kernelName, nodeId, oneOf, path, ratio, scenarioName, text } from './values.ts'
 
 const SEED_MAX = 0xffff_ffff
 
@@ -38,13 +38,13 @@ export const shellSchema = v.object({
       /** Boot every VM; else a saved state is restored where there is one. */
       cold: v.optional(flag, false),
       /** An image in place of the one that is built: the path of its image.json. */
-      image: v.optional(text(4096)),
+      image: v.optional(path),
       /** Another kernel for VMs: a package of Debian's, its release, a vmlinuz's path, or a name of the flake's. */
       kernel: v.optional(kernelName),
     }),
     {},
   ),
-  host: v.optional(v.array(v.object({ file: text(4096) })), []),
+  host: v.optional(v.array(v.object({ file: path })), []),
   run: v.optional(
     v.object({
       hold: v.optional(duration, '2s'),
@@ -54,7 +54,7 @@ export const shellSchema = v.object({
       sample_interval: v.optional(duration),
       /** Of a soak: least steady churning over which growth is told; less says nothing about an hour. */
       growth_least: v.optional(duration, '5m'),
-      out: v.optional(text(4096)),
+      out: v.optional(path),
       keep: v.optional(flag, false),
       /** In one emulated VM that counts instructions: the same to the bit from run to run. */
       deterministic: v.optional(flag, false),
@@ -110,7 +110,7 @@ export const shellSchema = v.object({
   connections: v.optional(connectionsTable),
 })
 
-const file = v.optional(text(4096))
+const file = v.optional(path)
 
 /** Everything: what --set may name. */
 export const scenarioSchema = v.object({

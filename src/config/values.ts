@@ -47,6 +47,12 @@ export const text = (max = 1000) =>
     value => typeof value === 'string' && value.length <= max && !/\p{Cc}/u.test(value),
   )
 
+/** Of a file or folder. Nothing would be the folder that one is in. */
+export const path = leaf<string>(
+  'a path of 1 to 4096 characters without control characters',
+  value => typeof value === 'string' && value !== '' && value.length <= 4096 && !/\p{Cc}/u.test(value),
+)
+
 /** One of the listed words. */
 export const oneOf = <const T extends readonly string[]>(...words: T) =>
   leaf<T[number]>(`one of ${words.map(word => `"${word}"`).join(', ')}`, value => words.includes(value as string))

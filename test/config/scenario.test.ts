@@ -234,6 +234,20 @@ t.test('the network between hosts has the MTU that is written, within what all o
   t.end()
 })
 
+t.test('an empty path is none', t => {
+  for (const key of ['hosts.image', 'run.out'])
+    t.match(
+      issuesOf(() => parse(ring(3), [override(key, '')])),
+      [{ key, limit: /a path of 1 to 4096 characters/ }],
+      key,
+    )
+  t.match(
+    issuesOf(() => parse(`${ring(3)}[[host]]\nfile = ""`)),
+    [{ key: 'host[0].file' }],
+  )
+  t.end()
+})
+
 t.test('what was written of hosts is told from defaults', t => {
   t.same(parse(ring(3)).hosts.given, [])
   t.same(parse(`${ring(3)}[hosts]\ncold = true`, [override('hosts.vcpus', 1)]).hosts.given, ['cold', 'vcpus'])
