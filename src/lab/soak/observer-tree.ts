@@ -81,7 +81,8 @@ export class ObserverTree {
       const stat = readStat(pid)
       // One that has ended stays listed until its parent asks how.
       if (stat === null || stat.state === 'Z' || stat.state === 'X') continue
-      const isChild = stat.parentPid === rootPid || this.#members.has(stat.parentPid)
+      // Process 1 of a PID namespace has the parent 0, and is no child of a program that is not there.
+      const isChild = stat.parentPid !== 0 && (stat.parentPid === rootPid || this.#members.has(stat.parentPid))
       if (!isChild && variableOf(pid, OBSERVER_VARIABLE) !== this.#options.mark) this.#strangers.add(pid)
       else this.#members.set(pid, memberOf(stat, isChild ? stat.parentPid : rootPid, nowS))
     }

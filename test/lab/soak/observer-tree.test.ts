@@ -156,3 +156,9 @@ t.test('processes of others are none of it', async t => {
   t.ok(own.size < 4, `${own.size} of ${readProcesses().size}`)
   t.notOk(own.has(process.pid))
 })
+
+t.test('while there is no program, nobody is started by it: not process 1 either', async t => {
+  const tree = new ObserverTree({ helpers: [], mark: randomUUID(), nowS: () => 0, emit: () => {} })
+  tree.look(0)
+  t.same(tree.pids, [])
+})
