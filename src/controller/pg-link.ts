@@ -26,6 +26,8 @@ export interface PgLinkOptions {
 const PAUSE_MS = { first: 20, last: 1_000 } as const
 
 const CONNECT_TIMEOUT_MS = 5_000
+/** Of the last attempt, too: one of a millisecond says "timeout expired" of a server that would have said why. */
+const CONNECT_TIMEOUT_LEAST_MS = 250
 
 const CLOSE_TIMEOUT_MS = 1_000
 
@@ -54,13 +56,16 @@ export class PgLink {
   }
 
   /**
-   * The first connection, tried until `deadlineMs` has passed. Throws DATABASE_REFUSED with what the server said last.
+   * The first connection: attempts begin until `deadlineMs` has passed. Throws DATABASE_REFUSED with what the server
+   * said last.
    */
   async connect(deadlineMs: number): Promise<void> {
     const giveUpAt = performance.now() + deadlineMs
     for (;;) {
       try {
-        this.#client = await this.#dial(Math.max(1, Math.min(CONNECT_TIMEOUT_MS, giveUpAt - performance.now())))
+        this.#client = await this.#dial(
+          Math.max(CONNECT_TIMEOUT_LEAST_MS, Math.min(CONNECT_TIMEOUT_MS, giveUpAt - performance.now())),
+        )
         return
       } catch (error) {
         const leftMs = giveUpAt - performance.now()
