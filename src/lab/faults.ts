@@ -1,10 +1,10 @@
 // The hold of a run: nothing, or faults done to its hosts or links and undone again. After each the wiring must be
 // proven anew.
 
+import { allOf } from '../base/all-of.ts'
 import { NslabError } from '../base/errors.ts'
 import type { FaultConfig } from '../config/types.ts'
 import { type FramesHit, isImpairmentFelt } from '../protocol/impairment.ts'
-import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
 import type { Ground, HostFrames } from './ground.ts'
 import type { Hosts } from './hosts.ts'

@@ -2,10 +2,10 @@
 // by one taken away and brought back.
 
 import { randomBytes } from 'node:crypto'
+import { allOf } from '../base/all-of.ts'
 import { NslabError } from '../base/errors.ts'
 import type { Level } from '../config/types.ts'
 import type { RunEvent } from '../protocol/events.ts'
-import { allOf } from './attempts.ts'
 import type { RunContext } from './context.ts'
 import type { Crew, EndedPrograms } from './course.ts'
 import type { Ground } from './ground.ts'

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { allOf } from '../../base/all-of.ts'
 import { run } from '../../base/exec.ts'
 import { sha256Of } from './file-facts.ts'
 import type { DigestOf } from './load.ts'
@@ -98,7 +99,7 @@ export class Derived {
     const entries = await readdir(path, { recursive: true, withFileTypes: true })
     const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
     return Object.fromEntries(
-      await Promise.all(files.map(async file => [relative(path, file), await this.#digestOf(file)] as const)),
+      await allOf(files.map(async file => [relative(path, file), await this.#digestOf(file)] as const)),
     )
   }
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
+import { allOf } from '../../base/all-of.ts'
 import { NslabError } from '../../base/errors.ts'
 import { sha256Of } from './file-facts.ts'
 import { IMAGE_SCHEMA, type Image, type ImageDescription, imageRoles } from './types.ts'
@@ -65,7 +66,7 @@ export async function loadImage(path: string, digestOf: DigestOf = sha256Of): Pr
   }
   const { kernel, initrd, root, whole_initrd = root === null ? initrd : null } = description
   const names = [kernel, initrd, root, whole_initrd].filter(name => name !== null)
-  await Promise.all([...new Set(names)].map(name => verify(file, description, name, digestOf)))
+  await allOf([...new Set(names)].map(name => verify(file, description, name, digestOf)))
   return {
     ...description,
     folder,

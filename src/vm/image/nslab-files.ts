@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { allOf } from '../../base/all-of.ts'
 import { NslabError } from '../../base/errors.ts'
 import type { Derived } from './derived.ts'
 import type { FileFacts } from './file-facts.ts'
@@ -28,7 +29,7 @@ const NATIVE = 'native/build/Release'
 export async function bundled(role: ImageRole, facts: FileFacts, derived: Derived, root = nslabRoot): Promise<string> {
   requireBuilt(role, root)
   const compiled = await filesUnder(root, 'dist', /\.js$/)
-  const digests = await Promise.all([...compiled, 'package-lock.json'].map(path => facts.digest(join(root, path))))
+  const digests = await allOf([...compiled, 'package-lock.json'].map(path => facts.digest(join(root, path))))
   return derived.folder(`programs-${BUNDLE_VERSION}`, [...compiled, ...digests], async to => {
     await writeBundle(to, root)
   })

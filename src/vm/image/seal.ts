@@ -3,6 +3,7 @@
 
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { allOf } from '../../base/all-of.ts'
 import { NslabError } from '../../base/errors.ts'
 import { sha256Of } from './file-facts.ts'
 import { moduleName } from './kernel-modules.ts'
@@ -61,7 +62,7 @@ async function describe(
 ): Promise<ImageDescription> {
   const { kernel, initrd, root } = description
   const names = [kernel, initrd, ...(root === null ? [] : [root])]
-  const digests = await Promise.all(names.map(async name => [name, await sha256Of(join(folder, name))] as const))
+  const digests = await allOf(names.map(async name => [name, await sha256Of(join(folder, name))] as const))
   const whole = { ...description, digests: Object.fromEntries(digests) }
   return { ...whole, digest: describeDigest(whole) }
 }
