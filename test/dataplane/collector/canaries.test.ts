@@ -6,21 +6,27 @@ import type { DiscoveryHandlers, FoundNetns, Polling } from '../../../src/datapl
 import type { EventLine, RowBatch, Sink } from '../../../src/dataplane/collector/types.ts'
 import { batchOf } from '../../fixtures/socket-rows.ts'
 
+/** One that takes nothing, but for what is given. */
+const sinkWith = (parts: Partial<Pick<Sink, 'counts' | 'rows' | 'line'>>): Sink => ({
+  counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
+  linesDropped: 0,
+  pendingBytes: 0,
+  rows: () => 0,
+  line: () => {},
+  room: () => null,
+  close: async () => {},
+  ...parts,
+})
+
 /** What reached a sink behind these canaries: [namespace, cookies] a batch. */
 function through(canaries: readonly string[], batches: readonly RowBatch[], takes = 1000) {
   const seen: [string, string[]][] = []
-  const sink: Sink = {
-    counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
-    linesDropped: 0,
-    pendingBytes: 0,
+  const sink = sinkWith({
     rows: ({ netns, rows }) => {
       if (rows.length > 0) seen.push([netns, rows.map(({ cookie }) => cookie)])
       return Math.min(takes, rows.length)
     },
-    line: () => {},
-    room: () => null,
-    close: async () => {},
-  }
+  })
   const spoiled = startCanaries(canaries).sink(sink)
   return { seen, took: batches.map(batch => spoiled.rows(batch)) }
 }
@@ -71,15 +77,11 @@ t.test('dropped rows are not taken, and never come', async t => {
 t.test('of a poll that is lost whole neither a row nor its line comes, and its rows count as sent', t => {
   const seen: unknown[] = []
   const counts = { sent: 10, stored: 8, dropped: 0, pending: 2 }
-  const sink: Sink = {
+  const sink = sinkWith({
     counts,
-    linesDropped: 0,
-    pendingBytes: 0,
     rows: ({ poll, rows }) => seen.push(poll) && rows.length,
     line: line => void seen.push(line.is === 'poll' ? `end of ${line.poll}` : line.is),
-    room: () => null,
-    close: async () => {},
-  }
+  })
   const spoiled = startCanaries(['lose-polls=2']).sink(sink)
   const end = { is: 'poll', at_s: 1, mono_s: 1, took_s: 1, first_of: null, namespaces_count: 1 } as const
   const none = { sockets_count: 3, dropped_count: 0, repeated_count: 0, incomplete_count: 0 }
@@ -132,15 +134,9 @@ t.test('sockets that a poll leaves out are told by another', async t => {
 
 t.test('a namespace that is called gone early is called gone again when it is', async t => {
   const seen: string[] = []
-  const sink: Sink = {
-    counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
-    linesDropped: 0,
-    pendingBytes: 0,
-    rows: () => 0,
+  const sink = sinkWith({
     line: line => void seen.push('netns' in line ? `${line.is} ${line.netns}` : line.is),
-    room: () => null,
-    close: async () => {},
-  }
+  })
   const { line } = startCanaries(['early-forgetting=2']).sink(sink)
   const at = { at_s: 1, mono_s: 1 }
   for (const netns of ['5', '6']) line({ is: 'netns', ...at, netns, inode: 1, name: null, found_by: 'thread' })
@@ -173,15 +169,9 @@ t.test('a slow poll is as good, and takes longer', async t => {
 
 t.test('what is lines of a sink: a namespace that never was, and one that is gone but told of late', async t => {
   const lines: EventLine[] = []
-  const sink: Sink = {
-    counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
-    linesDropped: 0,
-    pendingBytes: 0,
-    rows: () => 0,
+  const sink = sinkWith({
     line: line => void lines.push(line),
-    room: () => null,
-    close: async () => {},
-  }
+  })
   const late = startCanaries(['late-forgetting=0.1']).sink(sink)
   late.line({ is: 'netns_gone', at_s: 7, mono_s: 5, netns: '9' })
   late.line({ is: 'netns_gone', at_s: 7, mono_s: 5, netns: '10' })
