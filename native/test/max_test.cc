@@ -10,7 +10,7 @@
 
 #include "engine/max/stream_header.h"
 #include "test/lanes_links_test.h"
-#include "test/max_parts.h"
+#include "test/max_ends_test.h"
 
 namespace {
 
@@ -43,62 +43,6 @@ void test_line(uint32_t nodes, bool backpressure) {
   }),
         name + "what streams took they have brought");
   check(max.end(), name + "blocks are back");
-}
-
-/** The link between 1 and 2 ends, and with it what goes that way in streams, though the server is still there. */
-void test_link_end() {
-  MaxBench max(options(2, false), 3);
-  max.serve_all(3);
-  join(max.bench, 1, 2);
-  (void)max.bench.did(SetDefault{[] {
-    LinkSetting lossy;
-    lossy.loss_ratio = 1;
-    return lossy;
-  }()});
-  (void)max.bench.did(OpenSink{3, 1});
-  (void)max.bench.did(StartFlow{1, endless(1, 3, 20'000'000)});
-  check(max.bench.await([&] { return max.received(3, 1) > 1000; }), "link end: no link's setting is a stream's");
-  (void)max.bench.did(RemoveLink{1, 2});
-  check(max.sums().breaks >= 1, "link end: the stream ends at once");
-  const uint64_t opened = max.streams.counters().opened, before = max.received(3, 1);
-  check(max.bench.await([&] { return max.received(3, 1) > before + 1000; }) && max.streams.counters().opened > opened,
-        "link end: and another is opened");
-  (void)max.bench.did(StopFlow{1, 1});
-  // 2 has a link to 3, in whose stream the flow passes.
-  (void)max.bench.did(StartFlow{1, endless(2, 3, 20'000'000)});
-  check(max.bench.await([&] { return max.received(3, 2) > 1000; }), "link end: another flow");
-  join(max.bench, 2, 3);
-  const uint64_t breaks = max.bench.counts().streams.at(2).breaks;
-  (void)max.bench.did(RemoveLink{2, 3});
-  check(max.bench.counts().streams.at(2).breaks > breaks, "link end: what passes ends, too");
-  (void)max.bench.did(StopFlow{1, 2});
-  check(max.in_balance(), "link end: accounts balance");
-  check(max.end(), "link end: blocks are back");
-}
-
-/** A flow's stream is withdrawn at its source while packets are on their way: all of them arrive. */
-void test_ordered_end() {
-  MaxBench max(options(2, true), 3);
-  max.serve_all(3);
-  (void)max.bench.did(OpenSink{3, 1});
-  (void)max.bench.did(StartFlow{1, endless(1, 3, 0)});
-  for (int turn = 1; turn <= 5; turn++) {
-    const uint64_t before = max.received(3, 1);
-    (void)max.bench.await([&] { return max.received(3, 1) > before + 1000; });
-    max.streams.set_peer(1, 2, {});
-    const uint64_t turns = turn;
-    (void)max.bench.await([&] { return max.streams.counters().relayed == turns && max.await_relays(0); });
-    max.streams.set_peer(1, 2, server_at(2));
-  }
-  (void)max.bench.did(StopFlow{1, 1});
-  check(max.bench.await([&] {
-    const MaxBench::Sums sums = max.sums();
-    return sums.out == sums.received && sums.out > 5000;
-  }),
-        "ordered end: nothing is lost on the way");
-  check(max.sums().breaks == 0 && max.streams.counters().broken == 0, "ordered end: and none has broken");
-  check(max.in_balance(), "ordered end: accounts balance");
-  check(max.end(), "ordered end: blocks are back");
 }
 
 void test_reply_of_peers() {
@@ -345,6 +289,7 @@ int main() {
   test_mixed();
   test_link_end();
   test_ordered_end();
+  test_withdrawn_within();
   test_reply_of_peers();
   test_dead_relay();
   test_withdrawal();

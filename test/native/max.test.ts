@@ -9,5 +9,5 @@ t.setTimeout(850_000)
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`streams are opened, relayed and ended, under ${sanitizers}`, t =>
-    nativeChecks(t, 86, { name: 'max_test', parts: 'engine', sanitizers, isolated: true }),
+    nativeChecks(t, 97, { name: 'max_test', parts: 'engine', sanitizers, isolated: true }),
   )

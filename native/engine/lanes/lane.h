@@ -228,8 +228,9 @@ class Lane {
   void cut_streams(NodePart& part, uint32_t peer);
   /** A stream has ended by itself: was it by a fault, so that something may be lost? */
   static void count_break(Link& link, const char* reason);
-  /** Those whose next hop is another now. */
+  /** Those whose next hop is another now: in order, so a packet of which a part has left leaves whole. */
   void withdraw_streams(NodePart& part);
+  void withdraw(NodePart& part, std::unique_ptr<Stream> stream);
   static void count_streams(const NodePart& part, Counts& counts);
 
   // capture.cc

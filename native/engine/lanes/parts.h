@@ -160,6 +160,8 @@ struct Stream {
   int64_t used_ns = 0;
   /** Before it is opened again. */
   uint32_t pause_ms = 0;
+  /** Of NodePart::ending. */
+  bool withdrawn = false;
 };
 
 /** One that others relay here. Kept so that it ends with its route. */
@@ -209,6 +211,8 @@ struct NodePart {
   /** Next hops that packets go to in streams. */
   std::set<uint32_t> max_peers;
   std::map<StreamKey, std::unique_ptr<Stream>> streams;
+  /** Withdrawn, each with the rest of the one packet that had begun to leave: it ends with that. Oldest first. */
+  std::vector<std::unique_ptr<Stream>> ending;
   std::vector<Link*> incoming;
   std::vector<PassingStream> passing;
   LinkCount stream_count;

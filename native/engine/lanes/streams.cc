@@ -73,7 +73,7 @@ Way* Lane::stream_to(NodePart& part, const PacketHeader& header, uint32_t hop) {
   const StreamKey key{header.source, header.destination, header.flow};
   auto found = part.streams.find(key);
   if (found == part.streams.end()) {
-    if (part.streams.size() >= kStreamsMax && !retire_stream(part)) return nullptr;
+    if (part.streams.size() + part.ending.size() >= kStreamsMax && !retire_stream(part)) return nullptr;
     found = part.streams.emplace(key, std::make_unique<Stream>()).first;
   }
   Stream& stream = *found->second;
@@ -105,7 +105,13 @@ bool Lane::retire_stream(NodePart& part) {
     const bool idle = !link || (link->fd && link->out.empty() && now_ns_ - one->second->used_ns > kStreamIdleNs);
     if (idle && (oldest == part.streams.end() || one->second->used_ns < oldest->second->used_ns)) oldest = one;
   }
-  if (oldest == part.streams.end()) return false;
+  if (oldest == part.streams.end()) {
+    if (part.ending.empty()) return false;
+    // Its peer does not read.
+    part.stream_count.breaks++;
+    close(*part.ending.front()->way.link);
+    return true;
+  }
   if (Link* link = oldest->second->way.link) close(*link);
   part.streams.erase(oldest);
   return true;
@@ -117,6 +123,7 @@ void Lane::end_stream(Link& link) {
     // One that breaks at once is not opened again at once: its next hop may refuse it for long.
     const bool short_lived = stream->opened_ns == kNever || now_ns_ - stream->opened_ns < kStreamPauseMaxMs * 1'000'000;
     stream->pause_ms = !short_lived ? 0 : std::clamp(stream->pause_ms * 2, kStreamPauseMinMs, kStreamPauseMaxMs);
+    if (stream->withdrawn) std::erase_if(link.part->ending, [&](const auto& one) { return one.get() == stream; });
   }
   if (std::exchange(link.incoming, false)) std::erase(link.part->incoming, &link);
 }
@@ -124,6 +131,7 @@ void Lane::end_stream(Link& link) {
 void Lane::end_streams(NodePart& part) {
   for (const auto& [key, stream] : part.streams)
     if (stream->way.link) close(*stream->way.link);
+  while (!part.ending.empty()) close(*part.ending.back()->way.link);
   while (!part.incoming.empty()) close(*part.incoming.back());
   for (const PassingStream& passing : part.passing) {
     cut(passing.in);
@@ -138,6 +146,11 @@ void Lane::cut_streams(NodePart& part, uint32_t peer) {
     if (link->fd) part.stream_count.breaks++;
     close(*link);
   }
+  for (size_t i = part.ending.size(); i-- > 0;) {
+    if (part.ending[i]->next_hop != peer) continue;
+    part.stream_count.breaks++;
+    close(*part.ending[i]->way.link);
+  }
   cut_passing(part, [&](const PassingStream& passing) { return passing.next_hop == peer; });
 }
 
@@ -148,16 +161,25 @@ void Lane::count_break(Link& link, const char* reason) {
 }
 
 void Lane::withdraw_streams(NodePart& part) {
-  for (const auto& [key, stream] : part.streams) {
-    Link* link = stream->way.link;
-    if (!link || stream_hop(part, header_of(key)) == stream->next_hop) continue;
-    link->out.clear(Drop::withdrawn, link->count->sent);
-    close(*link);
-    stream->pause_ms = 0;
+  for (auto next = part.streams.begin(); next != part.streams.end();) {
+    const auto one = next++;
+    const auto& [key, stream] = *one;
+    if (stream->way.link && stream_hop(part, header_of(key)) != stream->next_hop)
+      withdraw(part, std::move(part.streams.extract(one).mapped()));
   }
   // Shut, nothing more goes on; who relays them hears of it, and so does who has opened them.
   cut_passing(
       part, [&](const PassingStream& passing) { return stream_hop(part, header_of(passing.key)) != passing.next_hop; });
+}
+
+void Lane::withdraw(NodePart& part, std::unique_ptr<Stream> stream) {
+  Link& link = *stream->way.link;
+  link.out.withdraw([](const uint8_t*) { return true; }, link.count->sent);
+  if (link.out.empty()) return close(link);
+  memo_.part = nullptr;
+  stream->withdrawn = true;
+  part.ending.push_back(std::move(stream));
+  wake_waiters(link);
 }
 
 void Lane::count_streams(const NodePart& part, Counts& counts) {
@@ -167,6 +189,7 @@ void Lane::count_streams(const NodePart& part, Counts& counts) {
   count = part.stream_count;
   for (const auto& [key, stream] : part.streams)
     if (stream->way.link) count.sent.held_packets += stream->way.link->out.packets();
+  for (const auto& stream : part.ending) count.sent.held_packets += stream->way.link->out.packets();
   count.up = !part.streams.empty() || !part.incoming.empty();
 }
 

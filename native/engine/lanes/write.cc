@@ -89,7 +89,10 @@ void Lane::flush(Link& link) {
     if (!taken || link.blocked) break;
   }
   // Of a node that spreads, blocks of other lanes: those can't free them from here.
-  if (link.stream) link.stream->used_ns = now_ns_;
+  if (link.stream) {
+    if (link.stream->withdrawn && link.out.empty()) return close(link);
+    link.stream->used_ns = now_ns_;
+  }
   if (link.blocked && link.outside) (void)link.out.park(parking_);
   if (link.egress && !link.blocked) {
     const int64_t next_ns = link.egress->next_ns();
