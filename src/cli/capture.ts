@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { parseDuration, parseSize } from '../config/units.ts'
-import { LabClient } from '../lab/lab-client.ts'
+import { LabClient } from '../lab/visit/client.ts'
 import { formatBytes } from '../report/format.ts'
 import { LINK_RUN_OPTION, liveRunWithLinks, nodeIdOf } from './live-link.ts'
 

@@ -7,7 +7,7 @@ import { gateProblems, readNixFacts } from '../lab/gate-fitness.ts'
 import { describeProblem } from '../lab/limits.ts'
 import { type LiveRun, listRuns } from '../lab/live-runs.ts'
 import { readMachine } from '../lab/machine.ts'
-import { readVmFacts, type VmFacts } from '../lab/vm-facts.ts'
+import { readVmFacts, type VmFacts } from '../lab/vm/facts.ts'
 
 const NODES_DEFAULT = 100
 

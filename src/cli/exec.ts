@@ -3,10 +3,10 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
-import { LabClient } from '../lab/lab-client.ts'
-import { findVm } from '../lab/lab-vms.ts'
 import { type LiveRun, listRuns, liveRunIn } from '../lab/live-runs.ts'
 import { chooseRun, execInNode } from '../lab/node-exec.ts'
+import { LabClient } from '../lab/visit/client.ts'
+import { findVm } from '../lab/visit/vms.ts'
 import { runRemotely } from './remote-command.ts'
 
 interface Options {

@@ -3,7 +3,7 @@
 
 import { exitCodeOf, NslabError } from '../base/errors.ts'
 import { Log } from '../base/log.ts'
-import { KEEPER_COMMAND } from '../lab/keep-protocol.ts'
+import { KEEPER_COMMAND } from '../lab/keep/protocol.ts'
 import type { AddCommand } from './program.ts'
 
 /** Commands in the order of the help. */

@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { parseSize } from '../config/units.ts'
-import { LabClient } from '../lab/lab-client.ts'
+import { LabClient } from '../lab/visit/client.ts'
 import { measureText } from '../report/link-measure.ts'
 import { LINK_RUN_OPTION, liveRunWithLinks, nodeIdOf } from './live-link.ts'
 

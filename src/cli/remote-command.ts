@@ -1,6 +1,6 @@
 // A command in a guest as if it ran here: our streams, our signals, its exit code.
 
-import type { CommandPlace, LabClient, RemoteCommand } from '../lab/lab-client.ts'
+import type { CommandPlace, LabClient, RemoteCommand } from '../lab/visit/client.ts'
 
 /** A user who asks so often wants out, also where the guest does not answer. */
 const PATIENCE = 3

@@ -4,7 +4,7 @@
 import { refusalOf } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
 import type { Scenario } from '../config/types.ts'
-import type { KeptResult } from '../lab/keep-run.ts'
+import type { KeptResult } from '../lab/keep/run.ts'
 import type { RepeatedPlan, RunOptions, RunResult } from '../lab/run.ts'
 import { wantsColours } from './colours.ts'
 import { hookSignals } from './run-signals.ts'
@@ -44,7 +44,7 @@ type Runner = (options: RunOptions) => Promise<KeptResult>
 
 /** VMs that stay need a process that stays. */
 async function loadRunner(scenario: Scenario): Promise<Runner> {
-  const { mayKeepVms, runInKeeper } = await import('../lab/keep-run.ts')
+  const { mayKeepVms, runInKeeper } = await import('../lab/keep/run.ts')
   if (mayKeepVms(scenario)) return options => runInKeeper({ ...options, onText: text => process.stderr.write(text) })
   const { runScenario } = await import('../lab/run.ts')
   return async options => ({ ...(await runScenario(options)), kept: [] })

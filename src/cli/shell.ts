@@ -2,8 +2,8 @@
 
 import { constants } from 'node:os'
 import type { Command } from 'commander'
-import { LabClient, type RemoteShell } from '../lab/lab-client.ts'
-import { findVm } from '../lab/lab-vms.ts'
+import { LabClient, type RemoteShell } from '../lab/visit/client.ts'
+import { findVm } from '../lab/visit/vms.ts'
 import { runRemotely } from './remote-command.ts'
 
 /** Ctrl-], as in telnet and virsh: for a guest that does not answer. */

@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { askForVms, type RunVms, runsWithVms } from '../lab/lab-vms.ts'
+import { askForVms, type RunVms, runsWithVms } from '../lab/visit/vms.ts'
 
 export function addVmsCommand(program: Command): void {
   program

@@ -9,7 +9,7 @@ import {
   readNamespaceHolders,
 } from '../base/netns-holders.ts'
 import { readOrNull } from '../base/read-or-null.ts'
-import { LEASABLE_SYSCTLS, readSysctls } from './leases.ts'
+import { LEASABLE_SYSCTLS, readSysctls } from './leases/leases.ts'
 import { descendants, ownDescriptors, type ProcessEntry, readProcesses } from './process-table.ts'
 
 export interface Census {

@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { run } from '../base/exec.ts'
-import type { VmFacts } from './vm-facts.ts'
+import type { VmFacts } from './vm/facts.ts'
 
 export interface NixFacts {
   /** What its builds may ask of this machine (nix.conf: system-features). */

@@ -2,7 +2,7 @@
 // Pure.
 
 import { NslabError } from '../base/errors.ts'
-import { neighbourLimitsFor } from './leases.ts'
+import { neighbourLimitsFor } from './leases/leases.ts'
 import type { Machine } from './machine.ts'
 import { type Needs, PROGRAM_TASKS, RUN_DISK_BYTES } from './needs.ts'
 

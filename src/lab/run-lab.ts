@@ -4,8 +4,8 @@ import { NslabError } from '../base/errors.ts'
 import type { RunContext } from './context.ts'
 import type { Ground } from './ground.ts'
 import type { Hosts, RunHost } from './hosts.ts'
-import { GUEST_LAUNCHER, type GuestPlace, type Lab } from './lab-socket.ts'
 import { DEADLINE_SCALE } from './levels.ts'
+import { GUEST_LAUNCHER, type GuestPlace, type Lab } from './visit/socket.ts'
 
 /** A fleet that is well answers in milliseconds. */
 const ANSWER_LIMIT_S = 5

@@ -6,7 +6,7 @@ import type { Override } from '../../src/config/override.ts'
 import { parseScenario } from '../../src/config/scenario.ts'
 import { needsForNodes } from '../../src/lab/needs.ts'
 import { makePlan } from '../../src/lab/plan.ts'
-import { needsOfVms } from '../../src/lab/vm-load.ts'
+import { needsOfVms } from '../../src/lab/vm/load.ts'
 
 const planOf = (name: string, changes: Readonly<Record<string, string | number>> = {}) => {
   const overrides = Object.entries(changes).map(

@@ -13,7 +13,7 @@ import {
   readSysctls,
   reapLeases,
   unleasedSysctls,
-} from '../../src/lab/leases.ts'
+} from '../../src/lab/leases/leases.ts'
 import { isMachineRoot } from '../../src/lab/state-folder.ts'
 import { startChild } from '../fixtures/lab/child.ts'
 

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { RECORD_NAME, type Speed } from '../../src/lab/deterministic-record.ts'
+import { RECORD_NAME, type Speed } from '../../src/lab/deterministic/record.ts'
 import { judgeFolder } from '../../src/report/render.ts'
 import { imageFor } from '../../src/vm/image/build.ts'
 import { type Ended, NslabProcess } from '../fixtures/nslab-process.ts'

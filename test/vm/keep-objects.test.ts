@@ -1,9 +1,9 @@
 // What a process that keeps VMs holds of them is what is counted as kept: no more, which would hide residue.
 
 import t from 'tap'
-import { KeptVms } from '../../src/lab/keep-vms.ts'
-import type { LabVm } from '../../src/lab/lab-socket.ts'
+import { KeptVms } from '../../src/lab/keep/vms.ts'
 import { ownDescriptors } from '../../src/lab/process-table.ts'
+import type { LabVm } from '../../src/lab/visit/socket.ts'
 import { TapSegment } from '../../src/vm/tap-segment.ts'
 import { isRoot } from '../fixtures/launch.ts'
 import { childrenOf } from '../fixtures/nslab-process.ts'

@@ -4,7 +4,7 @@
 import type { Scenario } from '../../config/types.ts'
 import { realiseImage } from '../../vm/image/find.ts'
 import { makePlan } from '../plan.ts'
-import { CHURN_IMAGE, roleOf } from '../vm-load.ts'
+import { CHURN_IMAGE, roleOf } from '../vm/load.ts'
 
 export interface CarriedImage {
   /** In a folder of images: role, or role and kernel. */
