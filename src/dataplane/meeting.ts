@@ -38,7 +38,9 @@ export interface MeetingOptions {
   readonly fleet: string
   /** The unix socket of the place: one for each controller of a network namespace. */
   readonly path: string
+  /** There is a way to it now. */
   readonly onMet: (member: Member) => void
+  /** And now there is none any more. */
   readonly onLeft: (member: Member) => void
   /** Why the others are out of reach now: place, segment or routes could not be had. */
   readonly onProblem: (message: string) => void
@@ -179,14 +181,15 @@ export class Meeting {
       if (other.fleet !== member.fleet && overlapOf(other, member) !== null) this.#left(other)
     const known = this.#members.has(member.fleet)
     this.#members.set(member.fleet, member)
-    this.#do(() => this.#options.root.addRoutes(routesTo(member)))
-    if (!known) this.#options.onMet(member)
+    this.#do(async () => {
+      await this.#options.root.addRoutes(routesTo(member))
+      if (!known) this.#options.onMet(member)
+    })
   }
 
   #left(member: Member): void {
     this.#members.delete(member.fleet)
-    this.#do(() => this.#options.root.removeRoutes(routesTo(member)))
-    this.#options.onLeft(member)
+    this.#do(() => this.#options.root.removeRoutes(routesTo(member)).finally(() => this.#options.onLeft(member)))
   }
 
   /** Joins the segment that the place names. After the place has changed hands it may be another one. */

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { planFleet } from '../../src/addressing/fleet.ts'
 import { Meeting } from '../../src/dataplane/meeting.ts'
-import { type Netns, native } from '../../src/native.ts'
+import { type Netns, native, type UplinkRoute } from '../../src/native.ts'
 import { descriptors, fabricRoot, ip, leaked, linkNames } from '../fixtures/fabric.ts'
 import { reaches } from '../fixtures/reach.ts'
 import type { Teardown } from '../fixtures/teardown.ts'
@@ -107,6 +107,23 @@ t.test('fleets that come and go are told of each other, and have routes while bo
   await second.leave()
   await first.hears('left second')
   t.strictSame(await first.routes(0), [])
+})
+
+t.test('a fleet is told of when there is a way to it', async t => {
+  const path = meetingPath(t)
+  const first = await Guest.come(t, path, 'first', 0)
+  const { root, told } = first
+  const toldThen: string[][] = []
+  const addRoutes = root.addRoutes.bind(root)
+  const value = async (routes: readonly UplinkRoute[]): Promise<void> => {
+    toldThen.push([...told])
+    await addRoutes(routes)
+    toldThen.push([...told])
+  }
+  Object.defineProperty(root, 'addRoutes', { value })
+  await Guest.come(t, path, 'second', 5)
+  await first.hears('met second')
+  t.strictSame(toldThen, [[], []])
 })
 
 t.test('the place passes on when its keeper ends, and nobody loses the way meanwhile', async t => {
