@@ -265,12 +265,18 @@ export class GuestChannel {
   #startWatch(): void {
     const { onSilent, silentAfterS } = this.#options
     if (onSilent === undefined || silentAfterS === undefined || this.#watch !== null) return
+    const periodMs = silentAfterS * 250
+    let lookedMs = performance.now()
     this.#watch = setInterval(() => {
-      const silentS = (performance.now() - this.#heardMs) / 1000
+      const nowMs = performance.now()
+      // While this process stood still nobody listened: what was said meanwhile is read after this.
+      this.#heardMs += Math.max(0, nowMs - lookedMs - periodMs)
+      lookedMs = nowMs
+      const silentS = (nowMs - this.#heardMs) / 1000
       if (this.#isSilent || this.#excuses > 0 || silentS < silentAfterS) return
       this.#isSilent = true
       onSilent(silentS)
-    }, silentAfterS * 250).unref()
+    }, periodMs).unref()
   }
 
   #lost(reason: string): NslabError {

@@ -12,6 +12,7 @@ import { GuestClock } from '../../src/vm/guest-clock.ts'
 import { execInGuest } from '../../src/vm/guest-files.ts'
 import { agentHere, RememberingMachine } from '../fixtures/agent.ts'
 import { socketPair } from '../fixtures/socket-pair.ts'
+import { standStill } from '../fixtures/stand-still.ts'
 
 /** Resolves with the first notice of this kind. */
 const notice = <Kind extends GuestNotice['is']>(channel: GuestChannel, is: Kind) =>
@@ -246,6 +247,22 @@ t.test('a silence is told once; a word ends it', async t => {
   await second
   t.equal(silences.length, 2)
   clearInterval(alive)
+  near.destroy()
+  await agent.ended
+})
+
+t.test('a guest is not silent for as long as its runner stood still', async t => {
+  const [far, near] = await socketPair()
+  const machine = new RememberingMachine()
+  const agent = new Agent({ stream: far, machine, openKernelLog: () => null, heartbeatS: 3600, folder: '/nowhere' })
+  const silences: number[] = []
+  const onSilent = (silentS: number): void => void silences.push(silentS)
+  const channel = new GuestChannel({ vm: 'vm1', stream: near, silentAfterS: 2, onSilent })
+  await channel.begin(10)
+  standStill(4)
+  // The look that is due comes first, and what the guest says after it.
+  await channel.call('clock', {})
+  t.same(silences, [])
   near.destroy()
   await agent.ended
 })

@@ -5,6 +5,8 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 
 const POLL_MS = 100
+/** More between two looks, and this process stood still itself, maybe with the VM: as when a shell stops them. */
+const STILL_MS = 1000
 const PIECE_BYTES = 64 * 1024
 
 export interface ConsoleWatchOptions {
@@ -24,6 +26,7 @@ export class ConsoleWatch {
   #offset = 0
   #rest = ''
   #heardMs = performance.now()
+  #lookedMs = performance.now()
 
   /** The file is there already. */
   constructor(options: ConsoleWatchOptions) {
@@ -43,8 +46,11 @@ export class ConsoleWatch {
 
   #look(): void {
     const { silentAfterS, onSilent } = this.#options
-    if (this.#read()) this.#heardMs = performance.now()
-    else if (performance.now() - this.#heardMs > silentAfterS * 1000) {
+    const nowMs = performance.now()
+    this.#heardMs += Math.max(0, nowMs - this.#lookedMs - STILL_MS)
+    this.#lookedMs = nowMs
+    if (this.#read()) this.#heardMs = nowMs
+    else if (nowMs - this.#heardMs > silentAfterS * 1000) {
       this.#heardMs = Number.POSITIVE_INFINITY
       onSilent()
     }

@@ -16,6 +16,7 @@ import {
 } from '../../../src/lab/deterministic/record.ts'
 import { ConsoleWatch } from '../../../src/lab/deterministic/watch.ts'
 import { nslabErrorOf } from '../../fixtures/issues.ts'
+import { standStill } from '../../fixtures/stand-still.ts'
 
 const record = {
   schema: 'nslab.deterministic/1',
@@ -177,7 +178,9 @@ t.test('a console is followed line by line, and its silence noticed once', async
   const silent = new Promise<void>(resolve => {
     const watch = new ConsoleWatch({
       path,
-      onLine: line => lines.push(line),
+      onLine: line => {
+        if (lines.push(line) === 1) appendFileSync(path, 'o\nthr')
+      },
       silentAfterS: 0.5,
       onSilent: () => {
         silences += 1
@@ -187,9 +190,19 @@ t.test('a console is followed line by line, and its silence noticed once', async
     })
     t.teardown(() => watch.close())
     appendFileSync(path, 'one\r\ntw')
-    setTimeout(() => appendFileSync(path, 'o\nthr'), 150)
   })
   await silent
   t.same(lines, ['one', 'two'])
   t.equal(silences, 1)
+})
+
+t.test('a console is not silent for as long as nobody looked', async t => {
+  const path = join(t.testdir({ log: '' }), 'log')
+  let silences = 0
+  const silentAfterS = 2
+  const watch = new ConsoleWatch({ path, onLine: () => {}, silentAfterS, onSilent: () => silences++ })
+  t.teardown(() => watch.close())
+  standStill(silentAfterS + 2)
+  await new Promise(resolve => setTimeout(resolve, 1))
+  t.equal(silences, 0)
 })
