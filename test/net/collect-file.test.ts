@@ -13,11 +13,12 @@ import { cliPath } from '../fixtures/nslab-process.ts'
 
 /**
  * A collector into a disk of 2 MiB, nearly full: a line has room made there, another one ends it. Its file is what is
- * printed at last.
+ * printed at last. The collector does not share the output: Node.js would make it one that does not wait for its
+ * reader, and what is printed then ends where that is late.
  */
 const onSmallDisk = `
   mount -t tmpfs -o size=2m tmpfs "$0" && cd "$0" && head -c 1900k /dev/zero > ballast || exit 1
-  "$@" </dev/null & collector=$!
+  "$@" </dev/null >/dev/null & collector=$!
   read -r line && [ "$line" = free ] && rm ballast && read -r line
   kill -TERM $collector; wait $collector; code=$?
   cat rows; exit $code`
