@@ -115,7 +115,7 @@ t.test('links are cut and joined again, and then all is proven', async t => {
 
 /** A ground that has counted `frames` more each time that a token went round while they were impaired. */
 function impaired(t: Test, asked: Partial<FaultConfig>, frames: { readonly lost: number; readonly delayed: number }) {
-  const { parts, context, said } = lab(t, [{ ...fault('impair', ['host1'], 0, 0.4), ...asked }])
+  const { parts, context, said } = lab(t, [{ ...fault('impair', ['host1'], 0, 2), ...asked }])
   let [isOn, rounds] = [false, 0]
   const ground = {
     setConditions: async (_host: unknown, conditions: object | null) => {
@@ -154,10 +154,10 @@ t.test('an impairment that no frame met is not felt', async t => {
 
 t.test('when the controller is killed nobody counts as ready until it is back', async t => {
   const { parts, context } = lab(t, [fault('kill', ['controller'], 0, 0.1)])
-  const held = holdWithFaults(parts)
-  await new Promise(resolve => setTimeout(resolve, 50))
-  t.equal(context.wiring.ready.size, 0)
-  await held
+  const readyThen: number[] = []
+  context.watch(event => event.kind === 'fault_started' && readyThen.push(context.wiring.ready.size))
+  await holdWithFaults(parts)
+  t.same(readyThen, [0])
   t.equal(context.wiring.ready.size, 4)
 })
 
