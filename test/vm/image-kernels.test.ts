@@ -10,7 +10,7 @@ import { namedKernel } from '../../src/vm/image/kernels.ts'
 import { describeDigest } from '../../src/vm/image/load.ts'
 import { Packages } from '../../src/vm/image/packages.ts'
 import type { ImageDescription } from '../../src/vm/image/types.ts'
-import { imageBase, ownCache } from '../fixtures/image-cache.ts'
+import { imageBase, ownCache, vouch } from '../fixtures/image-cache.ts'
 
 const silent = (): void => {}
 
@@ -31,6 +31,7 @@ function bzImage(version: string): Buffer {
 
 t.test('a package in the cache is found by its name, and by its release', async t => {
   const folder = t.testdir({ 'linux-image-6.1.0-9-amd64_6.1.67-1_amd64': unpacked('6.1.0-9-amd64') })
+  await vouch(join(folder, 'linux-image-6.1.0-9-amd64_6.1.67-1_amd64'))
   const packages = new Packages(folder, silent)
   const found = await namedKernel('linux-image-6.1.0-9-amd64', packages)
   t.match(found, {

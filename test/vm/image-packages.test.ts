@@ -1,9 +1,19 @@
 // Packages without installing them: with an apt and a dpkg of the test's own in PATH, which do as the real ones would.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Packages } from '../../src/vm/image/packages.ts'
+import { vouch } from '../fixtures/image-cache.ts'
 
 /** Puts programs before all others in PATH for this test: name → what a shell does. */
 function programs(t: Test, folder: string, scripts: Record<string, string>, path = process.env.PATH ?? ''): void {
@@ -80,8 +90,54 @@ t.test('of several versions the newest by number is taken', async t => {
     'linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64': {},
     '.part-x': {},
   })
+  const [old, newest] = ['9-cloud-amd64_6.1.67-1', '56-cloud-amd64_6.1.192-2'].map(
+    name => `linux-image-6.1.0-${name}_amd64`,
+  ) as [string, string]
+  for (const name of [old, newest]) await vouch(join(folder, name))
   const found = await new Packages(folder, () => {}).present(/^linux-image-/)
   t.equal(found?.version, '6.1.192-2')
+})
+
+t.test('a package that is no longer what was unpacked is told of, and fetched again', async t => {
+  const folder = t.testdir({})
+  const [log, cache] = [join(folder, 'log'), join(folder, 'cache')]
+  programs(t, folder, { 'apt-get': aptGet(log), dpkg })
+  const steps: string[] = []
+  const packages = new Packages(cache, line => steps.push(line))
+  const [tool] = await packages.fetch(['tool'])
+  const path = join(tool?.folder ?? '', 'usr/bin/tool')
+  const harms: Record<string, () => void> = {
+    'a byte is another': () => writeFileSync(path, 'unpackeD\n'),
+    'it has lost its end': () => truncateSync(path, 3),
+    'it has lost a file': () => rmSync(path),
+    'it has won a file': () => writeFileSync(`${path}.more`, ''),
+  }
+  for (const [harm, harmed] of Object.entries(harms)) {
+    harmed()
+    steps.length = 0
+    t.equal(await packages.present('tool'), null, harm)
+    t.match(steps, [/tool_1:2\.0-1_amd64 is not what was unpacked there; it is fetched again/])
+    t.same(await packages.fetch(['tool']), [tool])
+    t.equal(readFileSync(path, 'utf8'), 'unpacked\n')
+    t.same(await packages.present('tool'), tool)
+  }
+})
+
+t.test('a package that nothing vouches for is fetched again; until it is, it stays', async t => {
+  const folder = t.testdir({})
+  programs(t, folder, { 'apt-get': aptGet('/dev/null'), dpkg })
+  const packages = new Packages(join(folder, 'cache'), () => {})
+  const [tool] = await packages.fetch(['tool'])
+  const path = join(tool?.folder ?? '', 'usr/bin/tool')
+  for (const record of [null, '{', 'null']) {
+    writeFileSync(path, 'of somebody else')
+    if (record === null) rmSync(`${tool?.folder}.digests`)
+    else writeFileSync(`${tool?.folder}.digests`, record)
+    t.equal(await packages.present('tool'), null)
+    t.ok(existsSync(path))
+    t.same(await packages.fetch(['tool']), [tool])
+    t.equal(readFileSync(path, 'utf8'), 'unpacked\n')
+  }
 })
 
 t.test('without apt, without a mirror, without dpkg: not fit, with what to do, and nothing left', async t => {

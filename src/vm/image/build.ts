@@ -72,7 +72,7 @@ async function locked(role: ImageRole, options: ImageOptions, cache: ImageCache)
   const facts = await FileFacts.open(join(cache.folder, 'file-facts.json'))
   const digestOf = (path: string): Promise<string> => facts.digest(path)
   const derived = new Derived(join(cache.folder, 'derived'), { onStep, signal, digestOf })
-  const packages = new Packages(join(cache.folder, 'packages'), onStep, signal)
+  const packages = new Packages(join(cache.folder, 'packages'), onStep, signal, digestOf)
   const { kernel: named } = options
   const found = await findBase(packages, derived, typeof named === 'string' ? named : undefined)
   const base = typeof named === 'object' ? withKernel(found, named) : found

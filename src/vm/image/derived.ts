@@ -3,12 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
-import { allOf } from '../../base/all-of.ts'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { run } from '../../base/exec.ts'
 import { sha256Of } from './file-facts.ts'
 import type { DigestOf } from './load.ts'
+import { DIGESTS, stateOf, vouchFor } from './vouched.ts'
 
 export interface DerivedOptions {
   /** Nothing more is made once it has come, and what is being made is thrown away with its reason. */
@@ -18,11 +18,7 @@ export interface DerivedOptions {
   readonly digestOf?: DigestOf
 }
 
-/** Path inside the folder (of a file: empty) → sha256. */
-type Digests = Readonly<Record<string, string>>
-
 const DAY_MS = 86_400_000
-const DIGESTS = '.digests'
 
 export class Derived {
   readonly #folder: string
@@ -50,14 +46,12 @@ export class Derived {
     const path = join(this.#folder, `${key}-${name}`)
     if (await this.#isWhole(path)) return path
     await mkdir(this.#folder, { recursive: true })
-    const [part, sums] = [`${path}.part-${process.pid}`, `${path}${DIGESTS}.part-${process.pid}`]
+    const part = `${path}.part-${process.pid}`
     try {
       this.#signal?.throwIfAborted()
       await make(part)
       this.#signal?.throwIfAborted()
-      await writeFile(sums, JSON.stringify(await this.#digests(part)))
-      // First, so that nobody finds the one without the other.
-      await rename(sums, `${path}${DIGESTS}`)
+      await vouchFor(part, path, this.#digestOf)
       await rename(part, path)
       return path
     } catch (error) {
@@ -66,7 +60,6 @@ export class Derived {
       throw error
     } finally {
       await rm(part, { recursive: true, force: true })
-      await rm(sums, { force: true })
     }
   }
 
@@ -81,26 +74,11 @@ export class Derived {
 
   /** Whether it is there as it was made; what is not is removed. */
   async #isWhole(path: string): Promise<boolean> {
-    if (!existsSync(path)) return false
-    const made = await readFile(`${path}${DIGESTS}`, 'utf8').then(
-      text => parse(text),
-      () => null,
-    )
-    const found = made === null ? null : await this.#digests(path)
-    if (made !== null && found !== null && isSame(made, found)) return true
-    if (made !== null) this.#onStep(`${path} is not what was made there; it is made again`)
+    const state = await stateOf(path, this.#digestOf)
+    if (state === 'whole') return true
+    if (state === 'damaged') this.#onStep(`${path} is not what was made there; it is made again`)
     await rm(path, { recursive: true, force: true })
     return false
-  }
-
-  /** Throws FILE_UNREADABLE. */
-  async #digests(path: string): Promise<Digests> {
-    if (!(await stat(path)).isDirectory()) return { '': await this.#digestOf(path) }
-    const entries = await readdir(path, { recursive: true, withFileTypes: true })
-    const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
-    return Object.fromEntries(
-      await allOf(files.map(async file => [relative(path, file), await this.#digestOf(file)] as const)),
-    )
   }
 
   async #prune(name: string): Promise<void> {
@@ -114,17 +92,4 @@ export class Derived {
       if (isOld || isLeft) await rm(path, { recursive: true, force: true }).catch(() => {})
     }
   }
-}
-
-function parse(text: string): Digests | null {
-  try {
-    return JSON.parse(text) as Digests
-  } catch {
-    return null
-  }
-}
-
-function isSame(made: Digests, found: Digests): boolean {
-  const paths = Object.keys(found)
-  return paths.length === Object.keys(made).length && paths.every(path => made[path] === found[path])
 }

@@ -1,11 +1,14 @@
 // Debian's packages without installing them: fetched by apt, which checks their signatures, and unpacked by dpkg into a
-// folder of ours. No root, nothing of the machine changed.
+// folder of ours. No root, nothing of the machine changed. What was unpacked is held against the digests that it had.
 
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
 import { run } from '../../base/exec.ts'
+import { sha256Of } from './file-facts.ts'
+import type { DigestOf } from './load.ts'
+import { DIGESTS, stateOf, vouchFor } from './vouched.ts'
 
 export type OnStep = (line: string) => void
 
@@ -23,23 +26,36 @@ export class Packages {
   readonly #folder: string
   readonly #onStep: OnStep
   readonly #signal: AbortSignal | undefined
+  readonly #digestOf: DigestOf
   /** Lists of our own, where the machine has none or old ones: apt-get update would need root. */
   #ownLists = false
 
   /** `signal`: ends what is under way, which then throws its reason. */
-  constructor(folder: string, onStep: OnStep, signal?: AbortSignal) {
+  constructor(folder: string, onStep: OnStep, signal?: AbortSignal, digestOf: DigestOf = sha256Of) {
     this.#folder = folder
     this.#onStep = onStep
     this.#signal = signal
+    this.#digestOf = digestOf
   }
 
-  /** The unpacked package of this name, or form of name, that is here already: the newest; null: none. */
+  /**
+   * The unpacked package of this name, or form of name, that is here already: the newest that is as it was unpacked;
+   * null: none. A damaged one is told of and removed; one that nothing vouches for is left to be fetched again.
+   */
   async present(wanted: string | RegExp): Promise<UnpackedPackage | null> {
     const names = await readdir(this.#folder).catch(() => [])
     const isIt = (name: string): boolean => (typeof wanted === 'string' ? name === wanted : wanted.test(name))
-    const found = names.filter(name => isIt(name.split('_')[0] ?? '') && !name.includes('.part')).sort(byVersion)
-    const newest = found.at(-1)
-    return newest === undefined ? null : this.#unpacked(newest)
+    const isOurs = (name: string): boolean => !name.includes('.part') && !name.endsWith(DIGESTS)
+    const found = names.filter(name => isIt(name.split('_')[0] ?? '') && isOurs(name)).sort(byVersion)
+    for (const name of found.reverse()) {
+      const place = join(this.#folder, name)
+      const state = await stateOf(place, this.#digestOf)
+      if (state === 'whole') return this.#unpacked(name)
+      if (state !== 'damaged') continue
+      this.#onStep(`${place} is not what was unpacked there; it is fetched again`)
+      await rm(place, { recursive: true, force: true })
+    }
+    return null
   }
 
   /**
@@ -119,7 +135,12 @@ export class Packages {
     await this.#unpackModules(folder)
     const place = join(this.#folder, name)
     // Another build may have put the same one there meanwhile.
-    if (!existsSync(place)) await rename(folder, place)
+    if ((await stateOf(place, this.#digestOf)) === 'whole') return this.#unpacked(name)
+    await rm(place, { recursive: true, force: true })
+    await vouchFor(folder, place, sha256Of)
+    await rename(folder, place).catch((error: unknown) => {
+      if (!existsSync(place)) throw error
+    })
     return this.#unpacked(name)
   }
 
