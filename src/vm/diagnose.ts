@@ -7,10 +7,10 @@ import type { Diagnosis } from './spec.ts'
 
 /** Moments at which the registers are read, and ms between them. */
 const MOMENTS = { count: 3, apartMs: 50 } as const
-/** How long QEMU may take for an answer: it is a matter of milliseconds, whatever the guest does. */
-const ANSWER_MS = 1_000
-/** How long a guest may take to print its stack, some 60 lines. */
-const STACK_MS = 3_000
+/** How long QEMU may take for an answer: milliseconds, whatever the guest does, and seconds on a loaded machine. */
+const ANSWER_MS = 10_000
+/** How long a guest may take to print its stack, some 60 lines: one that is emulated by a loaded machine, too. */
+const STACK_MS = 20_000
 
 /**
  * Never rejects. Injects a non-maskable interrupt at the end, upon which a guest's kernel panics and QEMU ends.
@@ -21,7 +21,8 @@ export async function diagnose(qmp: Qmp, panicked: Promise<void>, gone: Promise<
   for (let moment = 0; moment < MOMENTS.count; moment++) {
     if (moment > 0) await pause(MOMENTS.apartMs)
     const printed = await qmp.monitor('info registers -a', ANSWER_MS).catch(() => '')
-    if (printed !== '') registers.push(shorten(printed))
+    if (printed === '') break
+    registers.push(shorten(printed))
   }
   const nmiAnswered = registers.length > 0 && (await interrupt(qmp, panicked, gone))
   return { registers, nmiAnswered, words: `${activity(registers)}; ${nmiWords(nmiAnswered)}` }

@@ -27,7 +27,7 @@ export interface StartOptions {
 const GREETING_MS = 20_000
 const COMMAND_MS = 10_000
 /** From a panic to the restart: the stacks are printed meanwhile. */
-const RESTART_MS = 5_000
+const RESTART_MS = 20_000
 /** What QEMU said last on standard error is kept. */
 const WORDS_BYTES_MAX = 4096
 /** Its last words are in the pipes when it ends. */
