@@ -53,7 +53,12 @@ t.test('a relay that is made again has its routes again, and a link its shape', 
   t.ok(((await accountOf(lab, dead))?.outPackets ?? 0) > 0)
   const { sink: late } = await counted(lab, 1, ({ sink }) => (sink?.latencyP50Ns ?? 0) > 290_000_000)
   t.ok(late, 'it is as slow as the controller wants it')
-  t.strictSame(warnings(lab), [])
+  // Its links may be up before it has its routes again: what comes until then is dropped, and told.
+  const early = `no route: node ${dead} has none from node 1 to node 4;`
+  t.strictSame(
+    warnings(lab).filter(message => !message.startsWith(early)),
+    [],
+  )
 })
 
 t.test('a flow goes on without a controller; the next one has it told again and nothing starts twice', async t => {
