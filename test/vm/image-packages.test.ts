@@ -1,5 +1,7 @@
 // Packages without installing them: with an apt and a dpkg of the test's own in PATH, which do as the real ones would.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
@@ -11,9 +13,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Packages } from '../../src/vm/image/packages.ts'
 import { vouch } from '../fixtures/image-cache.ts'
+
+const packagesPath = fileURLToPath(new URL('../../src/vm/image/packages.ts', import.meta.url))
 
 /** Puts programs before all others in PATH for this test: name → what a shell does. */
 function programs(t: Test, folder: string, scripts: Record<string, string>, path = process.env.PATH ?? ''): void {
@@ -173,4 +178,38 @@ t.test('modules of a newer Debian are unpacked', async t => {
   })
   const [kernel] = await new Packages(join(folder, 'cache'), () => {}).fetch(['linux-image-6.12'])
   t.equal(readFileSync(join(kernel?.folder ?? '', 'usr/lib/modules/6.12/kernel/veth.ko'), 'utf8'), 'module\n')
+})
+
+t.test('what a fetch that was killed has left goes with the next one; what another still fetches stays', async t => {
+  const folder = t.testdir({})
+  programs(t, folder, { 'apt-get': aptGet('/dev/null'), dpkg })
+  const cache = join(folder, 'cache')
+  // A process of the kind that fetches, killed when apt has begun.
+  const begun = join(folder, 'begun')
+  const slow = join(folder, 'slow')
+  mkdirSync(slow)
+  writeFileSync(join(slow, 'apt-get'), `#!/bin/sh\necho half > half.deb; touch ${begun}; exec sleep 600\n`)
+  chmodSync(join(slow, 'apt-get'), 0o755)
+  const code = `import { Packages } from ${JSON.stringify(packagesPath)}
+    await new Packages(${JSON.stringify(cache)}, () => {}).fetch(['tool'])`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+    env: { ...process.env, PATH: [slow, process.env.PATH].join(delimiter) },
+    detached: true,
+    stdio: 'ignore',
+  })
+  while (!existsSync(begun) && child.exitCode === null) await new Promise(resolve => setTimeout(resolve, 10))
+  const [left, ...others] = readdirSync(cache)
+  t.match(left, /^\.part-/)
+  t.same(others, [])
+  const packages = new Packages(cache, () => {})
+  await packages.fetch(['other'])
+  t.ok(existsSync(join(cache, left as string)), 'its process lives')
+  process.kill(-(child.pid as number), 'SIGKILL')
+  await once(child, 'close')
+  t.ok(existsSync(join(cache, left as string)))
+  await packages.fetch(['tool'])
+  t.same(
+    readdirSync(cache).filter(name => name.startsWith('.part')),
+    [],
+  )
 })

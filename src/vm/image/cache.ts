@@ -1,10 +1,11 @@
 // Where images are kept on this machine, which are in use, and which go.
 
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { makeFolders } from '../../base/make-folders.ts'
+import { isAlive, mark } from './makers.ts'
 import { nslabRoot } from './nslab-files.ts'
 
 /** Images of one kind that stay when a new one is made. */
@@ -118,20 +119,3 @@ async function asFarAsAllowed(action: () => Promise<void>): Promise<void> {
 }
 
 const FORBIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM'])
-
-/** This process: its id and start, for ids are used again. */
-const mark = (): string => `${process.pid}.${startOf('self')}`
-
-function isAlive(user: string): boolean {
-  const [pid = '', start] = user.split('.')
-  return /^\d+$/.test(pid) && startOf(pid) === start
-}
-
-/** proc(5), field starttime; empty where there is no such process. */
-function startOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
-  } catch {
-    return ''
-  }
-}

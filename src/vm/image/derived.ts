@@ -86,7 +86,7 @@ export class Derived {
       const path = join(this.#folder, entry)
       const { mtimeMs = Number.NaN } = (await stat(path).catch(() => null)) ?? {}
       const isOld = [`-${name}`, `-${name}${DIGESTS}`].some(end => entry.endsWith(end)) && Date.now() - mtimeMs > DAY_MS
-      const maker = /\.part-(\d+)$/.exec(entry)?.[1]
+      const maker = /\.part-(\d+)(?:\.packed)?$/.exec(entry)?.[1]
       const isLeft = maker !== undefined && !existsSync(`/proc/${maker}`)
       // What root has made in a user's clone stays.
       if (isOld || isLeft) await rm(path, { recursive: true, force: true }).catch(() => {})

@@ -8,6 +8,7 @@ import { NslabError } from '../../base/errors.ts'
 import { run } from '../../base/exec.ts'
 import { sha256Of } from './file-facts.ts'
 import type { DigestOf } from './load.ts'
+import { isAlive, mark } from './makers.ts'
 import { DIGESTS, stateOf, vouchFor } from './vouched.ts'
 
 export type OnStep = (line: string) => void
@@ -64,7 +65,8 @@ export class Packages {
    */
   async fetch(names: readonly string[]): Promise<UnpackedPackage[]> {
     await mkdir(this.#folder, { recursive: true })
-    const folder = await mkdtemp(join(this.#folder, '.part-'))
+    await this.#prune()
+    const folder = await mkdtemp(join(this.#folder, `.part-${mark()}-`))
     try {
       this.#onStep(`fetching ${names.join(', ')} (unpacked into the cache; nothing is installed)`)
       const files = await this.#download(names, folder)
@@ -83,6 +85,14 @@ export class Packages {
     const found = (await ask()) ?? ((await this.#update()) ? await ask() : undefined)
     if (found === undefined) throw notFit([metapackage], `apt knows no ${metapackage}`)
     return found
+  }
+
+  /** Removes what was being fetched by processes that were killed. */
+  async #prune(): Promise<void> {
+    const parts = (await readdir(this.#folder)).filter(name => name.startsWith('.part-'))
+    const left = parts.filter(name => !isAlive(name.split('-')[1] ?? ''))
+    // What root has fetched into a user's clone stays.
+    for (const name of left) await rm(join(this.#folder, name), { recursive: true, force: true }).catch(() => {})
   }
 
   async #download(wanted: readonly string[], folder: string): Promise<string[]> {
