@@ -169,6 +169,32 @@ t.test('without apt, without a mirror, without dpkg: not fit, with what to do, a
   }
 })
 
+t.test('a disk that is full is the cause that is told, whichever tool came upon it', async t => {
+  const full = (tool: string): string =>
+    `echo "${tool}: No space left on device" >&2; echo "${tool}: failed" >&2; exit 2`
+  const cases = {
+    apt: { 'apt-get': full('apt-get') },
+    'its update': { 'apt-get': `case "$*" in *update*) ${full('apt-get')} ;; esac; echo "E: 404" >&2; exit 100` },
+    dpkg: { 'apt-get': aptGet('/dev/null'), dpkg: full('tar') },
+  }
+  for (const [tool, scripts] of Object.entries(cases)) {
+    await t.test(tool, async t => {
+      const folder = t.testdir({})
+      programs(t, folder, scripts)
+      const cache = join(folder, 'cache')
+      await t.rejects(new Packages(cache, () => {}).fetch(['tool']), {
+        code: 'DISK_REFUSED',
+        exitCode: 6,
+        facts: { path: cache, reason: 'No space left on device', errno: 'ENOSPC' },
+      })
+      t.same(
+        readdirSync(cache).filter(name => name !== '.apt'),
+        [],
+      )
+    })
+  }
+})
+
 t.test('modules of a newer Debian are unpacked', async t => {
   const folder = t.testdir({})
   const packed = '$3/usr/lib/modules/6.12/kernel'

@@ -28,6 +28,7 @@ import { asOther } from '../fixtures/as-other.ts'
 import { readCpio } from '../fixtures/cpio-reader.ts'
 import { readErofs } from '../fixtures/erofs-reader.ts'
 import { imageBase, ownCache } from '../fixtures/image-cache.ts'
+import { cliPath } from '../fixtures/nslab-process.ts'
 
 /** Builds or finds; `steps`: what was said meanwhile. */
 async function build(role: ImageRole, cache: string): Promise<{ image: Image; steps: string[] }> {
@@ -229,6 +230,23 @@ t.test('a cache that can not be written is refused by name', async t => {
   })
   const nowhere = imageFor('fleet', { cache: '/proc/nslab', onStep: () => {} })
   await t.rejects(nowhere, { code: 'DISK_REFUSED', facts: { path: '/proc/nslab', reason: 'ENOENT' } })
+})
+
+t.test('what has no room in a cache is told by its own name, not by that of what it is a copy of', async t => {
+  const cache = await ownCache(t)
+  // No file of more than 58 MiB, and Node.js has more: as a disk that is full in the midst of it.
+  const line = `ulimit -f 120000; exec '${process.execPath}' '${cliPath}' image fleet --cache '${cache}'`
+  const child = spawn('sh', ['-c', line], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', text => (said += text))
+  const [code] = await once(child, 'close')
+  t.equal(code, 6, said)
+  t.match(said, `cannot write ${cache}/derived/`)
+  t.notMatch(said, `cannot write ${process.execPath}`)
+  t.same(
+    ['images', 'derived'].flatMap(folder => readdirSync(join(cache, folder)).filter(name => name.includes('.part-'))),
+    [],
+  )
 })
 
 /** An image in name only. */

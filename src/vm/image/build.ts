@@ -61,9 +61,9 @@ export async function imageFor(role: ImageRole, options: ImageOptions): Promise<
     // A terminal's interrupt reaches the tools as well: one that it ended may be heard of before the interrupt is.
     await new Promise(resolve => setImmediate(resolve))
     options.signal?.throwIfAborted()
-    const { code, path, syscall } = error as NodeJS.ErrnoException
+    const { code, path, dest, syscall } = error as NodeJS.ErrnoException & { readonly dest?: string }
     if (error instanceof NslabError || code === undefined || syscall === undefined) throw error
-    throw new NslabError('DISK_REFUSED', { path: path ?? folder, reason: code, errno: code }, { cause: error })
+    throw new NslabError('DISK_REFUSED', { path: dest ?? path ?? folder, reason: code, errno: code }, { cause: error })
   }
 }
 

@@ -16,6 +16,9 @@ export type OnStep = (line: string) => void
 /** Longest time for one call of apt: a slow mirror is no reason to give up, a silent one is. */
 const APT_MS = 300_000
 
+/** The C library's words, by which apt, dpkg, tar and xz tell of it. */
+const FULL = { 'No space left on device': 'ENOSPC', 'Disk quota exceeded': 'EDQUOT' } as const
+
 export interface UnpackedPackage {
   readonly name: string
   readonly version: string
@@ -61,7 +64,7 @@ export class Packages {
 
   /**
    * Fetches and unpacks packages; they come in the order of their names. Throws NOT_FIT where that can't be done here,
-   * with what to do.
+   * with what to do, and DISK_REFUSED where there is no room for them.
    */
   async fetch(names: readonly string[]): Promise<UnpackedPackage[]> {
     await mkdir(this.#folder, { recursive: true })
@@ -97,9 +100,11 @@ export class Packages {
 
   async #download(wanted: readonly string[], folder: string): Promise<string[]> {
     let result = await this.#apt('apt-get', ['download', ...wanted], folder)
+    this.#refuseFullDisk(result.stderr)
     // Lists may be older than the mirror, which only trying tells.
     if (result.code !== 0 && result.code !== 127 && (await this.#update())) {
       result = await this.#apt('apt-get', ['download', ...wanted], folder)
+      this.#refuseFullDisk(result.stderr)
     }
     const files = await readdir(folder)
     const found = wanted.flatMap(name => files.find(file => file.startsWith(`${name}_`)) ?? [])
@@ -116,7 +121,9 @@ export class Packages {
     for (const folder of ['lists/partial', 'archives/partial']) {
       await mkdir(join(this.#folder, '.apt', folder), { recursive: true })
     }
-    return (await this.#apt('apt-get', ['update'])).code === 0
+    const { code, stderr } = await this.#apt('apt-get', ['update'])
+    this.#refuseFullDisk(stderr)
+    return code === 0
   }
 
   async #apt(command: string, args: readonly string[], cwd = this.#folder): ReturnType<typeof run> {
@@ -127,20 +134,28 @@ export class Packages {
       : ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=']
     // apt would become a user of its own, who may not write here.
     const options = ['-q', '-o', 'APT::Sandbox::User=root', ...lists]
-    const env = { ...process.env, LC_ALL: 'C' }
-    return this.#run(command, [...options, ...args], { cwd, timeoutMs: APT_MS, env })
+    return this.#run(command, [...options, ...args], { cwd, timeoutMs: APT_MS })
   }
 
   async #run(...[command, args, options]: Parameters<typeof run>): ReturnType<typeof run> {
-    const result = await run(command, args, { ...options, ...(this.#signal ? { abort: this.#signal } : {}) })
+    const env = { ...process.env, LC_ALL: 'C' }
+    const result = await run(command, args, { ...options, env, ...(this.#signal ? { abort: this.#signal } : {}) })
     this.#signal?.throwIfAborted()
     return result
+  }
+
+  /** What tools say of a full disk comes before their last words, which are of what follows from it. */
+  #refuseFullDisk(said: string): void {
+    const [words, errno] = Object.entries(FULL).find(([text]) => said.includes(text)) ?? []
+    if (words === undefined) return
+    throw new NslabError('DISK_REFUSED', { path: this.#folder, reason: words, errno })
   }
 
   async #unpack(from: string, file: string): Promise<UnpackedPackage> {
     const name = decodeURIComponent(basename(file, '.deb'))
     const folder = join(from, name)
     const { code, stderr } = await this.#run('dpkg', ['-x', join(from, file), folder])
+    this.#refuseFullDisk(stderr)
     if (code !== 0) throw notFit([name], code === 127 ? 'there is no dpkg' : lastLine(stderr))
     await this.#unpackModules(folder)
     const place = join(this.#folder, name)
@@ -165,6 +180,7 @@ export class Packages {
       .map(({ parentPath, name }) => join(parentPath, name))
     if (packed.length === 0) return
     const { code, stderr } = await this.#run('xz', ['--decompress', '--quiet', '--threads=0', ...packed])
+    this.#refuseFullDisk(stderr)
     if (code !== 0)
       throw notFit(['xz-utils'], code === 127 ? 'its modules are packed, and there is no xz' : lastLine(stderr))
   }
