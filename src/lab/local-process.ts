@@ -1,10 +1,10 @@
 // A program of a run as a process of this machine: its descriptors, its life, its last words.
 
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { type StdioOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { NslabError } from '../base/errors.ts'
+import { startProcess } from '../base/start-process.ts'
 import type { ProcessEnd, SiteProcess } from './site.ts'
 
 /** Where a program's standard output and error go: a descriptor that the process inherits, or a function. */
@@ -43,7 +43,7 @@ export function startLocalProcess(request: LocalProcessRequest): SiteProcess {
   const words = [process.execPath, ...nodeFlags, cliPath, ...args, ...inherited]
   const [command, ...rest] = enclosure === undefined ? words : [launcherPath, ...enclosed(enclosure), ...words]
   const parent = enclosure === undefined ? process.pid : INIT_PID
-  const child = started(name, () =>
+  const child = startProcess(name, () =>
     spawn(command as string, rest, {
       stdio: ['ignore', output, output, fabricFd ?? 'ignore', 'pipe'] satisfies StdioOptions,
       env: { ...process.env, ...env, NSLAB_PARENT_PID: String(parent) },
@@ -84,21 +84,3 @@ const enclosed = (options: readonly string[]): string[] => [
   '--proc',
   '--',
 ]
-
-/** Node throws some of the kernel's refusals (ENOMEM), and with no descriptor left returns a child without streams. */
-function started(name: string, start: () => ChildProcess): ChildProcess {
-  const refused = (errno: string, cause?: unknown): NslabError => {
-    const facts = { operation: 'spawn', where: name, errno, reason: 'the process could not be started' }
-    return new NslabError('KERNEL_REFUSED', facts, { cause })
-  }
-  let child: ChildProcess
-  try {
-    child = start()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? refused(code, error) : error
-  }
-  if (child.stdio?.[4] !== undefined) return child
-  child.on('error', () => {})
-  throw refused('EMFILE')
-}

@@ -6,6 +6,7 @@ import type { Duplex, Readable } from 'node:stream'
 
 import { type Clock, systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
+import { startProcess } from '../base/start-process.ts'
 import { consoleTail, panicReason } from './console-text.ts'
 import { diagnose } from './diagnose.ts'
 import { hostTscKhz } from './host-tsc.ts'
@@ -93,7 +94,7 @@ export class MicroVm implements RunningVm {
       ...state,
     ]
     this.poweredOnNs = this.#clock.nowNs()
-    this.#child = startedQemu(spec.name, () =>
+    this.#child = startProcess(spec.name, () =>
       spawnQemu(options.qemu.path, qemuArguments(spec, facts), stdio, spec.runId),
     )
     this.pid = this.#child.pid ?? 0
@@ -267,22 +268,4 @@ function exitOf(child: ChildProcess): Promise<ProcessExit> {
       if (child.pid === undefined) resolve({ code: null, signal: `no start: ${error.message}` })
     })
   })
-}
-
-/** Node throws some of the kernel's refusals, and with no descriptor left returns a child without streams. */
-function startedQemu(name: string, start: () => ChildProcess): ChildProcess {
-  const refused = (errno: string, cause?: unknown): NslabError => {
-    const facts = { operation: 'spawn', where: name, errno, reason: 'QEMU could not be started' }
-    return new NslabError('KERNEL_REFUSED', facts, { cause })
-  }
-  let child: ChildProcess
-  try {
-    child = start()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? refused(code, error) : error
-  }
-  if (child.stdio?.[Fd.qmp] != null) return child
-  child.on('error', () => {})
-  throw refused('EMFILE')
 }

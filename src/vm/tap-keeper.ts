@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
 import { runMark } from '../base/run-mark.ts'
+import { startProcess } from '../base/start-process.ts'
 import { native } from '../native.ts'
 import { kernelError } from '../native-error.ts'
 
@@ -46,12 +47,8 @@ function started(ownUser: boolean, mtu: number, socket: number, runId?: string):
   const words = [...parent, ...options, '--', programPath('nslab-tap'), String(mtu)]
   const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const, socket]
   const env = { ...process.env, ...runMark(runId) }
-  const child = spawn(programPath('nslab-launch'), words, { stdio, env })
-  // With no descriptor left, Node returns a child without streams.
-  if (child.stdin !== undefined) return child as ChildProcessWithoutNullStreams
-  child.on('error', () => {})
-  const reason = 'the process could not be started'
-  throw new NslabError('KERNEL_REFUSED', { operation: 'spawn', where: 'nslab-tap', errno: 'EMFILE', reason })
+  const child = startProcess('nslab-tap', () => spawn(programPath('nslab-launch'), words, { stdio, env }))
+  return child as ChildProcessWithoutNullStreams
 }
 
 export class TapKeeper {

@@ -5,6 +5,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
+import { startProcess } from '../../base/start-process.ts'
 import type { ConnectionsLayout } from './fit.ts'
 
 export const loaderPath: string = fileURLToPath(
@@ -99,17 +100,9 @@ export class ConnectionLoader {
 
   constructor(layout: ConnectionsLayout, onPulse: (pulse: Pulse) => void) {
     // A session of its own: a terminal's Ctrl-C is for this process, which ends the loader in order.
-    const child = spawn(loaderPath, wordsOf(layout), { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
-    if (child.stdin === undefined) {
-      child.on('error', () => {})
-      const reason = 'the process could not be started'
-      throw new NslabError('KERNEL_REFUSED', {
-        operation: 'spawn',
-        where: 'nslab-connections',
-        errno: 'EMFILE',
-        reason,
-      })
-    }
+    const child = startProcess('nslab-connections', () =>
+      spawn(loaderPath, wordsOf(layout), { stdio: ['pipe', 'pipe', 'pipe'], detached: true }),
+    )
     this.#child = child
     let fail = (_error: Error): void => {}
     this.failed = new Promise((_resolve, reject) => {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
+import { startProcess } from '../../base/start-process.ts'
 import type { ObserverConfig } from '../../config/types.ts'
 import type { CollectedLine } from '../../protocol/collected.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
@@ -95,12 +96,14 @@ export class Observer {
     return tree?.stayingPids ?? []
   }
 
-  /** Starts it; resolves when it is ready. Throws PROCESS_ENDED where it ends before. */
-  start(): Promise<void> {
+  /** Starts it; resolves when it is ready. Throws KERNEL_REFUSED, and PROCESS_ENDED where it ends before. */
+  async start(): Promise<void> {
     const { env, name } = this.#options
     const command = this.#words()
     const startedMs = performance.now()
-    const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env })
+    const child = startProcess(name, () =>
+      spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env }),
+    )
     this.#isWanted = false
     return new Promise((resolve, reject) => {
       const ready = this.#read(child, () => {
