@@ -48,6 +48,7 @@ export class ControlServer {
     if (this.#connections.size === 0) this.#onIdle?.()
   }
   #sweeper: NodeJS.Timeout | undefined
+  #nextSweep: NodeJS.Immediate | undefined
   #onIdle: (() => void) | undefined
   #lastPingMs = 0
 
@@ -116,7 +117,11 @@ export class ControlServer {
       this.#options.onEvent({ kind: 'error', message: `the control port can't accept: ${error.message}` })
     })
     this.#lastPingMs = performance.now()
-    this.#sweeper = setInterval(() => this.#sweep(), this.#options.sweepIntervalMs)
+    // After the sockets' turn: what peers said while this process stood still is read before they are judged silent.
+    this.#sweeper = setInterval(() => {
+      clearImmediate(this.#nextSweep)
+      this.#nextSweep = setImmediate(() => this.#sweep())
+    }, this.#options.sweepIntervalMs)
     const { address, port } = this.#http.address() as AddressInfo
     return { address, port }
   }
@@ -124,6 +129,7 @@ export class ControlServer {
   /** Accepts nobody any more; resolves when the connections that the core has closed are gone (at most some 2 s). */
   async close(): Promise<void> {
     clearInterval(this.#sweeper)
+    clearImmediate(this.#nextSweep)
     this.#http.close()
     this.#http.closeAllConnections()
     this.#reception.close()

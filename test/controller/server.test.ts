@@ -33,7 +33,7 @@ t.test('three nodes join over real sockets, are wired, one leaves and comes back
 t.test(
   'a node whose id another fleet wants is asked: one that lives keeps it, one that is silent loses it',
   async t => {
-    const { bench, port } = await serve(t, { answerDeadlineMs: 100, sweepIntervalMs: 20 })
+    const { bench, port } = await serve(t, { answerDeadlineMs: 2000, sweepIntervalMs: 20 })
     const join = async (id: number, fleet: string, incarnation: number, autoPong = true) => {
       const client = await ControlClient.open(port, autoPong)
       client.send(startUp(id, { fleet, incarnation }))
@@ -82,7 +82,8 @@ t.test('a frame beyond all measure ends its connection, and the node has left', 
 })
 
 t.test('a client that never says StartUp is told so and closed', async t => {
-  const { bench, port } = await serve(t, { handshakeDeadlineMs: 30, sweepIntervalMs: 10 })
+  // It has to be a WebSocket by then.
+  const { bench, port } = await serve(t, { handshakeDeadlineMs: 3000, sweepIntervalMs: 10 })
   const client = await ControlClient.open(port)
   t.match(await client.next(), { type: 'Refused', code: 'silent' })
   await client.closed()
@@ -148,13 +149,28 @@ t.test('a request in parts, an unusual one, and one with a message behind it are
 })
 
 t.test('a peer that stops answering has left, those that answer stay', async t => {
-  const { bench, port } = await serve(t, { pingIntervalMs: 40, sweepIntervalMs: 10 })
+  const { bench, port } = await serve(t, { pingIntervalMs: 1500, sweepIntervalMs: 10 })
   const [deaf, alive] = [await ControlClient.open(port, false), await ControlClient.open(port)]
   deaf.send(startUp(1))
   alive.send(startUp(2))
   t.match(await alive.nextOf('RemoveNode'), { remote_node_id: 1, reason: 'does not answer' })
   t.ok(bench.events.some(event => event.kind === 'node_left' && event.node_id === 1))
   t.notOk(bench.events.some(event => event.kind === 'node_left' && event.node_id === 2))
+})
+
+t.test('who has answered while the controller stood still has not left', async t => {
+  const intervalMs = 300
+  const { port } = await serve(t, { pingIntervalMs: intervalMs, sweepIntervalMs: 10 })
+  const [other, client] = [await ControlClient.open(port), await ControlClient.open(port, false)]
+  for (const [at, one] of [other, client].entries()) one.send(startUp(at + 1))
+  for (let asked = 0; asked < 3; asked++) {
+    await Promise.race([once(client.socket, 'ping'), client.closed()])
+    client.socket.pong()
+    // Nobody here reads the answer before the next question is due.
+    const endMs = performance.now() + 2 * intervalMs
+    while (performance.now() < endMs);
+  }
+  t.equal(client.socket.readyState, client.socket.OPEN)
 })
 
 t.test('what is no WebSocket is answered, or refused, and never joins', async t => {
