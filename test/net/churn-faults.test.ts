@@ -37,12 +37,17 @@ t.test('an inode number is used again, of a namespace that is gone', async t => 
   const fills = ids.map(id => make(id, id, { kind: 'descriptor', fill: true }))
   const drops = ids.map(id => drop(count + id, id))
   const again = { kind: 'descriptor', fault: 'inode_reuse' } as const
-  const agains = [1, 2, 3, 4, 5, 6].map(nth => make(2 * count + nth, count + nth, { ...again, due_s: 2 + nth / 2 }))
+  // Until one is met: the kernel frees them when it comes to that, on a busy machine long after they were dropped.
+  const tries = Array.from({ length: 60 }, (_, at) => at + 1)
+  const agains = tries.map(nth => make(2 * count + nth, count + nth, { ...again, due_s: 2 + nth / 2 }))
   const churn = await new ChurnProcess(t, task([...fills, ...drops, ...agains])).ready()
   await churn.fill()
   const before = new Map(churn.made.map(({ inode, cookie }) => [inode, cookie]))
   churn.send({ do: 'churn' })
-  await churn.holds('all tried', () => churn.made.length + churn.failed.length === count + 6)
+  const isMet = (): boolean => churn.made.some(({ fault }) => fault === 'inode_reuse')
+  const tried = (): number => churn.made.length + churn.failed.length - count
+  await churn.holds('one met, or all tried', () => isMet() || tried() === tries.length)
+  t.same(await churn.drain(), [])
   t.same(churn.failed, [])
   const met = churn.made.slice(count).filter(({ fault }) => fault === 'inode_reuse')
   for (const { inode, cookie } of met) {
