@@ -44,7 +44,7 @@ for (const [threads, step] of [
       const fabric = new native.Fabric(root, twoBridgeSpec(), { threads })
       await fabric.build()
       await fabric.teardown(20_000)
-      t.strictSame(await untilEmpty(() => leaked(before), 5000), [])
+      t.strictSame(await untilEmpty(() => leaked(before), 30_000), [])
     },
   )
 }

@@ -35,7 +35,7 @@ t.test('SIGKILL of nslab run leaves no process, no mount and no name, and reap i
   run.kill('SIGKILL')
   await run.ended
   t.not(runId, null)
-  t.same(await untilEmpty(() => processesOf(run), 5000), [])
+  t.same(await untilEmpty(() => processesOf(run), 30_000), [])
   t.same(machine(), before)
   const reaped = await new NslabProcess(['reap']).ended
   t.equal(reaped.code, 0, reaped.stderr)
@@ -149,5 +149,5 @@ t.test('the second signal ends a soak that still drops what it made', async t =>
   run.kill('SIGINT')
   const ended = await run.ended
   t.equal(ended.code, 130, ended.stderr)
-  t.same(await untilEmpty(() => processesOf(run), 5000), [])
+  t.same(await untilEmpty(() => processesOf(run), 30_000), [])
 })
