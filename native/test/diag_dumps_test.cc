@@ -23,8 +23,8 @@ using Outcomes = Result<std::vector<diag::SlotOutcome>>;
 /** Long enough for a busy machine under a sanitizer; a test that waits for so long fails. */
 constexpr int kPatienceMs = 20'000;
 /**
- * A dump's deadline where a test waits for it. What is answered in time takes a few turns of three threads: with sixteen
- * of these programs on one processor, under a sanitizer, 200 ms were too little for one in five.
+ * A dump's deadline where a test waits for it. What is answered in time takes a few turns of three threads: with
+ * sixteen of these programs on one processor, under a sanitizer, 200 ms were too little for one in five.
  */
 constexpr std::chrono::nanoseconds kShortDeadline = 3s;
 
