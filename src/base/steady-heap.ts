@@ -21,9 +21,14 @@ const COST_RATIO_MAX = 0.02
  * What little garbage reaches the old one is collected each ten seconds, or less often where that costs much of the
  * time. V8 collects it when a limit is met, which it raises again and again: 9 MB became 12 within ten minutes, and
  * more within the hour.
+ *
+ * Each collection moves what is left together. V8 by itself moves what lies in pages that are nearly empty: those of a
+ * collector under churn went from 8.9 to 9.9 MB in ten minutes while what they held became less, 7.7 MB, and its memory
+ * from 23.2 to 25.5; with this it stayed at 23.6 from the first minute on. A collection takes 11 ms in place of 5.
  */
 export function keepHeapSteady(intervalMs: number = COLLECTION_INTERVAL_MS): void {
   setFlagsFromString('--semi-space-growth-factor=1')
+  setFlagsFromString('--compact-on-every-full-gc')
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
   const later = (costMs: number): void => {

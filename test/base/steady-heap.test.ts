@@ -39,3 +39,21 @@ t.test('garbage in the old generation is collected though nothing asks for room'
   t.ok(steady > 0 && steady < usual / 2, `${steady} of ${usual} MiB`)
   t.end()
 })
+
+t.test('what is left is moved together, where it would lie scattered', t => {
+  const emptyRatio = `
+    let kept = []
+    for (let i = 0; i < 5e4; i++) kept.push({ i, of: [i] })
+    await new Promise(resolve => setTimeout(resolve, 2000))
+    kept = kept.filter(({ i }) => i % 4 !== 0)
+    let empty = 1
+    for (let turn = 0; turn < 40 && empty > 0.1; turn++) {
+      await new Promise(resolve => setTimeout(resolve, 500))
+      const old = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')
+      empty = kept.length && 1 - old.space_used_size / old.physical_space_size
+    }
+    console.log(empty)`
+  const steady = said(true, emptyRatio)
+  t.ok(steady > 0 && steady <= 0.1, `${steady}`)
+  t.end()
+})
