@@ -147,7 +147,8 @@ export const errorTable = {
   DISK_REFUSED: {
     exit: ExitCode.refused,
     message: f => `cannot write ${text(f.path)}: ${text(f.reason)}`,
-    hint: f => writeRemedies[errnoOf(f)] ?? 'Free some space, or name another folder with --out.',
+    hint: f =>
+      writeRemedies[errnoOf(f)] ?? 'Free some space, or name another folder (--out of runs, --cache of images).',
   },
   // Guest images.
   IMAGE_DAMAGED: {

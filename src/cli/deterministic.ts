@@ -2,6 +2,7 @@
 
 import { NslabError } from '../base/errors.ts'
 import type { ExitCode } from '../base/exit-codes.ts'
+import { shellWord } from '../base/shell-word.ts'
 import type { LoadedScenario } from '../config/load.ts'
 import { type Preparation, prepareDeterministic } from '../lab/deterministic/machine.ts'
 import type { Speed } from '../lab/deterministic/record.ts'
@@ -54,7 +55,7 @@ function tellDigest(result: DeterministicResult, verdict: ExitCode): Pick<Prepar
     const lines = [
       `deterministic, seed ${machine.seed}: digest ${digest}`,
       ...(result.speed === null ? [] : [speedLine(result.speed)]),
-      `once more, and compared: nslab replay ${result.folder}`,
+      `once more, and compared: nslab replay ${shellWord(result.folder)}`,
     ]
     process.stdout.write(`\n${lines.map(line => `  ${line}\n`).join('')}`)
     return { exitCode: verdict, digest }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
+import { shellWord } from '../base/shell-word.ts'
 import type { GateConfig } from '../config/types.ts'
 import { readHistory } from '../judge/history.ts'
 import { judge } from '../judge/judge.ts'
@@ -164,7 +165,7 @@ function tell({ path, plan, gate, folder, start, shrunk, attempts }: Telling): s
     `  SHORTER  from ${before} operations in ${start.durationS} s to ${schedule.operations.length} in ${schedule.durationS} s`,
     `           namespaces: ${filled} at the start, ${made} made later; ${attempts} attempts, ${end}`,
     `  fails    ${gate}`,
-    `  again    nslab run ${file}`,
+    `  again    nslab run ${shellWord(file)}`,
     '',
   ].join('\n')
 }

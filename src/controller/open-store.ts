@@ -1,6 +1,7 @@
 // Which store a controller gets: a database that was named, a private server of its own, or memory, and why.
 
 import { NslabError } from '../base/errors.ts'
+import { shellWord } from '../base/shell-word.ts'
 import type { ControllerConfig } from '../config/types.ts'
 import type { CoreEvent } from './core.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -38,8 +39,8 @@ export interface OpenStore {
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { db } = options.config
   if (db?.mode === 'external') {
-    const host = db.host.startsWith('/') ? db.host : `${db.host} -p ${db.port}`
-    return openPostgres(options, db, `psql -h ${host} -U ${db.user} ${db.database}`)
+    const host = db.host.startsWith('/') ? shellWord(db.host) : `${shellWord(db.host)} -p ${db.port}`
+    return openPostgres(options, db, `psql -h ${host} -U ${shellWord(db.user)} ${shellWord(db.database)}`)
   }
   // Server programs off the PATH are where Debian puts them; a test's PATH stands alone.
   const programs = options.path === undefined ? findPostgres() : findPostgres(options.path, '/nonexistent')

@@ -20,6 +20,7 @@ import { join, resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
 import { RUN_VARIABLE, runMark } from '../base/run-mark.ts'
+import { shellWord } from '../base/shell-word.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../base/unix-socket.ts'
 import type { PgTarget } from './pg-link.ts'
 import { type Enclosure, encloseFor, type PostgresPrograms, sharedMemoryFolder } from './postgres-programs.ts'
@@ -124,7 +125,7 @@ export class PrivatePostgres {
   get connect(): string {
     const { programs, user, database } = this.#options
     const host = this.#socketFolder().replace('/proc/self/', `/proc/${process.pid}/`)
-    return `${programs.psql} -h ${quoted(host)} -U ${quoted(user)} ${quoted(database)}`
+    return `${programs.psql} -h ${shellWord(host)} -U ${shellWord(user)} ${shellWord(database)}`
   }
 
   /**
@@ -315,8 +316,4 @@ export class PrivatePostgres {
     const target = `private server in ${this.#folder}`
     return new NslabError('DATABASE_REFUSED', { target, reason: words === '' ? reason : `${reason}:\n${words}` })
   }
-}
-
-function quoted(text: string): string {
-  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

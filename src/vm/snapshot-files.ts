@@ -27,7 +27,7 @@ const PAGE_BYTES = 4096
 /** Of what others do with it: it is theirs, they have removed it, or the whole cache may only be read. */
 const TOLERATED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOENT', 'EROFS'])
 
-const SCHEMA = 'nslab.snapshot/1'
+const SCHEMA = 'nslab.snapshot/2'
 
 export interface Snapshot {
   readonly key: string
@@ -51,6 +51,7 @@ interface Description {
   readonly key: string
   readonly memory: FileFacts
   readonly state: FileFacts
+  readonly console: FileFacts
 }
 
 const pathsIn = (folder: string, key: string): Snapshot => ({
@@ -92,6 +93,7 @@ export function publishSnapshot(scratch: Snapshot, root: string): Snapshot {
     key: scratch.key,
     memory: sampleFacts(scratch.memoryPath),
     state: wholeFacts(scratch.statePath),
+    console: wholeFacts(scratch.consolePath),
   }
   writeFileSync(join(scratch.folder, 'snapshot.json'), `${JSON.stringify(description, null, 2)}\n`)
   const published = pathsIn(join(root, scratch.key), scratch.key)
@@ -135,11 +137,12 @@ function asFarAsAllowed(action: () => void): void {
 function damageOf(snapshot: Snapshot): string | null {
   try {
     const text = readFileSync(join(snapshot.folder, 'snapshot.json'), 'utf8')
-    const { schema, key, memory, state } = JSON.parse(text) as Description
+    const { schema, key, memory, state, console } = JSON.parse(text) as Description
     if (schema !== SCHEMA || key !== snapshot.key) return 'its description is of something else'
     return (
       difference('memory', memory, sampleFacts(snapshot.memoryPath)) ??
-      difference('state', state, wholeFacts(snapshot.statePath))
+      difference('state', state, wholeFacts(snapshot.statePath)) ??
+      difference('console', console, wholeFacts(snapshot.consolePath))
     )
   } catch (error) {
     return `it can't be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`

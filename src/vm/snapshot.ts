@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { withMachineLock } from '../base/machine-lock.ts'
+import { shellWord } from '../base/shell-word.ts'
 import { hostTscKhz } from './host-tsc.ts'
 import { MicroVm, type StartOptions } from './microvm.ts'
 import {
@@ -186,8 +187,6 @@ async function migrated(vm: MicroVm, operation: string): Promise<void> {
     await pause(POLL_MS)
   }
 }
-
-const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 
 /** Memory shared with a file is then no part of the state; both sides must have said so. */
 const leaveMemoryOut = (vm: MicroVm): Promise<unknown> =>

@@ -41,10 +41,15 @@ function spoil(path: string, at: number): void {
 function saved(root: string, name: string): Snapshot {
   const folder = join(root, name)
   mkdirSync(folder)
-  const paths = { memoryPath: join(folder, 'memory'), statePath: join(folder, 'state') }
+  const paths = {
+    memoryPath: join(folder, 'memory'),
+    statePath: join(folder, 'state'),
+    consolePath: join(folder, 'console.log'),
+  }
+  writeFileSync(paths.consolePath, 'it booted\n')
   writeFileSync(paths.memoryPath, 'm'.repeat(1 << 20))
   writeFileSync(paths.statePath, name.repeat(100))
-  return { key: 'f'.repeat(24), folder, ...paths, consolePath: join(folder, 'console.log') }
+  return { key: 'f'.repeat(24), folder, ...paths }
 }
 
 t.test('what was written to since is thrown away, with the reason', async t => {
@@ -57,9 +62,11 @@ t.test('what was written to since is thrown away, with the reason', async t => {
     [at => truncateSync(join(at, 'memory'), 0), /size of its memory/],
     [at => spoil(join(at, 'memory'), 0), /(mtime_ns|sha256) of its memory/],
     [at => rmSync(join(at, 'memory')), /can't be read: ENOENT/],
+    [at => rmSync(join(at, 'console.log')), /can't be read: ENOENT/],
+    [at => appendFileSync(join(at, 'console.log'), 'x'), /size of its console/],
     [at => rmSync(join(at, 'snapshot.json')), /can't be read: ENOENT/],
-    [at => writeFileSync(join(at, 'snapshot.json'), '{"schema":"nslab.snapshot/1"'), /can't be read/],
-    [at => writeFileSync(join(at, 'snapshot.json'), '{"schema":"nslab.snapshot/2","key":"x"}'), /something else/],
+    [at => writeFileSync(join(at, 'snapshot.json'), '{"schema":"nslab.snapshot/2"'), /can't be read/],
+    [at => writeFileSync(join(at, 'snapshot.json'), '{"schema":"nslab.snapshot/3","key":"x"}'), /something else/],
   ]
   for (const [harm, reason] of harms) {
     const { key, folder } = publishSnapshot(saved(root, '.part'), root)

@@ -1,11 +1,9 @@
 // What is done on the other machine, as scripts for its sh. They arrive on sh's standard input, so no login shell reads
 // their words. Each begins with the same lines: where the soak's folder is, and how its unit is asked about.
 
+import { shellWord } from '../../base/shell-word.ts'
 import { IMAGES_VARIABLE } from '../../vm/image/find.ts'
 import type { CarriedImage } from './images.ts'
-
-/** A word that sh takes as it is. */
-export const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 /**
  * A soak's folder holds: soak.sh, words (what was asked), closure and images
@@ -13,7 +11,7 @@ export const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`
  * exit (the exit code, once it has ended), run (the run folder) and fetched (once that was taken).
  */
 const preamble = (unit: string): string => `
-unit=${quoted(unit)}
+unit=${shellWord(unit)}
 state="\${XDG_STATE_HOME:-$HOME/.local/state}/nslab/remote"
 dir="$state/$unit"
 if [ "$(id -u)" = 0 ]; then scope=--system; else
@@ -81,26 +79,26 @@ ${preamble(unit)}
 umask 077
 rm -rf "$dir"
 mkdir -p "$dir"
-nix-store --realise ${quoted(closure)} --add-root "$dir/closure" --indirect > /dev/null
+nix-store --realise ${shellWord(closure)} --add-root "$dir/closure" --indirect > /dev/null
 mkdir "$dir/images"
 ${images
   .map(
     ({ name, path }) =>
-      `nix-store --realise ${quoted(path)} --add-root "$dir/images/"${quoted(name)} --indirect > /dev/null\n`,
+      `nix-store --realise ${shellWord(path)} --add-root "$dir/images/"${shellWord(name)} --indirect > /dev/null\n`,
   )
-  .join('')}printf %s ${quoted(SOAK)} > "$dir/soak.sh"
-printf %s ${quoted(words.join(' '))} > "$dir/words"
+  .join('')}printf %s ${shellWord(SOAK)} > "$dir/soak.sh"
+printf %s ${shellWord(words.join(' '))} > "$dir/words"
 ${
   'name' in scenario
-    ? `scenario=${quoted(scenario.name)}`
-    : `scenario="$dir/scenario.toml"; printf %s ${quoted(scenario.text)} > "$scenario"`
+    ? `scenario=${shellWord(scenario.name)}`
+    : `scenario="$dir/scenario.toml"; printf %s ${shellWord(scenario.text)} > "$scenario"`
 }
 : > "$dir/out"
 : > "$dir/log"
 date -u +%Y-%m-%dT%H:%M:%SZ > "$dir/started"
 systemd-run $scope --quiet --collect --unit="$unit" --description="nslab run $scenario" \\
   --property=KillMode=mixed --property=TimeoutStopSec=300 --setenv=HOME="$HOME" --setenv=PATH="$PATH" \\
-  ${images.length === 0 ? '' : `--setenv=${IMAGES_VARIABLE}="$dir/images" `}  /bin/sh "$dir/soak.sh" ${quoted(`${closure}/bin/nslab`)} run "$scenario" --out "$dir/run" ${words.map(quoted).join(' ')} \\
+  ${images.length === 0 ? '' : `--setenv=${IMAGES_VARIABLE}="$dir/images" `}  /bin/sh "$dir/soak.sh" ${shellWord(`${closure}/bin/nslab`)} run "$scenario" --out "$dir/run" ${words.map(shellWord).join(' ')} \\
   || { code=$?; rm -rf "$dir"; exit "$code"; }
 `
 
