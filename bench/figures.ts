@@ -1,7 +1,7 @@
 // What every benchmark here shares: rounds measured alternately, medians with their range, a table and a JSON document.
 
 import { cpus, release, totalmem } from 'node:os'
-import { memoryUsedBytes } from '../src/lab/proc.ts'
+import { memoryUsedBytes } from '../src/lab/proc/proc.ts'
 import { textTable } from '../src/report/table.ts'
 
 /** What the command line says; each benchmark takes of it what it knows. */

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { fitConnections } from '../src/lab/connections/fit.ts'
 import { readConnectionLimits } from '../src/lab/connections/limits.ts'
 import { ConnectionLoader } from '../src/lab/connections/loader.ts'
-import { processCost } from '../src/lab/measure.ts'
+import { processCost } from '../src/lab/site/measure.ts'
 import { native } from '../src/native.ts'
 import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 

@@ -1,7 +1,7 @@
 // Processor time of a process, thread by thread, between two looks.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { TICKS_PER_S } from '../src/lab/proc.ts'
+import { TICKS_PER_S } from '../src/lab/proc/proc.ts'
 
 interface ThreadTime {
   readonly name: string

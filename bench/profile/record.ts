@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readProcesses } from '../../src/lab/process-table.ts'
+import { readProcesses } from '../../src/lab/proc/process-table.ts'
 
 export const kinds = ['doctor', 'flame'] as const
 export type Kind = (typeof kinds)[number]

@@ -11,7 +11,7 @@ pkgs.runCommand "nslab-plans"
     nativeBuildInputs = [ pkgs.nslab ];
     snapshots = testRun {
       name = "plan-snapshots";
-      files = [ "test/lab/plan.test.ts" ];
+      files = [ "test/lab/plan/plan.test.ts" ];
     };
   }
   ''

@@ -8,7 +8,9 @@ testRun {
       "base"
       "config"
       "judge"
+      "judge/proof"
       "judge/soak"
+      "judge/traffic"
       "protocol"
       "topology"
     ]

@@ -1,5 +1,5 @@
 // Running short tools (git, ip, initdb, …) and keeping what they say: the one place that uses zx.
-// Never for network set-up, which is native, and never for the long-lived programs of a run (src/lab/program.ts).
+// Never for network set-up, which is native, and never for the long-lived programs of a run (src/lab/run/program.ts).
 
 import { spawn } from 'node:child_process'
 

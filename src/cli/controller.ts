@@ -14,7 +14,7 @@ import { readText } from '../config/load.ts'
 import { DURATION_S_MAX } from '../config/units.ts'
 import type { ControllerOptions } from '../controller/main.ts'
 import { isResetAsked } from '../controller/store.ts'
-import { formatEvent } from './event-line.ts'
+import { formatEvent } from './progress/event-line.ts'
 import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags, timeScaleOf } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {

@@ -9,9 +9,9 @@ import { Random } from '../base/random.ts'
 import { parseDataplaneConfig } from '../config/dataplane.ts'
 import { readText } from '../config/load.ts'
 import type { DataplaneOptions } from '../dataplane/main.ts'
-import { fleetSocketName } from '../lab/plan-types.ts'
-import { makeStateFolder, stateFolder } from '../lab/state-folder.ts'
-import { formatEvent } from './event-line.ts'
+import { fleetSocketName } from '../lab/plan/types.ts'
+import { makeStateFolder, stateFolder } from '../lab/state/state-folder.ts'
+import { formatEvent } from './progress/event-line.ts'
 import { addSteeredFlags, hookSignals, inherit, readPlan, type SteeredFlags, timeScaleOf } from './steered-flags.ts'
 
 interface Flags extends SteeredFlags {

@@ -2,11 +2,11 @@
 
 import { type Command, InvalidArgumentError } from 'commander'
 import { ExitCode } from '../base/exit-codes.ts'
-import { type Diagnosis, diagnose } from '../lab/doctor.ts'
-import { gateProblems, readNixFacts } from '../lab/gate-fitness.ts'
-import { describeProblem } from '../lab/limits.ts'
-import { type LiveRun, listRuns } from '../lab/live-runs.ts'
-import { readMachine } from '../lab/machine.ts'
+import { type Diagnosis, diagnose } from '../lab/fitness/doctor.ts'
+import { gateProblems, readNixFacts } from '../lab/fitness/gate-fitness.ts'
+import { describeProblem } from '../lab/fitness/limits.ts'
+import { readMachine } from '../lab/fitness/machine.ts'
+import { type LiveRun, listRuns } from '../lab/state/live-runs.ts'
 import { readVmFacts, type VmFacts } from '../lab/vm/facts.ts'
 
 const NODES_DEFAULT = 100

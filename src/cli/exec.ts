@@ -3,9 +3,9 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
-import { type LiveRun, listRuns, liveRunIn } from '../lab/live-runs.ts'
-import { chooseRun, execInNode } from '../lab/node-exec.ts'
+import { type LiveRun, listRuns, liveRunIn } from '../lab/state/live-runs.ts'
 import { LabClient } from '../lab/visit/client.ts'
+import { chooseRun, execInNode } from '../lab/visit/node-exec.ts'
 import { findVm } from '../lab/visit/vms.ts'
 import { runRemotely } from './remote-command.ts'
 

@@ -1,8 +1,8 @@
 // What `nslab link` and `nslab capture` share: which live run is meant, and its nodes.
 
 import { NslabError } from '../base/errors.ts'
-import { type LiveRun, listRuns, liveRunIn } from '../lab/live-runs.ts'
-import { chooseRun } from '../lab/node-exec.ts'
+import { type LiveRun, listRuns, liveRunIn } from '../lab/state/live-runs.ts'
+import { chooseRun } from '../lab/visit/node-exec.ts'
 
 export const LINK_RUN_OPTION = [
   '--run <run>',

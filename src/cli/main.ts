@@ -8,7 +8,7 @@ import type { AddCommand } from './program.ts'
 
 /** Commands in the order of the help. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
-  run: async () => (await import('./run.ts')).addRunCommand,
+  run: async () => (await import('./run/run.ts')).addRunCommand,
   plan: async () => (await import('./plan.ts')).addPlanCommand,
   list: async () => (await import('./list.ts')).addListCommand,
   doctor: async () => (await import('./doctor.ts')).addDoctorCommand,
@@ -18,7 +18,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   controller: async () => (await import('./controller.ts')).addControllerCommand,
   dataplane: async () => (await import('./dataplane.ts')).addDataplaneCommand,
   collect: async () => (await import('./collect.ts')).addCollectCommand,
-  churn: async () => (await import('./churn.ts')).addChurnCommand,
+  churn: async () => (await import('./hidden/churn.ts')).addChurnCommand,
   sockets: async () => (await import('./sockets.ts')).addSocketsCommand,
   vms: async () => (await import('./vms.ts')).addVmsCommand,
   shell: async () => (await import('./shell.ts')).addShellCommand,
@@ -28,13 +28,13 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   probe: async () => (await import('./probe.ts')).addProbeCommand,
   capture: async () => (await import('./capture.ts')).addCaptureCommand,
   reap: async () => (await import('./reap.ts')).addReapCommand,
-  soak: async () => (await import('./soak.ts')).addSoakCommand,
+  soak: async () => (await import('./hidden/soak.ts')).addSoakCommand,
   connections: async () => (await import('./connections.ts')).addConnectionsCommand,
   remote: async () => (await import('./remote.ts')).addRemoteCommand,
-  selfcheck: async () => (await import('./selfcheck.ts')).addSelfcheckCommand,
+  selfcheck: async () => (await import('./selfcheck/selfcheck.ts')).addSelfcheckCommand,
   image: async () => (await import('./image.ts')).addImageCommand,
-  'seal-image': async () => (await import('./image-parts.ts')).addSealImageCommand,
-  'guest-files': async () => (await import('./image-parts.ts')).addGuestFilesCommand,
+  'seal-image': async () => (await import('./hidden/image-parts.ts')).addSealImageCommand,
+  'guest-files': async () => (await import('./hidden/image-parts.ts')).addGuestFilesCommand,
 }
 
 /**
@@ -42,13 +42,13 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
  * they take 0.3 and 0.1 s.
  */
 async function main(args: readonly string[]): Promise<void> {
-  if (args[0] === 'agent') return (await import('./agent.ts')).runAgentCommand(args.slice(1))
-  if (args[0] === 'guest-run') return (await import('./guest-run.ts')).runGuestCommand()
+  if (args[0] === 'agent') return (await import('./hidden/agent.ts')).runAgentCommand(args.slice(1))
+  if (args[0] === 'guest-run') return (await import('./hidden/guest-run.ts')).runGuestCommand()
   process.stdout.on('error', onOutputRefused)
   // A run goes on, and is ended in order, when nobody can hear of it any more: `2>&1 | head -1`, a full disk, a lost
   // terminal.
   process.stderr.on('error', () => {})
-  if (args[0] === KEEPER_COMMAND) return (await import('./keep-run.ts')).runKeepCommand()
+  if (args[0] === KEEPER_COMMAND) return (await import('./hidden/keep-run.ts')).runKeepCommand()
   await (await import('./program.ts')).runProgram(args, commands)
 }
 

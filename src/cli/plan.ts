@@ -1,8 +1,8 @@
 // `nslab plan SCENARIO`: the plan on standard output, nothing changed.
 
 import type { Command } from 'commander'
-import { makePlan, planToJson } from '../lab/plan.ts'
-import { addScenarioOptions, loadWithOptions, type ScenarioOptions } from './scenario-options.ts'
+import { makePlan, planToJson } from '../lab/plan/plan.ts'
+import { addScenarioOptions, loadWithOptions, type ScenarioOptions } from './run/scenario-options.ts'
 
 export function addPlanCommand(program: Command): void {
   const command = program

@@ -1,7 +1,7 @@
 // nslab reap: restores what a crashed run left, and says what that was.
 
 import type { Command } from 'commander'
-import { type ReapResult, reap } from '../lab/reap.ts'
+import { type ReapResult, reap } from '../lab/state/reap.ts'
 
 export function addReapCommand(program: Command): void {
   program

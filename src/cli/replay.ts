@@ -8,9 +8,9 @@ import { compareFolders, describeDifferences } from '../lab/deterministic/compar
 import { prepareReplay, short } from '../lab/deterministic/machine.ts'
 import { changedSince, digestFiles, digestOfAll, readRecord } from '../lab/deterministic/record.ts'
 import { printable } from '../report/format.ts'
-import { note, runPrepared } from './deterministic.ts'
 import { interruptible } from './interruptible.ts'
 import { latestRun } from './report.ts'
+import { note, runPrepared } from './run/deterministic.ts'
 
 interface Options {
   readonly out?: string

@@ -10,7 +10,7 @@ import { renderJunit } from '../report/junit.ts'
 import { type Judged, judgeFolder, writeReports } from '../report/render.ts'
 import { renderTap } from '../report/tap.ts'
 import { renderTerminal } from '../report/terminal.ts'
-import { wantsColours } from './colours.ts'
+import { wantsColours } from './progress/colours.ts'
 
 /** The run that `nslab run` made last, from where it was started. */
 export const latestRun = join('runs', 'latest')

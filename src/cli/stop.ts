@@ -4,8 +4,8 @@ import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { interruptRun, stopKept } from '../lab/keep/stop.ts'
-import { type LiveRun, listRuns, liveRunIn } from '../lab/live-runs.ts'
-import { chooseRun, isNamed } from '../lab/node-exec.ts'
+import { type LiveRun, listRuns, liveRunIn } from '../lab/state/live-runs.ts'
+import { chooseRun, isNamed } from '../lab/visit/node-exec.ts'
 import { findVm } from '../lab/visit/vms.ts'
 
 interface Options {

@@ -2,15 +2,15 @@
 // whose sources contradict each other, says why and has no value.
 
 import { hasTraffic } from '../config/has-traffic.ts'
-import type { Plan } from '../lab/plan-types.ts'
+import type { Plan } from '../lab/plan/types.ts'
 import { faultsCount, faultsFeltCount, rowsKeptCount } from './fault-metrics.ts'
 import { known, type Metric, type Metrics, unknown } from './metric.ts'
 import { heldMemoryNoise } from './noise.ts'
 import { rssAtWired, threadsMost } from './process-metrics.ts'
-import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof-metrics.ts'
+import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof/metrics.ts'
 import { computeSoakMetrics } from './soak/metrics.ts'
 import { readTimeline, type Timeline } from './timeline.ts'
-import { computeTrafficMetrics } from './traffic-metrics.ts'
+import { computeTrafficMetrics } from './traffic/metrics.ts'
 import type { History } from './types.ts'
 import { toNanosecond, unitOf } from './units.ts'
 

@@ -1,9 +1,9 @@
 // Doubt and advice beside the verdict: what a reader should know before believing the figures.
 
 import { hasTraffic } from '../config/has-traffic.ts'
-import type { Plan } from '../lab/plan-types.ts'
+import type { Plan } from '../lab/plan/types.ts'
 import { inOrder, type Timeline } from './timeline.ts'
-import { readTraffic } from './traffic-account.ts'
+import { readTraffic } from './traffic/account.ts'
 import type { History } from './types.ts'
 
 /** Share of time, in percent, that something waited for a processor before the run had begun to work. */

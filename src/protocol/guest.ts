@@ -13,7 +13,7 @@ import type {
   SiteDifference,
   StartRequest,
   VerifyRequest,
-} from '../lab/site.ts'
+} from '../lab/site/site.ts'
 import type { PieceOfStream } from './byte-streams.ts'
 
 /** The port's name, as the guest's /sys/class/virtio-ports shows it. */

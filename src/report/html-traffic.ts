@@ -1,6 +1,6 @@
 // The page's part about traffic: the lines of the terminal, rates over time, latencies of flows, the worst ones.
 
-import type { FlowFacts, TrafficFacts } from '../judge/traffic-account.ts'
+import type { FlowFacts, TrafficFacts } from '../judge/traffic/account.ts'
 import type { History, Report, TrafficLine, TrafficTotals } from '../judge/types.ts'
 import type { ChartOptions, Point, Series } from './chart.ts'
 import { thinned } from './curves.ts'

@@ -1,10 +1,10 @@
 // A run's traffic in a few lines: what flows came to, what was dropped, and whether every packet is accounted for.
 
 import { hasTraffic } from '../config/has-traffic.ts'
-import { sumOf } from '../judge/packet-totals.ts'
-import { type FlowFacts, readTraffic, type TrafficFacts } from '../judge/traffic-account.ts'
+import { type FlowFacts, readTraffic, type TrafficFacts } from '../judge/traffic/account.ts'
+import { sumOf } from '../judge/traffic/totals.ts'
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan-types.ts'
+import type { Plan } from '../lab/plan/types.ts'
 import { formatBytes, formatCount, formatSeconds } from './format.ts'
 import { bitRate } from './link-shape.ts'
 

@@ -18,19 +18,21 @@ export const jobsHere = () => Math.max(JOBS_MIN, Math.min(availableParallelism()
 export const LONGEST = [
   ...['checks', 'build'].map(name => `test/nix/${name}.long.ts`),
   ...['run-faults', 'keep', 'scenarios-faults', 'guest-faults'].map(name => `test/vm/${name}.long.ts`),
-  'test/net/full-size.long.ts',
+  'test/net/run/full-size.long.ts',
   'test/lab/remote/soak.long.ts',
   ...['deterministic', 'scenarios', 'soak', 'kernels'].map(name => `test/vm/${name}.long.ts`),
   'test/nix/sandboxed.long.ts',
   'test/setup/profile.long.ts',
-  'test/net/churn-minute.long.ts',
-  ...['selfcheck', 'run', 'sigkill', 'sigkill-traffic', 'traffic-run'].map(name => `test/net/${name}.test.ts`),
+  'test/net/soak/churn-minute.long.ts',
+  ...['soak/selfcheck', 'run/run', 'run/sigkill', 'traffic/sigkill', 'traffic/run'].map(
+    name => `test/net/${name}.test.ts`,
+  ),
   'test/vm/deterministic.test.ts',
-  ...['soak-run', 'shrink', 'soak-ends', 'hosts'].map(name => `test/net/${name}.test.ts`),
+  ...['soak/run', 'soak/shrink', 'soak/ends', 'fleet/hosts'].map(name => `test/net/${name}.test.ts`),
   ...['lanes', 'udp', 'lanes-lossless', 'max', 'sanitizers'].map(name => `test/native/${name}.test.ts`),
   ...['agent-guest', 'deterministic-ends', 'image', 'faults'].map(name => `test/vm/${name}.test.ts`),
   'test/nix/flake.test.ts',
-  'test/net/keep-run.test.ts',
+  'test/net/run/keep-run.test.ts',
 ]
 
 /** @param {readonly string[]} files @returns {string[]} in the order in which they begin */

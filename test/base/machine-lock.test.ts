@@ -1,5 +1,5 @@
 // The lock between processes. That a killed holder's is released is shown by the leases' crash tests
-// (test/net/leases.test.ts).
+// (test/net/run/leases.test.ts).
 
 import t from 'tap'
 import { withMachineLock } from '../../src/base/machine-lock.ts'

@@ -1,8 +1,8 @@
 // Which keys the runs of a selfcheck have, in what order: later ones win.
 
 import t, { type Test } from 'tap'
-import { selfcheck } from '../../src/cli/canary-runs.ts'
-import { canaries, EMULATED } from '../../src/lab/canaries.ts'
+import { canaries, EMULATED } from '../../src/cli/selfcheck/canaries.ts'
+import { selfcheck } from '../../src/cli/selfcheck/canary-runs.ts'
 
 /** How a selfcheck fails whose runs are of a program that tells its words and leaves no run folder. */
 async function failureOf(t: Test, isEmulated: boolean, code: number): Promise<Error | null> {

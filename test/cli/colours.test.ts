@@ -5,7 +5,7 @@ import t from 'tap'
 import { ringRun, writeRunFolder } from '../fixtures/run-folder.ts'
 import { Terminal } from '../fixtures/terminal.ts'
 
-const module = fileURLToPath(new URL('../../src/cli/run-and-tell.ts', import.meta.url))
+const module = fileURLToPath(new URL('../../src/cli/run/run-and-tell.ts', import.meta.url))
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour sequences begin with ESC
 const isColoured = (text: string): boolean => /\x1b\[\d+m/.test(text)

@@ -1,15 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readPlan, scenarioTextBeside } from '../../src/cli/plan-file.ts'
-import { repeatCommand } from '../../src/cli/repeat.ts'
-import { isPlanPath } from '../../src/cli/scenario-options.ts'
+import { readPlan, scenarioTextBeside } from '../../src/cli/run/plan-file.ts'
+import { repeatCommand } from '../../src/cli/run/repeat.ts'
+import { isPlanPath } from '../../src/cli/run/scenario-options.ts'
 import { loadScenario, scenarioNames } from '../../src/config/load.ts'
 import { scheduleOf } from '../../src/lab/churn/schedule.ts'
 import { beginningOf, without } from '../../src/lab/churn/shrink.ts'
-import { makePlan, planToJson } from '../../src/lab/plan.ts'
-import { planWithSchedule } from '../../src/lab/plan-soak.ts'
-import type { Plan } from '../../src/lab/plan-types.ts'
+import { makePlan, planToJson } from '../../src/lab/plan/plan.ts'
+import { planWithSchedule } from '../../src/lab/plan/soak.ts'
+import type { Plan } from '../../src/lab/plan/types.ts'
 
 const planOf = (name: string): Plan => makePlan(loadScenario(name).scenario)
 

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { LineView } from '../../src/cli/progress.ts'
-import { clockTime, pulseLine } from '../../src/cli/pulse-line.ts'
-import { type Progress, type Pulse, progressOf } from '../../src/lab/progress.ts'
+import { LineView } from '../../src/cli/progress/progress.ts'
+import { clockTime, pulseLine } from '../../src/cli/progress/pulse-line.ts'
+import { type Progress, type Pulse, progressOf } from '../../src/lab/run/progress.ts'
 
 const figures = {
   namespaces_live_count: 200,

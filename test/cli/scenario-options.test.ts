@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import t from 'tap'
 import { listText } from '../../src/cli/list.ts'
-import { addScenarioOptions, loadWithOptions, overridesOf } from '../../src/cli/scenario-options.ts'
+import { addScenarioOptions, loadWithOptions, overridesOf } from '../../src/cli/run/scenario-options.ts'
 import { loadScenario } from '../../src/config/load.ts'
 
 function overridesFrom(...args: string[]) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parseScenario } from '../../src/config/scenario.ts'
-import { makePlan } from '../../src/lab/plan.ts'
+import { makePlan } from '../../src/lab/plan/plan.ts'
 import { issuesOf } from '../fixtures/issues.ts'
 
 const ring = 'name = "x"\n[controller]\ntopology = { type = "ring", ring_config = { n_nodes = 10 } }\n'

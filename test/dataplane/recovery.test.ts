@@ -1,5 +1,5 @@
 // What failures lead to: a table of them, without kernel or sockets. The same on the real kernel:
-// test/net/fleet-recovery.
+// test/net/fleet/recovery.
 
 import t from 'tap'
 import type { Clock } from '../../src/base/clock.ts'

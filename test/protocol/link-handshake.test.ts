@@ -1,5 +1,5 @@
 // The second codec of the link handshake: round trips, and everything that is no frame. Against the first one:
-// test/net/links*.
+// test/net/links.
 
 import t from 'tap'
 import { Random } from '../../src/base/random.ts'

@@ -5,7 +5,7 @@ import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { readOrNull } from '../../base/read-or-null.ts'
 import type { GuestNotice, Hello } from '../../protocol/guest.ts'
 import { GUEST_PROTOCOL } from '../../protocol/guest.ts'
-import { bootId, parseLoad1m } from '../proc.ts'
+import { bootId, parseLoad1m } from '../proc/proc.ts'
 
 /** Written by init (native/guest/main.cc). */
 const PHASES_FILE = '/run/nslab/boot.json'

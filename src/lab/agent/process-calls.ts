@@ -13,7 +13,7 @@ import { readOrNull } from '../../base/read-or-null.ts'
 import type { ByteStream } from '../../protocol/byte-streams.ts'
 import type { Answer, Ask, ExecRequest, StartedAs } from '../../protocol/guest.ts'
 import { packFolder } from '../../vm/packing.ts'
-import type { ProcessEnd } from '../site.ts'
+import type { ProcessEnd } from '../site/site.ts'
 import type { Session } from './session.ts'
 
 /** The guest's end of the runner's virtconsole. */

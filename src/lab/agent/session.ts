@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { type ByteStream, ByteStreams } from '../../protocol/byte-streams.ts'
 import type { FromGuest, GuestNotice } from '../../protocol/guest.ts'
-import type { ProcessEnd } from '../site.ts'
+import type { ProcessEnd } from '../site/site.ts'
 
 export class Session {
   readonly streams: ByteStreams

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { systemClock } from '../../base/clock.ts'
 import type { ByteStream } from '../../protocol/byte-streams.ts'
 import type { Ask, StartedAs } from '../../protocol/guest.ts'
-import type { Console } from '../local-process.ts'
-import { LocalSite } from '../local-site.ts'
-import type { SiteProcess } from '../site.ts'
+import type { Console } from '../site/local-process.ts'
+import { LocalSite } from '../site/local-site.ts'
+import type { SiteProcess } from '../site/site.ts'
 import type { Session } from './session.ts'
 
 /** A guest's one network interface, where it has any. */

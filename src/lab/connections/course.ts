@@ -3,13 +3,13 @@
 
 import { NslabError } from '../../base/errors.ts'
 import { type LoadCommand, type LoadNotice, type LoadStage, loadStages } from '../../protocol/loading.ts'
-import type { RunContext } from '../context.ts'
-import type { Course, Crew, EndedPrograms } from '../course.ts'
-import type { Ground } from '../ground.ts'
-import { DEADLINE_SCALE } from '../levels.ts'
-import type { HostPlan } from '../plan-types.ts'
-import { Program } from '../program.ts'
-import type { Site } from '../site.ts'
+import type { HostPlan } from '../plan/types.ts'
+import type { RunContext } from '../run/context.ts'
+import type { Course, Crew, EndedPrograms } from '../run/course.ts'
+import { DEADLINE_SCALE } from '../run/deadlines.ts'
+import { Program } from '../run/program.ts'
+import type { Ground } from '../site/ground.ts'
+import type { Site } from '../site/site.ts'
 
 type LoadProgram = Program<LoadCommand, LoadNotice>
 

@@ -1,7 +1,7 @@
 // How many connections fit, and in how many processes: everything is sized before the first one is opened. Pure.
 
 import type { ConnectionsConfig } from '../../config/connections.ts'
-import type { Problem } from '../limits.ts'
+import type { Problem } from '../fitness/limits.ts'
 
 /** What the host allows. Infinity: no limit. */
 export interface ConnectionLimits {

@@ -8,9 +8,9 @@ import { readOrNull } from '../../base/read-or-null.ts'
 import { packFolder } from '../../vm/packing.ts'
 import { RESULTS_PORT } from '../../vm/qemu.ts'
 import { findPort, PortStream } from '../agent/port.ts'
-import { toJson } from '../disk.ts'
-import type { Progress } from '../progress.ts'
-import { runScenario } from '../run.ts'
+import type { Progress } from '../run/progress.ts'
+import { runScenario } from '../run/run.ts'
+import { toJson } from '../run-folder/disk.ts'
 import {
   type GuestInput,
   type GuestOutcome,

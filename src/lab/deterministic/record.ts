@@ -7,7 +7,7 @@ import { join, relative } from 'node:path'
 import * as v from 'valibot'
 import { NslabError } from '../../base/errors.ts'
 import { type ImageRole, imageRoles } from '../../vm/image/types.ts'
-import { toJson, writeFileAtomic } from '../disk.ts'
+import { toJson, writeFileAtomic } from '../run-folder/disk.ts'
 import { type GuestInput, INPUT_SCHEMA } from './protocol.ts'
 
 export const RECORD_NAME = 'deterministic.json'

@@ -3,8 +3,8 @@
 
 import type { Scenario } from '../../config/types.ts'
 import type { SentError } from '../../protocol/guest.ts'
-import type { Progress } from '../progress.ts'
-import type { RepeatedPlan } from '../run.ts'
+import type { Progress } from '../run/progress.ts'
+import type { RepeatedPlan } from '../run/run.ts'
 
 /** Argument of nslab by which it is a keeper. */
 export const KEEPER_COMMAND = 'keep-run'

@@ -9,7 +9,7 @@ import { Channel } from '../../base/channel.ts'
 import { NslabError } from '../../base/errors.ts'
 import type { Scenario } from '../../config/types.ts'
 import { receivedError } from '../../protocol/sent-error.ts'
-import type { RunOptions, RunResult } from '../run.ts'
+import type { RunOptions, RunResult } from '../run/run.ts'
 import { type FromKeeper, KEEPER_COMMAND, KEEPER_FD, type KeptRun, type ToKeeper } from './protocol.ts'
 
 const cliPath = fileURLToPath(new URL('../../cli/main.js', import.meta.url))

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { Channel } from '../../base/channel.ts'
 import { sentError } from '../../protocol/sent-error.ts'
-import { type RunResult, runScenario } from '../run.ts'
+import { type RunResult, runScenario } from '../run/run.ts'
 import type { FromKeeper, ToKeeper } from './protocol.ts'
 import type { KeptVms } from './vms.ts'
 

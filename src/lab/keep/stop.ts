@@ -1,9 +1,9 @@
 // Ending what was kept, and runs that still go on, from another process.
 
 import { NslabError } from '../../base/errors.ts'
-import type { LiveRun } from '../live-runs.ts'
-import { isAlive } from '../proc.ts'
-import { reap } from '../reap.ts'
+import { isAlive } from '../proc/proc.ts'
+import type { LiveRun } from '../state/live-runs.ts'
+import { reap } from '../state/reap.ts'
 import { LabClient } from '../visit/client.ts'
 
 /** Its VMs have ended: only a socket and two files are left to a keeper. */

@@ -1,7 +1,7 @@
 // The lease book, purely: who wants which machine-wide sysctl how high, what it was before, and what to write now.
 // Not here: files, locks and the kernel (leases.ts).
 
-import type { ProcessIdentity } from '../proc.ts'
+import type { ProcessIdentity } from '../proc/proc.ts'
 
 /** Values by sysctl name, e.g. `net.ipv4.neigh.default.gc_thresh3`. */
 export type SysctlValues = Readonly<Record<string, number>>

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
 import { withMachineLock } from '../../base/machine-lock.ts'
 import { readOrNull } from '../../base/read-or-null.ts'
-import { writeFileAtomic } from '../disk.ts'
-import { bootId, isAlive, ownIdentity } from '../proc.ts'
-import { makeStateFolder, stateFolder } from '../state-folder.ts'
+import { bootId, isAlive, ownIdentity } from '../proc/proc.ts'
+import { writeFileAtomic } from '../run-folder/disk.ts'
+import { makeStateFolder, stateFolder } from '../state/state-folder.ts'
 import {
   emptyBook,
   type LeaseBook,

@@ -3,7 +3,7 @@
 
 import type { Scenario } from '../../config/types.ts'
 import { realiseImage } from '../../vm/image/find.ts'
-import { makePlan } from '../plan.ts'
+import { makePlan } from '../plan/plan.ts'
 import { CHURN_IMAGE, roleOf } from '../vm/load.ts'
 
 export interface CarriedImage {

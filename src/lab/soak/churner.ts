@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ChurnCommand, ChurnNotice, ChurnTask } from '../../protocol/churning.ts'
-import { startLocalProcess } from '../local-process.ts'
-import type { Plan } from '../plan-types.ts'
-import { Program } from '../program.ts'
+import type { Plan } from '../plan/types.ts'
+import { Program } from '../run/program.ts'
+import { startLocalProcess } from '../site/local-process.ts'
 
 export interface ChurnerOptions {
   readonly plan: Plan

@@ -6,7 +6,7 @@ import { NslabError } from '../../base/errors.ts'
 import { findPostgres, hasLauncher } from '../../controller/postgres-programs.ts'
 import { PrivatePostgres } from '../../controller/private-postgres.ts'
 import type { CollectedLine } from '../../protocol/collected.ts'
-import { readProcesses } from '../process-table.ts'
+import { readProcesses } from '../proc/process-table.ts'
 import type { Intake } from './intake.ts'
 import { type Batch, readBatch, readBatches } from './stored-lines.ts'
 

@@ -6,7 +6,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
 import { readOrNull } from '../../base/read-or-null.ts'
-import { cgroupFolders } from '../cgroup.ts'
+import { cgroupFolders } from '../proc/cgroup.ts'
 
 /** A group with a process that ends can't be removed; that takes the kernel a moment. */
 const REMOVE_TRIES = 100

@@ -5,8 +5,8 @@
 import { listPids } from '../../base/netns-holders.ts'
 import { OBSERVER_VARIABLE } from '../../base/run-mark.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
-import { isAlive, type ProcessStat, readStat } from '../proc.ts'
-import { variableOf } from '../process-table.ts'
+import { isAlive, type ProcessStat, readStat } from '../proc/proc.ts'
+import { variableOf } from '../proc/process-table.ts'
 
 /** What lives so long stays: to ask some hundred namespaces one by one with `ss` takes a helper seconds. */
 const STAYS_S = 5

@@ -3,8 +3,8 @@
 import { NslabError } from '../../base/errors.ts'
 import type { TrafficTotals } from '../../judge/types.ts'
 import type { FleetTraffic, PacketTotals } from '../../protocol/traffic.ts'
-import type { RunContext } from '../context.ts'
-import type { ProvingFleet } from '../proof.ts'
+import type { RunContext } from '../run/context.ts'
+import type { ProvingFleet } from '../run/proof.ts'
 
 /** What one fleet said, in the parts that it said it in. */
 export interface FleetAnswer {

@@ -2,10 +2,10 @@
 // Meanwhile, while the run holds, their totals over time. Both are saved; whether they add up is judged from there.
 
 import type { TrafficLine } from '../../judge/types.ts'
-import type { RunContext } from '../context.ts'
-import type { LineWriter } from '../disk.ts'
-import { DEADLINE_SCALE } from '../levels.ts'
-import type { ProvingFleet } from '../proof.ts'
+import type { RunContext } from '../run/context.ts'
+import { DEADLINE_SCALE } from '../run/deadlines.ts'
+import type { ProvingFleet } from '../run/proof.ts'
+import type { LineWriter } from '../run-folder/disk.ts'
 import { askForTraffic, isHeard, isSettled, runningIn, type TrafficAnswer, totalsOf } from './ask.ts'
 
 /** Packets that are not there by then wait for somebody who does not take them, and are told as they are. */

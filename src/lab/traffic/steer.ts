@@ -5,12 +5,12 @@ import { NslabError } from '../../base/errors.ts'
 import type { LinkChange, LinkMeasured, LinkNow } from '../../protocol/lab.ts'
 import type { Command, Notice } from '../../protocol/steering.ts'
 import type { LinkMeasure, LinkShape } from '../../protocol/traffic.ts'
-import type { RunContext } from '../context.ts'
-import type { Ground } from '../ground.ts'
-import type { Hosts, RunHost } from '../hosts.ts'
-import { DEADLINE_SCALE } from '../levels.ts'
-import type { Program } from '../program.ts'
-import { hostOf } from '../run-lab.ts'
+import type { RunContext } from '../run/context.ts'
+import { DEADLINE_SCALE } from '../run/deadlines.ts'
+import type { Hosts, RunHost } from '../run/hosts.ts'
+import type { Program } from '../run/program.ts'
+import { hostOf } from '../run/run-lab.ts'
+import type { Ground } from '../site/ground.ts'
 
 /** Above the controller's own, which says more. */
 const PROBE_LIMIT_S = 45

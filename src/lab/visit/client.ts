@@ -10,7 +10,7 @@ import { connectTo } from '../../base/unix-socket.ts'
 import { ByteStreams } from '../../protocol/byte-streams.ts'
 import type { CommandEnd, FromLab, LabAnswers, LabCall, ToLab } from '../../protocol/lab.ts'
 import { receivedError } from '../../protocol/sent-error.ts'
-import type { LiveRun } from '../live-runs.ts'
+import type { LiveRun } from '../state/live-runs.ts'
 import type { ShellRequest, WindowSize } from './shell.ts'
 
 type Ask<Name extends LabCall['call']> = Omit<Extract<LabCall, { readonly call: Name }>, 'id' | 'call'>

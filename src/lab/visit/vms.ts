@@ -3,9 +3,9 @@
 import { basename } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
 import type { LiveVm } from '../../protocol/lab.ts'
-import { type LiveRun, listRuns, liveRunIn } from '../live-runs.ts'
-import { chooseRun } from '../node-exec.ts'
+import { type LiveRun, listRuns, liveRunIn } from '../state/live-runs.ts'
 import { LabClient } from './client.ts'
+import { chooseRun } from './node-exec.ts'
 
 /** A run says at once which VMs it has, unless it stands still. */
 const ANSWER_LIMIT_S = 10

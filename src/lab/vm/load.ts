@@ -4,8 +4,8 @@
 import { hasDatabase } from '../../config/soak.ts'
 import type { Image, ImageRole } from '../../vm/image/types.ts'
 import type { VmLoad } from '../../vm/memory.ts'
-import { type Needs, PROCESS_DESCRIPTORS } from '../needs.ts'
-import type { HostPlan, Plan } from '../plan-types.ts'
+import { type Needs, PROCESS_DESCRIPTORS } from '../plan/needs.ts'
+import type { HostPlan, Plan } from '../plan/types.ts'
 
 /** What a soak's image is called among those that come with nslab. */
 export const CHURN_IMAGE = 'churn'

@@ -10,7 +10,7 @@ import type { Answer, Ask, GuestCallName, GuestNotice } from '../../protocol/gue
 import type { GuestChannel } from '../../vm/guest-channel.ts'
 import type { GuestClock } from '../../vm/guest-clock.ts'
 import { readFromGuest, writeToGuest } from '../../vm/guest-files.ts'
-import type { LocalSiteOptions } from '../local-site.ts'
+import type { LocalSiteOptions } from '../site/local-site.ts'
 import type {
   Baseline,
   BaselineRequest,
@@ -23,7 +23,7 @@ import type {
   SiteProcess,
   StartRequest,
   VerifyRequest,
-} from '../site.ts'
+} from '../site/site.ts'
 
 export interface VmSiteOptions {
   readonly channel: GuestChannel

@@ -20,7 +20,7 @@ export const GUEST_ROOT = 'nslab'
 
 /** What starts all of nslab's programs. */
 const PROGRAMS = 'dist/cli/main.js'
-const AGENT = 'dist/cli/agent.js'
+const AGENT = 'dist/cli/hidden/agent.js'
 /** Counts up when the same compiled programs shall give another bundle. */
 const BUNDLE_VERSION = 5
 const NATIVE = 'native/build/Release'

@@ -1,4 +1,4 @@
-// What the controller hears of flows. What the engine counts is given here; the real one is in test/net/traffic*.
+// What the controller hears of flows. What the engine counts is given here; the real one is in test/net/traffic.
 
 import t from 'tap'
 import { FlowReports } from '../../../src/dataplane/traffic/flow-reports.ts'

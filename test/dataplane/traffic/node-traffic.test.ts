@@ -1,5 +1,5 @@
 // What a controller says of one node's packets, as commands to the engine. Commands are recorded and no engine runs:
-// that packets then go where they should is shown on the real one, in test/net/traffic*.
+// that packets then go where they should is shown on the real one, in test/net/traffic.
 
 import t from 'tap'
 import { ENGINE_DEFAULTS } from '../../../src/config/dataplane.ts'

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { interruptRun, stopKept } from '../../../src/lab/keep/stop.ts'
-import { type LiveRun, listRuns } from '../../../src/lab/live-runs.ts'
+import { type LiveRun, listRuns } from '../../../src/lab/state/live-runs.ts'
 import { type Child, startChild } from '../../fixtures/lab/child.ts'
 
 const A = 'a'.repeat(32)

@@ -1,7 +1,7 @@
 // An observer as a process: what is told of its life, whoever ends it.
 
 import t, { type Test } from 'tap'
-import { readStat } from '../../../src/lab/proc.ts'
+import { readStat } from '../../../src/lab/proc/proc.ts'
 import { MemoryGroup } from '../../../src/lab/soak/memory-group.ts'
 import { Observer, type ObserverOptions } from '../../../src/lab/soak/observer.ts'
 import { victimOf } from '../../../src/lab/soak/oom.ts'
