@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/descriptors.h"
 #include "base/sys.h"
 
 namespace nslab::diag {
@@ -14,6 +15,10 @@ namespace {
 Result<UniqueFd> open_diag() {
   UniqueFd fd(
       sys::call([] { return ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG); }));
+  if (fd && descriptors::is_of_reserve(fd.get())) {
+    fd.reset();
+    errno = EMFILE;
+  }
   if (!fd) return Status::from_errno("socket NETLINK_SOCK_DIAG", "network namespace");
   return fd;
 }

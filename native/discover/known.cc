@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "base/descriptors.h"
 #include "base/sys.h"
 #include "discover/proc.h"
 
@@ -117,6 +119,11 @@ Opened Known::show(UniqueFd fd, FoundBy by, std::string_view name) {
       return Opened::refused;
     }
     (void)fd.release();
+    // Whoever looks into it needs a descriptor, too; and none of those for looking around are spent on keeping.
+    if (size() >= descriptors::pairs_max() || descriptors::is_of_reserve(netns->fd())) {
+      refuse(info.st_ino, EMFILE);
+      return Opened::refused;
+    }
     entry = &insert(std::move(*netns), by, name);
   }
   add(*entry);

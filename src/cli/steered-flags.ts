@@ -68,8 +68,11 @@ export function hookSignals(stop: AbortController): () => void {
     if (stop.signal.aborted) process.exit(130)
     stop.abort()
   }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, onSignal)
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal)
+  }
 }
 
 /** How many times longer everything may take than on a processor of its own: emulated ones are slow. */

@@ -76,7 +76,7 @@ export function cutting(of: number): Partial<CanaryHooks> {
         poll: async (number, slots) =>
           (await polling.poll(number, slots)).map(outcome => ({
             ...outcome,
-            isIncomplete: outcome.isIncomplete || isCut(number, outcome.slot),
+            incomplete: isCut(number, outcome.slot) ? 'truncated' : outcome.incomplete,
           })),
       }),
   }

@@ -4,9 +4,19 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Controlled, Settings, Status } from './control.ts'
 import { Figures, type PollLine } from './figures.ts'
-import type { Blindness, Discovering, DiscoveryHandlers, FoundNetns, OnRows, Polling, RowGroup } from './parts.ts'
+import type {
+  Blindness,
+  Discovering,
+  DiscoveryHandlers,
+  FoundNetns,
+  OnRows,
+  Polling,
+  RowGroup,
+  SlotOutcome,
+} from './parts.ts'
 import { type Beat, Schedule } from './schedule.ts'
 import { checkChanges } from './settings.ts'
+import { Troubles } from './troubles.ts'
 import type { Sink } from './types.ts'
 
 export interface CollectorOptions {
@@ -26,8 +36,9 @@ interface Netns {
   readonly found: FoundNetns
   /** Of the poller; null where it could not be opened so far, which every poll of all tries again. */
   slot: number | null
+  /** While it is being opened: whether the poller has it then. */
+  opening: Promise<boolean> | null
   isGone: boolean
-  hasWarned: boolean
 }
 
 /** Of a poll that is going on. */
@@ -54,6 +65,7 @@ export class Collector implements Controlled {
   #settings: Settings
   #polls = 0
   #isStopped = false
+  readonly #troubles: Troubles
   /** When nothing waits for the sink any more: what still comes is the rest of a poll. */
   #stop: () => void = () => {}
   readonly #stopping = new Promise<void>(resolve => {
@@ -64,6 +76,7 @@ export class Collector implements Controlled {
     this.#options = options
     this.#settings = options.settings
     this.figures = new Figures(options.startedS)
+    this.#troubles = new Troubles(options.onWarning)
     this.#poller = options.poller(group => this.#onRows(group))
     this.#poller.setFilter(options.settings)
     this.#schedule = new Schedule(options.clock, options.settings.interval_s, beat => this.#onBeat(beat))
@@ -138,7 +151,7 @@ export class Collector implements Controlled {
   #onFound(found: FoundNetns): void {
     if (this.#isStopped) return
     const { cookie, inode, name, foundBy } = found
-    const netns: Netns = { found, slot: null, isGone: false, hasWarned: false }
+    const netns: Netns = { found, slot: null, opening: null, isGone: false }
     this.#netns.set(cookie, netns)
     this.figures.found()
     this.#options.sink.line({ is: 'netns', ...this.#now(), netns: cookie, inode, name, found_by: foundBy })
@@ -156,6 +169,9 @@ export class Collector implements Controlled {
   }
 
   #onBlind(blindness: Blindness): void {
+    const { unopened, unopenedReason } = blindness
+    if (unopenedReason === null) this.#troubles.end('unopened')
+    else this.#troubles.begin('unopened', `${unopened} network namespaces can't be opened`, unopenedReason)
     const line = {
       is: 'blind',
       ...this.#now(),
@@ -193,7 +209,8 @@ export class Collector implements Controlled {
 
   async #pollAll(): Promise<PollLine> {
     const all = [...this.#netns.values()]
-    await Promise.all(all.filter(({ slot }) => slot === null).map(netns => this.#open(netns)))
+    const isOpen = await Promise.all(all.map(netns => netns.slot !== null || this.#open(netns)))
+    if (all.every(({ isGone }, at) => isGone || isOpen[at])) this.#troubles.end('unpolled')
     return this.#poll(
       all.filter(({ isGone }) => !isGone),
       null,
@@ -219,8 +236,9 @@ export class Collector implements Controlled {
       dropped_count: running.dropped,
       repeated_count: sum(outcomes, ({ repeated }) => repeated),
       // One that can't be opened is not seen at all.
-      incomplete_count: sum(outcomes, ({ isIncomplete }) => Number(isIncomplete)) + among.length - slots.length,
+      incomplete_count: sum(outcomes, ({ incomplete }) => Number(incomplete !== null)) + among.length - slots.length,
     }
+    this.#tellIncomplete(outcomes, firstOf === null)
     this.figures.polled(
       line,
       outcomes.map(({ rows }) => rows),
@@ -229,20 +247,33 @@ export class Collector implements Controlled {
     return line
   }
 
+  #tellIncomplete(outcomes: readonly SlotOutcome[], areAll: boolean): void {
+    const cut = outcomes.find(({ incomplete }) => incomplete !== null)
+    const found = this.#netns.get(this.#cookies.get(cut?.slot ?? 0) ?? '')?.found
+    if (typeof cut?.incomplete === 'string' && found !== undefined)
+      this.#troubles.begin('incomplete', `not all sockets of namespace ${nameOf(found)} were seen`, cut.incomplete)
+    else if (areAll) this.#troubles.end('incomplete')
+  }
+
   /** Whether the poller has it now. */
-  async #open(netns: Netns): Promise<boolean> {
+  #open(netns: Netns): Promise<boolean> {
+    netns.opening ??= this.#openOnce(netns).finally(() => {
+      netns.opening = null
+    })
+    return netns.opening
+  }
+
+  async #openOnce(netns: Netns): Promise<boolean> {
     let slot: number
     try {
       slot = await netns.found.open()
     } catch (error) {
-      const { cookie, name } = netns.found
-      if (!netns.isGone && !netns.hasWarned)
-        this.#options.onWarning(`namespace ${name ?? cookie} can't be polled: ${(error as Error).message}`)
-      netns.hasWarned = true
+      const what = `namespace ${nameOf(netns.found)} can't be polled`
+      if (!netns.isGone) this.#troubles.begin('unpolled', what, (error as Error).message)
       return false
     }
-    // Gone while it was opened, or opened by two at a time.
-    if (netns.isGone || netns.slot !== null) this.#poller.remove(slot)
+    // Gone while it was opened.
+    if (netns.isGone) this.#poller.remove(slot)
     else {
       netns.slot = slot
       this.#cookies.set(slot, netns.found.cookie)
@@ -284,6 +315,9 @@ interface Times {
   readonly at_s: number
   readonly mono_s: number
 }
+
+/** What people know it by. */
+const nameOf = ({ name, cookie }: FoundNetns): string => name ?? cookie
 
 const microseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1e6
 

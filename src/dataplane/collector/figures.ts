@@ -104,7 +104,7 @@ export class Figures {
         'Start time of the process since the epoch in seconds.',
         this.#startedS,
       ),
-      gauge('namespaces', 'Network namespaces that are polled.', this.namespacesCount),
+      gauge('namespaces', 'Network namespaces that are known.', this.namespacesCount),
       counter('namespaces_found', 'Network namespaces found.', this.#found),
       counter('namespaces_gone', 'Network namespaces that are gone.', this.#gone),
       gauge('sockets', 'Sockets in the last poll of all namespaces.', last?.sockets_count ?? 0),

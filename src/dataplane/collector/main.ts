@@ -72,7 +72,7 @@ export async function runCollector(options: CollectOptions): Promise<void> {
       startDiscovery(
         {
           directories: options.directories,
-          intervalMs: options.discoveryIntervalS * 1e3,
+          intervalMs: Math.round(options.discoveryIntervalS * 1e3),
           poller: native as NativePolling,
         },
         canary.discovery(handlers),

@@ -22,6 +22,8 @@ export interface Blindness {
   readonly kinds: readonly string[]
   /** Namespaces that were seen and can't be opened or entered. */
   readonly unopened: number
+  /** The errno name of one of them. */
+  readonly unopenedReason: string | null
   /** Mounted where another mount hides them: known only where something else holds them, too. */
   readonly hiddenMounts: number
   /** Sockets of readable processes whose namespace could not be asked for. */
@@ -58,8 +60,8 @@ export interface SlotOutcome {
   readonly rows: number
   /** Dumps made again. */
   readonly repeated: number
-  /** Not all sockets were seen. */
-  readonly isIncomplete: boolean
+  /** Why not all sockets were seen; null: they were. */
+  readonly incomplete: string | null
 }
 
 export interface Polling {

@@ -29,7 +29,7 @@ export class NativePolling implements Polling {
         slot,
         rows: rowsCount,
         repeated: repeatedCount,
-        isIncomplete: incomplete !== null,
+        incomplete,
       }))
   }
 

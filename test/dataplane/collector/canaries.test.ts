@@ -100,6 +100,7 @@ const seeing = {
   unreadableProcesses: 0,
   kinds: [],
   unopened: 0,
+  unopenedReason: null,
   hiddenMounts: 0,
   unresolvedSockets: 0,
   unseen: null,
@@ -156,9 +157,9 @@ t.test('a dump that is cut tells half, and says that it is not whole', async t =
   t.same(polled(['cut-dumps=4'], 9, ['1', '2', '3', '4']), ['1', '2', '3', '4'])
   const polling = startCanaries(['cut-dumps=4']).polling({
     ...still,
-    poll: async () => [0, 1].map(slot => ({ slot, rows: 1, repeated: 0, isIncomplete: false })),
+    poll: async () => [0, 1].map(slot => ({ slot, rows: 1, repeated: 0, incomplete: null })),
   })
-  t.match(await polling.poll(8), [{ isIncomplete: true }, { isIncomplete: false }])
+  t.match(await polling.poll(8), [{ incomplete: 'truncated' }, { incomplete: null }])
 })
 
 t.test('a slow poll is as good, and takes longer', async t => {

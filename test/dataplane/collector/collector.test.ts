@@ -23,7 +23,7 @@ class Polls implements Polling {
   readonly removed: number[] = []
   readonly rowsOf = new Map<number, number>()
   readonly onRows: OnRows
-  incomplete = false
+  incomplete: string | null = null
   gate: Promise<void> | null = null
   isClosed = false
 
@@ -42,7 +42,7 @@ class Polls implements Polling {
       slot,
       rows: this.rowsOf.get(slot) ?? 2,
       repeated: 1,
-      isIncomplete: this.incomplete,
+      incomplete: this.incomplete,
     }))
     for (const { slot, rows } of outcomes) {
       await this.onRows({ poll: number, slot, seenS: 5, rows: batchOf(rows).rows })
@@ -183,7 +183,7 @@ t.test('a poll on demand is of all, and answers with its figures', async t => {
   for (const slot of [1, 2, 3]) handlers().onFound(found(slot))
   await new Promise(resolve => setImmediate(resolve))
   polls.rowsOf.set(2, 0)
-  polls.incomplete = true
+  polls.incomplete = 'deadline'
   sink.takes = 1
   const line = await collector.poll()
   t.match(line, { first_of: null, namespaces_count: 3, sockets_count: 4, dropped_count: 2, incomplete_count: 3 })
@@ -216,10 +216,47 @@ t.test('what could not be opened is incomplete in every poll, until it can be', 
   }
   handlers().onFound(found(9, { open }))
   await new Promise(resolve => setImmediate(resolve))
-  t.match(await collector.poll(), { namespaces_count: 1, incomplete_count: 1, sockets_count: 0 })
+  handlers().onFound(found(10, { open }))
+  t.match(await collector.poll(), { namespaces_count: 2, incomplete_count: 2, sockets_count: 0 })
   isRefused = false
-  t.match(await collector.poll(), { namespaces_count: 1, incomplete_count: 0, sockets_count: 2 })
-  t.same(warnings, ["namespace 1009 can't be polled: EMFILE"], 'told once')
+  t.match(await collector.poll(), { namespaces_count: 2, incomplete_count: 0, sockets_count: 4 })
+  const words =
+    "namespace 1009 can't be polled: EMFILE; raise the limit on open files (ulimit -Hn): each namespace takes two"
+  t.same(warnings, [words], 'told once')
+  isRefused = true
+  handlers().onFound(found(11, { open, name: '/run/netns/blue' }))
+  await collector.poll()
+  t.match(warnings.slice(1), [/^namespace \/run\/netns\/blue can't be polled/], 'and again once that was over')
+})
+
+t.test('a namespace is opened once, whoever waits for it', async t => {
+  const { start, collector, polls, handlers } = collecting(t)
+  await start()
+  let [asked, opened] = [0, (_: number): void => {}]
+  const open = (): Promise<number> => {
+    asked++
+    return new Promise(resolve => (opened = resolve))
+  }
+  handlers().onFound(found(4, { open }))
+  const polled = collector.poll()
+  opened(4)
+  t.match(await polled, { namespaces_count: 1, incomplete_count: 0 })
+  t.same([asked, polls.removed], [1, []])
+})
+
+t.test('why not all sockets were seen is told, until a poll of all sees all', async t => {
+  const { start, collector, polls, warnings, handlers } = collecting(t)
+  await start()
+  handlers().onFound(found(1, { name: '/run/netns/blue' }))
+  polls.incomplete = 'ENOENT'
+  for (let at = 0; at < 2; at++) await collector.poll()
+  polls.incomplete = null
+  await collector.poll()
+  polls.incomplete = 'deadline'
+  await collector.poll()
+  const what = 'not all sockets of namespace /run/netns/blue were seen'
+  t.match(warnings, [`${what}: ENOENT; the kernel lists no TCP sockets without its module`, `${what}: deadline`])
+  t.equal(warnings.length, 2)
 })
 
 t.test('gone while it was opened: its socket is closed all the same', async t => {
@@ -272,10 +309,18 @@ t.test('settings reach schedule and poller; wrong ones are refused and change no
 })
 
 t.test('what discovery cannot see is a line, and stands in the status', async t => {
-  const { start, collector, sink, handlers } = collecting(t)
+  const { start, collector, sink, warnings, handlers } = collecting(t)
   await start()
   const large = { largeProcesses: 8, largeApartS: 0.25 }
-  const blind = { unreadableProcesses: 4, unopened: 5, hiddenMounts: 6, unresolvedSockets: 7, unseen: null, ...large }
+  const blind = {
+    unreadableProcesses: 4,
+    unopened: 5,
+    unopenedReason: 'EPERM',
+    hiddenMounts: 6,
+    unresolvedSockets: 7,
+    unseen: null,
+    ...large,
+  }
   handlers().onBlind({ ...blind, kinds: ['socket'] })
   const line = {
     is: 'blind',
@@ -289,6 +334,9 @@ t.test('what discovery cannot see is a line, and stands in the status', async t 
     large_apart_s: 0.25,
   }
   t.match(sink.lines.at(-1), line)
+  handlers().onBlind({ ...blind, kinds: [] })
+  t.same(warnings, ["5 network namespaces can't be opened: EPERM"])
+  handlers().onBlind({ ...blind, kinds: ['socket'] })
   t.match(collector.status(), { unreadable_processes_count: 4, blind_kinds: ['socket'], blind: line })
   const text = collector.figures.render(sink)
   t.match(text, /^nslab_collect_unreadable_processes 4$/m)
