@@ -27,11 +27,15 @@ const seen = (cookie: string, family: 4 | 6, port: number, peer: number, state: 
   1,
 ]
 
-t.test('sockets are told by their cookies, whatever their ports', async t => {
-  t.same(matched([seen('11', 4, 1, 2, 'ESTABLISHED')]), {
-    isSeen: [false, true, false, false],
-    strangers: [],
-  })
+t.test('sockets are told by their cookies, and with their own family and ports', async t => {
+  t.same(matched([seen('11', 4, 4000, 50_000, 'ESTABLISHED')]), { isSeen: [false, true, false, false], strangers: [] })
+  const others = [
+    seen('11', 4, 4001, 50_000, 'ESTABLISHED'),
+    seen('11', 4, 4000, 50_001, 'ESTABLISHED'),
+    seen('11', 6, 4000, 50_000, 'ESTABLISHED'),
+    seen('10', 6, 50_001, 4001, 'ESTABLISHED'),
+  ]
+  t.same(matched(others), { isSeen: [false, false, false, false], strangers: others })
 })
 
 t.test('what a socket was seen as is kept, once for each process that saw it', async t => {
@@ -60,6 +64,20 @@ t.test('TIME_WAIT is told by its ports, also that of a connection that was close
 t.test('what was a connection before it was TIME_WAIT is no stranger, and not yet TIME_WAIT seen', async t => {
   const before = [seen('70', 6, 50_001, 4001, 'ESTABLISHED'), seen('71', 6, 4001, 50_001, 'LAST_ACK')]
   t.same(matched(before), { isSeen: [false, false, false, false], strangers: [] })
+})
+
+t.test('what the kernel lets go of just then has no port, and is no stranger where its other end is known', async t => {
+  const own = [seen('11', 4, 0, 50_000, 'CLOSE'), seen('10', 4, 0, 0, 'CLOSE')]
+  t.same(matched(own), { isSeen: [true, true, false, false], strangers: [] })
+  const before = [seen('70', 6, 0, 4001, 'CLOSE'), seen('71', 6, 0, 50_001, 'CLOSE')]
+  t.same(matched(before), { isSeen: [false, false, false, false], strangers: [] })
+  const others = [
+    seen('11', 4, 0, 50_001, 'CLOSE'),
+    seen('11', 4, 0, 50_000, 'ESTABLISHED'),
+    seen('72', 4, 0, 50_000, 'CLOSE'),
+    seen('73', 6, 0, 4001, 'SYN_SENT'),
+  ]
+  t.same(matched(others), { isSeen: [false, false, false, false], strangers: others })
 })
 
 t.test('the request of a connection that is there is no stranger, and not the connection seen', async t => {
