@@ -40,6 +40,11 @@ export const soakMetrics: readonly Metric[] = [
   ...kinds.map(kind => metric(`netns_recall_${kind}_ratio`, 'ratio', `of those of kind ${kind}, found`)),
   metric('netns_precision_ratio', 'ratio', 'of namespaces found, those that truly were'),
   metric('netns_forgotten_early_count', 'count', 'namespaces that the observer called gone while they lived'),
+  metric(
+    'netns_forgotten_never_count',
+    'count',
+    'namespaces that were found, went while it churned, and that the observer never called gone',
+  ),
   metric('netns_blind_count', 'count', 'namespaces of kinds that the observer says it can not find'),
   metric('sockets_judged_count', 'count', 'sockets that were there throughout a whole poll'),
   metric('socket_recall_ratio', 'ratio', 'of those, seen'),

@@ -14,6 +14,7 @@ export const EMULATED: readonly string[] = ['run.hold=150s']
 const growth = (of: string, unit: string): readonly string[] =>
   ['lower', 'upper'].map(end => `observer_${of}_slope_${end}_${unit}_per_h`)
 const RSS = growth('rss', 'bytes')
+const MEMORY = [...RSS, 'observer_rss_max_bytes']
 const THREADS = growth('threads', 'count')
 const DESCRIPTORS = growth('descriptors', 'count')
 
@@ -32,6 +33,7 @@ const ABSENCE = [
   'netns_precision_ratio',
   'socket_precision_ratio',
   'forgetting_p99_s',
+  'netns_forgotten_never_count',
 ]
 
 type Fault = Omit<Canary, 'verdict' | 'mayTurn'> & { readonly mayTurn?: readonly string[] }
@@ -50,7 +52,7 @@ const faults: readonly Fault[] = [
     // To start one takes an emulated processor a third of a second.
     emulated: [collector('leak-thread=1.2')],
     gates: ['observer_threads_max_count', ...THREADS],
-    mayTurn: [...RSS, ...DESCRIPTORS, 'observer_descriptors_max_count'],
+    mayTurn: [...MEMORY, ...DESCRIPTORS, 'observer_descriptors_max_count'],
   },
   {
     name: 'leak-memory',
@@ -58,7 +60,7 @@ const faults: readonly Fault[] = [
     set: [collector('leak-memory=72e9')],
     // Else the guest has no memory left before its time is over.
     emulated: [collector('leak-memory=40e9')],
-    gates: RSS,
+    gates: MEMORY,
     // To fill so much takes a busy machine the time that it has for the rest.
     mayTurn: ['discovery_p99_s', 'poll_p99_s', 'poll_silence_max_s', 'netns_recall_ratio', 'socket_recall_ratio'],
   },
@@ -174,6 +176,13 @@ const faults: readonly Fault[] = [
     gates: ['netns_forgotten_early_count'],
   },
   {
+    name: 'never-forgetting',
+    fault: 'the collector never says of one namespace of ten that it is gone',
+    set: [collector('never-forgetting=10'), BRIEF],
+    gates: ['netns_forgotten_never_count'],
+    mayTurn: ['forgetting_p99_s'],
+  },
+  {
     name: 'late-forgetting',
     fault: 'the collector learns four seconds late that a namespace is gone',
     set: [collector('late-forgetting=4'), 'run.hold=8s'],
@@ -205,7 +214,7 @@ const faults: readonly Fault[] = [
     fault: 'the collector keeps 30 MB more each second, until the kernel kills it at the limit of its control group',
     set: [collector('leak-memory=108e9'), 'sut.memory_max=300 MB', 'run.hold=14s'],
     gates: ['oom_kills_count', 'observer_exits_count'],
-    mayTurn: [...LIFE, ...ABSENCE],
+    mayTurn: [...LIFE, ...ABSENCE, 'observer_rss_max_bytes'],
     needs: 'a memory control group',
   },
   {

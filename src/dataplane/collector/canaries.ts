@@ -4,7 +4,15 @@
 import { openSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { NslabError } from '../../base/errors.ts'
-import { blindToSockets, forgetful, ghostNamespaces, late, missing, takeNames } from './canary-namespaces.ts'
+import {
+  blindToSockets,
+  forgetful,
+  ghostNamespaces,
+  late,
+  missing,
+  takeNames,
+  unforgetting,
+} from './canary-namespaces.ts'
 import { cutting, ghostSockets, holding, missingSockets, skipping, slowed, stalled } from './canary-polls.ts'
 import { doubling, late as lateLines, losing, losingPolls, misattributing, slowSink, spoiled } from './canary-sinks.ts'
 import type { DiscoveryHandlers, OnRows, Polling } from './parts.ts'
@@ -56,6 +64,8 @@ const canaries: Readonly<
   'blind-to-sockets': { value: 1, make: count => ({ discovery: handlers => blindToSockets(handlers, count) }) },
   /** One namespace of so many is called gone as soon as it was found. */
   'early-forgetting': { value: 10, make: of => ({ sink: sink => forgetful(sink, of) }) },
+  /** One namespace of so many is never called gone. */
+  'never-forgetting': { value: 10, make: of => ({ sink: sink => unforgetting(sink, of) }) },
   /** Seconds, of the word that a namespace is gone. */
   'late-forgetting': { value: 1, make: seconds => ({ sink: sink => lateLines(sink, seconds) }) },
   /** One namespace of so many. */

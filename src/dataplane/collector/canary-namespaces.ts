@@ -68,6 +68,16 @@ export function forgetful(sink: Sink, of: number): Sink {
   })
 }
 
+/** One namespace of so many is never called gone. */
+export function unforgetting(sink: Sink, of: number): Sink {
+  let count = 0
+  return passing(sink, {
+    line: line => {
+      if (line.is !== 'netns_gone' || ++count % of !== 0) sink.line(line)
+    },
+  })
+}
+
 export const blindToSockets = (handlers: DiscoveryHandlers, unreadableCount: number): DiscoveryHandlers => {
   const hidden = new Set<string>()
   return {

@@ -80,6 +80,7 @@ function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
     netns_recall_ratio: () => ({ findings: kinds.flatMap(one => tally.missed[one].earliest) }),
     netns_precision_ratio: () => ({ findings: tally.foundFalse.earliest }),
     netns_forgotten_early_count: () => ({ findings: tally.forgottenEarly.earliest }),
+    netns_forgotten_never_count: () => ({ findings: tally.neverForgotten.earliest }),
     socket_recall_ratio: () => ({ findings: kinds.flatMap(one => tally.missedSockets[one].earliest) }),
     socket_sightings_ratio: () => ({ findings: tally.missedSightings.earliest }),
     socket_precision_ratio: () => ({ findings: tally.falseSockets.earliest }),

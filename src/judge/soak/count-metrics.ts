@@ -249,6 +249,8 @@ export const joinedCounts: Readonly<Record<string, Derive>> = {
   netns_precision_ratio: precision,
   netns_forgotten_early_count: facts =>
     notObserving(facts) ?? counted(facts.tally.forgottenEarly, 'was called gone while it lived'),
+  netns_forgotten_never_count: facts =>
+    notObserving(facts) ?? counted(facts.tally.neverForgotten, 'that was found and is gone was not forgotten'),
   netns_blind_count: facts => {
     const blind = netnsKinds.filter(kind => facts.observer.blindKinds.has(kind))
     const count = ofSum(

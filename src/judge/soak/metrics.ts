@@ -56,7 +56,10 @@ function forgetting(facts: SoakFacts, share: Share): Metric {
   if (!metric.known) return metric
   const never = tally.neverForgotten.count
   const error = `; when they were gone is known to ${(1000 * truth.goneErrorMaxS).toFixed(1)} ms`
-  const censored = never === 0 ? '' : `; ${never} were never forgotten, and count until the observer's last word`
+  const censored =
+    never === 0
+      ? ''
+      : `; ${never} were never forgotten, and count, where they are judged, until the observer's last word`
   return { ...metric, evidence: `${metric.evidence}${error}${censored}` }
 }
 

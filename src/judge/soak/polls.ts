@@ -53,6 +53,12 @@ export class Polls {
     return next !== undefined && next.toS <= untilS
   }
 
+  /** Whether a whole poll began after `fromS`, and at `untilS` at the latest. */
+  hasBegun(fromS: number, untilS: number): boolean {
+    const next = this.#begun[firstPlace(this.#begun, poll => poll.fromS > fromS)]
+    return next !== undefined && next.fromS <= untilS
+  }
+
   /** How many whole polls began at `fromS` or later and had ended by `untilS`; fewer where some overlap. */
   countWithin(fromS: number, untilS: number): number {
     const before = firstPlace(this.#begun, poll => poll.fromS >= fromS)

@@ -37,6 +37,8 @@ export interface KindFacts {
   seen: number
   socketsJudged: number
   socketsSeen: number
+  /** Never seen, and their namespace was found too late for any poll. */
+  socketsLate: number
 }
 
 /** Latencies: all of them, over time, and the worst. */
@@ -56,7 +58,7 @@ export class Tally {
   readonly #rules: TallyRules
   readonly #polls: Polls
   readonly kinds = Object.fromEntries(
-    netnsKinds.map(kind => [kind, { judged: 0, seen: 0, socketsJudged: 0, socketsSeen: 0 }]),
+    netnsKinds.map(kind => [kind, { judged: 0, seen: 0, socketsJudged: 0, socketsSeen: 0, socketsLate: 0 }]),
   ) as Record<NetnsKind, KindFacts>
   /** Distinct namespaces that were found: churn's, those from before it, and those that never were. */
   foundTrueCount = 0
@@ -81,6 +83,7 @@ export class Tally {
   readonly forgetting = new Latencies()
   /** From everything that churn held it with having been let go of. */
   readonly letGo = new Latencies()
+  /** Found, gone, and never forgotten by the process that had found them. */
   readonly neverForgotten = new Findings()
   /** When the observer was last heard: a namespace that it never forgot has at least that latency. */
   observedUntilS = 0
@@ -128,6 +131,7 @@ export class Tally {
     const facts = this.kinds[made.kind]
     if (life.foundS !== null) this.foundTrueCount++
     this.#early(life, made)
+    this.#never(life, made)
     if (isJudged) {
       facts.judged++
       if (life.foundS === null) this.missed[made.kind].add(made.exists_s, () => missedWords(made, life, untilS))
@@ -147,6 +151,15 @@ export class Tally {
     this.forgottenEarly.add(firstForgotS, words)
   }
 
+  /** Of what went while it churned; a process that had ended by then can't say it. */
+  #never({ dropped, forgotS, finds, endings }: Life, { id, kind }: Made): void {
+    const goneS = dropped?.gone_s ?? null
+    const lastFindS = finds.reduce((one, other) => Math.max(one, other), Number.NEGATIVE_INFINITY)
+    if (dropped === null || goneS === null || forgotS !== null || finds.length === 0) return
+    if (dropped.asked_s > this.#rules.churnEndS() || endings.some(endS => endS >= lastFindS && endS < goneS)) return
+    this.neverForgotten.add(goneS, () => `namespace ${id} (${kind}) was gone, and never forgotten`)
+  }
+
   /** Of the first fill and of the last drain, which go as fast as may be, latencies say nothing of churn. */
   #latencies({ dropped, forgotS, toldS }: Life, made: Made, foundS: number): void {
     const named = (): string => `namespace ${made.id} (${made.kind})`
@@ -159,7 +172,6 @@ export class Tally {
     if (forgotS === null) {
       const heardS = Math.max(0, this.observedUntilS - goneS)
       const words = (): string => `${named()} was gone, and never forgotten in ${heardS.toFixed(3)} s`
-      this.neverForgotten.add(goneS, words)
       this.letGo.add(goneS, Math.max(0, this.observedUntilS - dropped.returned_s), words)
       this.forgetting.add(goneS, heardS, words)
       return
@@ -179,9 +191,8 @@ export class Tally {
     this.socketsMatchedCount += life.seen.length - strangers.length
     for (const socket of strangers) {
       this.suspects.add(life.cookie, socket)
-      const [cookie, family, port, peer, state, firstS] = socket
-      const what = `socket ${cookie} (IPv${family}, ${state}, port ${port} to ${peer})`
-      this.falseSockets.add(firstS, () => `${what} was seen under namespace ${made.id}, which has no such socket`)
+      const words = (): string => `${seenWords(socket)} was seen under namespace ${made.id}, which has no such socket`
+      this.falseSockets.add(socket[5], words)
     }
     const ended = new Map(life.dropped?.ended ?? [])
     const known = knownTimes(life)
@@ -191,6 +202,8 @@ export class Tally {
       const fromS = (socket.from_s ?? made.made_s) + this.#rules.minLifeS
       const untilS = Math.min(ended.get(index) ?? socket.until_s ?? Number.POSITIVE_INFINITY, endS)
       const seen = sightings[index] ?? []
+      const overS = ended.get(index) ?? socket.until_s ?? life.dropped?.gone_s ?? Number.POSITIVE_INFINITY
+      for (const one of seen) if (one[0] === socket.cookie) this.#stale(one, overS, made.id)
       this.#sightings({ fromS, toS: Math.min(untilS, this.#rules.churnEndS()) }, { known, seen }, () =>
         socketWords(made, socket),
       )
@@ -200,9 +213,25 @@ export class Tally {
         continue
       }
       facts.socketsJudged++
-      if (seen.length > 0) facts.socketsSeen++
-      else this.missedSockets[made.kind].add(fromS, () => `${socketWords(made, socket)} was never seen`)
+      if (seen.length > 0) {
+        facts.socketsSeen++
+        continue
+      }
+      this.missedSockets[made.kind].add(fromS, () => `${socketWords(made, socket)} was never seen`)
+      // As for sightings: what was found so shortly before a poll began may not have been in it yet.
+      const knownS = (life.foundS ?? Number.NEGATIVE_INFINITY) + this.#rules.minLifeS
+      if (!own && !this.#polls.hasWithin(Math.max(fromS, knownS), untilS)) facts.socketsLate++
     }
+  }
+
+  /** Told by a poll that began when it had long ended: it was not looked for again. */
+  #stale(seen: SeenSocket, overS: number, id: number): void {
+    const [, , , , , , lastS] = seen
+    if (!this.#polls.hasBegun(overS + this.#rules.minLifeS, lastS)) return
+    this.socketsMatchedCount--
+    const words = (): string =>
+      `${seenWords(seen)} of namespace ${id} was seen ${(lastS - overS).toFixed(3)} s after its end`
+    this.falseSockets.add(lastS, words)
   }
 
   #sightings(
@@ -216,6 +245,9 @@ export class Tally {
       this.missedSightings.add(life.fromS, () => `${named()} was missing in ${missed} of ${due} polls`, missed)
   }
 }
+
+const seenWords = ([cookie, family, port, peer, state]: SeenSocket): string =>
+  `socket ${cookie} (IPv${family}, ${state}, port ${port} to ${peer})`
 
 const socketWords = ({ id, kind }: Made, { population, family, port }: TrueSocket): string =>
   `a socket (${population}, IPv${family}, port ${port}) of namespace ${id} (${kind})`

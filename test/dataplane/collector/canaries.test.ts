@@ -145,6 +145,17 @@ t.test('a namespace that is called gone early is called gone again when it is', 
   t.same(seen, ['netns 5', 'netns 6', 'netns_gone 6', 'netns_gone 6'])
 })
 
+t.test('what is never forgotten is found, and never called gone', async t => {
+  const seen: string[] = []
+  const { line } = startCanaries(['never-forgetting=2']).sink(
+    sinkWith({ line: event => void seen.push(`${event.is} ${'netns' in event ? event.netns : ''}`) }),
+  )
+  const at = { at_s: 1, mono_s: 1 }
+  for (const netns of ['5', '6']) line({ is: 'netns', ...at, netns, inode: 1, name: null, found_by: 'thread' })
+  for (const netns of ['5', '6']) line({ is: 'netns_gone', ...at, netns })
+  t.same(seen, ['netns 5', 'netns 6', 'netns_gone 5'])
+})
+
 t.test("a ghost comes beside true sockets, with nobody's cookie", async t => {
   const seen = polled(['ghost-sockets=2'], 1, ['1', '2', '3'])
   t.same(seen.slice(0, 2), ['1', '2'])

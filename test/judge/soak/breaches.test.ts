@@ -27,6 +27,7 @@ const cases: readonly [gate: GateConfig, defects: Defects, atS: number, cause: R
   [gateOf('sockets_misattributed_count'), { misattributed: [40] }, 9, /of namespace 40/],
   [gateOf('discovery_p99_s', 0.25), { foundLateS: 0.4 }, 5, /was found after 0.4/],
   [gateOf('forgetting_max_s', 0.25), { forgotLateS: 0.4 }, 5, /was forgotten after 0.4/],
+  [gateOf('netns_forgotten_never_count'), { kept: [25] }, 9, /namespace 25 .*never forgotten/],
   [gateOf('rows_lost_count'), { lost: 1 }, 1, /poll 1: 1 of/],
   [gateOf('rows_doubled_count'), { doubled: 1 }, 1, /poll 1: 1 rows/],
   [gateOf('rows_dropped_count'), { dropped: 1 }, 1, /poll 1: 1 of/],

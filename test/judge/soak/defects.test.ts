@@ -16,6 +16,7 @@ const gated = [
   'netns_recall_thread_ratio',
   'netns_precision_ratio',
   'netns_forgotten_early_count',
+  'netns_forgotten_never_count',
   'netns_blind_count',
   'socket_recall_ratio',
   'socket_sightings_ratio',
@@ -67,7 +68,10 @@ const cases: Readonly<Record<string, [defects: Defects, metrics: Readonly<Record
   'a declared blind spot': [{ blind: ['thread'] }, { netns_recall_thread_ratio: null, netns_blind_count: 23 }],
   'a late discovery': [{ foundLateS: 0.4 }, { discovery_max_s: 0.46 }],
   'a late forgetting': [{ forgotLateS: 0.8 }, { forgetting_max_s: 0.83, letting_go_max_s: 0.87 }],
-  'a namespace never forgotten': [{ kept: [25] }, { forgetting_max_s: 30.07, letting_go_max_s: 30.1 }],
+  'a namespace never forgotten': [
+    { kept: [25] },
+    { netns_forgotten_never_count: 1, forgetting_max_s: 30.07, letting_go_max_s: 30.1 },
+  ],
   'unseen sockets': [{ unseenSockets: [25] }, { socket_recall_ratio: 664 / 668, socket_sightings_ratio: 3780 / 3800 }],
   'misattributed sockets': [
     { misattributed: [30] },
@@ -78,6 +82,11 @@ const cases: Readonly<Record<string, [defects: Defects, metrics: Readonly<Record
       sockets_misattributed_count: 3,
     },
   ],
+  'a socket told with the port of another': [
+    { otherPorts: [25] },
+    { socket_recall_ratio: 667 / 668, socket_sightings_ratio: 3795 / 3800, socket_precision_ratio: 679 / 680 },
+  ],
+  'a socket that is told long after its end': [{ stale: [25] }, { socket_precision_ratio: 679 / 680 }],
   'sockets that one poll tells, and no other': [{ thin: [25] }, { socket_sightings_ratio: 3784 / 3800 }],
   'lost rows': [{ lost: 2 }, { rows_lost_count: 152 }],
   'a page that says what the polls say': [{ untold: 0 }, {}],
