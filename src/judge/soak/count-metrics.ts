@@ -7,6 +7,7 @@ import { readPhases } from '../phases.ts'
 import type { History } from '../types.ts'
 import { toNanosecond } from '../units.ts'
 import type { Finding, Findings } from './findings.ts'
+import { noiseOf } from './noise.ts'
 import { namespacesOf, observedSamples, observerPids } from './processes.ts'
 import type { SoakFacts } from './read.ts'
 import { doneRatio, requestedOps } from './schedule.ts'
@@ -59,14 +60,22 @@ function kindRecall(facts: SoakFacts, kind: NetnsKind): Metric {
   return recallOf(facts, [kind])
 }
 
-function socketRecall(facts: SoakFacts): Metric {
+/**
+ * On a machine too noisy for times, sockets that were only missed since their namespaces were found too late for any
+ * poll tell nothing: how late those were found is no verdict there, either.
+ */
+function socketRecall(facts: SoakFacts, { samples }: History): Metric {
   const kinds = netnsKinds.filter(kind => !facts.observer.blindKinds.has(kind))
   const judged = seeing(facts)
   const missed = kinds.flatMap(kind => facts.tally.missedSockets[kind].earliest)
   missed.sort((one, other) => one.t_s - other.t_s)
   const seen = ofSum(judged, 'socketsSeen')
   const of = 'sockets that were there throughout a whole poll were seen'
-  return notObserving(facts) ?? ratio(seen, ofSum(judged, 'socketsJudged'), of, missed)
+  const all = ofSum(judged, 'socketsJudged')
+  const metric = notObserving(facts) ?? ratio(seen, all, of, missed)
+  const { why } = noiseOf(samples, facts)
+  if (!metric.known || why === null || all === seen || all - seen > ofSum(judged, 'socketsLate')) return metric
+  return { ...metric, doubt: { of: 'both', why: `${why}; namespaces were found too late for any poll` } }
 }
 
 /** A socket that every poll but one leaves out has been seen. */

@@ -236,7 +236,7 @@ function attempt(derive: () => Metric): Metric {
 }
 
 function doubted(name: string, metric: Metric, tooLittle: string | null, noisy: string | null): Metric {
-  if (!metric.known) return metric
+  if (!metric.known || metric.doubt?.of === 'both') return metric
   if (noisy !== null && unitOf(name) === 's') return { ...metric, doubt: { of: 'both', why: noisy } }
   if (tooLittle !== null && !isOfLittle(name)) return { ...metric, doubt: { of: 'pass', why: tooLittle } }
   return metric

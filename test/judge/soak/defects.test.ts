@@ -172,6 +172,36 @@ t.test('a noisy machine makes times unknown, and counts stand', async t => {
   t.equal(judgeSoak(t, soakRun({ defects: { vmWaitedRatio: 0.4 } })).report.verdict, 'pass')
 })
 
+t.test(
+  'on a noisy machine sockets of what was found too late are unknown, and other ones that are missing are',
+  async t => {
+    const gates = [{ name: 'sockets', metric: 'socket_recall_ratio', operator: '==', limit: 1 }] as const
+    /** Of sockets that were never seen, of two namespaces; `late` are those that were found after three seconds. */
+    const verdictOf = (late: readonly string[], defects: Defects = {}): string | undefined => {
+      const data = soakRun({ gates, defects: { unseenSockets: [30, 40], ...defects } })
+      const observed = data.observed.map(line =>
+        line.is === 'found' && late.includes(line.netns) ? { ...line, t_s: line.t_s + 3.2 } : line,
+      )
+      return verdictsOf(judgeSoak(t, { ...data, observed })).sockets
+    }
+    t.equal(verdictOf(['40090', '40120']), 'fail')
+    t.equal(verdictOf(['40090', '40120'], { stealRatio: 0.2 }), 'unknown')
+    t.equal(verdictOf(['40090'], { stealRatio: 0.2 }), 'fail')
+    t.equal(verdictOf([], { stealRatio: 0.2 }), 'fail')
+  },
+)
+
+t.test('what went when the process that knew it had ended is nobody to forget', async t => {
+  const data = soakRun({ defects: { kept: [25] } })
+  const found = data.observed.find(line => line.is === 'found' && line.netns === '40075')
+  const endedS = (found as { t_s: number }).t_s + 0.5
+  const observed = data.observed.map(line =>
+    line.is === 'forgot' && line.netns === '40075' ? { ...line, t_s: endedS } : line,
+  )
+  t.equal(judgeSoak(t, data).value('netns_forgotten_never_count'), 1)
+  t.equal(judgeSoak(t, { ...data, observed }).value('netns_forgotten_never_count'), 0)
+})
+
 t.test('a machine that stood still makes times unknown, whatever they were', async t => {
   const data = soakRun({ holdS: 60, defects: { foundLateS: 1, missed: [30] } })
   const isThen = ({ t_s }: { readonly t_s: number }): boolean => t_s > 20 && t_s < 40
