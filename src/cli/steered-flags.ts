@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { readText } from '../config/load.ts'
-import type { Plan } from '../lab/plan/types.ts'
 import type { Netns } from '../native.ts'
+import type { Plan } from '../plan.ts'
 
 export interface SteeredFlags {
   readonly plan?: string

@@ -1,7 +1,7 @@
 // The [churn] section of a scenario: namespaces that come and go, what holds them, and the sockets inside.
 
 import * as v from 'valibot'
-import type { ChurnFault, NetnsKind } from '../protocol/churn.ts'
+import type { ChurnSpec } from '../protocol/churning.ts'
 import type { Path } from './locate.ts'
 import type { Problems, TomlTable } from './problems.ts'
 import { readTable } from './table.ts'
@@ -9,37 +9,6 @@ import { duration, int, leaf, oneOf, ratio, secondsOf } from './values.ts'
 
 export const NETNS_KINDS = ['named', 'mounted', 'process', 'thread', 'descriptor', 'socket'] as const
 export const CHURN_FAULTS = ['same_name', 'inode_reuse', 'remove_while_entered', 'leader_dead'] as const
-
-export type ConnectionTable = 'shared' | 'own'
-
-/** Sockets of one namespace, by population. All but listeners are counted in connections. */
-export interface ChurnSockets {
-  readonly pairs: number
-  readonly short: number
-  readonly halfClosed: number
-  readonly timeWait: number
-  readonly listeners: number
-  readonly families: readonly (4 | 6)[]
-}
-
-/** What a churn does, past the parser. */
-export interface ChurnSpec {
-  /** Alive at a time. */
-  readonly namespaces: number
-  /** Operations (makes and drops) a second. */
-  readonly ratePerS: number
-  /** Weights; those left out of the section are 0. */
-  readonly kinds: Readonly<Record<NetnsKind, number>>
-  readonly sockets: ChurnSockets
-  /** Where the kernel looks up its TCP connections: in the machine's one table, or in one of the namespace's own. */
-  readonly connectionTable: ConnectionTable
-  /** Of namespaces, which live less than `minLifeS`. */
-  readonly shortLifeRatio: number
-  /** Namespaces that lived at least so long are judged. */
-  readonly minLifeS: number
-  readonly faults: readonly ChurnFault[]
-  readonly faultIntervalS: number
-}
 
 /** Kernels take some 4,000 bare makes and drops a second from one thread; nothing reaches this. */
 const RATE_MAX = 100_000

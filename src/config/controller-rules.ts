@@ -2,12 +2,13 @@
 
 import { parseIpv4 } from '../base/ipv4.ts'
 import { isEdge, makeTopology } from '../topology/make.ts'
+import type { TopologyConfig } from '../topology/types.ts'
 import type { ControllerTable } from './controller-schema.ts'
 import { checkGroup, checkLabel } from './groups.ts'
 import type { Path } from './locate.ts'
 import type { Problems } from './problems.ts'
 import { routeEdges } from './route-shape.ts'
-import type { ControllerConfig, GroupConfig, TopologyConfig } from './types.ts'
+import type { ControllerConfig, GroupConfig } from './types.ts'
 
 type Edge = readonly [number, number]
 

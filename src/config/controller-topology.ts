@@ -2,10 +2,10 @@
 
 import { EDGES_MAX, NODE_ID_MAX } from '../base/limits.ts'
 import { nodesCountOf, presetNodesCount } from '../topology/size.ts'
+import type { TopologyConfig } from '../topology/types.ts'
 import type { TopologyTable } from './controller-schema.ts'
 import type { Path } from './locate.ts'
 import type { Problems } from './problems.ts'
-import type { TopologyConfig } from './types.ts'
 
 type Preset = NonNullable<TopologyConfig['preset']>
 type PresetName = Preset['type']

@@ -2,6 +2,7 @@
 
 import type { FlowSpec } from '../protocol/messages.ts'
 import { nodesCountOf } from '../topology/size.ts'
+import type { TopologyConfig } from '../topology/types.ts'
 import { checkAddresses, checkFlows, checkIds, readRoutes, readTraffic } from './controller-rules.ts'
 import { type ControllerTable, controllerSchema } from './controller-schema.ts'
 import { readTopology } from './controller-topology.ts'
@@ -13,7 +14,7 @@ import { Problems, type TomlTable } from './problems.ts'
 import { readProtocol } from './protocol.ts'
 import { readTable } from './table.ts'
 import { trafficWarnings } from './traffic.ts'
-import type { ControllerConfig, TopologyConfig } from './types.ts'
+import type { ControllerConfig } from './types.ts'
 
 /** Where the controller runs: on its own, or started by `nslab run` inside a fabric. */
 export type Surroundings = 'alone' | 'fabric'

@@ -1,24 +1,12 @@
 // Typed configuration: what the parsers return. Past them every value is in range and in base units.
 
+import type { ChurnSpec } from '../protocol/churning.ts'
 import type { FlowSpec, LinkRate } from '../protocol/messages.ts'
 import type { SoakFault } from '../protocol/soaking.ts'
 import type { LinkShape } from '../protocol/traffic.ts'
-import type { ChurnSpec } from './churn.ts'
+import type { TopologyConfig } from '../topology/types.ts'
 import type { ConnectionsConfig } from './connections.ts'
 import type { LinkProtocol } from './protocol.ts'
-
-/** A topology as configured; src/topology turns it into nodes and edges. */
-export interface TopologyConfig {
-  readonly preset?:
-    | { readonly type: 'ring' | 'full_mesh' | 'line' | 'star'; readonly nNodes: number }
-    | { readonly type: 'grid'; readonly rows: number; readonly columns: number }
-    | { readonly type: 'torus'; readonly dim: 1 | 2 | 3; readonly n: number }
-    | { readonly type: 'fat_tree'; readonly k: number }
-  /** Extra undirected edges, merged with the preset's. */
-  readonly edges: readonly (readonly [number, number])[]
-  /** Expected nodes where no preset says so; alone: connection-only. */
-  readonly nNodes?: number
-}
 
 export interface DbConfig {
   /**

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { NslabError } from '../base/errors.ts'
 import type { RunEvent } from '../protocol/events.ts'
+import type { Sample } from '../protocol/sample.ts'
 import {
   environmentSchema,
   eventSchema,
@@ -17,7 +18,7 @@ import {
   trafficSchema,
 } from './schemas.ts'
 import { readSoak } from './soak/read.ts'
-import type { Damage, Environment, History, LedgerEntry, LinkListing, Outcome, Sample, TrafficLine } from './types.ts'
+import type { Damage, Environment, History, LedgerEntry, LinkListing, Outcome, TrafficLine } from './types.ts'
 
 const NEWLINE = 0x0a
 

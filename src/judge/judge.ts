@@ -1,7 +1,7 @@
 // From a history to its report: a pure function, so the same run folder gives the same report at any time and place.
 
 import type { GateConfig } from '../config/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { digestOf } from './digest.ts'
 import { judgeGate } from './gates.ts'
 import type { Metrics } from './metric.ts'

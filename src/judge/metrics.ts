@@ -2,7 +2,7 @@
 // whose sources contradict each other, says why and has no value.
 
 import { hasTraffic } from '../config/has-traffic.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { faultsCount, faultsFeltCount, rowsKeptCount } from './fault-metrics.ts'
 import { known, type Metric, type Metrics, unknown } from './metric.ts'
 import { heldMemoryNoise } from './noise.ts'

@@ -1,8 +1,9 @@
 // How much the machine's memory moved while the run only held: the witness for memory figures, which others disturb.
 
+import type { Sample } from '../protocol/sample.ts'
 import { readPhases } from './phases.ts'
 import { siteOf } from './process-metrics.ts'
-import type { History, Sample } from './types.ts'
+import type { History } from './types.ts'
 
 /** Fewer samples than this show a range only by luck. */
 const SAMPLES_MIN = 3

@@ -1,7 +1,7 @@
 // Doubt and advice beside the verdict: what a reader should know before believing the figures.
 
 import { hasTraffic } from '../config/has-traffic.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { inOrder, type Timeline } from './timeline.ts'
 import { readTraffic } from './traffic/account.ts'
 import type { History } from './types.ts'

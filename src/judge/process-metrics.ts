@@ -1,8 +1,8 @@
 // What the sampler saw of a process: the second observer beside what the run measured itself.
 
+import type { Sample } from '../protocol/sample.ts'
 import type { Metric } from './metric.ts'
 import type { Timeline } from './timeline.ts'
-import type { Sample } from './types.ts'
 
 type Process = Sample['processes'][number]
 

@@ -1,7 +1,37 @@
 // What the soak program and the churn program say to each other over a Channel, and what the latter is told to do.
 
-import type { ChurnSpec } from '../config/churn.ts'
-import type { ChurnLine, Operation } from './churn.ts'
+import type { ChurnFault, ChurnLine, NetnsKind, Operation } from './churn.ts'
+
+export type ConnectionTable = 'shared' | 'own'
+
+/** Sockets of one namespace, by population. All but listeners are counted in connections. */
+export interface ChurnSockets {
+  readonly pairs: number
+  readonly short: number
+  readonly halfClosed: number
+  readonly timeWait: number
+  readonly listeners: number
+  readonly families: readonly (4 | 6)[]
+}
+
+/** What a churn does, past the parser. */
+export interface ChurnSpec {
+  /** Alive at a time. */
+  readonly namespaces: number
+  /** Operations (makes and drops) a second. */
+  readonly ratePerS: number
+  /** Weights; those left out of the section are 0. */
+  readonly kinds: Readonly<Record<NetnsKind, number>>
+  readonly sockets: ChurnSockets
+  /** Where the kernel looks up its TCP connections: in the machine's one table, or in one of the namespace's own. */
+  readonly connectionTable: ConnectionTable
+  /** Of namespaces, which live less than `minLifeS`. */
+  readonly shortLifeRatio: number
+  /** Namespaces that lived at least so long are judged. */
+  readonly minLifeS: number
+  readonly faults: readonly ChurnFault[]
+  readonly faultIntervalS: number
+}
 
 /** What `nslab churn --spec` takes, as JSON. */
 export interface ChurnTask {

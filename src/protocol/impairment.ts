@@ -1,6 +1,12 @@
 // Whether a fault that loses and delays frames was felt: by what the segment counted while it lasted. Pure.
 
-import type { FaultConfig } from '../config/types.ts'
+/** What frames of hosts were to suffer, of a fault that impairs them. */
+export interface Impairment {
+  readonly hosts: readonly string[]
+  readonly loss: number
+  readonly delayS: number
+  readonly jitterS: number
+}
 
 /** What a fault did to the frames from one host and to it. */
 export interface FramesHit {
@@ -11,7 +17,7 @@ export interface FramesHit {
 
 /** Whether every host lost frames where frames were to be lost, and had some late where they were to be. */
 export function isImpairmentFelt(
-  { hosts, loss, delayS, jitterS }: Pick<FaultConfig, 'hosts' | 'loss' | 'delayS' | 'jitterS'>,
+  { hosts, loss, delayS, jitterS }: Impairment,
   frames: readonly FramesHit[] = [],
 ): boolean {
   return hosts.every(name => {

@@ -2,7 +2,7 @@
 // RUN/lab.sock, byte streams beside them (byte-streams.ts). A client's commands and captures end with its connection.
 
 import type { PieceOfStream } from './byte-streams.ts'
-import type { SentError } from './guest.ts'
+import type { SentError } from './sent-error.ts'
 import type { LinkMeasure, LinkShape } from './traffic.ts'
 
 /** Name of the socket in the run folder. */

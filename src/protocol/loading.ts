@@ -1,7 +1,7 @@
 // What `nslab run` and the program of a load of connections say to each other over a Channel. The program runs on the
 // site, opens, holds, proves and closes the connections by itself, and says where it is.
 
-import type { Sample } from '../judge/types.ts'
+import type { Sample } from './sample.ts'
 
 /** The stages of a load, in order. */
 export const loadStages = ['prepare', 'open', 'hold', 'prove', 'close', 'end'] as const

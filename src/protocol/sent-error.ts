@@ -1,7 +1,14 @@
 // Errors that cross from one process to another: as JSON, and back as what was thrown.
 
 import { type ErrorCode, errorTable, NslabError } from '../base/errors.ts'
-import type { SentError } from './guest.ts'
+
+/** An error that crosses: `code` and `facts` of an NslabError, or code BUG with a stack. */
+export interface SentError {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+  readonly facts: Readonly<Record<string, unknown>>
+}
 
 /** `code` and `facts` of an NslabError; of anything else code BUG with its stack. */
 export function sentError(error: unknown): SentError {

@@ -1,9 +1,9 @@
 // What `nslab run` and the soak program say to each other over a Channel. The soak program runs on the site: it starts
 // churn and observer, each as a process of its own, reads what both say, and tells it with the times of its kernel.
 
-import type { Sample } from '../judge/types.ts'
 import type { ChurnLine } from './churn.ts'
 import type { ObservedLine } from './observed.ts'
+import type { Sample } from './sample.ts'
 
 /** A process of the soak, as samples show it. */
 export type SoakRole = 'observer' | 'churn' | 'database' | 'soak'

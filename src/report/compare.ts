@@ -2,7 +2,7 @@
 
 import { heldMemoryNoise } from '../judge/noise.ts'
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 
 export interface Run {
   readonly report: Report

@@ -5,7 +5,7 @@ import type { FaultConfig } from '../config/types.ts'
 import { FELT_BY_TOKENS } from '../judge/fault-metrics.ts'
 import { inOrder } from '../judge/timeline.ts'
 import type { History } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { formatCount, formatSeconds } from './format.ts'
 

@@ -1,7 +1,7 @@
 // The middle of the page: curves and bars, and the published figures beside the run's.
 
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { type ChartOptions, chartMarkup, type Series } from './chart.ts'
 import { memoryCurves, type ProcessRow, processorCurves, processRows, wiringCurve } from './curves.ts'
 import { formatBytes, formatCount, formatSeconds } from './format.ts'

@@ -1,7 +1,7 @@
 // The end of the page: every metric, and what the run ran on.
 
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { formatBytes, formatCount, formatMetric } from './format.ts'
 import { type Markup, markup } from './markup.ts'
 

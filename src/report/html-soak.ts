@@ -4,7 +4,7 @@
 import { type Breach, breachesOf } from '../judge/soak/breaches.ts'
 import type { SoakFacts } from '../judge/soak/read.ts'
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import type { ChartOptions } from './chart.ts'
 import { formatLimit, formatObserved } from './format.ts'
 import { figure } from './html-charts.ts'

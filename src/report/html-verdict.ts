@@ -1,7 +1,7 @@
 // The top of the page: verdict, key figures, what went wrong, gates, notes.
 
 import type { GateVerdict, History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import type { RunEvent } from '../protocol/events.ts'
 import { faultLines } from './fault-lines.ts'
 import { formatLimit, formatMegabytes, formatMetric, formatObserved, formatVerdict } from './format.ts'

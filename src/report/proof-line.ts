@@ -1,7 +1,7 @@
 // The proof of the wiring in one line: what a token walked, and how many links agree at both ends.
 
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { formatCount, formatSeconds } from './format.ts'
 
 export interface ProofLine {

@@ -1,7 +1,7 @@
 // The row of the seed's table: Topology, Nodes, Wiring Time, Memory Before, Memory After, Per Node.
 
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { formatBytes, formatCount, formatMegabytes, formatMetric, formatSeconds } from './format.ts'
 
 export interface Column {

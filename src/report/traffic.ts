@@ -4,7 +4,7 @@ import { hasTraffic } from '../config/has-traffic.ts'
 import { type FlowFacts, readTraffic, type TrafficFacts } from '../judge/traffic/account.ts'
 import { sumOf } from '../judge/traffic/totals.ts'
 import type { History, Report } from '../judge/types.ts'
-import type { Plan } from '../lab/plan/types.ts'
+import type { Plan } from '../plan.ts'
 import { formatBytes, formatCount, formatSeconds } from './format.ts'
 import { bitRate } from './link-shape.ts'
 

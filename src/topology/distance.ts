@@ -1,6 +1,6 @@
 // Distances in the presets by formula, so that routes need no table.
 
-import type { TopologyConfig } from '../config/types.ts'
+import type { TopologyConfig } from './types.ts'
 
 type Distance = (x: number, y: number) => number
 

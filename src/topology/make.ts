@@ -1,10 +1,9 @@
 // A configured topology to nodes and edges. Ids and edges of the presets follow Nextmini (facts/nextmini.md 1.2),
 // with two differences: a ring of one has no self edge, and a fat tree's servers are attached to their edge switches.
 
-import type { TopologyConfig } from '../config/types.ts'
 import { EdgeList } from './csr.ts'
 import { nodesCountOf } from './size.ts'
-import type { Topology } from './types.ts'
+import type { Topology, TopologyConfig } from './types.ts'
 
 type Preset = NonNullable<TopologyConfig['preset']>
 

@@ -1,6 +1,6 @@
 // How many nodes a configured topology has, and which parameter gives a wanted number.
 
-import type { TopologyConfig } from '../config/types.ts'
+import type { TopologyConfig } from './types.ts'
 
 type Preset = NonNullable<TopologyConfig['preset']>
 

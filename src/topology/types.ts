@@ -16,3 +16,16 @@ export interface Topology {
   readonly offsets: Uint32Array
   readonly neighbours: Uint32Array
 }
+
+/** A topology as configured; make.ts turns it into nodes and edges. */
+export interface TopologyConfig {
+  readonly preset?:
+    | { readonly type: 'ring' | 'full_mesh' | 'line' | 'star'; readonly nNodes: number }
+    | { readonly type: 'grid'; readonly rows: number; readonly columns: number }
+    | { readonly type: 'torus'; readonly dim: 1 | 2 | 3; readonly n: number }
+    | { readonly type: 'fat_tree'; readonly k: number }
+  /** Extra undirected edges, merged with the preset's. */
+  readonly edges: readonly (readonly [number, number])[]
+  /** Expected nodes where no preset says so; alone: connection-only. */
+  readonly nNodes?: number
+}

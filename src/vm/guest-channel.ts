@@ -6,18 +6,18 @@ import type { Duplex } from 'node:stream'
 import { Channel } from '../base/channel.ts'
 import { type ErrorCode, errorTable, NslabError } from '../base/errors.ts'
 import { type ByteStream, ByteStreams } from '../protocol/byte-streams.ts'
-import type {
-  Answer,
-  Ask,
-  FromGuest,
-  GuestCallName,
-  GuestNotice,
-  GuestReply,
-  Hello,
-  SentError,
-  ToGuest,
-} from '../protocol/guest.ts'
-import { GUEST_PROTOCOL } from '../protocol/guest.ts'
+import type { SentError } from '../protocol/sent-error.ts'
+import {
+  type Answer,
+  type Ask,
+  type FromGuest,
+  GUEST_PROTOCOL,
+  type GuestCallName,
+  type GuestNotice,
+  type GuestReply,
+  type Hello,
+  type ToGuest,
+} from './guest-calls.ts'
 
 /** A VM's stream closes some moments before all that it said last was read. */
 const EXPLANATION_LIMIT_MS = 10_000

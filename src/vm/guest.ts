@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../base/clock.ts'
-import type { Hello } from '../protocol/guest.ts'
+import type { Hello } from './guest-calls.ts'
 import { GuestChannel, type GuestChannelOptions } from './guest-channel.ts'
 import { GuestClock } from './guest-clock.ts'
 import type { RunningVm } from './spec.ts'

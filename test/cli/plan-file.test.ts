@@ -9,7 +9,7 @@ import { scheduleOf } from '../../src/lab/churn/schedule.ts'
 import { beginningOf, without } from '../../src/lab/churn/shrink.ts'
 import { makePlan, planToJson } from '../../src/lab/plan/plan.ts'
 import { planWithSchedule } from '../../src/lab/plan/soak.ts'
-import type { Plan } from '../../src/lab/plan/types.ts'
+import type { Plan } from '../../src/plan.ts'
 
 const planOf = (name: string): Plan => makePlan(loadScenario(name).scenario)
 

@@ -1,9 +1,8 @@
 import t from 'tap'
-
 import { Random } from '../../src/base/random.ts'
-import type { TopologyConfig } from '../../src/config/types.ts'
 import { nextHopRuns } from '../../src/controller/next-hops.ts'
 import { makeTopology } from '../../src/topology/make.ts'
+import type { TopologyConfig } from '../../src/topology/types.ts'
 import { CoreBench } from '../fixtures/controller.ts'
 
 const joinOne = (topology: TopologyConfig) => {

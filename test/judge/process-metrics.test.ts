@@ -1,7 +1,7 @@
 import t from 'tap'
 import { rssAtWired, threadsMost } from '../../src/judge/process-metrics.ts'
 import { readTimeline } from '../../src/judge/timeline.ts'
-import type { Sample } from '../../src/judge/types.ts'
+import type { Sample } from '../../src/protocol/sample.ts'
 
 type Seen = readonly [name: string, rss: number, threads: number]
 

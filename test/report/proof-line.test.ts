@@ -1,6 +1,6 @@
 import t from 'tap'
 import { judge } from '../../src/judge/judge.ts'
-import type { Plan } from '../../src/lab/plan/types.ts'
+import type { Plan } from '../../src/plan.ts'
 import { renderHtml } from '../../src/report/html.ts'
 import { proofLine } from '../../src/report/proof-line.ts'
 import { renderTerminal } from '../../src/report/terminal.ts'

@@ -1,7 +1,6 @@
 import t from 'tap'
-import type { TopologyConfig } from '../../src/config/types.ts'
 import { makeTopology, neighboursOf } from '../../src/topology/make.ts'
-import type { Topology } from '../../src/topology/types.ts'
+import type { Topology, TopologyConfig } from '../../src/topology/types.ts'
 import { seededRounds } from '../fixtures/seeds.ts'
 import { presets } from '../fixtures/topologies.ts'
 

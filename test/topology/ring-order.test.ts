@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { TopologyConfig } from '../../src/config/types.ts'
 import { makeTopology } from '../../src/topology/make.ts'
 import { ringOrder } from '../../src/topology/ring-order.ts'
+import type { TopologyConfig } from '../../src/topology/types.ts'
 
 function orderOf(preset: TopologyConfig['preset']): number[] | null {
   const topology = makeTopology({ preset, edges: [] } as TopologyConfig)

@@ -8,7 +8,7 @@ import type { Scenario } from '../../config/types.ts'
 import { digestOf, scheduleOf } from '../../lab/churn/schedule.ts'
 import { makePlan, planToJson } from '../../lab/plan/plan.ts'
 import { planSoak } from '../../lab/plan/soak.ts'
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 
 const SCHEMA = 'nslab.plan/1'
 

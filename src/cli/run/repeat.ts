@@ -2,7 +2,7 @@
 
 import { NslabError } from '../../base/errors.ts'
 import type { ExitCode } from '../../base/exit-codes.ts'
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 import { refuseShrinking, type ShrinkFlags } from '../shrink/options.ts'
 import { readPlan, scenarioTextBeside } from './plan-file.ts'
 import { runAndTell } from './run-and-tell.ts'

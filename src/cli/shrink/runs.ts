@@ -10,8 +10,8 @@ import type { Report } from '../../judge/types.ts'
 import type { Answer, Schedule, Step } from '../../lab/churn/shrink.ts'
 import { planToJson } from '../../lab/plan/plan.ts'
 import { planWithSchedule } from '../../lab/plan/soak.ts'
-import type { Plan } from '../../lab/plan/types.ts'
 import { writeFileAtomic } from '../../lab/run-folder/disk.ts'
+import type { Plan } from '../../plan.ts'
 
 export interface ShrinkRunsOptions {
   readonly plan: Plan

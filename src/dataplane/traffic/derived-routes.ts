@@ -1,10 +1,10 @@
 // Shortest paths of a preset, from one node: by formula, so that nobody sends or keeps a table.
 
-import type { TopologyConfig } from '../../config/types.ts'
 import { distanceFormula } from '../../topology/distance.ts'
 import { nextHop } from '../../topology/routes.ts'
 import { runsOf } from '../../topology/runs.ts'
 import { presetNodesCount } from '../../topology/size.ts'
+import type { TopologyConfig } from '../../topology/types.ts'
 
 export type Preset = NonNullable<TopologyConfig['preset']>
 

@@ -1,7 +1,7 @@
 // Links as their two ends tell of them, against the plan's edges. A link agrees when each end names the other, their
 // addresses are each other's and the planned ones, and each end is on the host that has its node.
 
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 import type { LinkEnd } from '../../protocol/steering.ts'
 import type { LinkListing } from '../types.ts'
 

@@ -1,6 +1,6 @@
 // The metrics of the proof that links are wired as planned: of the last proof that the run made, but for their number.
 
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 import type { Metric } from '../metric.ts'
 import type { History } from '../types.ts'
 import { toNanosecond } from '../units.ts'

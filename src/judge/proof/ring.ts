@@ -1,7 +1,7 @@
 // The walk of a token through a ring, from what the fleets said: who was handed it, by whom, and as which hop.
 // A ring is proven when the token came home through every node once, in the plan's order.
 
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 import type { RunEvent } from '../../protocol/events.ts'
 import { ringOrder } from '../../topology/ring-order.ts'
 

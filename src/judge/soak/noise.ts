@@ -1,8 +1,8 @@
 // Whether the machine let the soak's times mean anything: what others took of its processors while it churned.
 
 import { EMULATOR } from '../../base/soak-metrics.ts'
+import type { Sample } from '../../protocol/sample.ts'
 import { siteOf } from '../process-metrics.ts'
-import type { Sample } from '../types.ts'
 import { median } from './floats.ts'
 import { longestGap, observedSamples } from './processes.ts'
 import type { SoakFacts } from './read.ts'

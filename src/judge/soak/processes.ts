@@ -1,7 +1,7 @@
 // The observer's process as the sampler saw it: its most of everything, and how fast it grows once the soak is warm.
 
+import type { Sample } from '../../protocol/sample.ts'
 import { siteOf } from '../process-metrics.ts'
-import type { Sample } from '../types.ts'
 import type { SoakFacts } from './read.ts'
 import type { Moment } from './series.ts'
 import { type Slope, slopeOf } from './slope.ts'

@@ -1,7 +1,7 @@
 // What became of every packet, from what the fleets said of their nodes, links and flows once no source made any more:
 // whether it adds up, and what each flow came to. Pure.
 
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 import type { RunEvent } from '../../protocol/events.ts'
 import {
   type FleetTraffic,

@@ -2,7 +2,7 @@
 // receiver's word to the source all say so.
 
 import { losslessMetrics } from '../../base/lossless-metrics.ts'
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
 import { isLossless, type TransferEnd } from '../../protocol/traffic.ts'
 import { known, type Metric, type Metrics, type Reading, unknown } from '../metric.ts'
 import type { TrafficFacts } from './account.ts'

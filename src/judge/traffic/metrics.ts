@@ -2,10 +2,11 @@
 // two sources (a flow's two ends, a link's two ends) keeps the second as another reading.
 
 import { dropReasons } from '../../base/traffic-metrics.ts'
-import type { Plan } from '../../lab/plan/types.ts'
+import type { Plan } from '../../plan.ts'
+import type { Sample } from '../../protocol/sample.ts'
 import { known, type Metric, type Metrics, type Reading, unknown } from '../metric.ts'
 import { siteOf } from '../process-metrics.ts'
-import type { History, Sample } from '../types.ts'
+import type { History } from '../types.ts'
 import { type FlowFacts, readTraffic, type SinkEnd, type TrafficFacts } from './account.ts'
 import { losslessMetricsOf } from './lossless.ts'
 import { sumOf } from './totals.ts'

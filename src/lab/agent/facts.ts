@@ -3,8 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, hostname, release, totalmem } from 'node:os'
 import { readOrNull } from '../../base/read-or-null.ts'
-import type { GuestNotice, Hello } from '../../protocol/guest.ts'
-import { GUEST_PROTOCOL } from '../../protocol/guest.ts'
+import { GUEST_PROTOCOL, type GuestNotice, type Hello } from '../../vm/guest-calls.ts'
 import { bootId, parseLoad1m } from '../proc/proc.ts'
 
 /** Written by init (native/guest/main.cc). */

@@ -2,7 +2,7 @@
 // though it means a fault. Asked once a heartbeat: a reader that waits would take a thread of the pool.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import { type KernelMessage, kernelLevels } from '../../protocol/guest.ts'
+import { type KernelMessage, kernelLevels } from '../../vm/guest-calls.ts'
 
 /** "info" to the kernel, a fault to a run: lost packets, programs that crashed. */
 const TELLING = /neighbor table overflow|oom-kill|Out of memory|blocked for more than|segfault at|general protection/

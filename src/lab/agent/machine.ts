@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { NslabError } from '../../base/errors.ts'
-import type { Identity } from '../../protocol/guest.ts'
+import type { Identity } from '../../vm/guest-calls.ts'
 
 export interface Machine {
   /** Throws KERNEL_REFUSED where this may not be done to the machine. */

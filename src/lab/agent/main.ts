@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import { readOrNull } from '../../base/read-or-null.ts'
-import { GUEST_CONFIG, GUEST_PORT, type GuestConfig } from '../../protocol/guest.ts'
+import { GUEST_CONFIG, GUEST_PORT, type GuestConfig } from '../../vm/guest-calls.ts'
 import { Agent } from './agent.ts'
 import { KernelLog } from './kernel-log.ts'
 import { guestMachine, type Machine, ownMachine } from './machine.ts'

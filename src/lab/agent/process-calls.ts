@@ -11,9 +11,9 @@ import { NslabError } from '../../base/errors.ts'
 import { listPids } from '../../base/netns-holders.ts'
 import { readOrNull } from '../../base/read-or-null.ts'
 import type { ByteStream } from '../../protocol/byte-streams.ts'
-import type { Answer, Ask, ExecRequest, StartedAs } from '../../protocol/guest.ts'
+import type { Answer, Ask, ExecRequest, StartedAs } from '../../vm/guest-calls.ts'
 import { packFolder } from '../../vm/packing.ts'
-import type { ProcessEnd } from '../site/site.ts'
+import type { ProcessEnd } from '../../vm/site-calls.ts'
 import type { Session } from './session.ts'
 
 /** The guest's end of the runner's virtconsole. */

@@ -2,8 +2,8 @@
 
 import { once } from 'node:events'
 import { type ByteStream, ByteStreams } from '../../protocol/byte-streams.ts'
-import type { FromGuest, GuestNotice } from '../../protocol/guest.ts'
-import type { ProcessEnd } from '../site/site.ts'
+import type { FromGuest, GuestNotice } from '../../vm/guest-calls.ts'
+import type { ProcessEnd } from '../../vm/site-calls.ts'
 
 export class Session {
   readonly streams: ByteStreams

@@ -1,7 +1,7 @@
 // What a churn takes of the machine it runs on, counted before anything is made. Pure.
 
 import { NslabError } from '../../base/errors.ts'
-import type { ChurnSockets, ChurnSpec } from '../../config/churn.ts'
+import type { ChurnSockets, ChurnSpec } from '../../protocol/churning.ts'
 
 export interface ChurnNeeds {
   /** Open descriptors of the churn program. */

@@ -3,8 +3,9 @@
 
 import { createHash } from 'node:crypto'
 import { Random } from '../../base/random.ts'
-import { type ChurnSpec, NETNS_KINDS } from '../../config/churn.ts'
+import { NETNS_KINDS } from '../../config/churn.ts'
 import type { ChurnFault, NetnsKind, Operation } from '../../protocol/churn.ts'
+import type { ChurnSpec } from '../../protocol/churning.ts'
 import { Alive, Doomed, type Living } from './life.ts'
 
 /** Share of drops that take the oldest; the others take any that lived long enough. */

@@ -2,8 +2,8 @@
 // it all; here its stages are the phases of the run.
 
 import { NslabError } from '../../base/errors.ts'
+import type { HostPlan } from '../../plan.ts'
 import { type LoadCommand, type LoadNotice, type LoadStage, loadStages } from '../../protocol/loading.ts'
-import type { HostPlan } from '../plan/types.ts'
 import type { RunContext } from '../run/context.ts'
 import type { Course, Crew, EndedPrograms } from '../run/course.ts'
 import { DEADLINE_SCALE } from '../run/deadlines.ts'

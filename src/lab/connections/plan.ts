@@ -3,8 +3,8 @@
 
 import type { ConnectionsConfig } from '../../config/connections.ts'
 import type { Scenario } from '../../config/types.ts'
+import type { Plan } from '../../plan.ts'
 import { PROCESS_DESCRIPTORS, RUN_DISK_BYTES, samplesDiskBytes } from '../plan/needs.ts'
-import type { Plan } from '../plan/types.ts'
 import { CONNECTION_BYTES, NAMESPACE_BYTES } from './fit.ts'
 
 /** The Node.js program that steers the loader. */

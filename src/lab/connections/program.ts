@@ -2,9 +2,9 @@
 
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../base/clock.ts'
+import type { Plan } from '../../plan.ts'
 import type { LoadCommand, LoadNotice } from '../../protocol/loading.ts'
 import { type ProgramEnd, Steered } from '../../protocol/steered.ts'
-import type { Plan } from '../plan/types.ts'
 import { type Sampler, startSampler } from '../site/sampler.ts'
 import { readConnectionLimits } from './limits.ts'
 import { loadConnections } from './load.ts'

@@ -2,7 +2,7 @@
 // keeper does the whole run, in a session of its own, so that the VMs it has started can outlive the command.
 
 import type { Scenario } from '../../config/types.ts'
-import type { SentError } from '../../protocol/guest.ts'
+import type { SentError } from '../../protocol/sent-error.ts'
 import type { Progress } from '../run/progress.ts'
 import type { RepeatedPlan } from '../run/run.ts'
 

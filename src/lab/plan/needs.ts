@@ -3,11 +3,11 @@
 
 import { hasTraffic } from '../../config/has-traffic.ts'
 import type { Scenario } from '../../config/types.ts'
+import type { FleetPlan, Plan } from '../../plan.ts'
 import { isLossless } from '../../protocol/traffic.ts'
 import { distanceFormula } from '../../topology/distance.ts'
 import { farthest } from '../../topology/routes.ts'
 import type { Topology } from '../../topology/types.ts'
-import type { FleetPlan, Plan } from './types.ts'
 
 export type Needs = Plan['needs']
 

@@ -7,6 +7,7 @@ import { gatewayOf, shardOf } from '../../addressing/shards.ts'
 import { type HostUplink, planUplinks } from '../../addressing/uplinks.ts'
 import { NslabError } from '../../base/errors.ts'
 import type { Scenario } from '../../config/types.ts'
+import type { FleetPlan, HostPlan, Plan } from '../../plan.ts'
 import { makeTopology, neighboursOf } from '../../topology/make.ts'
 import { firstUnreachable } from '../../topology/routes.ts'
 import type { Topology } from '../../topology/types.ts'
@@ -14,7 +15,6 @@ import { planConnections } from '../connections/plan.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { fleetNeeds } from './needs.ts'
 import { planSoak } from './soak.ts'
-import type { FleetPlan, HostPlan, Plan } from './types.ts'
 
 /** Makes the plan. Throws CONFIG_INVALID for what only shows once topology and addresses are worked out. */
 export function makePlan(scenario: Scenario): Plan {

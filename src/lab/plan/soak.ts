@@ -2,11 +2,11 @@
 
 import { hasDatabase } from '../../config/soak.ts'
 import type { Scenario, SoakConfig } from '../../config/types.ts'
+import type { Plan } from '../../plan.ts'
 import { churnNeeds, heldSockets } from '../churn/needs.ts'
 import { digestOf, scheduleOf } from '../churn/schedule.ts'
 import type { Schedule } from '../churn/shrink.ts'
 import { DATABASE_TASKS, PROCESS_DESCRIPTORS, RUN_DISK_BYTES, samplesDiskBytes } from './needs.ts'
-import type { Plan } from './types.ts'
 
 /** An observer's of a namespace: a netlink socket and the namespace; twice that while one takes another's place. */
 const OBSERVER_DESCRIPTORS = 4

@@ -3,8 +3,9 @@
 
 import { NslabError } from '../../base/errors.ts'
 import type { RunEvent } from '../../protocol/events.ts'
+import type { SiteCosts, SiteDifference } from '../../vm/site-calls.ts'
 import type { CensusDifference } from '../site/census-diff.ts'
-import type { Site, SiteCosts, SiteDifference } from '../site/site.ts'
+import type { Site } from '../site/site.ts'
 import type { RunContext } from './context.ts'
 import { DEADLINE_SCALE } from './deadlines.ts'
 import type { Hosts } from './hosts.ts'

@@ -2,8 +2,8 @@
 // to its site; what it asks of the sites themselves (to be there, to die, to be cut off) goes to the ground.
 
 import type { Level } from '../../config/types.ts'
+import type { HostPlan } from '../../plan.ts'
 import type { KeptVms } from '../keep/vms.ts'
-import type { HostPlan } from '../plan/types.ts'
 import type { LabVm } from '../visit/socket.ts'
 import type { Site } from './site.ts'
 

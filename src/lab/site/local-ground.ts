@@ -1,6 +1,6 @@
 // All hosts on this machine: a fabric root each, joined by a segment of their own where there are several.
 
-import type { HostPlan } from '../plan/types.ts'
+import type { HostPlan } from '../../plan.ts'
 import type { Ground, HostConditions } from './ground.ts'
 import type { LocalSite } from './local-site.ts'
 import type { Site } from './site.ts'

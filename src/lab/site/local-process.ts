@@ -5,7 +5,8 @@ import { constants } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { startProcess } from '../../base/start-process.ts'
-import type { ProcessEnd, SiteProcess } from './site.ts'
+import type { ProcessEnd } from '../../vm/site-calls.ts'
+import type { SiteProcess } from './site.ts'
 
 /** Where a program's standard output and error go: a descriptor that the process inherits, or a function. */
 export type Console =

@@ -5,8 +5,18 @@ import { type HostUplink, mtuOf, UPLINK_INTERFACE } from '../../addressing/uplin
 import type { Clock } from '../../base/clock.ts'
 import { runMark } from '../../base/run-mark.ts'
 import { Segment } from '../../dataplane/segment.ts'
-import type { Sample } from '../../judge/types.ts'
 import { type Netns, native } from '../../native.ts'
+import type { Sample } from '../../protocol/sample.ts'
+import type {
+  Baseline,
+  BaselineRequest,
+  RootFacts,
+  RootRequest,
+  SiteCosts,
+  SiteDifference,
+  StartRequest,
+  VerifyRequest,
+} from '../../vm/site-calls.ts'
 import { type Lease, leaseHoldersOf } from '../leases/leases.ts'
 import { leaseNeighbours } from '../leases/neighbour.ts'
 import { listRuns } from '../state/live-runs.ts'
@@ -16,18 +26,7 @@ import { type Console, startLocalProcess } from './local-process.ts'
 import { awaitStillMemory, descendantsPssBytes, markTeardown, processCost, settledMemoryBytes } from './measure.ts'
 import { cookieAt, quiesce } from './quiesce.ts'
 import { type SampledProcess, type Sampler, startSampler } from './sampler.ts'
-import type {
-  Baseline,
-  BaselineRequest,
-  RootFacts,
-  RootRequest,
-  Site,
-  SiteCosts,
-  SiteDifference,
-  SiteProcess,
-  StartRequest,
-  VerifyRequest,
-} from './site.ts'
+import type { Site, SiteProcess } from './site.ts'
 
 /** The kernel removes namespaces of earlier runs at about 1 ms each; a longer queue is another program's doing. */
 const QUIESCE_LIMIT_MS = 30_000

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, secondsSince } from '../../base/clock.ts'
 import { readOrNull } from '../../base/read-or-null.ts'
 import { CACHED_NAMESPACES } from '../../base/soak-metrics.ts'
-import type { Sample } from '../../judge/types.ts'
+import type { Sample } from '../../protocol/sample.ts'
 import {
   parseCpuTimes,
   parseLoad1m,

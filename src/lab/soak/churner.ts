@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Plan } from '../../plan.ts'
 import type { ChurnCommand, ChurnNotice, ChurnTask } from '../../protocol/churning.ts'
-import type { Plan } from '../plan/types.ts'
 import { Program } from '../run/program.ts'
 import { startLocalProcess } from '../site/local-process.ts'
 

@@ -1,10 +1,10 @@
 // The soak program of a run, as `nslab run` has it: what it tells goes into the run folder, on the run's time axis.
 
 import { rmdirSync } from 'node:fs'
+import type { HostPlan } from '../../plan.ts'
 import type { ChurnLine } from '../../protocol/churn.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import type { SoakCommand, SoakNotice, SoakRole } from '../../protocol/soaking.ts'
-import type { HostPlan } from '../plan/types.ts'
 import type { RunContext } from '../run/context.ts'
 import type { Crew, EndedPrograms } from '../run/course.ts'
 import { DEADLINE_SCALE } from '../run/deadlines.ts'

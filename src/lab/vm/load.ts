@@ -2,10 +2,10 @@
 // take of the machine that has them.
 
 import { hasDatabase } from '../../config/soak.ts'
+import type { HostPlan, Plan } from '../../plan.ts'
 import type { Image, ImageRole } from '../../vm/image/types.ts'
 import type { VmLoad } from '../../vm/memory.ts'
 import { type Needs, PROCESS_DESCRIPTORS } from '../plan/needs.ts'
-import type { HostPlan, Plan } from '../plan/types.ts'
 
 /** What a soak's image is called among those that come with nslab. */
 export const CHURN_IMAGE = 'churn'

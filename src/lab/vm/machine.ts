@@ -1,12 +1,12 @@
 // A VM of a run that answers, and what is known of it: what it costs, how people enter it, how it is kept.
 
 import { readOrNull } from '../../base/read-or-null.ts'
+import type { HostPlan, Plan } from '../../plan.ts'
 import type { Guest } from '../../vm/guest.ts'
 import { execInGuest } from '../../vm/guest-files.ts'
 import type { VmSegment } from '../../vm/segment-types.ts'
 import type { RunningVm } from '../../vm/spec.ts'
 import { KeptVms } from '../keep/vms.ts'
-import type { HostPlan, Plan } from '../plan/types.ts'
 import { parseMeminfo, parseSmaps } from '../proc/proc.ts'
 import type { RunContext } from '../run/context.ts'
 import { teardownLimitS } from '../run/deadlines.ts'

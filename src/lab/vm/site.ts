@@ -4,26 +4,25 @@
 import { createReadStream, writeSync } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import { NslabError } from '../../base/errors.ts'
-import type { Sample } from '../../judge/types.ts'
 import type { RunEvent } from '../../protocol/events.ts'
-import type { Answer, Ask, GuestCallName, GuestNotice } from '../../protocol/guest.ts'
+import type { Sample } from '../../protocol/sample.ts'
+import type { Answer, Ask, GuestCallName, GuestNotice } from '../../vm/guest-calls.ts'
 import type { GuestChannel } from '../../vm/guest-channel.ts'
 import type { GuestClock } from '../../vm/guest-clock.ts'
 import { readFromGuest, writeToGuest } from '../../vm/guest-files.ts'
-import type { LocalSiteOptions } from '../site/local-site.ts'
 import type {
   Baseline,
   BaselineRequest,
   ProcessEnd,
   RootFacts,
   RootRequest,
-  Site,
   SiteCosts,
   SiteDifference,
-  SiteProcess,
   StartRequest,
   VerifyRequest,
-} from '../site/site.ts'
+} from '../../vm/site-calls.ts'
+import type { LocalSiteOptions } from '../site/local-site.ts'
+import type { Site, SiteProcess } from '../site/site.ts'
 
 export interface VmSiteOptions {
   readonly channel: GuestChannel

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { readLinks, sharedAddresses } from '../../../src/judge/proof/links.ts'
 import type { LinkListing } from '../../../src/judge/types.ts'
-import type { Plan } from '../../../src/lab/plan/types.ts'
+import type { Plan } from '../../../src/plan.ts'
 import type { LinkEnd } from '../../../src/protocol/steering.ts'
 import { proofOf, withEnds } from '../../fixtures/proof.ts'
 import { type RunData, ringRun } from '../../fixtures/run-folder.ts'

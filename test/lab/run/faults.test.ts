@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.ts'
 import type { FaultConfig } from '../../../src/config/types.ts'
-import type { Plan } from '../../../src/lab/plan/types.ts'
 import { RunContext } from '../../../src/lab/run/context.ts'
 import { type HoldParts, holdWithFaults } from '../../../src/lab/run/faults.ts'
 import type { RunHost } from '../../../src/lab/run/hosts.ts'
 import { createRunFolder } from '../../../src/lab/run-folder/run-folder.ts'
+import type { Plan } from '../../../src/plan.ts'
 import { ringRun } from '../../fixtures/run-folder.ts'
 
 const NAMES = ['host1', 'host2', 'controller'] as const

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
-import type { Sample } from '../../../src/judge/types.ts'
 import { countDescriptors, pauseMs, startSampler } from '../../../src/lab/site/sampler.ts'
+import type { Sample } from '../../../src/protocol/sample.ts'
 import { fixedClock } from '../../fixtures/lab/clock.ts'
 
 const options = { clock: fixedClock(4_500_000_000n), originNs: 500_000_000n }

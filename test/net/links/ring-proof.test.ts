@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { FleetEvent } from '../../../src/dataplane/fleet.ts'
 import type { LinkListing } from '../../../src/judge/types.ts'
-import type { Plan } from '../../../src/lab/plan/types.ts'
+import type { Plan } from '../../../src/plan.ts'
 import { Lab } from '../../fixtures/fleet.ts'
 import { NslabProcess } from '../../fixtures/nslab-process.ts'
 

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { run } from '../../../src/base/exec.ts'
-import type { Sample } from '../../../src/judge/types.ts'
-import type { Plan } from '../../../src/lab/plan/types.ts'
+import type { Plan } from '../../../src/plan.ts'
+import type { Sample } from '../../../src/protocol/sample.ts'
 import { cliPath, commandLine, NslabProcess, processesOf, untilEmpty } from '../../fixtures/nslab-process.ts'
 
 function makeFolder(t: Test): string {

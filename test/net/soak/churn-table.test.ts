@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { run } from '../../../src/base/exec.ts'
-import type { ConnectionTable } from '../../../src/config/churn.ts'
 import { NETNS_KINDS } from '../../../src/config/churn.ts'
+import type { ConnectionTable } from '../../../src/protocol/churning.ts'
 import { churnSpec } from '../../fixtures/churn.ts'
 import { ChurnProcess, drop, make, shown } from '../../fixtures/churn-process.ts'
 

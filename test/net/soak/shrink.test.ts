@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Plan } from '../../../src/lab/plan/types.ts'
+import type { Plan } from '../../../src/plan.ts'
 import type { ChurnLine } from '../../../src/protocol/churn.ts'
 import { NslabProcess, processesOf, untilEmpty } from '../../fixtures/nslab-process.ts'
 import { churned, startSoak } from '../../fixtures/soak-process.ts'

@@ -1,9 +1,9 @@
 // The plan: everything of a run that follows from scenario, overrides and seed. plan.json is this, byte for byte.
 
-import type { HostUplink } from '../../addressing/uplinks.ts'
-import type { Scenario } from '../../config/types.ts'
-import type { FabricSpec } from '../../native.ts'
-import type { Operation } from '../../protocol/churn.ts'
+import type { HostUplink } from './addressing/uplinks.ts'
+import type { Scenario } from './config/types.ts'
+import type { FabricSpec } from './native.ts'
+import type { Operation } from './protocol/churn.ts'
 
 export interface FleetPlan {
   readonly host: string

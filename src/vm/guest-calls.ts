@@ -2,7 +2,9 @@
 // the agent answers and tells. Byte streams (a program's channel, its output, files) go in pieces beside the calls
 // (byte-streams.ts).
 
-import type { Sample } from '../judge/types.ts'
+import type { PieceOfStream } from '../protocol/byte-streams.ts'
+import type { Sample } from '../protocol/sample.ts'
+import type { SentError } from '../protocol/sent-error.ts'
 import type {
   Baseline,
   BaselineRequest,
@@ -13,8 +15,7 @@ import type {
   SiteDifference,
   StartRequest,
   VerifyRequest,
-} from '../lab/site/site.ts'
-import type { PieceOfStream } from './byte-streams.ts'
+} from './site-calls.ts'
 
 /** The port's name, as the guest's /sys/class/virtio-ports shows it. */
 export const GUEST_PORT = 'nslab.ctl'
@@ -136,14 +137,6 @@ export interface StartedAs {
 export type GuestCall = {
   [Name in GuestCallName]: { readonly id: number; readonly call: Name; readonly ask: Ask<Name> }
 }[GuestCallName]
-
-/** An error that crosses: `code` and `facts` of an NslabError, or code BUG with a stack. */
-export interface SentError {
-  readonly code: string
-  readonly message: string
-  readonly hint?: string
-  readonly facts: Readonly<Record<string, unknown>>
-}
 
 export type GuestReply =
   | { readonly re: number; readonly value: unknown }
