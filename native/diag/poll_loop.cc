@@ -88,6 +88,11 @@ void PollLoop::carry_out(Remove&& command) {
     break;
   }
   slots_.erase(found);
+  // Told now: while the reader takes nothing, polls of what comes and goes would be kept for as long.
+  for (auto next = jobs_.begin(); next != jobs_.end();) {
+    const auto job = next++;
+    if (std::erase(job->waiting, command.slot) > 0) tell_removed(job, command.slot);
+  }
 }
 
 void PollLoop::carry_out(Filter&& command) {
@@ -152,15 +157,19 @@ bool PollLoop::begin_next() {
     if (found != slots_.end()) {
       begin(best, id, found->second);
     } else {
-      SlotOutcome outcome;
-      outcome.slot = id;
-      outcome.incomplete = Incomplete::removed;
-      best->outcomes.push_back(outcome);
-      finish_if_done(best);
+      tell_removed(best, id);
     }
     return true;
   }
   return false;
+}
+
+void PollLoop::tell_removed(Jobs::iterator job, uint32_t id) {
+  SlotOutcome outcome;
+  outcome.slot = id;
+  outcome.incomplete = Incomplete::removed;
+  job->outcomes.push_back(outcome);
+  finish_if_done(job);
 }
 
 void PollLoop::begin(Jobs::iterator job, uint32_t id, Slot& slot) {

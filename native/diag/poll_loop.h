@@ -72,6 +72,8 @@ class PollLoop {
    */
   bool begin_next();
   void begin(Jobs::iterator job, uint32_t id, Slot& slot);
+  /** That it never began, because the slot is no more. */
+  void tell_removed(Jobs::iterator job, uint32_t id);
   void advance(Dump& dump, int64_t now_ns);
   /** False where the dump was ended by it. */
   bool ask(Dump& dump);

@@ -263,6 +263,10 @@ void slow_reader() {
   for (int i = 0; i < kPatienceMs / 10 && bench.kept() < 2; ++i) std::this_thread::sleep_for(10ms);
   check(bench.kept() == 2 && bench.cookies().size() == 80, "with all buffers at the reader, no more rows are made");
   check(poll.wait_for(kShortDeadline + 500ms) == std::future_status::timeout, "the poll waits, longer than a dump's deadline");
+  auto [passing, nobody] = bench.add();
+  auto first = bench.poll(2, std::vector{passing});
+  bench.poller().post(diag::Remove{passing});
+  check(outcome_of(first).incomplete == diag::Incomplete::removed, "for what is removed meanwhile no poll waits");
   bench.let_go();
   const auto outcome = outcome_of(poll);
   check(outcome.rows == 480 && outcome.incomplete == diag::Incomplete::no, "and goes on, whole, when they come back");
