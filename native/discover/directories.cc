@@ -32,14 +32,9 @@ std::string parent_of(const std::string& path) {
 
 }  // namespace
 
-Directories::Directories(Known& known, std::vector<std::string> paths) : known_(known) {
+Directories::Directories(Known& known, std::vector<std::string> paths)
+    : known_(known), inotify_(sys::call([] { return ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK); })) {
   for (std::string& path : paths) directories_.emplace_back().path = std::move(path);
-}
-
-Status Directories::start() {
-  inotify_ = UniqueFd(sys::call([] { return ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }));
-  if (!inotify_) return Status::from_errno("inotify_init1", "process");
-  return {};
 }
 
 bool Directories::holds(std::string_view path) const {
@@ -84,7 +79,7 @@ void Directories::watch(Directory& directory) {
 
 void Directories::scan(bool every) {
   for (Directory& directory : directories_)
-    if (every || directory.changed || directory.links) read(directory);
+    if (every || directory.changed || directory.links || !directory.is_watched()) read(directory);
 }
 
 void Directories::read(Directory& directory) {

@@ -21,14 +21,16 @@ class Directories final : public Folders {
  public:
   Directories(Known& known, std::vector<std::string> paths);
 
-  Status start();
   [[nodiscard]] bool holds(std::string_view path) const override;
 
-  /** For poll(2): readable when a folder has changed. */
+  /** For poll(2): readable when a folder has changed; -1: nothing can be watched. */
   [[nodiscard]] int fd() const { return inotify_.get(); }
   /** Takes the events. True where there was one. An overflow of the queue counts as a change of everything. */
   bool drain();
-  /** Looks at those that changed, and those with links, whose targets change unseen; `every`: at all. */
+  /**
+   * Looks at those that changed, those with links, whose targets change unseen, and those that can't be watched (a user
+   * may have 128 instances of inotify by default, and others have them); `every`: at all.
+   */
   void scan(bool every);
 
  private:
@@ -44,6 +46,8 @@ class Directories final : public Folders {
     Evidence evidence;
     bool changed = true;
     bool links = false;
+
+    [[nodiscard]] bool is_watched() const { return watch >= 0 || watch_above >= 0; }
   };
 
   void watch(Directory& directory);

@@ -59,7 +59,6 @@ Status Scanner::start() {
                           "/proc is of another PID namespace than this process");
   mark_ = UniqueFd(static_cast<int>(sys::call([] { return ::memfd_create(kObserverMark, MFD_CLOEXEC); })));
   if (!mark_) return Status::from_errno("memfd_create", "process");
-  if (Status started = directories_.start(); !started) return started;
   return known_.start();
 }
 

@@ -5,9 +5,9 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { askCollector, type Status } from '../../src/dataplane/collector/control.ts'
-import { Collecting } from '../fixtures/collecting.ts'
-import { isApart, startHolder, untilRemoved } from '../fixtures/netns-holder.ts'
+import { askCollector, type Status } from '../../../src/dataplane/collector/control.ts'
+import { Collecting } from '../../fixtures/collecting.ts'
+import { isApart, startHolder, untilRemoved } from '../../fixtures/netns-holder.ts'
 
 const LIMIT = 200
 /** Of 200: half of what is left beside a reserve of 50, a descriptor and a socket for each. */

@@ -103,6 +103,15 @@ function tests(): void {
     t.match(await blindOf(program), { unopened: 0 })
   })
 
+  t.test('where nothing may be watched, it finds all the same', async t => {
+    const none = `echo 0 >/proc/sys/user/max_inotify_instances || exit; unshare --net sleep 60 &
+      while [ "$(readlink /proc/$!/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do :; done; exec "$@"`
+    const inner = ['unshare', '--user', '--map-root-user', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
+    const program = startProgram(t, [...inner, 'sh', '-c', none, 'sh'], [folder(t)])
+    await program.next('found', ({ foundBy }) => foundBy === 'process')
+    t.match(await program.next('started'), { count: 2 })
+  })
+
   t.test('a process with very many descriptors is told, and how late what it alone holds is found', async t => {
     const holder = await startHolder(t)
     const few = await watch(t)
