@@ -110,7 +110,16 @@ function rowsElsewhere({ polls, rowsSeenCount }: SoakFacts): Reading[] {
   return [{ value: lost, evidence: `the rows of all sockets together: ${rowsSeenCount}` }]
 }
 
+/** What the page of its own would tell nobody knows where it could not be read. */
 function rowsLost(facts: SoakFacts): Metric {
+  const metric = rowsTold(facts)
+  const { unread } = facts.pages
+  if (!metric.known || unread === null) return metric
+  const why = `whether whole polls are missing is not known, for the observer's page was never read: ${unread}`
+  return { ...metric, doubt: { of: 'pass', why } }
+}
+
+function rowsTold(facts: SoakFacts): Metric {
   const { rowsLost: lost, rowsSentCount: told } = facts.polls
   const { count, mayBe } = facts.pages.untold()
   const words = (untold: number): string =>

@@ -24,6 +24,8 @@ interface Account {
   doubledCount: number
   /** In order; but one of them so new that its end may come within the time above. */
   readonly pages: Page[]
+  /** Why it could not be read, the last time; null: it could. */
+  problem: string | null
 }
 
 export interface Untold {
@@ -47,6 +49,12 @@ export class PageAccounts {
     } else if (line.is === 'scraped') addPage(this.#accountAt(line.t_s), line)
   }
 
+  /** Why the page of the last process was never read; null: it was, or there is none. */
+  get unread(): string | null {
+    const { pages, problem } = this.#accounts.at(-1) as Account
+    return pages.length === 0 ? problem : null
+  }
+
   /** Rows that were sent by polls of which nothing was told, of all processes together. */
   untold(): Untold {
     const all = this.#accounts.map((account, index) =>
@@ -68,9 +76,12 @@ const accountFrom = (fromS: number): Account => ({
   rowsCount: 0,
   doubledCount: 0,
   pages: [],
+  problem: null,
 })
 
-function addPage({ pages }: Account, { t_s, values }: Extract<ObservedLine, { is: 'scraped' }>): void {
+function addPage(account: Account, { t_s, values, problem }: Extract<ObservedLine, { is: 'scraped' }>): void {
+  account.problem = problem ?? null
+  const { pages } = account
   const rows = values[ROWS_SENT_METRIC]
   if (rows === undefined) return
   pages.push({ t_s, rows, polls: values[POLLS_METRIC] ?? null })

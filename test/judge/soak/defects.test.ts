@@ -202,6 +202,17 @@ t.test('what went when the process that knew it had ended is nobody to forget', 
   t.equal(judgeSoak(t, { ...data, observed }).value('netns_forgotten_never_count'), 0)
 })
 
+t.test('where the page of the observer was never read, no loss is proven', async t => {
+  const data = soakRun({ defects: { untold: 0 } })
+  const observed = data.observed.map(line =>
+    line.is === 'scraped' ? { ...line, values: {}, problem: 'no answer in 2 s' } : line,
+  )
+  t.equal(verdictsOf(judgeSoak(t, data))['rows lost'], 'pass')
+  const unread = judgeSoak(t, { ...data, observed })
+  t.equal(verdictsOf(unread)['rows lost'], 'unknown')
+  t.match(unread.report.gates[3]?.evidence, /page was never read: no answer in 2 s/)
+})
+
 t.test('a machine that stood still makes times unknown, whatever they were', async t => {
   const data = soakRun({ holdS: 60, defects: { foundLateS: 1, missed: [30] } })
   const isThen = ({ t_s }: { readonly t_s: number }): boolean => t_s > 20 && t_s < 40

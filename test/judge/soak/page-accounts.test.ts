@@ -84,3 +84,18 @@ t.test('a page that does not count polls tells of the last process alone', async
   t.equal(untold([...lines, scraped(20, ROWS + 4)]), 4)
   t.equal(untold([...lines, { is: 'scraped', t_s: 21, values: {} }]), 0, 'nor one without rows')
 })
+
+t.test('a page that could never be read is told, and one of a program that has none is not', async t => {
+  const unread = (lines: readonly ObservedLine[]): string | null => {
+    const accounts = new PageAccounts()
+    for (const line of lines) accounts.add(line)
+    return accounts.unread
+  }
+  const problem = 'no answer in 2 s'
+  const failed = (t_s: number): ObservedLine => ({ is: 'scraped', t_s, values: {}, problem })
+  t.equal(unread([started(0), poll(1)]), null)
+  t.equal(unread([started(0), failed(1), poll(2), failed(3)]), problem)
+  t.equal(unread([started(0), failed(1), page(2, 1), failed(3)]), null, 'it was once')
+  t.equal(unread([started(0), page(1, 1), ended(4), started(5), failed(6)]), problem, 'that of the last process')
+  t.equal(unread([started(0), { is: 'scraped', t_s: 1, values: { other: 1 } }]), null, 'a page of its own')
+})
