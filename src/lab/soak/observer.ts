@@ -163,6 +163,8 @@ export class Observer {
 
   /** SIGKILL; another is started after `forS`. */
   async killAndRevive(forS: number): Promise<boolean> {
+    // One that had ended by itself is about to come back: it would be a second one.
+    clearTimeout(this.#restart)
     const felt = this.#kill('SIGKILL')
     await this.#exited
     await pause(forS)

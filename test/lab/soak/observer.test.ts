@@ -124,6 +124,18 @@ t.test('a fault that kills it is wanted, and another is started', async t => {
   t.equal(observer.endsCount, 0)
 })
 
+t.test('a fault that kills it while it is away for a restart starts one, and not two', async t => {
+  const { observer, said, until } = watch(t, forever, { restart: true })
+  await observer.start()
+  process.kill(observer.pid, 'SIGKILL')
+  await until(lines => lines.some(({ is }) => is === 'observer_exited'))
+  t.equal(await observer.killAndRevive(0.5), false)
+  const pids = said.flatMap(line => (line.is === 'observer_started' ? line.pid : []))
+  // Of two only the second would be ended by its observer.
+  for (const pid of pids.slice(1, -1)) process.kill(pid, 'SIGKILL')
+  t.equal(pids.length, 2)
+})
+
 t.test('a fault that pauses it stops it and lets it go on', async t => {
   const { observer } = watch(t, forever)
   await observer.start()
