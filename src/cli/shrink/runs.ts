@@ -25,7 +25,10 @@ export interface ShrinkRunsOptions {
   /** nslab's own program and the words before its command. */
   readonly program: readonly [string, ...string[]]
   readonly clock: Clock
+  /** Ends the attempt in order; the reason is a signal's name. */
   readonly signal: AbortSignal
+  /** Ends it at once. */
+  readonly hurried: AbortSignal
   readonly say: (line: string) => void
 }
 
@@ -81,11 +84,12 @@ export class ShrinkRuns {
 
   /** Null: it was interrupted. */
   async #run(name: string, file: string, durationS: number): Promise<Report | null> {
-    const { program, folder, signal } = this.#options
+    const { program, folder, signal, hurried } = this.#options
     const [command, ...before] = program
     const out = join(folder, name)
     const limitS = HANG_FACTOR * (durationS + this.#overheadS) + HANG_S
-    const { status, lastWords } = await runInOrder(command, [...before, 'run', file, '--out', out], limitS, signal)
+    const words = [...before, 'run', file, '--out', out]
+    const { status, lastWords } = await runInOrder(command, words, limitS, [signal, hurried])
     if (signal.aborted) return null
     try {
       return judge(readHistory(out))
@@ -95,12 +99,12 @@ export class ShrinkRuns {
   }
 }
 
-/** Runs a program to its end; the signal's reason, a signal's name, is passed on to it, once. SIGKILL at the limit. */
+/** Runs a program to its end; the signals' reasons, signals' names, are passed on to it, once each. SIGKILL at the limit. */
 function runInOrder(
   command: string,
   args: readonly string[],
   limitS: number,
-  signal: AbortSignal,
+  signals: readonly AbortSignal[],
 ): Promise<{ readonly status: string; readonly lastWords: string }> {
   // A session of its own: a terminal's signal would reach it twice, which ends it at once.
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
@@ -108,9 +112,10 @@ function runInOrder(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-LAST_CHARS)
   })
-  const pass = (): void => void child.kill(signal.reason as NodeJS.Signals)
+  const passed = new AbortController()
+  for (const signal of signals)
+    signal.addEventListener('abort', () => child.kill(signal.reason as NodeJS.Signals), { signal: passed.signal })
   const limit = setTimeout(() => child.kill('SIGKILL'), limitS * 1000)
-  signal.addEventListener('abort', pass, { once: true })
   return new Promise<{ status: string; lastWords: string }>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, by) =>
@@ -118,7 +123,7 @@ function runInOrder(
     )
   }).finally(() => {
     clearTimeout(limit)
-    signal.removeEventListener('abort', pass)
+    passed.abort()
   })
 }
 

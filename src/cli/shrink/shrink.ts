@@ -40,7 +40,9 @@ export async function shrinkCommand(path: string, plan: Plan, options: ShrinkCom
   copyScenario(path, folder)
   const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
   say(`looks for a shorter schedule that fails ${gate}, for ${budgetS} s at most; folder ${folder}`)
-  const { interrupted, unhook } = hookSignals(signal => say(`${signal}: ends with the best so far`))
+  const { interrupted, hurried, unhook } = hookSignals(signal =>
+    say(`${signal}: ends with the best so far; once more ends its run at once`),
+  )
   try {
     const runs = new ShrinkRuns({
       plan,
@@ -51,6 +53,7 @@ export async function shrinkCommand(path: string, plan: Plan, options: ShrinkCom
       program: [process.execPath, cliPath],
       clock: systemClock,
       signal: interrupted,
+      hurried,
       say,
     })
     const start = startOf(plan, budgetS)
