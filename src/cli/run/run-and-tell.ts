@@ -13,6 +13,8 @@ import { hookSignals } from './run-signals.ts'
 export async function runAndTell(scenario: Scenario, text: string, repeated?: RepeatedPlan): Promise<ExitCode> {
   // Loaded late: a wrong flag is answered without the addon.
   const [run, { openProgressView }] = await Promise.all([loadRunner(scenario), import('../progress/progress.ts')])
+  // A soak of days is planned for a minute, in which no signal would be heard: one ends this process until they are.
+  const planned = repeated ?? (scenario.soak === undefined ? undefined : await planOf(scenario))
   const view = openProgressView()
   const { interrupted, hurried, unhook } = hookSignals(signal => {
     view.note(`nslab: ${signal}: ending in order; once more ends at once`)
@@ -22,7 +24,7 @@ export async function runAndTell(scenario: Scenario, text: string, repeated?: Re
       scenario,
       scenarioText: text,
       base: 'runs',
-      ...(repeated === undefined ? {} : { repeated }),
+      ...(planned === undefined ? {} : { repeated: planned }),
       interrupted,
       hurried,
       onProgress: progress => view.update(progress),
@@ -38,6 +40,11 @@ export async function runAndTell(scenario: Scenario, text: string, repeated?: Re
     view.end()
     unhook()
   }
+}
+
+async function planOf(scenario: Scenario): Promise<RepeatedPlan> {
+  const { makePlan } = await import('../../lab/plan/plan.ts')
+  return { plan: makePlan(scenario), out: scenario.run.out }
 }
 
 type Runner = (options: RunOptions) => Promise<KeptResult>
