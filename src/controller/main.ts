@@ -118,7 +118,13 @@ class Controller {
   }
 
   async #begin(): Promise<void> {
-    await this.#openStore()
+    try {
+      await this.#openStore()
+    } catch (error) {
+      // What was not wanted any more is not missed.
+      if (this.#steered.ending.aborted) return
+      throw error
+    }
     await this.#listen()
     this.#steered.send({ is: 'ready', pid: process.pid })
     this.#watchDeadline()
@@ -134,6 +140,7 @@ class Controller {
       folder: databaseFolder,
       keep: keepDatabase,
       onWarning,
+      signal: this.#steered.ending,
       listener: {
         onRoute: (id, edges) => core.setRoute(id, edges),
         onFlow: (id, flow) => core.traffic.setFlow(id, flow),

@@ -25,6 +25,8 @@ export interface StoreOptions {
   readonly path?: string
   /** How long an external server may be away at the start. Default 10 s. */
   readonly connectDeadlineMs?: number
+  /** Nobody wants it any more. */
+  readonly signal?: AbortSignal
 }
 
 export interface OpenStore {
@@ -35,7 +37,7 @@ export interface OpenStore {
   readonly close: (deadlineMs: number) => Promise<void>
 }
 
-/** Opens the store. Throws DATABASE_REFUSED where a database was asked for by name and can't be had. */
+/** Opens the store. Throws DATABASE_REFUSED where a database was asked for by name and can't be had; after `signal` any. */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { db } = options.config
   if (db?.mode === 'external') {
@@ -46,15 +48,15 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const programs = options.path === undefined ? findPostgres() : findPostgres(options.path, '/nonexistent')
   if (programs === null) return openMemory(options, 'no PostgreSQL server programs were found')
   if (!hasLauncher()) return openMemory(options, 'nslab-launch is not built')
-  const { folder, keep, onWarning } = options
+  const { folder, keep, onWarning, signal } = options
   const { user, password, database } = db ?? publishedNames
   const server = new PrivatePostgres({ programs, folder, keep, onWarning, user, password, database })
   try {
-    await server.start()
+    await server.start(signal)
     return await openPostgres(options, server.target, server.connect, server)
   } catch (error) {
     await server.stop()
-    if (db !== null || !(error instanceof NslabError)) throw error
+    if (db !== null || signal?.aborted || !(error instanceof NslabError)) throw error
     options.onWarning(`${error.message}\nIt was not asked for by a [db] section, so the run goes on without.`)
     return openMemory(options, 'the private server did not start')
   }
@@ -72,7 +74,7 @@ async function openPostgres(
   connect: string,
   server?: PrivatePostgres,
 ): Promise<OpenStore> {
-  const { config, listener, reset, connectDeadlineMs } = options
+  const { config, listener, reset, connectDeadlineMs, signal } = options
   const store = new PostgresStore({
     target,
     listener,
@@ -80,7 +82,10 @@ async function openPostgres(
     ...(server === undefined ? {} : { lastWords: () => server.lastWords }),
     ...(connectDeadlineMs === undefined ? {} : { connectDeadlineMs }),
   })
-  const contents = await store.open(seedOf(config, reset))
+  // One that does not answer is then asked no more.
+  const close = (): void => void store.close()
+  signal?.addEventListener('abort', close)
+  const contents = await store.open(seedOf(config, reset)).finally(() => signal?.removeEventListener('abort', close))
   const kept = reset ? {} : { nodes_count: await store.countNodes() }
   const pid = server === undefined ? {} : { pid: server.pid }
   return {

@@ -19,6 +19,7 @@ import {
 import { join, resolve } from 'node:path'
 
 import { NslabError } from '../base/errors.ts'
+import { pause } from '../base/pause.ts'
 import { RUN_VARIABLE, runMark } from '../base/run-mark.ts'
 import { shellWord } from '../base/shell-word.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../base/unix-socket.ts'
@@ -93,12 +94,14 @@ export class PrivatePostgres {
   readonly #enclosure: Enclosure
   readonly #folder: string
   #folderFd = -1
+  /** The program that was started last: initdb, then the server. */
+  #started: ChildProcess | undefined
   #server: ChildProcess | undefined
   #log: string[] = []
   #lastWords: string | null = null
   #restarts = 0
   #restart: NodeJS.Timeout | undefined
-  #isStopping = false
+  readonly #stopping = new AbortController()
 
   constructor(options: PrivatePostgresOptions) {
     this.#options = options
@@ -109,6 +112,10 @@ export class PrivatePostgres {
   /** The launcher's process; the server and its own are its descendants. */
   get pid(): number {
     return this.#server?.pid ?? 0
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted
   }
 
   get target(): PgTarget {
@@ -146,23 +153,37 @@ export class PrivatePostgres {
     }
   }
 
-  /** Makes the data and starts the server. Throws DATABASE_REFUSED with the programs' own words. */
-  async start(): Promise<void> {
+  /**
+   * Makes the data and starts the server. Throws DATABASE_REFUSED with the programs' own words, and the reason of `abort`
+   * where that comes before: the program that is under way is then killed, and nothing is left.
+   */
+  async start(abort?: AbortSignal): Promise<void> {
+    const end = (): void => {
+      // Its end is no death.
+      this.#stopping.abort()
+      this.#started?.kill('SIGKILL')
+    }
+    abort?.addEventListener('abort', end)
     try {
+      abort?.throwIfAborted()
       this.#makeFolders()
       this.#folderFd = openSync(this.#folder, 'r')
       if (!this.#hasData() && !this.#takeTemplate()) await this.#initialise()
+      abort?.throwIfAborted()
       await this.#run()
       await this.#createDatabase()
+      abort?.throwIfAborted()
     } catch (error) {
       await this.stop()
-      throw error
+      throw abort?.aborted ? abort.reason : error
+    } finally {
+      abort?.removeEventListener('abort', end)
     }
   }
 
   /** Ends the server in order, at most `deadlineMs`, then by force; removes its data unless they are to be kept. */
   async stop(deadlineMs = 5_000): Promise<void> {
-    this.#isStopping = true
+    this.#stopping.abort()
     clearTimeout(this.#restart)
     const server = this.#server
     if (server !== undefined && server.exitCode === null && server.signalCode === null) {
@@ -188,7 +209,7 @@ export class PrivatePostgres {
     const ended = once(server, 'exit')
     server.kill('SIGINT')
     await ended
-    await new Promise(resolve => setTimeout(resolve, awayMs))
+    await pause(awayMs, this.#stopping.signal)
     if (!this.#isStopping) await this.#run()
   }
 
@@ -295,6 +316,7 @@ export class PrivatePostgres {
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...mark },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
+    this.#started = child
     let rest = ''
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n')

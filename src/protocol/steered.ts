@@ -59,6 +59,7 @@ export class Steered<
   #events: RunEvent[] = []
   #flushTimer: NodeJS.Timeout | null = null
   #flushDueMs = Number.POSITIVE_INFINITY
+  readonly #ending = new AbortController()
   #stop: (deadlineS: number) => void = () => {}
   #fail: (error: unknown) => void = () => {}
 
@@ -68,7 +69,8 @@ export class Steered<
       this.#stop = resolve
       this.#fail = reject
     })
-    this.#done.catch(() => {})
+    const ending = (): void => this.#ending.abort(new NslabError('INTERRUPTED', { signal: 'stop' }))
+    this.#done.then(ending, ending)
     const stop = (): void => this.#stop(STOP_DEADLINE_S)
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
@@ -82,6 +84,11 @@ export class Steered<
 
   get isSteered(): boolean {
     return this.#channel !== null
+  }
+
+  /** Aborted when the program is to end, or can't go on: for what takes long to begin. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
   }
 
   /** The program can't go on. Only the first call, of this or of what makes it stop, counts. */

@@ -201,6 +201,22 @@ t.test('a folder whose path is too long for a socket works all the same', { skip
   t.equal((await store.open(seed)).routes.size, 1)
 })
 
+t.test('one that is not wanted any more while its data are made is not waited for', { skip: skipReason }, async t => {
+  const { server, folder } = privatePostgres(t)
+  const abort = new AbortController()
+  const isInitdb = (line: string): boolean => line.includes('/initdb')
+  const begun = server.start(abort.signal)
+  // What initdb writes first.
+  await until(() => existsSync(join(folder, 'data')))
+  process.kill(memberOf(process.pid, isInitdb), 'SIGSTOP')
+  const reason = new Error('not wanted')
+  abort.abort(reason)
+  await t.rejects(begun, reason)
+  t.notOk(existsSync(folder))
+  t.throws(() => memberOf(process.pid, isInitdb))
+  await t.rejects(server.start(abort.signal), reason)
+})
+
 t.test('programs that refuse are quoted', { skip: skipReason }, async t => {
   const { server } = privatePostgres(t, { user: 'pg_reserved' })
   await t.rejects(server.start(), {

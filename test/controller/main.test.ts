@@ -2,6 +2,8 @@
 
 import { existsSync } from 'node:fs'
 
+import { join } from 'node:path'
+
 import t from 'tap'
 
 import { isResetAsked } from '../../src/controller/store.ts'
@@ -41,6 +43,24 @@ t.test('a run: ready, nodes join and are counted, a row changes, the end', { ski
   t.match(await bench.notice('stopped'), { facts: { rows_unwritten_count: 0 } })
   t.equal((await clients[0]?.closed())?.code, 1001)
   t.notOk(existsSync(bench.folder))
+})
+
+t.test('one that is told to end while its database is made ends without it', { skip: skipReason }, async t => {
+  const bench = await start(t)
+  await until(() => existsSync(join(bench.folder, 'data')))
+  bench.channel.send({ do: 'stop', deadline_s: 20 })
+  t.same(await bench.end, { facts: {}, remaining: [] })
+  t.notOk(bench.notices.some(notice => notice.is === 'ready' || notice.is === 'failed'))
+  t.notOk(existsSync(bench.folder))
+})
+
+t.test('a database that does not answer is not waited for by one that is told to end', async t => {
+  const db = { mode: 'external', user: 'u', password: '', database: 'd', host: '127.0.0.1', port: 1 } as const
+  const startedMs = performance.now()
+  const bench = await start(t, { db })
+  bench.channel.send({ do: 'stop', deadline_s: 20 })
+  t.same(await bench.end, { facts: {}, remaining: [] })
+  t.ok(performance.now() - startedMs < 9_000, 'sooner than it gives up')
 })
 
 t.test('a deadline names the ids that are missing', { skip: skipReason }, async t => {

@@ -16,6 +16,8 @@ export interface DatabaseOptions {
   readonly keep: boolean
   readonly intake: Pick<Intake, 'take'>
   readonly onLog: (line: string) => void
+  /** Nobody wants it any more. */
+  readonly signal: AbortSignal
 }
 
 /** Data are read while more come: the run's end does not wait for all of them. */
@@ -34,7 +36,7 @@ export class Database {
   #onFirst: () => void = () => {}
   readonly #first: Promise<void>
 
-  /** Throws NOT_FIT where there is no PostgreSQL here, DATABASE_REFUSED where it does not start. */
+  /** Throws NOT_FIT where there is no PostgreSQL here, DATABASE_REFUSED where it does not start, `signal`'s reason. */
   static async start(options: DatabaseOptions): Promise<Database> {
     const programs = findPostgres()
     if (programs === null || !hasLauncher())
@@ -42,10 +44,10 @@ export class Database {
         problems: ['collector.sink = "postgres": no PostgreSQL server programs were found; install postgresql'],
         limits: ['postgres'],
       })
-    const { folder, keep, onLog } = options
+    const { folder, keep, onLog, signal } = options
     const onWarning = (message: string): void => onLog(`database: ${message}`)
     const server = new PrivatePostgres({ programs, folder, keep, onWarning, ...names })
-    await server.start()
+    await server.start(signal)
     return new Database(options, server)
   }
 

@@ -149,7 +149,8 @@ class Soak {
     here.close()
     this.#steered.send({ is: 'netns', inode: Number(inode), cookie: String(cookie) })
     if (hasDatabase(this.#soak)) {
-      this.#starting = startDatabase({ folder: join(folder, 'db'), keep, intake: this.#intake, onLog: tell })
+      const [db, signal] = [join(folder, 'db'), this.#steered.ending]
+      this.#starting = startDatabase({ folder: db, keep, intake: this.#intake, onLog: tell, signal })
       this.#database = await this.#starting
       this.#tellProcesses()
     }
