@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+import { pause } from '../../base/pause.ts'
 import type { Plan } from '../../plan.ts'
 import type { ChurnCommand, ChurnNotice, ChurnTask } from '../../protocol/churning.ts'
 import { Program } from '../run/program.ts'
@@ -26,6 +26,7 @@ export class Churner {
   readonly #program: Program<ChurnCommand, ChurnNotice>
   /** Namespaces were asked for, and not yet given up. */
   #isFull = false
+  readonly #over = new AbortController()
 
   constructor({ plan, runId, originNs, folder, onNotice, onFailure }: ChurnerOptions) {
     const taskPath = join(folder, 'churn.json')
@@ -72,12 +73,16 @@ export class Churner {
     this.#program.send({ do: 'churn' })
   }
 
-  /** Stops the process and lets it go on. False where it has ended. */
+  /** Stops the process and lets it go on, by end() at the latest. False where it has ended. */
   async pause(forS: number): Promise<boolean> {
+    const isThere = this.#signal('SIGSTOP')
+    if (isThere) await pause(forS * 1000, this.#over.signal)
+    return isThere && this.#signal('SIGCONT')
+  }
+
+  #signal(signal: NodeJS.Signals): boolean {
     try {
-      process.kill(this.pid, 'SIGSTOP')
-      await pause(forS * 1000)
-      return process.kill(this.pid, 'SIGCONT')
+      return process.kill(this.pid, signal)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
       throw error
@@ -100,6 +105,9 @@ export class Churner {
 
   /** Ends it in order: what it made is dropped first, where nobody has had that done. */
   async end(deadlineS: number): Promise<void> {
+    // One that stands still for a fault would hear of its end when that is over.
+    this.#over.abort()
+    this.#signal('SIGCONT')
     if (this.#isFull) await this.drain(deadlineS * DRAIN_SHARE)
     await this.#program.stop(deadlineS * (1 - DRAIN_SHARE))
   }

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NslabError } from '../../base/errors.ts'
+import { pause } from '../../base/pause.ts'
 import { startProcess } from '../../base/start-process.ts'
 import type { ObserverConfig } from '../../config/types.ts'
 import type { CollectedLine } from '../../protocol/collected.ts'
@@ -25,7 +26,7 @@ const LAST_LINES = 10
 /** For what a process that has ended had written. */
 const OUTPUT_LEFT_MS = 500
 /** Between looks whether all have ended. */
-const LOOK_S = 0.02
+const LOOK_MS = 20
 /** A line of a log that goes into the run folder. */
 const LINE_CHARS = 500
 
@@ -63,7 +64,7 @@ export class Observer {
   #pauseMs: number = RESTART_PAUSE_MS.first
   /** Its next end is somebody's doing: the run's end, or a fault. */
   #isWanted = false
-  #isOver = false
+  readonly #over = new AbortController()
   /** Ends that nobody wanted. */
   endsCount = 0
 
@@ -149,15 +150,16 @@ export class Observer {
     emit({ is: 'memory_group', t_s: nowS(), oom_kills_count, current_bytes, max_bytes: group.maxBytes })
   }
 
+  get #isOver(): boolean {
+    return this.#over.signal.aborted
+  }
+
   /** SIGSTOP for `forS`, then SIGCONT. Says whether it was there to feel it. */
   async pause(forS: number): Promise<boolean> {
     const child = this.#child
     if (!this.#signal('SIGSTOP')) return false
-    try {
-      await pause(forS)
-    } finally {
-      this.#signal('SIGCONT')
-    }
+    await pause(forS * 1000, this.#over.signal)
+    this.#signal('SIGCONT')
     return this.#child === child
   }
 
@@ -167,14 +169,14 @@ export class Observer {
     clearTimeout(this.#restart)
     const felt = this.#kill('SIGKILL')
     await this.#exited
-    await pause(forS)
+    await pause(forS * 1000, this.#over.signal)
     if (!this.#isOver) await this.start()
     return felt
   }
 
   /** Ends it in order, by force after `deadlineS`. Safe where there is none. */
   async stop(deadlineS: number): Promise<void> {
-    this.#isOver = true
+    this.#over.abort()
     clearTimeout(this.#restart)
     let isLate = false
     const timer = setTimeout(() => {
@@ -186,7 +188,7 @@ export class Observer {
     this.#kill('SIGTERM')
     await this.#exited
     // So has whom it leaves behind, where the same signal does not end them as soon.
-    while (!isLate && this.#hasChildren()) await pause(LOOK_S)
+    while (!isLate && this.#hasChildren()) await new Promise(resolve => setTimeout(resolve, LOOK_MS))
     clearTimeout(timer)
     this.#oom.close()
   }
@@ -291,8 +293,6 @@ function onceEnded(child: ChildProcess, done: (code: number | null, signal: Node
     child.once('close', end)
   })
 }
-
-const pause = (forS: number): Promise<void> => new Promise(resolve => setTimeout(resolve, forS * 1000))
 
 /** A line of the format; null for anything else that a program may print. */
 export function collectedLine(text: string): CollectedLine | null {

@@ -4,8 +4,13 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { namesIn } from '../../../src/base/netns-holders.ts'
+import { readStat } from '../../../src/lab/proc/proc.ts'
+import { until } from '../../fixtures/control-client.ts'
 import { NslabProcess, processesOf, untilEmpty } from '../../fixtures/nslab-process.ts'
 import { churned, machine, observed, processOf, startSoak } from '../../fixtures/soak-process.ts'
+
+/** Default of run.teardown_deadline. */
+const TEARDOWN_S = 30
 
 /** Paths of a process' control groups, within their hierarchies. */
 const groupsOf = (pid: number): string[] =>
@@ -119,6 +124,27 @@ t.test('an interrupted soak drops what it made, and reports what it has', async 
   t.match(observed(run).at(-1), { is: 'observer_exited', wanted: true })
   t.same(processesOf(run), [])
 })
+
+for (const fault of ['pause_churn', 'pause_observer', 'kill_observer', 'restart_database'])
+  t.test(`a soak that is interrupted in a long ${fault} drops what it made, and does not wait`, async t => {
+    const sets = ['--duration', '10m', '--set', 'collector.sink=postgres']
+    const run = startSoak(t, `[[fault]]\ndo = "${fault}"\nat = "0s"\nfor = "10m"\n`, sets)
+    await run.inPhase('churn')
+    // What the fault does to its process has begun.
+    if (fault === 'pause_churn') {
+      const churn = await processOf(run, 'churn')
+      await until(() => readStat(churn)?.state === 'T')
+    }
+    run.kill('SIGINT')
+    const ended = await run.ended
+    t.equal(ended.code, 130, ended.stderr)
+    const { metrics, phases } = run.report()
+    t.match(metrics, { residue_count: 0 })
+    t.equal(churned(run).at(-1)?.is, 'end', 'churn came to its end')
+    const teardown = phases.find(({ name }) => name === 'teardown')
+    t.ok((teardown?.duration_s ?? TEARDOWN_S) < TEARDOWN_S, `before its deadline: ${teardown?.duration_s} s`)
+    t.same(processesOf(run), [])
+  })
 
 const NEVER = '[sut]\ncommand = ["sleep", "1000"]\nready = "never"\n'
 
