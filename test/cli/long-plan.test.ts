@@ -1,7 +1,7 @@
 // A soak whose schedule takes long to be planned.
 
 import t from 'tap'
-import { readStat } from '../../src/lab/proc.ts'
+import { readStat } from '../../src/lab/proc/proc.ts'
 import { until } from '../fixtures/control-client.ts'
 import { NslabProcess } from '../fixtures/nslab-process.ts'
 

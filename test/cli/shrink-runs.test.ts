@@ -4,9 +4,9 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
-import { ShrinkRuns } from '../../src/cli/shrink-runs.ts'
+import { ShrinkRuns } from '../../src/cli/shrink/runs.ts'
 import { loadScenario } from '../../src/config/load.ts'
-import { makePlan } from '../../src/lab/plan.ts'
+import { makePlan } from '../../src/lab/plan/plan.ts'
 import { until } from '../fixtures/control-client.ts'
 
 /** Notes each signal, and ends at the second, as a run does that is in a hurry. */

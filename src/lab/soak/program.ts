@@ -68,7 +68,7 @@ class Soak {
   #sampler: Sampler | null = null
   #isOver = false
   #churning: ChurnFigures | null = null
-  #isScraping = false
+  #scraping: Promise<void> | null = null
   /** Faults of the observer: under way, and begun so far. */
   #befalling = 0
   #befallenCount = 0
@@ -228,6 +228,8 @@ class Soak {
   async #drain(deadlineS: number): Promise<void> {
     const remaining = (await this.#churner?.drain(deadlineS)) ?? []
     await this.#awaitForgotten()
+    // One that is under way may have been asked for before.
+    await this.#scraping
     await this.#scrape()
     this.#steered.send({ is: 'drained', remaining })
   }
@@ -308,15 +310,21 @@ class Soak {
     this.#steered.send({ is: 'pulse', t_s: this.#nowS(), figures })
   }
 
-  /** One that a fault of the scenario keeps from answering has no gap. One at a time. */
-  async #scrape(): Promise<void> {
+  /** One at a time. */
+  #scrape(): Promise<void> {
+    this.#scraping ??= this.#scrapeOnce().finally(() => {
+      this.#scraping = null
+    })
+    return this.#scraping
+  }
+
+  /** One that a fault of the scenario keeps from answering has no gap. */
+  async #scrapeOnce(): Promise<void> {
     const { metricsUrl = null, metrics = [] } = this.#observer ?? {}
-    if (metricsUrl === null || this.#isScraping) return
-    this.#isScraping = true
+    if (metricsUrl === null) return
     const befallen = this.#befallenCount
     const wasWell = this.#befalling === 0
     const { values, problem } = await scrape(metricsUrl, metrics)
-    this.#isScraping = false
     const isExcused = !wasWell || this.#befallenCount !== befallen
     if (isExcused && (problem !== undefined || metrics.some(name => !(name in values)))) return
     this.#observed.add({ is: 'scraped', t_s: this.#nowS(), values, ...(problem === undefined ? {} : { problem }) })

@@ -145,6 +145,16 @@ t.test('a page that is gone, slow or malformed for a while proves nothing', asyn
   t.match(problems, [/500/, /line 1 is no sample/, /no answer in 2 s/])
 })
 
+t.test('the last value of a page is from after the drain, though one that was asked for before is late', async t => {
+  const run = startSoak(t, program("setTimeout(() => to.end('jobs_total ' + n), 1000)"))
+  await run.ended
+  const drain = run.report().phases.find(({ name }) => name === 'drain')
+  const drainedS = (drain?.start_s ?? 0) + (drain?.duration_s ?? 0)
+  const goneS = Math.max(...churned(run).flatMap(line => (line.is === 'dropped' ? (line.gone_s ?? 0) : [])))
+  const scrapedS = observed(run).flatMap(line => (line.is === 'scraped' && line.t_s < drainedS ? line.t_s : []))
+  t.ok(Math.max(...scrapedS) - 1 >= goneS, 'it was asked for when all was gone')
+})
+
 t.test('a program that begins anew has its counter begin anew', async t => {
   const run = startSoak(
     t,
