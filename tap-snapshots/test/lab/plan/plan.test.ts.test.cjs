@@ -564,11 +564,11 @@ fad88f17814e570119a8d8e8a3a27d95a77c6da7c0e1a1876f0c5ba9bc8ea6bd
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-f6fda520679e2f7231db39e3e4bc30a4353a66942601cc9b9aecc120ae74d2c7
+d91a223ed0b1aaad17d2415ad8e882952731eee34223d99fbef3dc7a1f268b41
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-0b0cc44d57e1ef6a3cabf2397cabb976b76589219aa19d3ff3a0be1bdff382d2
+1aa83dfd6dcb44e3c33ed46f34eca0fece92cf491e7797100a1417b5e2bcaf39
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -616,7 +616,7 @@ exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-71a8fe532d9b59db43be9de4106861e2877405d595ea62e37f2a4f54a688bb62
+d6c9fe6d7264ee62087e3d0e4005006f664cb94afe0575666f8173f0528f6998
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
@@ -636,11 +636,11 @@ exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-66eb86a6042839631ce060250bfc49acb747c52a6ed5819fcd5b15ef0d2a47bd
+8c631558143dc9b53edf463c1587fa777d2f0a365bde3a5b9fd9e18f5ff1e5b9
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-da781d5f231e850696117d871b461a685458a6497febc5fb127941b5c5a61080
+13d37c0301adcf09ca794e40bbdabf23cdad625d964267e9fac5552b041fddcb
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
