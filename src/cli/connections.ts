@@ -1,7 +1,7 @@
 // nslab connections: how many established TCP connections this machine carries over namespaces, and at what cost. Exit
 // 0: as many as asked for, all proven; 1: fewer.
 
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
@@ -19,6 +19,8 @@ interface Options extends SteeredFlags {
   readonly json?: boolean
 }
 
+const HOLD = '2s'
+
 export function addConnectionsCommand(program: Command): void {
   const command = program
     .command('connections')
@@ -30,7 +32,9 @@ export function addConnectionsCommand(program: Command): void {
     .option('--namespaces <k>', 'namespaces to open them over', parseNumber, 100)
     .option('--layout <layout>', 'loopback: both ends in one namespace; pairs: in two, over a veth pair', 'loopback')
     .option('--rate <n>', 'connections a second at most', parseNumber)
-    .option('--hold <duration>', 'how long to hold them', parseHold, 2)
+    .addOption(
+      new Option('--hold <duration>', 'how long to hold them').argParser(parseHold).default(parseHold(HOLD), HOLD),
+    )
     .option('--json', 'as JSON')
   addSteeredFlags(command)
   command.action(async (options: Options) => {

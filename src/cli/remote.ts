@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { NslabError } from '../base/errors.ts'
 import { ExitCode } from '../base/exit-codes.ts'
@@ -40,7 +40,11 @@ export function addRemoteCommand(program: Command): void {
     .argument('[host]', 'as ssh knows it: name, user@name, or a Host of ~/.ssh/config')
     .argument('[scenario]', 'name under soak/scenarios, or a path here')
     .option('--closure <path>', 'nslab in the Nix store; the app `remote` of the flake says it')
-    .option('--patience <time>', 'how long a lost connection is tried again', parsePatience, parsePatience(PATIENCE))
+    .addOption(
+      new Option('--patience <time>', 'how long a lost connection is tried again')
+        .argParser(parsePatience)
+        .default(parsePatience(PATIENCE), PATIENCE),
+    )
     .option('--stop', 'end the running soak in order, and fetch it')
   addScenarioOptions(command).action(async (host: string | undefined, name: string | undefined, o: RemoteOptions) => {
     process.exitCode = await remoteCommand(host, name, o)
