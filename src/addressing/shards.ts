@@ -13,7 +13,7 @@ const ADDRESS_MAX = 0xffff_ffff
 export const shardOf = (slot: number): number => Math.floor(slot / SHARD_NODES_MAX)
 
 /** The first address of the /22 of `address`. */
-export const networkOf = (address: number): number => address - (address % SHARD_ADDRESSES_COUNT)
+const networkOf = (address: number): number => address - (address % SHARD_ADDRESSES_COUNT)
 
 /** Place of the gateway in its /22; null where the published rule rejects it (0, or 1023 the broadcast address). */
 export function gatewayOffsetOf(bridgeIp: number): number | null {

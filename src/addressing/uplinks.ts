@@ -11,8 +11,8 @@ import { uplinkMacOf } from './mac.ts'
 /**
  * Kept for tests of networks and routed nowhere (RFC 2544), so that no bridge_ip of a real file lies in it.
  */
-export const UNDERLAY_NETWORK = '198.18.0.0'
-export const UNDERLAY_PREFIX_LENGTH = 24
+const UNDERLAY_NETWORK = '198.18.0.0'
+const UNDERLAY_PREFIX_LENGTH = 24
 /** Its interface in a fabric root. */
 export const UPLINK_INTERFACE = 'uplink0'
 

@@ -97,7 +97,7 @@ export function checkChurn(table: ChurnTable, path: Path, problems: Problems): C
 }
 
 /** How long a namespace lives on average: one is dropped with every second operation. */
-export const meanLifeS = ({ namespaces, ratePerS }: ChurnSpec): number => (2 * namespaces) / ratePerS
+const meanLifeS = ({ namespaces, ratePerS }: ChurnSpec): number => (2 * namespaces) / ratePerS
 
 /** Reads the section that stands at `path`. */
 export function readChurn(raw: TomlTable, path: Path, problems: Problems): ChurnSpec {

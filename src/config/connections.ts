@@ -9,7 +9,7 @@ import { countOrMax, int, oneOf, positive } from './values.ts'
 /** More namespaces than any kernel holds connections in. */
 const NAMESPACES_MAX = 100_000
 
-export const connectionsEntries = {
+const connectionsEntries = {
   /** "max": as many as memory, descriptors and the other limits of the host allow; what limits them is told. */
   count: v.optional(countOrMax, 'max'),
   namespaces: v.optional(int(1, NAMESPACES_MAX), 100),

@@ -11,7 +11,7 @@ const nNodesConfig = v.optional(v.object({ n_nodes: nodeId }))
 
 const presetNames = oneOf('full_mesh', 'ring', 'fat_tree', 'torus', 'line', 'star', 'grid')
 
-export const topologySchema = v.object({
+const topologySchema = v.object({
   type: v.optional(presetNames),
   topology: v.optional(presetNames),
   full_mesh_config: nNodesConfig,
@@ -33,7 +33,7 @@ const flowSpecSchema = v.object({
   packet_bytes: v.optional(packetBytes),
 })
 
-export const dbSchema = v.object({
+const dbSchema = v.object({
   user: v.optional(text(63), 'pgusr'),
   password: v.optional(text(), 'pgpwrd'),
   host: v.optional(text(255), '172.16.8.2'),

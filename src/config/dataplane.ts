@@ -22,7 +22,7 @@ export interface DataplaneFlags {
 }
 
 /** The controller's address where none is given: its default port, on this machine. */
-export const CONTROLLER_ADDR_DEFAULT = '127.0.0.1:3000'
+const CONTROLLER_ADDR_DEFAULT = '127.0.0.1:3000'
 
 /** As published (facts/nextmini.md 2); interfaces are made when somebody needs them. */
 export const ENGINE_DEFAULTS: EngineConfig = engineOf(v.parse(dataplaneSchema, {}), [], new Problems(''))

@@ -12,7 +12,7 @@ import type { Scenario } from './types.ts'
 const EXTENSION = '.toml'
 
 /** The scenarios that ship: the same folder from src/ and from dist/. */
-export const scenariosFolder: string = fileURLToPath(new URL('../../soak/scenarios', import.meta.url))
+const scenariosFolder: string = fileURLToPath(new URL('../../soak/scenarios', import.meta.url))
 
 export interface LoadedScenario {
   readonly scenario: Scenario

@@ -47,7 +47,7 @@ const someLinks = leaf<'all' | [number, number] | [number, number][]>(
 export const packetBytes = int(52, 65_535)
 
 /** A quantum of round robin is so many of its smallest. */
-export const flowWeight = int(1, 65_535)
+const flowWeight = int(1, 65_535)
 
 export const QUEUE_PACKETS_MAX = 1_000_000
 
@@ -104,7 +104,7 @@ export const groupTable = v.object({
 })
 
 /** LinkShape (src/protocol/traffic.ts), key by key: also what rows of the database hold. */
-export const shapeEntries = {
+const shapeEntries = {
   rate: v.exactOptional(intFrom(1)),
   bucket_size: v.exactOptional(intFrom(1)),
   queue_packets: v.exactOptional(queuePackets),

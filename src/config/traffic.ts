@@ -10,7 +10,7 @@ import type { FlowTable, GroupTable, LinkTable } from './traffic-schema.ts'
 import type { ControllerConfig } from './types.ts'
 
 /** The tables by their names in a scenario. */
-export const TRAFFIC_TABLES = ['flow', 'link', 'group'] as const
+const TRAFFIC_TABLES = ['flow', 'link', 'group'] as const
 
 export interface TrafficTables {
   readonly flow: readonly FlowTable[]

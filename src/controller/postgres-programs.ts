@@ -103,7 +103,7 @@ function isRealRoot(): boolean {
 }
 
 /** Debian's package makes `postgres`; elsewhere `nobody` has to do. */
-export function unprivilegedUser(passwd = readFileSync('/etc/passwd', 'utf8')): { uid: number; gid: number } {
+function unprivilegedUser(passwd = readFileSync('/etc/passwd', 'utf8')): { uid: number; gid: number } {
   const entries = passwd.split('\n').map(line => line.split(':'))
   for (const name of ['postgres', 'nobody']) {
     const entry = entries.find(fields => fields[0] === name)

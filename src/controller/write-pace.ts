@@ -5,7 +5,7 @@
 export const WRITE_QUIET_MS = 250
 
 /** However busy, no state waits longer. */
-export const WRITE_LATEST_MS = 2000
+const WRITE_LATEST_MS = 2000
 
 export class WritePace {
   #oldestMs = 0

@@ -107,9 +107,8 @@ export interface GuestCalls {
   kill: [{ readonly process: number; readonly signal: string }, null]
   /** Writes what comes by the stream, making folders where they are missing; answered when all of it is in the file. */
   write_file: [{ readonly path: string; readonly mode: number; readonly stream: number }, { readonly bytes: number }]
-  /** Sends the file, or a folder's regular files (src/vm/packing.ts), by the stream; answered when all has left. */
+  /** Sends the file by the stream; answered when all has left. */
   read_file: [{ readonly path: string; readonly stream: number }, { readonly bytes: number }]
-  read_folder: [{ readonly path: string; readonly stream: number }, { readonly files_count: number }]
   /** A shell on /dev/hvc0; `exit` tells its end. */
   open_shell: [
     { readonly process: number; readonly rows: number; readonly columns: number; readonly term: string },

@@ -5,7 +5,6 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { GuestChannel } from './guest-channel.ts'
-import { unpackFolder } from './packing.ts'
 
 export interface GuestExecOptions {
   readonly cwd?: string
@@ -97,14 +96,6 @@ export async function readFromGuest(channel: GuestChannel, path: string, to: str
     pipeline(stream, createWriteStream(to)),
   )
   return bytes
-}
-
-/** Copies a folder's regular files. Throws FILE_UNREADABLE. @returns their paths, relative to the folder. */
-export async function readFolderFromGuest(channel: GuestChannel, path: string, to: string): Promise<string[]> {
-  const { number, stream } = channel.openStream('in')
-  const unpacked = unpackFolder(stream, to)
-  await together(stream, channel.call('read_folder', { path, stream: number }, COPY_LIMIT_S), unpacked)
-  return unpacked
 }
 
 /**

@@ -1,5 +1,5 @@
 // A folder's regular files as one byte stream: a line of JSON for each file, then its bytes, so often; at last an empty
-// line. Written by the agent in a guest and unpacked by its runner, which trusts no path in it.
+// line. Written by a deterministic run in its guest and unpacked by its runner, which trusts no path in it.
 
 import { createReadStream, createWriteStream } from 'node:fs'
 import { lstat, mkdir, readdir } from 'node:fs/promises'

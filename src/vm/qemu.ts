@@ -15,7 +15,7 @@ export interface QemuFacts {
 export const Fd = { qmp: 3, ctl: 4, shell: 5, firstNic: 6 } as const
 
 /** Name of the guest's control port: /sys/class/virtio-ports/NAME/name. */
-export const CTL_PORT = 'nslab.ctl'
+const CTL_PORT = 'nslab.ctl'
 /** Name of the port whose output a deterministic VM leaves in a file. */
 export const RESULTS_PORT = 'nslab.results'
 

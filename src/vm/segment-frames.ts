@@ -5,10 +5,10 @@
 export const LENGTH_BYTES = 4
 
 /** Destination, source, type. */
-export const FRAME_BYTES_MIN = 14
+const FRAME_BYTES_MIN = 14
 
 /** QEMU's own limit for a packet, NET_BUFSIZE: 64 KiB and its headers. */
-export const FRAME_BYTES_MAX = 4096 + 65_536
+const FRAME_BYTES_MAX = 4096 + 65_536
 
 /** Why a stream can't be read on. */
 export type FrameFault = 'frame_too_long' | 'frame_too_short' | 'truncated_frame'

@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 
-export const accelerators = ['kvm', 'tcg'] as const
+const accelerators = ['kvm', 'tcg'] as const
 /** Who runs the guest's instructions: the processor (KVM), or QEMU's own translator (emulation). */
 export type Accelerator = (typeof accelerators)[number]
 
@@ -91,7 +91,7 @@ export type VmEvent =
   | { readonly is: 'paused'; readonly atNs: bigint }
   | { readonly is: 'resumed'; readonly atNs: bigint }
 
-export const vmEndKinds = [
+const vmEndKinds = [
   /** The guest switched itself off. */
   'guest_shutdown',
   'guest_panic',

@@ -6,7 +6,7 @@ import { type LoadedScenario, loadScenario } from '../../config/load.ts'
 import { type Override, parseSet } from '../../config/override.ts'
 
 /** Flag → key. Flags are applied after every --set, in this order. */
-export const FLAG_KEYS = {
+const FLAG_KEYS = {
   nodes: 'nodes',
   on: 'hosts.on',
   hosts: 'hosts.count',

@@ -17,7 +17,7 @@ export interface TunsOptions {
 }
 
 /** What the interface of each node is like: its address is the base plus its id, its route goes to the whole range. */
-export function tunSpec(addresses: TunAddresses, config: TunsOptions['config']): TunSpec {
+function tunSpec(addresses: TunAddresses, config: TunsOptions['config']): TunSpec {
   const base = parseIpv4(addresses.virtual_base_addr) as number
   const mask = parseIpv4(addresses.net_mask) as number
   const hosts = 0xffff_ffff - mask

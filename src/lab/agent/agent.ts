@@ -174,7 +174,6 @@ export class Agent {
     },
     write_file: async (ask, { stream }) => (await processCalls()).writeFile(ask, stream as ByteStream),
     read_file: async (ask, { stream }) => (await processCalls()).readFile(ask, stream as ByteStream),
-    read_folder: async (ask, { stream }) => (await processCalls()).readFolder(ask, stream as ByteStream),
     open_shell: async (ask, _streams, session) => (await processCalls()).openShell(session, ask),
 
     power_off: () => this.#later('power off', machine => machine.powerOff()),

@@ -6,13 +6,12 @@ import { closeSync, constants, createReadStream, createWriteStream, openSync } f
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { finished, pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream/promises'
 import { NslabError } from '../../base/errors.ts'
 import { listPids } from '../../base/netns-holders.ts'
 import { readOrNull } from '../../base/read-or-null.ts'
 import type { ByteStream } from '../../protocol/byte-streams.ts'
 import type { Answer, Ask, ExecRequest, StartedAs } from '../../vm/guest-calls.ts'
-import { packFolder } from '../../vm/packing.ts'
 import type { ProcessEnd } from '../../vm/site-calls.ts'
 import type { Session } from './session.ts'
 
@@ -165,16 +164,6 @@ export async function readFile({ path }: Ask<'read_file'>, out: ByteStream): Pro
     const file = createReadStream(path)
     await pipeline(file, out)
     return { bytes: file.bytesRead }
-  })
-}
-
-/** Throws FILE_UNREADABLE. */
-export async function readFolder({ path }: Ask<'read_folder'>, out: ByteStream): Promise<Answer<'read_folder'>> {
-  return reading(path, async () => {
-    const files_count = await packFolder(path, out)
-    out.end()
-    await finished(out, { readable: false })
-    return { files_count }
   })
 }
 

@@ -122,7 +122,7 @@ export async function acquireLease(runId: string, wanted: SysctlValues, options:
 }
 
 /** Gives back what a run holds, whichever process asks. */
-export function releaseLease(runId: string, options: LeaseOptions = {}): Promise<LeaseOutcome> {
+function releaseLease(runId: string, options: LeaseOptions = {}): Promise<LeaseOutcome> {
   return changeBook(options, book => withoutRun(book, runId), [])
 }
 

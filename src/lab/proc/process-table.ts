@@ -56,7 +56,7 @@ export function descendants(processes: ReadonlyMap<number, ProcessEntry>, roots:
 }
 
 /** The kind of a descriptor as /proc shows it: inode numbers are cut off, so that kinds can be counted. */
-export function descriptorKind(target: string): string {
+function descriptorKind(target: string): string {
   return target.replace(/:\[\d+\]$/, '')
 }
 

@@ -9,7 +9,7 @@ import { readOrNull } from '../../base/read-or-null.ts'
 import { diskRefused } from '../run-folder/disk.ts'
 
 /** The uid that the machine knows this process by: a user namespace's root is an ordinary user outside. */
-export function machineUid(): number {
+function machineUid(): number {
   const own = process.geteuid?.() ?? 0
   for (const line of (readOrNull('/proc/self/uid_map') ?? '').trim().split('\n')) {
     const [inside, outside, count] = line.trim().split(/\s+/).map(Number) as [number, number, number]
