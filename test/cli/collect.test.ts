@@ -72,6 +72,7 @@ t.test('a sink that refuses at the start ends it: file, database', async t => {
     /cannot write .*rows: ENOENT\nnslab: Make its folder/,
   )
   await refuses(t, ['--sink', `file:${folder}`], 6, /EISDIR/)
+  await refuses(t, ['--sink', 'postgres://me@[::1]:1/db'], 6, /database db at \[::1\]:1 as me: connect /)
   const url = 'postgres://me:secret@127.0.0.1:1/db'
   await refuses(t, ['--sink', url], 6, /database db at 127\.0\.0\.1:1 as me: connect ECONNREFUSED/)
   await refuses(

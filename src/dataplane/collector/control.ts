@@ -89,7 +89,10 @@ export class ControlServer {
     const channel = new Channel<ControlAnswer, unknown>(
       socket,
       request => {
-        last = last.then(async () => channel.send(await answer(request, controlled)))
+        last = last.then(async () => {
+          // Who has hung up asks for nothing more.
+          if (!socket.destroyed) channel.send(await answer(request, controlled))
+        })
       },
       () => this.#sockets.delete(socket),
       line => channel.send({ is: 'refused', problem: `not JSON: ${line.slice(0, 80)}` }),

@@ -109,6 +109,8 @@ export async function runCollector(options: CollectOptions): Promise<void> {
       onWarning(`${dropped} rows in all were not stored`)
       throw error
     })
+    if (sink.linesDropped > 0 && !end.signal.aborted)
+      onWarning(`${sink.linesDropped} lines of namespaces and polls are missing: they found no room`)
   }
 }
 

@@ -42,7 +42,7 @@ export class MetricsServer {
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         const { code: errno, message: reason } = error
-        const where = `--metrics-listen ${host}:${port}`
+        const where = `--metrics-listen ${host.includes(':') ? `[${host}]` : host}:${port}`
         reject(new NslabError('KERNEL_REFUSED', { operation: 'listen', where, errno, reason }, { cause: error }))
       })
       server.listen(port, host, resolve)

@@ -103,9 +103,9 @@ export class Outbox<L extends Load> {
     return false
   }
 
-  /** The same for a line that is no row. Such are few: rows leave them as much again. */
-  admitLine(): boolean {
-    if (!this.#isClosed && this.pendingBytes < 2 * this.#options.limitBytes) return true
+  /** The same for a line that is no row. Such are few: rows leave them as much again, and the last has its place. */
+  admitLine(isLast = false): boolean {
+    if (!this.#isClosed && (isLast || this.pendingBytes < 2 * this.#options.limitBytes)) return true
     this.#linesDropped++
     return false
   }

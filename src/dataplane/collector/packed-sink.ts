@@ -46,7 +46,7 @@ export class PackedSink<L extends Load> implements Sink {
   }
 
   line(line: EventLine): void {
-    if (!this.#packer.wants(line) || !this.#outbox.admitLine()) return
+    if (!this.#packer.wants(line) || !this.#outbox.admitLine(line.is === 'stop')) return
     this.#packer.addLine(line)
     this.#outbox.packed()
   }

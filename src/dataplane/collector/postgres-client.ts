@@ -143,7 +143,8 @@ async function makeClient(url: string): Promise<Client> {
 /** Names the target without its password. */
 function refusal({ database, host, port, user }: Client, error: unknown): NslabError {
   const who = user === undefined ? 'nobody (the URL names no user)' : user
-  const target = `${database ?? '(none)'} at ${host.startsWith('/') ? host : `${host}:${port}`} as ${who}`
+  const where = host.startsWith('/') ? host : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const target = `${database ?? '(none)'} at ${where} as ${who}`
   return new NslabError('DATABASE_REFUSED', { target, reason: reasonOf(error), code: codeOf(error) }, { cause: error })
 }
 

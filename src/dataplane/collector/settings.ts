@@ -18,7 +18,7 @@ export function parseInterval(name: string, text: string): number {
 
 /** "time-wait", "TIME_WAIT,established"; "all" is every one. Throws USAGE. */
 export function parseStates(name: string, texts: readonly string[]): string[] {
-  const words = texts.flatMap(text => text.split(',')).filter(word => word !== '')
+  const words = texts.flatMap(text => text.split(','))
   if (words.some(word => word.toLowerCase() === 'all')) return []
   return checkStates(
     name,
@@ -28,7 +28,7 @@ export function parseStates(name: string, texts: readonly string[]): string[] {
 
 /** "80,443"; "all" is every one. Throws USAGE. */
 export function parsePorts(name: string, texts: readonly string[]): number[] {
-  const words = texts.flatMap(text => text.split(',')).filter(word => word !== '')
+  const words = texts.flatMap(text => text.split(','))
   if (words.includes('all')) return []
   return checkPorts(
     name,

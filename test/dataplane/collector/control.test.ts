@@ -81,6 +81,24 @@ t.test('who asks hears of a collector that ends meanwhile', async t => {
   await t.rejects(asked, { code: 'PROCESS_ENDED' })
 })
 
+t.test('what is asked by who hangs up is not done any more', async t => {
+  let [polls, end] = [0, (): void => {}]
+  const poll = (): Promise<PollLine> => {
+    polls++
+    return new Promise(resolve => (end = () => resolve({} as PollLine)))
+  }
+  const { path } = await listening(t, { ...answers, poll })
+  const socket = await connectTo(path)
+  socket.write('{"do":"poll"}\n'.repeat(100))
+  while (polls === 0) await new Promise(resolve => setImmediate(resolve))
+  socket.destroy()
+  // Its end is seen when a later question was answered.
+  await askCollector(path, { do: 'status' })
+  end()
+  await askCollector(path, { do: 'status' })
+  t.equal(polls, 1)
+})
+
 t.test('where none listens', async t => {
   await t.rejects(askCollector(join(t.testdir(), 'absent'), { do: 'status' }), { code: 'FILE_UNREADABLE' })
 })

@@ -153,6 +153,15 @@ t.test('drop: at the limit rows are dropped and counted; lines have as much room
   t.equal(box.linesDropped, 1)
 })
 
+t.test('the last line has its place where others have none', async t => {
+  const { box, gate, put } = outbox(t)
+  gate.answer = () => new Promise(() => {})
+  put(...range(0, 200))
+  t.notOk(box.admitLine())
+  t.ok(box.admitLine(true))
+  t.equal(box.linesDropped, 1)
+})
+
 t.test('a place that is gone takes nothing, and nobody waits for it', async t => {
   const { box, gate, said, put } = outbox(t, { limitBytes: 20 })
   let fail: (error: Error) => void = () => {}

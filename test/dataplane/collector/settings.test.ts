@@ -23,14 +23,14 @@ t.test('states have the names of ss or of the kernel', async t => {
     'LISTEN',
   ])
   t.same(parseStates('--state', ['established', 'all']), [])
-  t.throws(() => parseStates('--state', ['open']), usage)
+  for (const wrong of ['open', '', ',', 'listen,']) t.throws(() => parseStates('--state', [wrong]), usage, wrong)
 })
 
 t.test('ports are numbers, 64 at most', async t => {
   t.same(parsePorts('--port', ['80,443', '1']), [80, 443, 1])
   t.same(parsePorts('--port', ['all']), [])
   const many = Array.from({ length: 65 }, (_, at) => String(at + 1))
-  for (const wrong of [['0'], ['65536'], ['http'], ['-1'], ['1.5'], many]) {
+  for (const wrong of [['0'], [''], ['80,'], ['65536'], ['http'], ['-1'], ['1.5'], many]) {
     t.throws(() => parsePorts('--port', wrong), usage, wrong.join(','))
   }
 })
@@ -39,7 +39,7 @@ t.test('a change names what it changes', async t => {
   t.same(parseChange('interval=1s'), { interval_s: 1 })
   t.same(parseChange('states=listen'), { states: ['LISTEN'] })
   t.same(parseChange('ports=all'), { ports: [] })
-  for (const wrong of ['interval', '=1s', 'sink=stdout', 'interval=', 'interval=x']) {
+  for (const wrong of ['interval', '=1s', 'sink=stdout', 'interval=', 'states=', 'ports=', 'interval=x']) {
     t.throws(() => parseChange(wrong), usage, wrong)
   }
 })

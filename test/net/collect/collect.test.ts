@@ -228,6 +228,26 @@ function tests(): void {
     t.same(missing(collecting), [])
   })
 
+  t.test('what else finds no room is counted, too; the last line does', async t => {
+    await populate(t, 2000, 200)
+    const control = controlled(t)
+    const args = ['--interval', '10ms', '--buffer', '64KiB', '--when-full', 'drop', '--control', control]
+    const collecting = new Collecting(t, args, { reads: false })
+    await collecting.says(/collecting/)
+    for (let pending = 0; pending < 2 * 64 * 1024; ) {
+      const answer = await askCollector(control, { do: 'status' })
+      pending = answer.is === 'status' ? answer.status.pending_bytes : 0
+    }
+    await askCollector(control, { do: 'poll' })
+    collecting.child.kill('SIGTERM')
+    // Its last line meets with a full buffer.
+    await new Promise(resolve => setTimeout(resolve, 500))
+    collecting.read()
+    t.same(await collecting.ended, { code: 0, signal: null }, collecting.stderr)
+    t.equal(collecting.lines.at(-1)?.is, 'stop')
+    t.match(collecting.stderr, /warning: [1-9]\d* lines of namespaces and polls are missing/)
+  })
+
   t.test('a reader that goes ends it in order', async t => {
     const collecting = new Collecting(t, ['--interval', '10ms'])
     await collecting.line('poll')
