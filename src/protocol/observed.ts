@@ -116,8 +116,14 @@ export type ObservedLine =
       readonly unresolved_sockets_count?: number
       readonly large_apart_s?: number
     }
-  /** A line of the observer's log that a pattern of the scenario forbids. */
-  | { readonly is: 'log_match'; readonly t_s: number; readonly pattern: string; readonly line: string }
+  /** A line of the observer's log that a pattern of the scenario forbids; with `count` the last of so many. */
+  | {
+      readonly is: 'log_match'
+      readonly t_s: number
+      readonly pattern: string
+      readonly line: string
+      readonly count?: number
+    }
   /** Metrics of the observer's, scraped from its /metrics. */
   | {
       readonly is: 'scraped'

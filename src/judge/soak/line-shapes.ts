@@ -119,7 +119,7 @@ const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
     ['unresolved_sockets_count', absentOr(count), 'a count'],
     ['large_apart_s', absentOr(time), 'a time'],
   ],
-  log_match: [...times('t_s'), ...texts('pattern', 'line')],
+  log_match: [...times('t_s'), ...texts('pattern', 'line'), ['count', absentOr(count), 'a count']],
   scraped: [
     ...times('t_s'),
     ['problem', absentOr(text), 'a text'],

@@ -55,7 +55,7 @@ export class ObserverFacts {
         this.memoryMaxBytes = line.max_bytes
         break
       case 'log_match':
-        this.logMatches.add(line.t_s, () => `its log has "${line.line}", which /${line.pattern}/ forbids`)
+        this.logMatches.add(line.t_s, () => `its log has "${line.line}", which /${line.pattern}/ forbids`, line.count)
         break
       case 'scraped':
         this.#addScraped(line.t_s, line.values)

@@ -51,7 +51,7 @@ async function drive({ context, ground, crew, soak }: Parts, startSampling: () =
     })
     await startSampling()
     started.send({ do: 'prepare' })
-    await context.awaiting(started.ready, limitS, () => late('the observer ready', limitS))
+    await context.awaiting(started.ready, limitS, () => late('the observer ready', limitS, unready(soak)))
     Object.assign(context.metrics, await ground.facts())
     return started
   })
@@ -72,8 +72,17 @@ async function drive({ context, ground, crew, soak }: Parts, startSampling: () =
   })
 }
 
-const late = (waitingFor: string, limitS: number): NslabError =>
-  new NslabError('DEADLINE', { waitingFor, limitS, missing: 'the soak program says nothing of it' })
+const late = (waitingFor: string, limitS: number, missing = 'the soak program says nothing of it'): NslabError =>
+  new NslabError('DEADLINE', { waitingFor, limitS, missing })
+
+/** What an observer has not said. */
+function unready({ observer }: SoakConfig): string {
+  const { command, ready } = observer
+  if (command === null) return 'it does not poll yet; console/soak.log has what it said'
+  return ready === null
+    ? 'a line {"is":"start"} on its standard output (sut.output); console/soak.log has what it said'
+    : `a line of its output that sut.ready matches, /${ready}/; console/soak.log has what it said`
+}
 
 const hasDied = (notice: SoakNotice): boolean =>
   notice.is === 'observed' && notice.lines.some(line => line.is === 'observer_exited' && !line.wanted)

@@ -29,6 +29,13 @@ const OUTPUT_LEFT_MS = 500
 const LOOK_MS = 20
 /** A line of a log that goes into the run folder. */
 const LINE_CHARS = 500
+/**
+ * Of a line that patterns are held against at a time. A pattern may take the square of it: /.*panic/ took 13 ms for so
+ * many characters and a minute for 256 KiB, in which nothing else of the soak is done.
+ */
+const PIECE_CHARS = 4096
+/** Lines that a pattern forbids, of which each is told; of those that follow, one a look with how many there were. */
+const MATCHES_TOLD = 1000
 
 export interface ObserverOptions {
   /** In messages and in the console. */
@@ -52,7 +59,7 @@ export interface ObserverOptions {
 
 export class Observer {
   readonly #options: ObserverOptions
-  readonly #forbidden: readonly RegExp[]
+  readonly #forbidden: readonly { readonly pattern: RegExp; told: number; more: number; last: string }[]
   readonly #oom = new OomWatch()
   readonly #lastLines: string[] = []
   #child: ChildProcess | null = null
@@ -70,7 +77,7 @@ export class Observer {
 
   constructor(options: ObserverOptions) {
     this.#options = options
-    this.#forbidden = options.config.forbid.map(pattern => new RegExp(pattern))
+    this.#forbidden = options.config.forbid.map(source => ({ pattern: new RegExp(source), told: 0, more: 0, last: '' }))
   }
 
   get metricsUrl(): string | null {
@@ -138,8 +145,9 @@ export class Observer {
     })
   }
 
-  /** Once in a while: what it is called now, and whether the kernel has killed in its group. */
+  /** Once in a while: what it is called now, whether the kernel has killed in its group, what is told by number. */
   look(): void {
+    this.#tellMatches()
     const stat = this.#child === null ? null : readStat(this.pid)
     if (stat !== null) this.#names.add(stat.comm)
     const { emit, group, nowS } = this.#options
@@ -230,8 +238,10 @@ export class Observer {
     const { config, onLine } = this.#options
     const pattern = config.ready === null ? null : new RegExp(config.ready)
     const onLog = (line: string): void => {
-      if (pattern?.test(line)) ready()
-      this.#log(line)
+      for (const piece of piecesOf(line)) {
+        if (pattern?.test(piece)) ready()
+        this.#log(piece)
+      }
     }
     const isCollector = config.output === 'nslab.collect/1'
     const onOutput = (text: string): void => {
@@ -246,11 +256,26 @@ export class Observer {
   }
 
   #log(line: string): void {
-    const { emit, nowS, onLog } = this.#options
     if (this.#lastLines.push(line) > LAST_LINES) this.#lastLines.shift()
-    onLog(line)
-    for (const { source } of this.#forbidden.filter(pattern => pattern.test(line)))
-      emit({ is: 'log_match', t_s: nowS(), pattern: source, line: line.slice(0, LINE_CHARS) })
+    this.#options.onLog(line)
+    for (const forbidden of this.#forbidden) {
+      if (!forbidden.pattern.test(line)) continue
+      forbidden.more += 1
+      forbidden.last = line.slice(0, LINE_CHARS)
+      if (forbidden.told < MATCHES_TOLD) this.#tellMatches()
+    }
+  }
+
+  #tellMatches(): void {
+    const { emit, nowS } = this.#options
+    for (const forbidden of this.#forbidden) {
+      const { pattern, more, last } = forbidden
+      if (more === 0) continue
+      const count = more === 1 ? {} : { count: more }
+      emit({ is: 'log_match', t_s: nowS(), pattern: pattern.source, line: last, ...count })
+      forbidden.told += more
+      forbidden.more = 0
+    }
   }
 
   #emitStart({ pid }: ChildProcess, start_ticks: number): void {
@@ -292,6 +317,13 @@ function onceEnded(child: ChildProcess, done: (code: number | null, signal: Node
     const timer = setTimeout(end, OUTPUT_LEFT_MS)
     child.once('close', end)
   })
+}
+
+/** The whole line, where it is none that never ends. */
+function piecesOf(line: string): readonly string[] {
+  if (line.length <= PIECE_CHARS) return [line]
+  const count = Math.ceil(line.length / PIECE_CHARS)
+  return Array.from({ length: count }, (_, at) => line.slice(at * PIECE_CHARS, (at + 1) * PIECE_CHARS))
 }
 
 /** A line of the format; null for anything else that a program may print. */

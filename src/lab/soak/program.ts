@@ -16,6 +16,7 @@ import { type SampledProcess, type Sampler, startSampler } from '../site/sampler
 import { Churner } from './churner.ts'
 import type { Database, DatabaseOptions } from './database.ts'
 import { Intake } from './intake.ts'
+import { KeptLog } from './kept-log.ts'
 import { MemoryGroup } from './memory-group.ts'
 import type { Observer } from './observer.ts'
 import { makeObserver } from './observer-command.ts'
@@ -69,6 +70,7 @@ class Soak {
   #isOver = false
   #churning: ChurnFigures | null = null
   #scraping: Promise<void> | null = null
+  readonly #log: KeptLog
   /** Faults of the observer: under way, and begun so far. */
   #befalling = 0
   #befallenCount = 0
@@ -88,6 +90,10 @@ class Soak {
       stream: options.steering,
       signal: options.signal,
       obey: command => void this.#obey(command).catch(error => this.#failed(error)),
+    })
+    this.#log = new KeptLog({
+      nowS: () => this.#nowS(),
+      write: line => void process.stderr.write(`observer: ${line}\n`),
     })
     this.#observed = new Outbox(lines => this.#steered.send({ is: 'observed', lines }))
     this.#intake = new Intake({
@@ -177,7 +183,7 @@ class Soak {
       nowS: () => this.#nowS(),
       emit: line => this.#note(line),
       onLine: line => this.#intake.take(line),
-      onLog: line => tell(`observer: ${line}`),
+      onLog: line => this.#log.add(line),
       onChange: () => this.#tellProcesses(),
     })
     await Promise.all([this.#churner.ready, this.#observer.start()])
@@ -340,6 +346,7 @@ class Soak {
     const settleS = Math.min(deadlineS * SETTLE_SHARE, SETTLE_S_MAX * this.#options.timeScale)
     await this.#sampler?.sampleSettled(settleS * 1000)
     await this.#observer?.stop(deadlineS * OBSERVER_SHARE)
+    this.#log.tellLeftOut()
     await this.#database?.readAll()
     this.#intake.end(this.#nowS())
     this.#observed.flush()

@@ -173,6 +173,28 @@ t.test('lines of its log that are forbidden are told, those of a collector are t
   t.match(said.at(-1), { is: 'log_match', pattern: '^fatal', line: 'fatal error: x' })
 })
 
+t.test('a line that does not end is held against patterns in pieces', async t => {
+  const script = `console.log('x'.repeat(10000)); console.log('up'); ${forever}`
+  const { observer, said } = watch(t, script, { ready: '^up', forbid: ['^x+$'] })
+  await observer.start()
+  t.same(
+    said.flatMap(line => (line.is === 'log_match' ? line.line.length : [])),
+    [500, 500, 500],
+  )
+})
+
+t.test('of very many lines that are forbidden not each is told, but their number', async t => {
+  const script = `for (let n = 1; n <= 5000; n++) console.log('no ' + n); console.log('up'); ${forever}`
+  const { observer, said } = watch(t, script, { ready: '^up', forbid: ['^no'] })
+  await observer.start()
+  const matches = (): number[] => said.flatMap(line => (line.is === 'log_match' ? (line.count ?? 1) : []))
+  // It is looked at when it is ready.
+  t.same(matches(), [...Array(1000).fill(1), 4000])
+  t.match(said.at(-1), { line: 'no 5000', count: 4000 })
+  observer.look()
+  t.equal(matches().length, 1001)
+})
+
 t.test('one that does not end in order is killed', async t => {
   const { observer, said } = watch(t, `process.on('SIGTERM', () => {}); console.log('up'); ${forever}`, { ready: 'up' })
   await observer.start()
