@@ -6,5 +6,5 @@ const WHOLE = ['base', 'config', 'topology', 'addressing', 'protocol', 'judge', 
 /** @param {string} test path of a test file @returns {string[] | null} globs of sources; null: none */
 export default test => {
   const folder = test.split('/')[1] ?? ''
-  return WHOLE.includes(folder) ? [`dist/${folder}/!(*types).js`] : null
+  return WHOLE.includes(folder) ? [`dist/${folder}/**/!(*types).js`] : null
 }
