@@ -24,9 +24,14 @@ export class PostgresClient {
     })
   }
 
-  /** Throws DATABASE_REFUSED with what the server or the kernel said, USAGE where `url` is none. */
-  static async connect(url: string): Promise<PostgresClient> {
+  /**
+   * Throws DATABASE_REFUSED with what the server or the kernel said, USAGE where `url` is none. `signal`: give up at
+   * once.
+   */
+  static async connect(url: string, signal?: AbortSignal): Promise<PostgresClient> {
     const client = await makeClient(url)
+    const giveUp = (): void => streamOf(client).destroy()
+    signal?.addEventListener('abort', giveUp, { once: true })
     // What ends the connection is told to the query that is under way, or to the next.
     client.on('error', () => {})
     try {
@@ -35,6 +40,8 @@ export class PostgresClient {
       // pg waits for a handshake that never comes; the socket has to go with the attempt.
       void client.end().catch(() => {})
       throw refusal(client, error)
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
     return new PostgresClient(client)
   }
@@ -72,9 +79,13 @@ export class PostgresClient {
   /** Lets go of a connection in the middle of whatever it does. */
   destroy(): void {
     this.#isUp = false
-    ;(this.#client as Client & { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+    streamOf(this.#client).destroy()
   }
 }
+
+/** Missing in @types/pg. */
+const streamOf = (client: Client): { destroy(): void } =>
+  (client as Client & { connection: { stream: { destroy(): void } } }).connection.stream
 
 /** As much of pg's connection as COPY takes; missing in @types/pg. */
 interface CopyConnection {

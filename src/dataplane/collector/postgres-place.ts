@@ -65,7 +65,7 @@ export class PostgresPlace implements Place<CopyLoad> {
   }
 
   async store(load: CopyLoad, signal: AbortSignal): Promise<void> {
-    const client = await this.#connected()
+    const client = await this.#connected(signal)
     const giveUp = (): void => client.destroy()
     signal.addEventListener('abort', giveUp, { once: true })
     try {
@@ -87,9 +87,9 @@ export class PostgresPlace implements Place<CopyLoad> {
     if (this.#client?.isUp) await this.#client.end()
   }
 
-  async #connected(): Promise<PostgresClient> {
+  async #connected(signal: AbortSignal): Promise<PostgresClient> {
     if (this.#client?.isUp) return this.#client
-    const client = await PostgresClient.connect(this.#url)
+    const client = await PostgresClient.connect(this.#url, signal)
     try {
       await client.query(SESSION)
     } catch (error) {

@@ -8,6 +8,7 @@ import type { PgTarget } from '../../../src/controller/pg-link.ts'
 import { CopyPacker } from '../../../src/dataplane/collector/copy-packer.ts'
 import type { OutboxOptions } from '../../../src/dataplane/collector/outbox.ts'
 import { PackedSink } from '../../../src/dataplane/collector/packed-sink.ts'
+import { PostgresClient } from '../../../src/dataplane/collector/postgres-client.ts'
 import { PostgresPlace } from '../../../src/dataplane/collector/postgres-place.ts'
 import { privatePostgres, skipReason, temporaryFolder } from '../../fixtures/private-postgres.ts'
 import { batchOf, established, timeWait } from '../../fixtures/socket-rows.ts'
@@ -312,4 +313,19 @@ t.test('a server that refuses is named without the password', async t => {
   const error = await refused.catch(error => error as Error)
   t.match(error, { code: 'DATABASE_REFUSED', facts: { target: `db at ${folder} as user` } })
   t.notMatch(JSON.stringify(error), 'secret')
+})
+
+t.test('a server that takes connections and says nothing holds nobody who gives up', async t => {
+  const taken: Socket[] = []
+  const server = createServer(socket => taken.push(socket))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of taken) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address() as { port: number }
+  const end = new AbortController()
+  server.once('connection', () => end.abort())
+  const connecting = PostgresClient.connect(`postgres://me@127.0.0.1:${port}/db`, end.signal)
+  await t.rejects(connecting, { code: 'DATABASE_REFUSED', message: /^(?!.*timeout)/ })
 })
