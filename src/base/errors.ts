@@ -32,9 +32,9 @@ const kernelRemedies: Readonly<Record<string, string>> = {
   ENOENT: 'Check the path: its folder must be there.',
   ENAMETOOLONG: 'Name a shorter one: the kernel takes some 80 bytes for the name of a unix socket.',
   EPERM: 'This user may not do that: see nslab doctor.',
-  EMFILE: 'Raise the limit on open files (ulimit -n), or use fewer nodes.',
-  ENFILE: 'The machine is out of open files (fs.file-max): use fewer nodes.',
-  ENOMEM: 'End what takes memory, or use fewer nodes: see nslab doctor.',
+  EMFILE: 'Raise the limit on open files (ulimit -n), or use fewer nodes or namespaces.',
+  ENFILE: 'The machine is out of open files (fs.file-max): use fewer nodes or namespaces.',
+  ENOMEM: 'End what takes memory, or use fewer nodes or namespaces: see nslab doctor.',
   ENOSPC: 'A limit of the kernel is reached (user.max_net_namespaces): see nslab doctor.',
 }
 

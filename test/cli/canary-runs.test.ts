@@ -1,8 +1,11 @@
 // Which keys the runs of a selfcheck have, in what order: later ones win.
 
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { canaries, EMULATED } from '../../src/cli/selfcheck/canaries.ts'
 import { selfcheck } from '../../src/cli/selfcheck/canary-runs.ts'
+import { until } from '../fixtures/control-client.ts'
 
 /** How a selfcheck fails whose runs are of a program that tells its words and leaves no run folder. */
 async function failureOf(t: Test, isEmulated: boolean, code: number): Promise<Error | null> {
@@ -21,6 +24,7 @@ async function failureOf(t: Test, isEmulated: boolean, code: number): Promise<Er
       '--',
     ],
     signal: new AbortController().signal,
+    hurried: new AbortController().signal,
     onStart: () => {},
     onEnd: () => {},
   })
@@ -63,4 +67,39 @@ t.test('what is too fast for emulated guests is slower there, and is the same fa
       )
     }
   t.end()
+})
+
+/** Leaves a file when it begins, and one when it was asked to end and has. */
+const slowToEnd = (folder: string): string => `
+const { writeFileSync } = require('node:fs')
+const note = word => writeFileSync(${JSON.stringify(folder)} + '/' + process.pid + '.' + word, '')
+process.on('SIGINT', () => setTimeout(() => { note('ended'); process.exit(130) }, 300))
+setTimeout(() => process.exit(1), 60000)
+note('began')
+`
+
+t.test('a signal ends the runs in order, and is told when they have', async t => {
+  const folder = t.testdir({ notes: {} })
+  const notes = join(folder, 'notes')
+  const count = (word: string): number => readdirSync(notes).filter(name => name.endsWith(word)).length
+  writeFileSync(join(folder, 'run.cjs'), slowToEnd(notes))
+  const interrupt = new AbortController()
+  const running = selfcheck({
+    canaries: canaries.slice(0, 5),
+    scenario: 'selfcheck',
+    set: [],
+    isEmulated: false,
+    folder,
+    jobs: 2,
+    program: [process.execPath, join(folder, 'run.cjs')],
+    signal: interrupt.signal,
+    hurried: new AbortController().signal,
+    onStart: () => {},
+    onEnd: () => {},
+  })
+  await until(() => count('began') === 2)
+  interrupt.abort('SIGINT')
+  await t.rejects(running, { code: 'INTERRUPTED' })
+  t.equal(count('ended'), 2)
+  t.equal(count('began'), 2, 'none begins any more')
 })

@@ -1,20 +1,17 @@
 // nslab run SCENARIO --kernel a,b: the same run on one kernel after the other, each in a process of its own, and a
 // table of what they came to. The exit code is the worst of theirs.
 
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ExitCode } from '../../base/exit-codes.ts'
 import type { Report } from '../../judge/types.ts'
 import { ensureFolder } from '../../lab/run-folder/run-folder.ts'
 import { formatMetric, printable } from '../../report/format.ts'
 import { textTable } from '../../report/table.ts'
+import { runChild } from './child-run.ts'
 import { kernelFolder } from './kernels.ts'
 import { hookSignals } from './run-signals.ts'
 import { type ScenarioOptions, wordsOf } from './scenario-options.ts'
-
-const cliPath = fileURLToPath(new URL('../main.js', import.meta.url))
 
 /** From best to worst. A gate that failed says more than one nothing is known of, and less than a run that was none. */
 const SEVERITY: readonly number[] = [
@@ -59,9 +56,9 @@ export async function matrixCommand(
       if (interrupted.aborted) break
       const out = join(folder, kernelFolder(kernel))
       say(`kernel ${kernel} (${runs.length + 1} of ${kernels.length})`)
-      const args = ['run', scenario, ...wordsOf(options), '--kernel', kernel, '--out', out]
-      const exitCode = await runChild(args, [interrupted, hurried])
-      runs.push({ kernel, folder: out, exitCode, report: readReport(out) })
+      const args = [scenario, ...wordsOf(options), '--kernel', kernel, '--out', out]
+      const { code } = await runChild({ args, signals: [interrupted, hurried], isShown: true })
+      runs.push({ kernel, folder: out, exitCode: code ?? ExitCode.bug, report: readReport(out) })
     }
   } finally {
     unhook()
@@ -76,20 +73,6 @@ function folderFor(scenario: string, out: string | boolean | undefined): string 
   const folder = typeof out === 'string' ? out : join('runs', `${at}-${basename(scenario, '.toml')}-kernels`)
   ensureFolder(folder)
   return folder
-}
-
-/** Runs to the end; each signal of ours is passed on to it. */
-function runChild(args: readonly string[], signals: readonly AbortSignal[]): Promise<number> {
-  // A session of its own: a terminal's signal would reach it twice, which ends it at once.
-  const child = spawn(process.execPath, [cliPath, ...args], { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
-  const pass = ({ target }: Event): void => void child.kill((target as AbortSignal).reason as NodeJS.Signals)
-  for (const signal of signals) signal.addEventListener('abort', pass, { once: true })
-  return new Promise<number>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', code => resolve(code ?? ExitCode.bug))
-  }).finally(() => {
-    for (const signal of signals) signal.removeEventListener('abort', pass)
-  })
 }
 
 function readReport(folder: string): Report | null {

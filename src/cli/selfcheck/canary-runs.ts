@@ -3,12 +3,12 @@
 
 import { join } from 'node:path'
 import { NslabError } from '../../base/errors.ts'
-import { run } from '../../base/exec.ts'
 import { ExitCode } from '../../base/exit-codes.ts'
 import { type Canary, type CanaryFinding, judgeCanary, judgeControl, unprovenGates } from '../../judge/canaries.ts'
 import { readHistory } from '../../judge/history.ts'
 import { judge } from '../../judge/judge.ts'
 import type { Report, SeenRed } from '../../judge/types.ts'
+import { type Nslab, runChild } from '../run/child-run.ts'
 import { EMULATED } from './canaries.ts'
 
 export interface SelfcheckOptions {
@@ -23,9 +23,12 @@ export interface SelfcheckOptions {
   readonly folder: string
   /** How many runs at once. */
   readonly jobs: number
-  /** nslab's own program and the words before its command. */
-  readonly program: readonly [string, ...string[]]
+  /** Absent: this one. */
+  readonly program?: Nslab | undefined
+  /** Ends the runs in order; the reason is a signal's name. */
   readonly signal: AbortSignal
+  /** Ends them at once. */
+  readonly hurried: AbortSignal
   readonly onStart: (name: string) => void
   readonly onEnd: (name: string, problems: readonly string[]) => void
 }
@@ -40,7 +43,7 @@ export interface SelfcheckResult {
 }
 
 /** A run of some seconds; a machine that takes longer is not fit for it. Emulated ones churn for longer, and boot. */
-const RUN_LIMIT_MS = { usual: 300_000, emulated: 1_200_000 } as const
+const RUN_LIMIT_S = { usual: 300, emulated: 1200 } as const
 
 /**
  * Runs all; what was not as it should be is run once more, alone, and counts as it is then: a fault of a gate or of a
@@ -73,7 +76,16 @@ export async function selfcheck(options: SelfcheckOptions): Promise<SelfcheckRes
     for (let canary = waiting.shift(); canary !== undefined; canary = waiting.shift())
       if ((await check(canary, nameOf(canary))).length > 0) again.push(canary)
   }
-  await Promise.all(Array.from({ length: jobs }, work))
+  // What one of them throws is told when the others' runs have ended, too.
+  const ends = await Promise.allSettled(
+    Array.from({ length: jobs }, () =>
+      work().catch((error: unknown) => {
+        waiting.length = 0
+        throw error
+      }),
+    ),
+  )
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   for (const canary of again) await check(canary, `${nameOf(canary)}-again`)
   if (control === null) throw new Error('the run without a canary was left out')
   const inOrder = canaries.flatMap(canary => findings.get(canary) ?? [])
@@ -92,26 +104,28 @@ function weightOf(canary: Canary | null): number {
 
 /** What a run came to, judged from its folder. */
 async function reportOf(options: SelfcheckOptions, name: string, own: readonly string[]): Promise<Report> {
-  const { scenario, set, folder, isEmulated, program, signal } = options
+  const { scenario, set, folder, isEmulated, program, signal, hurried } = options
+  const interrupted = (): NslabError => new NslabError('INTERRUPTED', { signal: signal.reason })
+  if (signal.aborted) throw interrupted()
   const out = join(folder, name)
-  const [command, ...before] = program
   const keys = [...(isEmulated ? EMULATED : []), ...set, ...own].flatMap(key => ['--set', key])
-  const { code, stderr } = await run(command, [...before, 'run', scenario, '--out', out, ...keys], {
-    timeoutMs: RUN_LIMIT_MS[isEmulated ? 'emulated' : 'usual'],
-    abort: signal,
+  const { code, status, lastWords } = await runChild({
+    args: [scenario, '--out', out, ...keys],
+    signals: [signal, hurried],
+    limitS: RUN_LIMIT_S[isEmulated ? 'emulated' : 'usual'],
+    program,
   })
-  if (signal.aborted) throw new NslabError('INTERRUPTED', { signal: signal.reason })
+  if (signal.aborted) throw interrupted()
   try {
     return judge(readHistory(out))
   } catch (cause) {
     const process = `nslab run (${name})`
-    const lastWords = stderr.trim()
     // It was refused before it began: that is the selfcheck's own end.
     if (code === ExitCode.usage || code === ExitCode.notFit) {
       const message = lastWords.replace(/^nslab: error: /, '')
       throw new NslabError('PROGRAM_FAILED', { process, failure: { exit_code: code, message } }, { cause })
     }
-    throw new NslabError('PROCESS_ENDED', { process, status: `exit ${code}`, lastWords }, { cause })
+    throw new NslabError('PROCESS_ENDED', { process, status, lastWords }, { cause })
   }
 }
 

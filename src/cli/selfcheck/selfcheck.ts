@@ -2,7 +2,6 @@
 // did those that could be put in, but this machine lacks what another needs.
 
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError } from 'commander'
 import { NslabError } from '../../base/errors.ts'
 import { ExitCode } from '../../base/exit-codes.ts'
@@ -16,8 +15,6 @@ import { hookSignals } from '../run/run-signals.ts'
 import { loadWithOptions } from '../run/scenario-options.ts'
 import { canaries } from './canaries.ts'
 import { type SelfcheckResult, seenRed, selfcheck } from './canary-runs.ts'
-
-const cliPath = fileURLToPath(new URL('../main.js', import.meta.url))
 
 interface Options {
   readonly jobs: number
@@ -97,7 +94,9 @@ async function check(chosen: readonly Canary[], options: Options): Promise<ExitC
   const folder = options.out ?? join('runs', name)
   ensureFolder(folder)
   const say = (line: string): void => void process.stderr.write(`nslab: ${line}\n`)
-  const { interrupted, unhook } = hookSignals(signal => say(`${signal}: ending in order`))
+  const { interrupted, hurried, unhook } = hookSignals(signal =>
+    say(`${signal}: ending in order; once more ends at once`),
+  )
   try {
     const result = await selfcheck({
       canaries: chosen,
@@ -106,8 +105,8 @@ async function check(chosen: readonly Canary[], options: Options): Promise<ExitC
       isEmulated: await isEmulated(options),
       folder,
       jobs: options.jobs,
-      program: [process.execPath, cliPath],
       signal: interrupted,
+      hurried,
       onStart: name => say(`${name} …`),
       onEnd: (name, problems) => say(`${name}: ${problems.length === 0 ? 'as it should' : problems.join('; ')}`),
     })

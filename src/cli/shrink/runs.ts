@@ -1,6 +1,5 @@
 // The attempts of a shrinking: each a run of its own in a child process, judged from its folder, within the time given.
 
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { type Clock, secondsSince } from '../../base/clock.ts'
 import { NslabError } from '../../base/errors.ts'
@@ -12,6 +11,7 @@ import { planToJson } from '../../lab/plan/plan.ts'
 import { planWithSchedule } from '../../lab/plan/soak.ts'
 import { writeFileAtomic } from '../../lab/run-folder/disk.ts'
 import type { Plan } from '../../plan.ts'
+import { type Nslab, runChild } from '../run/child-run.ts'
 
 export interface ShrinkRunsOptions {
   readonly plan: Plan
@@ -22,8 +22,8 @@ export interface ShrinkRunsOptions {
   readonly budgetS: number
   /** What a run takes beside its churning. */
   readonly overheadS: number
-  /** nslab's own program and the words before its command. */
-  readonly program: readonly [string, ...string[]]
+  /** Absent: this one. */
+  readonly program?: Nslab | undefined
   readonly clock: Clock
   /** Ends the attempt in order; the reason is a signal's name. */
   readonly signal: AbortSignal
@@ -35,8 +35,6 @@ export interface ShrinkRunsOptions {
 /** A run that takes so much longer than others did hangs. */
 const HANG_FACTOR = 3
 const HANG_S = 120
-/** Of what it said. */
-const LAST_CHARS = 4000
 
 export class ShrinkRuns {
   /** Attempts that were made. */
@@ -85,11 +83,10 @@ export class ShrinkRuns {
   /** Null: it was interrupted. */
   async #run(name: string, file: string, durationS: number): Promise<Report | null> {
     const { program, folder, signal, hurried } = this.#options
-    const [command, ...before] = program
     const out = join(folder, name)
     const limitS = HANG_FACTOR * (durationS + this.#overheadS) + HANG_S
-    const words = [...before, 'run', file, '--out', out]
-    const { status, lastWords } = await runInOrder(command, words, limitS, [signal, hurried])
+    const signals = [signal, hurried]
+    const { status, lastWords } = await runChild({ args: [file, '--out', out], signals, limitS, program })
     if (signal.aborted) return null
     try {
       return judge(readHistory(out))
@@ -97,34 +94,6 @@ export class ShrinkRuns {
       throw new NslabError('PROCESS_ENDED', { process: `nslab run (${name})`, status, lastWords }, { cause })
     }
   }
-}
-
-/** Runs a program to its end; the signals' reasons, signals' names, are passed on to it, once each. SIGKILL at the limit. */
-function runInOrder(
-  command: string,
-  args: readonly string[],
-  limitS: number,
-  signals: readonly AbortSignal[],
-): Promise<{ readonly status: string; readonly lastWords: string }> {
-  // A session of its own: a terminal's signal would reach it twice, which ends it at once.
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-LAST_CHARS)
-  })
-  const passed = new AbortController()
-  for (const signal of signals)
-    signal.addEventListener('abort', () => child.kill(signal.reason as NodeJS.Signals), { signal: passed.signal })
-  const limit = setTimeout(() => child.kill('SIGKILL'), limitS * 1000)
-  return new Promise<{ status: string; lastWords: string }>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, by) =>
-      resolve({ status: by === null ? `exit ${code}` : `killed by ${by}`, lastWords: said.trim() }),
-    )
-  }).finally(() => {
-    clearTimeout(limit)
-    passed.abort()
-  })
 }
 
 const shown = (observed: number | null | undefined): string =>

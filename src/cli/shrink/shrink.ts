@@ -3,7 +3,6 @@
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../base/clock.ts'
 import { NslabError } from '../../base/errors.ts'
 import { ExitCode } from '../../base/exit-codes.ts'
@@ -22,8 +21,6 @@ import type { Plan } from '../../plan.ts'
 import { hookSignals } from '../run/run-signals.ts'
 import { BUDGET_S } from './options.ts'
 import { ShrinkRuns } from './runs.ts'
-
-const cliPath = fileURLToPath(new URL('../main.js', import.meta.url))
 
 export interface ShrinkCommandOptions {
   /** Seconds. */
@@ -50,7 +47,6 @@ export async function shrinkCommand(path: string, plan: Plan, options: ShrinkCom
       folder,
       budgetS,
       overheadS: overheadOf(report),
-      program: [process.execPath, cliPath],
       clock: systemClock,
       signal: interrupted,
       hurried,

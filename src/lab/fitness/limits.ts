@@ -34,9 +34,9 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
     if (available < needed) problems.push({ limit, observed: unit(available), needed: unit(needed), remedy })
   }
   require('open_files', machine.open_files
-    .hard, needs.descriptors_count, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), use fewer nodes, or --hosts`)
+    .hard, needs.descriptors_count, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), or ${SMALLER}`)
   problems.push(...checkNamespaces(needs, machine))
-  require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes, 'end what takes memory, raise the limit of the control group, or use fewer nodes')
+  require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes, `end what takes memory, raise the limit of the control group, or ${SMALLER}`)
   // Plans of before say nothing of it.
   const { disk_bytes = RUN_DISK_BYTES } = needs
   require('disk', machine.disk
@@ -48,6 +48,9 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
   problems.push(...checkNeighbours(needs, machine))
   return problems
 }
+
+/** Of whatever scenario. */
+const SMALLER = 'make the run smaller (--nodes, --hosts, churn.namespaces, --count)'
 
 /** What others took first is not there, though each run alone would fit. */
 function checkNamespaces({ namespaces_count: needed }: Needs, machine: Machine): Problem[] {
