@@ -110,7 +110,7 @@ function removeTemporary(run: LiveRun): string[] {
   return [...run.temporary, RESERVE_NAME].flatMap(name => {
     const path = resolve(run.folder, name)
     const inside = relative(run.folder, path)
-    if (inside === '' || inside === '../..' || inside.startsWith(`..${sep}`) || !existsSync(path)) return []
+    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || !existsSync(path)) return []
     rmSync(path, { recursive: true, force: true })
     return [join(run.folder, inside)]
   })

@@ -23,7 +23,7 @@ interface Caller {
 }
 
 function startCaller(t: Test, hold: string, folder = join(t.testdir(), 'run'), again: readonly string[] = []): Caller {
-  const state = join(folder, '../..', 'state')
+  const state = join(folder, '..', 'state')
   const child = startChild(t, 'keep-caller', [folder, hold, ...again], { env: { NSLAB_STATE_DIR: state } })
   const until = async (key: string, value?: string): Promise<Readonly<Record<string, unknown>>> => {
     for (;;) {

@@ -92,8 +92,8 @@ const needsRoot = { skip: !isMachineRoot() && 'only runs of root share a count o
 
 t.test('namespaces that another live run may have are not promised twice', needsRoot, async t => {
   const folder = folderOf(t)
-  const NSLAB_STATE_DIR = join(folder, '../..', 'state')
-  const other = join(folder, '../..', 'other')
+  const NSLAB_STATE_DIR = join(folder, '..', 'state')
+  const other = join(folder, '..', 'other')
   mkdirSync(other)
   const args = ['ring', '--nodes', '3', '--on', 'host']
   const live = new NslabProcess(['run', ...args, '--set', 'run.hold=60s', '--out', folder], {

@@ -21,7 +21,7 @@ t.test("a killed run's files, entry and processes go; a live run keeps all of it
     outside: '',
   })
   const state = join(folder, 'state')
-  const dead = startChild(t, 'live-run', [A, join(folder, 'dead'), state, 'db', 'never-made', '../outside', '.'])
+  const dead = startChild(t, 'live-run', [A, join(folder, 'dead'), state, 'db', 'never-made', '../outside', '.', '..'])
   const live = startChild(t, 'live-run', [B, join(folder, 'live'), state, 'db'])
   await Promise.all([dead.next(), live.next()])
   const orphans = [A, B].map(runId => spawn('sleep', ['1000'], { env: { ...process.env, [RUN_VARIABLE]: runId } }))

@@ -16,7 +16,7 @@ const BLIND = ['--set', 'collector.canary=["miss-namespace=1"]']
 const textOf = (folder: string, file: string): string => readFileSync(join(folder, file), 'utf8')
 const planOf = (folder: string): Plan => JSON.parse(textOf(folder, 'plan.json')) as Plan
 const again = (run: NslabProcess, name: string, ...args: readonly string[]): NslabProcess => {
-  const folder = join(run.folder, '../..', name)
+  const folder = join(run.folder, '..', name)
   return new NslabProcess(['run', join(run.folder, 'plan.json'), '--out', folder, ...args], { folder })
 }
 
@@ -65,7 +65,7 @@ t.test('a run that broke is repeated from its folder, and shrunk to what still b
   t.match(stderr, /attempt-1 \(a shorter beginning\): \d operations in 0\.5 s: fails netns_recall_ratio \(0\)/)
   t.ok(existsSync(join(search.folder, 'attempt-1', 'churn.ndjson')), 'attempts are runs, kept')
 
-  const folder = join(run.folder, '../..', 'shortest')
+  const folder = join(run.folder, '..', 'shortest')
   const shortest = new NslabProcess(['run', join(shrunk, 'plan.json'), '--out', folder], { folder })
   t.equal((await shortest.ended).code, 1, shortest.stderr)
   t.match(shortest.report().gates.find(({ name }) => name === 'netns_recall_ratio')?.verdict, 'fail')

@@ -153,7 +153,7 @@ t.test('commands that are killed in the middle take nothing with them, and the n
   // They take longer at that rate than a probe may: wherever one is met, it is not through.
   for (let kill = 0; kill < 3; kill++)
     await killCommand(run, ['probe', '2', '3', '--both', '--bytes', '100MB'], 2000 * random.float())
-  const captured = join(run.folder, '../..', 'x.pcap')
+  const captured = join(run.folder, '..', 'x.pcap')
   await killCommand(run, ['capture', '2', '3', '--out', captured], 1000 * random.float(), /capturing/)
   for (let kill = 0; kill < 3; kill++) await killCommand(run, ['link', '4', '5', '--loss', '50%'], 600 * random.float())
   const left = readdirSync(run.folder).filter(name => name.endsWith('-node-2-3.pcap'))
@@ -178,7 +178,7 @@ t.test('commands that are killed in the middle take nothing with them, and the n
 t.test('a run that is killed beside commands in the middle ends them', async t => {
   const run = startRun(t, busy)
   await run.inPhase('hold')
-  const capture = new NslabProcess(['capture', '--run', run.folder, '2', '--out', join(run.folder, '../..', 'x.pcap')])
+  const capture = new NslabProcess(['capture', '--run', run.folder, '2', '--out', join(run.folder, '..', 'x.pcap')])
   const probe = new NslabProcess(['probe', '--run', run.folder, '2', '3', '--bytes', '100MB'])
   await capture.says(/capturing/)
   await pause(1000 * random.float())
