@@ -119,14 +119,17 @@ const sleep = (seconds: number): Promise<void> => new Promise(resolve => setTime
 
 const holds = (event: RunEvent): boolean => event.kind === 'phase_started' && event.phase === 'hold'
 
-/** The process that has the fleet, once the run holds; null where the run ends before. */
+/** The process that has the fleet, once the run holds and a sample names it; null where the run ends before. */
 async function fleetPid(out: string, isOver: () => boolean): Promise<number | null> {
-  while (!linesOf<RunEvent>(join(out, 'events.ndjson')).some(holds)) {
-    if (isOver()) return null
+  while (!isOver()) {
+    if (linesOf<RunEvent>(join(out, 'events.ndjson')).some(holds)) {
+      const processes = linesOf<Sample>(join(out, 'samples.ndjson')).flatMap(sample => sample.processes)
+      const fleet = processes.find(({ name }) => name.startsWith('dataplane'))
+      if (fleet !== undefined) return fleet.pid
+    }
     await sleep(0.1)
   }
-  const last = linesOf<Sample>(join(out, 'samples.ndjson')).at(-1)
-  return last?.processes.find(({ name }) => name.startsWith('dataplane'))?.pid ?? null
+  return null
 }
 
 /**

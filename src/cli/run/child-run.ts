@@ -12,7 +12,7 @@ export type Nslab = readonly [string, ...string[]]
 export interface ChildRunRequest {
   /** What follows `nslab run`. */
   readonly args: readonly string[]
-  /** Their reasons are signals' names, passed on to the run once each: the first ends it in order, the second at once. */
+  /** Their reasons are signals' names, passed on once each: the first ends the run in order, the second at once. */
   readonly signals: readonly AbortSignal[]
   /** It gets SIGKILL then; absent: never. */
   readonly limitS?: number
