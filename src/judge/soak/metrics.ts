@@ -212,7 +212,7 @@ export const TELLS_NO_SOCKETS = 'the program tells no sockets ([sut] has no outp
 /** Computes all metrics of a soak. Never throws: a derivation that crashes makes its metric unknown. */
 export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics {
   const metrics: Record<string, Metric> = {}
-  const tooLittle = whyTooLittle(facts)
+  const tooLittle = attemptWords(() => whyTooLittle(facts))
   const noisy = noiseOf(history.samples, facts).why
   const told: Group = { files: [CHURN_FILE, OBSERVED_FILE], derivations: sutDerivations(facts.plan.sutMetrics) }
   const isSilent = !facts.plan.observes && !facts.wasObserving
@@ -231,9 +231,20 @@ function attempt(derive: () => Metric): Metric {
   try {
     return derive()
   } catch (error) {
-    return unknown(`the judge failed: ${error instanceof Error ? error.message : String(error)}`)
+    return unknown(failed(error))
   }
 }
+
+/** Where it can't be told that enough was done, a pass is none. */
+function attemptWords(why: () => string | null): string | null {
+  try {
+    return why()
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+const failed = (error: unknown): string => `the judge failed: ${error instanceof Error ? error.message : String(error)}`
 
 function doubted(name: string, metric: Metric, tooLittle: string | null, noisy: string | null): Metric {
   if (!metric.known || metric.doubt?.of === 'both') return metric

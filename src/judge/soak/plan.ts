@@ -11,6 +11,8 @@ export interface SoakPlan {
   readonly ratePerS: number
   readonly minLifeS: number
   readonly holdS: number
+  /** Between the collector's polls; a program of the user's has its own. */
+  readonly intervalS: number
   /** Between samples. */
   readonly sampleIntervalS: number
   /** Least steady churning over which growth is told. */
@@ -31,7 +33,7 @@ interface Given {
     readonly run?: { readonly holdS?: number; readonly sampleIntervalS?: number; readonly growthLeastS?: number }
     readonly soak?: {
       readonly churn?: { readonly ratePerS?: number; readonly minLifeS?: number }
-      readonly collector?: Partial<SocketFilter>
+      readonly collector?: Partial<SocketFilter> & { readonly intervalS?: number }
       readonly observer?: {
         readonly command?: readonly string[] | null
         readonly output?: string
@@ -53,6 +55,7 @@ export function soakPlanOf(plan: unknown): SoakPlan | null {
     ratePerS: spec?.ratePerS ?? 0,
     minLifeS: spec?.minLifeS ?? 1,
     holdS: scenario?.run?.holdS ?? 0,
+    intervalS: isOurs ? (collector?.intervalS ?? 0) : 0,
     sampleIntervalS: scenario?.run?.sampleIntervalS ?? 0,
     growthLeastS: scenario?.run?.growthLeastS ?? GROWTH_LEAST_S,
     filter: isOurs ? { states: collector?.states ?? [], ports: collector?.ports ?? [] } : { states: [], ports: [] },

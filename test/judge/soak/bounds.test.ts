@@ -167,6 +167,7 @@ t.test('rows that the polls and the sockets count differently are in doubt', asy
 t.test('a plan that says little is taken at its least', async t => {
   t.equal(soakPlanOf({}), null)
   t.same(soakPlanOf({ churn: {} }), {
+    intervalS: 0,
     sampleIntervalS: 0,
     growthLeastS: 300,
     opsCount: Number.POSITIVE_INFINITY,

@@ -162,6 +162,16 @@ t.test('too little work done is no pass, and what failed stays failed', async t 
   t.match(idle.report.gates[1]?.evidence, /too little was done: 150 of 300 operations/)
 })
 
+t.test('what stood still for half of the churning has seen too little of it', async t => {
+  const still = judgeSoak(t, soakRun({ holdS: 60, defects: { stallS: 40 } }))
+  t.match(verdictsOf(still), { misattributed: 'unknown', 'rows lost': 'unknown', churned: 'pass' })
+  t.match(still.report.gates[1]?.evidence, /too little was seen: no poll ended for 30\.\d s of 60\.\d s, from \d/)
+  const brief = judgeSoak(t, soakRun({ holdS: 60, defects: { stallS: 20 } }))
+  t.match(verdictsOf(brief), { misattributed: 'pass', 'rows lost': 'pass' }, 'a third is for a gate to judge')
+  const seldom = judgeSoak(t, soakRun({ holdS: 60, pollS: 25 }))
+  t.notMatch(JSON.stringify(seldom.report.gates), 'too little was seen')
+})
+
 t.test('a noisy machine makes times unknown, and counts stand', async t => {
   for (const defects of [{ stealRatio: 0.2, foundLateS: 1 }, { pressureRatio: 0.99 }, { vmWaitedRatio: 0.7 }]) {
     const noisy = judgeSoak(t, soakRun({ defects }))
