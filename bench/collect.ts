@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type SocketBatch, SocketPoller } from '../src/dataplane/collector/poller.ts'
-import { native } from '../src/native.ts'
+import { native } from '../src/native/addon.ts'
 import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 import { compiled } from './program.ts'
 

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { planFleet } from '../src/addressing/fleet.ts'
-import { native } from '../src/native.ts'
+import { native } from '../src/native/addon.ts'
 import { makeTopology } from '../src/topology/make.ts'
 import { alternate, type BenchOptions, type Result, type Row, spreadOf } from './figures.ts'
 import { measureFloor } from './floor.ts'

@@ -11,7 +11,7 @@ import { fitConnections } from '../src/lab/connections/fit.ts'
 import { readConnectionLimits } from '../src/lab/connections/limits.ts'
 import { ConnectionLoader } from '../src/lab/connections/loader.ts'
 import { processCost } from '../src/lab/site/measure.ts'
-import { native } from '../src/native.ts'
+import { native } from '../src/native/addon.ts'
 import { type BenchOptions, type Result, type Row, type Spread, spreadOf } from './figures.ts'
 
 /** Of a namespace: with both ends of each that is a hundred sockets, and one listens. */

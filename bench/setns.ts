@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { planFleet } from '../src/addressing/fleet.ts'
-import { type LinkEvent, native, type SwitchTrace } from '../src/native.ts'
+import { type LinkEvent, native, type SwitchTrace } from '../src/native/addon.ts'
 import { type BenchOptions, type Result, spreadOf } from './figures.ts'
 import { compiled } from './program.ts'
 

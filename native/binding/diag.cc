@@ -19,7 +19,7 @@
 namespace nslab::binding {
 namespace {
 
-/** Numbers a slot in the answer of a poll; src/native.ts names them. */
+/** Numbers a slot in the answer of a poll; src/native/diag.ts names them. */
 constexpr size_t kOutcomeSize = 8;
 
 std::optional<diag::Options> read_options(Napi::Value value) {

@@ -56,7 +56,7 @@ Napi::Object blind_to_js(Napi::Env env, const discover::Blind& blind) {
   return js;
 }
 
-/** DiscoveryReport of src/native.ts. */
+/** DiscoveryReport of src/native/discovery.ts. */
 Napi::Object report_to_js(Napi::Env env, const discover::Report& report) {
   Napi::Array found = Napi::Array::New(env, report.found.size());
   for (uint32_t i = 0; i < report.found.size(); ++i) {

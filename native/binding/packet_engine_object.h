@@ -1,4 +1,4 @@
-// The PacketEngine class of JavaScript (src/native-engine.ts), for the files that define it: packet_engine.cc, and
+// The PacketEngine class of JavaScript (src/native/engine.ts), for the files that define it: packet_engine.cc, and
 // packet_engine_max.cc for max mode.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What the packet engine is asked and tells, from and to values of JavaScript (src/native-engine.ts). An error is
+// What the packet engine is asked and tells, from and to values of JavaScript (src/native/engine.ts). An error is
 // EINVAL and names the field.
 #pragma once
 

@@ -3,7 +3,7 @@
 
 import { NslabError } from '../base/errors.ts'
 import { UNDERLAY_MTU } from '../base/limits.ts'
-import type { BridgeSpec, FabricSpec, UplinkRoute } from '../native.ts'
+import type { BridgeSpec, FabricSpec, UplinkRoute } from '../native/addon.ts'
 import type { NamedFleet } from './disjoint.ts'
 import { formatIpv4, parseIpv4 } from './ipv4.ts'
 import { uplinkMacOf } from './mac.ts'

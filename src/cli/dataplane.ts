@@ -40,7 +40,10 @@ export function addDataplaneCommand(program: Command): void {
     try {
       const parts = flags.plan === undefined ? byHand(controllerAddr, flags) : ofRun(flags.plan, flags)
       // Loaded after the configuration was read: a wrong key is answered without the addon.
-      const [{ native }, { runDataplane }] = await Promise.all([import('../native.ts'), import('../dataplane/main.ts')])
+      const [{ native }, { runDataplane }] = await Promise.all([
+        import('../native/addon.ts'),
+        import('../dataplane/main.ts'),
+      ])
       const inherited = await inherit(flags)
       await runDataplane({ ...parts, ...inherited, native, signal: stop.signal, clock: systemClock })
     } finally {

@@ -1,6 +1,6 @@
 // A process whose malloc does not grow with time, as glibc's own settings make it: it reads them when a process begins.
 
-import { native } from '../native.ts'
+import { native } from '../native/addon.ts'
 
 /**
  * By itself glibc gives each thread that finds the others' arenas in use one of its own, which keeps all that it ever

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { readText } from '../config/load.ts'
-import type { Netns } from '../native.ts'
+import type { Netns } from '../native/addon.ts'
 import type { Plan } from '../plan.ts'
 
 export interface SteeredFlags {
@@ -51,7 +51,7 @@ export async function inherit(flags: SteeredFlags): Promise<Inheritance> {
   const { fabricFd, channelFd } = flags
   const parentPid = process.env.NSLAB_PARENT_PID
   if (fabricFd === undefined && channelFd === undefined && parentPid === undefined) return {}
-  const { native } = await import('../native.ts')
+  const { native } = await import('../native/addon.ts')
   if (parentPid !== undefined) native.setParentDeathSignal(9, Number(parentPid))
   native.closeOnExec([])
   return {

@@ -1,6 +1,6 @@
 // One node of a fleet: where it is in its life, and what it holds.
 
-import type { Netns, NodeSpec } from '../native.ts'
+import type { Netns, NodeSpec } from '../native/addon.ts'
 import type { ControlConnection } from './control-connection.ts'
 import type { NodeAgent } from './node-agent.ts'
 

@@ -9,8 +9,8 @@ import { UPLINK_INTERFACE, uplinkByHand } from '../addressing/uplinks.ts'
 import { Channel } from '../base/channel.ts'
 import { NslabError } from '../base/errors.ts'
 import { withMachineLock } from '../base/machine-lock.ts'
-import type { Addon, FabricSpec, Netns, UplinkRoute } from '../native.ts'
-import { isNativeError } from '../native-error.ts'
+import type { Addon, FabricSpec, Netns, UplinkRoute } from '../native/addon.ts'
+import { isNativeError } from '../native/error.ts'
 import {
   type FromPlace,
   MeetingPlace,

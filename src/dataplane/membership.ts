@@ -3,8 +3,8 @@
 
 import { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
-import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native.ts'
-import type { PacketEngine } from '../native-engine.ts'
+import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native/addon.ts'
+import type { PacketEngine } from '../native/engine.ts'
 import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
 import type { Alarms } from './alarms.ts'
 import { ControlConnection, type ControlHandlers } from './control-connection.ts'

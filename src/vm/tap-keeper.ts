@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { NslabError } from '../base/errors.ts'
 import { runMark } from '../base/run-mark.ts'
 import { startProcess } from '../base/start-process.ts'
-import { native } from '../native.ts'
-import { kernelError } from '../native-error.ts'
+import { native } from '../native/addon.ts'
+import { kernelError } from '../native/error.ts'
 
 const { signals } = constants
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { native } from '../../src/native.ts'
+import { native } from '../../src/native/addon.ts'
 import { asNobody, type Ended, ended, isRoot, launcher } from '../fixtures/launch.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))

@@ -6,7 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import t from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ControlConnection } from '../../src/dataplane/control-connection.ts'
-import { native } from '../../src/native.ts'
+import { native } from '../../src/native/addon.ts'
 import type { ControllerMessage } from '../../src/protocol/messages.ts'
 
 interface Teardown {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
 import t from 'tap'
-import { native } from '../../src/native.ts'
+import { native } from '../../src/native/addon.ts'
 
 t.test('without a message there is no descriptor, with an empty-handed one neither', async t => {
   const [ours, theirs] = native.descriptorSockets()

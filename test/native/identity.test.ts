@@ -2,7 +2,7 @@
 // tested in guests (test/vm/agent-guest.test.ts), whose clock and random numbers may be changed.
 
 import t from 'tap'
-import { native } from '../../src/native.ts'
+import { native } from '../../src/native/addon.ts'
 
 t.test('a seed is bytes, some of them and not too many', async t => {
   const loose = native as unknown as { reseedRandom(...args: unknown[]): void }

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { native } from '../../src/native.ts'
+import { native } from '../../src/native/addon.ts'
 import { asNobody, ended, firstLine, isRoot, launch, launcher } from '../fixtures/launch.ts'
 
 const rootOnly = isRoot ? false : 'needs root: makes namespaces without a user namespace'

@@ -5,11 +5,11 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { native } from '../../src/native.ts'
+import { native } from '../../src/native/addon.ts'
 import { ended, firstLine, markGone, processesMarked } from '../fixtures/launch.ts'
 
 const mark = `NSLAB_TEST_MARK=${process.pid}.process`
-const addonUrl = new URL('../../src/native.ts', import.meta.url).href
+const addonUrl = new URL('../../src/native/addon.ts', import.meta.url).href
 
 /** A Node.js process that runs `script` with the addon at hand. */
 function startNode(

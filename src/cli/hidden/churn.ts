@@ -40,7 +40,7 @@ export function addChurnCommand(program: Command): void {
     const unhook = hookSignals(stop)
     try {
       const [{ native }, { runChurn }] = await Promise.all([
-        import('../../native.ts'),
+        import('../../native/addon.ts'),
         import('../../lab/churn/program.ts'),
       ])
       const { steering } = await inherit(flags)

@@ -1,7 +1,7 @@
 // A collector from start to end: its sink, what it listens on, and what it says while it runs.
 
 import type { Clock } from '../../base/clock.ts'
-import { kernelError } from '../../native-error.ts'
+import { kernelError } from '../../native/error.ts'
 import { startCanaries } from './canaries.ts'
 import { Collector } from './collector.ts'
 import { ControlServer, type Settings } from './control.ts'

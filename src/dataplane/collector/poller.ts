@@ -1,8 +1,8 @@
 // The native socket poller with names for what it answers by numbers.
 
 import { getSystemErrorName } from 'node:util'
-import { type NetnsIdentity, native } from '../../native.ts'
-import type { DiagPoller, DiagPollerOptions } from '../../native-diag.ts'
+import { type NetnsIdentity, native } from '../../native/addon.ts'
+import type { DiagPoller, DiagPollerOptions } from '../../native/diag.ts'
 import { SocketRows, stateMask } from '../../protocol/socket-row.ts'
 
 /** Some sockets, in place: read them, then release() them. Until then one of the poller's few buffers is not free. */
@@ -64,7 +64,7 @@ class Batch extends SocketRows implements SocketBatch {
   }
 }
 
-/** Polls the TCP sockets of many namespaces on one native thread. See DiagPoller of src/native.ts for errors. */
+/** Polls the TCP sockets of many namespaces on one native thread. See DiagPoller of src/native/diag.ts for errors. */
 export class SocketPoller {
   readonly #poller: DiagPoller
 

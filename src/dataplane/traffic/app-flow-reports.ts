@@ -2,8 +2,8 @@
 // moved and that they are over. What could not be said is kept, up to a bound, and said with the next.
 
 import type { Clock } from '../../base/clock.ts'
-import type { AppFlowNews, AppFlowsExcess } from '../../native-app-flows.ts'
-import type { EngineCounts } from '../../native-engine.ts'
+import type { AppFlowNews, AppFlowsExcess } from '../../native/app-flows.ts'
+import type { EngineCounts } from '../../native/engine.ts'
 import type { NodeMessage } from '../../protocol/messages.ts'
 import { APP_FLOW_NEWS_KEPT } from './limits.ts'
 import { inParts } from './message-parts.ts'

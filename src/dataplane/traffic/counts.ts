@@ -1,6 +1,6 @@
 // What the engine has counted, as reports tell of it: in parts that fit into a line each.
 
-import type { EngineCounts, PacketAccount } from '../../native-engine.ts'
+import type { EngineCounts, PacketAccount } from '../../native/engine.ts'
 import {
   type FleetTraffic,
   type FlowEnd,

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import type { EngineConfig } from '../../config/types.ts'
-import type { EngineOptions } from '../../native-engine.ts'
+import type { EngineOptions } from '../../native/engine.ts'
 
 /** More threads would only wait for the cores that nodes' programs need, and a fleet's threads are bounded. */
 const LANES_MAX = 4

@@ -1,7 +1,7 @@
 // What the controller hears of flows: when they started and finished, and from time to time what they have moved.
 
 import type { Clock } from '../../base/clock.ts'
-import type { EngineCounts, FlowFinished, SourceCount } from '../../native-engine.ts'
+import type { EngineCounts, FlowFinished, SourceCount } from '../../native/engine.ts'
 import type { NodeMessage } from '../../protocol/messages.ts'
 import { AppFlowReports } from './app-flow-reports.ts'
 import type { Flow, FlowSet, FlowTimes, HeldFlow } from './flows.ts'

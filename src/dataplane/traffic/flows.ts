@@ -1,7 +1,7 @@
 // The flows that start or end at one node: held until every node is ready, then started once, however often told.
 
 import type { LosslessConfig } from '../../config/types.ts'
-import type { FlowSetting, TransferSetting } from '../../native-engine.ts'
+import type { FlowSetting, TransferSetting } from '../../native/engine.ts'
 import type { ControllerMessage } from '../../protocol/messages.ts'
 import { isLossless } from '../../protocol/traffic.ts'
 

@@ -1,6 +1,6 @@
 // The groups that one node knows, the trees through it, and what to change in the engine when others are told.
 
-import type { RouteChange } from '../../native-engine.ts'
+import type { RouteChange } from '../../native/engine.ts'
 import type { ControllerMessage } from '../../protocol/messages.ts'
 
 type Directory = Extract<ControllerMessage, { type: 'InstallGroupDirectory' }>

@@ -1,7 +1,7 @@
 // How the links of one node are shaped: what the controller says of each, over what the configuration says of all.
 
 import type { EngineConfig } from '../../config/types.ts'
-import type { LinkSetting } from '../../native-engine.ts'
+import type { LinkSetting } from '../../native/engine.ts'
 import type { LinkRate } from '../../protocol/messages.ts'
 import type { LinkShape } from '../../protocol/traffic.ts'
 

@@ -1,7 +1,7 @@
 // Packets without a route, in the fleet's log: the first at once, and those after it ever more rarely.
 
 import type { Clock } from '../../base/clock.ts'
-import type { RouteMissed } from '../../native-engine.ts'
+import type { RouteMissed } from '../../native/engine.ts'
 import { MISSES_APART_MAX_MS, MISSES_APART_MS } from './limits.ts'
 
 export interface MissLogOptions {

@@ -7,7 +7,7 @@
 // back. A node that was made again is another one here: its flows start anew.
 
 import type { LosslessConfig } from '../../config/types.ts'
-import type { PacketEngine, RouteChange } from '../../native-engine.ts'
+import type { PacketEngine, RouteChange } from '../../native/engine.ts'
 import { isLossless } from '../../protocol/traffic.ts'
 import type { TrafficMessage } from '../node-agent.ts'
 import { derivedRuns, type Preset } from './derived-routes.ts'

@@ -1,7 +1,7 @@
 // Probes of links: bytes as fast as one link takes them, from one of its ends to the other, which measures. A flow like
 // any other to the engine, under a number that no flow of the controller has, and kept to its link.
 
-import type { EngineCounts, FlowFinished, PacketEngine, SinkCount } from '../../native-engine.ts'
+import type { EngineCounts, FlowFinished, PacketEngine, SinkCount } from '../../native/engine.ts'
 import type { ControllerMessage, NodeMessage } from '../../protocol/messages.ts'
 import { PROBE_FLOWS } from '../../protocol/traffic.ts'
 import { PROBE_CLOSES_MS, PROBE_LIMIT_S } from './limits.ts'

@@ -1,6 +1,6 @@
 // The explicit routes through one node, and what to change in the engine when others are told.
 
-import type { RouteChange } from '../../native-engine.ts'
+import type { RouteChange } from '../../native/engine.ts'
 import type { RouteEntry } from '../../protocol/messages.ts'
 
 interface Pair {

@@ -24,7 +24,7 @@ const WALL_TOLERANCE_MS = 100
 export const guestMachine: Machine = {
   requireGuest: () => {},
   async setIdentity({ hostname: name, interfaces, wall_ms, seed }) {
-    const { native } = await import('../../native.ts')
+    const { native } = await import('../../native/addon.ts')
     native.reseedRandom(Buffer.from(seed, 'base64'))
     if (name !== hostname()) writeFileSync('/proc/sys/kernel/hostname', name)
     const commands = interfaces

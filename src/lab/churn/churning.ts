@@ -1,7 +1,7 @@
 // A churn that runs: its schedule is handed to the native threads ahead of time, and what they say comes back in order.
 
 import { type Clock, secondsSince } from '../../base/clock.ts'
-import type { Churner } from '../../native-churner.ts'
+import type { Churner } from '../../native/churner.ts'
 import type { ChurnLine, Operation } from '../../protocol/churn.ts'
 
 /** How far ahead of their times operations are handed over, and how often: JavaScript may be late by the difference. */

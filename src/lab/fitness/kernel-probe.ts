@@ -1,7 +1,7 @@
 // Does this kernel let us do what a run does? Answered by doing it once, in a namespace that is dropped right after: a
 // few milliseconds, and surer than looking for modules.
 
-import type { Addon, FabricSpec } from '../../native.ts'
+import type { Addon, FabricSpec } from '../../native/addon.ts'
 
 /** One thing a run needs and the kernel (or the build) refused. */
 export interface KernelRefusal {
@@ -36,7 +36,7 @@ const TEARDOWN_DEADLINE_MS = 5000
 export async function probeKernel(): Promise<KernelRefusal[]> {
   let native: Addon
   try {
-    native = (await import('../../native.ts')).native
+    native = (await import('../../native/addon.ts')).native
   } catch (error) {
     return [{ feature: 'addon', reason: messageOf(error), remedy: 'build it: npm start does, or: npm run build' }]
   }

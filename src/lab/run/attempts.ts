@@ -1,7 +1,7 @@
 // Steps that are all taken, whatever became of those before, and what went wrong with them.
 
 import { NslabError } from '../../base/errors.ts'
-import { kernelError } from '../../native-error.ts'
+import { kernelError } from '../../native/error.ts'
 
 export class Attempts {
   readonly #failures: unknown[] = []

@@ -1,7 +1,7 @@
 // Two questions to the kernel about namespaces that only the addon can ask: are dropped ones gone, and which one is
 // this.
 import { closeSync, openSync } from 'node:fs'
-import { native } from '../../native.ts'
+import { native } from '../../native/addon.ts'
 
 /**
  * Waits until the kernel has removed every network namespace that was dropped before this call; its queue for them is

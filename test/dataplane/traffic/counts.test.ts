@@ -3,7 +3,7 @@
 import t from 'tap'
 import { trafficParts } from '../../../src/dataplane/traffic/counts.ts'
 import { ENTRIES_A_NOTICE } from '../../../src/dataplane/traffic/limits.ts'
-import type { EngineCounts, PacketAccount, SinkCount, SourceCount } from '../../../src/native-engine.ts'
+import type { EngineCounts, PacketAccount, SinkCount, SourceCount } from '../../../src/native/engine.ts'
 
 const account: PacketAccount = {
   inPackets: 10,

@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/base/clock.ts'
 import type { FleetNode } from '../../../src/dataplane/fleet-node.ts'
 import type { NodeAgent, StartUpReply } from '../../../src/dataplane/node-agent.ts'
 import { Traffic } from '../../../src/dataplane/traffic/traffic.ts'
-import type { PacketEngineConstructor } from '../../../src/native-engine.ts'
+import type { PacketEngineConstructor } from '../../../src/native/engine.ts'
 import type { NodeMessage } from '../../../src/protocol/messages.ts'
 import { dataplaneConfig } from '../../fixtures/fleet.ts'
 

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { MissLog } from '../../../src/dataplane/traffic/miss-log.ts'
-import type { RouteMissed } from '../../../src/native-engine.ts'
+import type { RouteMissed } from '../../../src/native/engine.ts'
 
 const missed = (packets: number, more: Partial<RouteMissed> = {}): RouteMissed => ({
   nodeId: 3,

@@ -5,7 +5,7 @@ import t from 'tap'
 import { ENGINE_DEFAULTS } from '../../../src/config/dataplane.ts'
 import type { HeldFlow } from '../../../src/dataplane/traffic/flows.ts'
 import { NodeTraffic, type TrafficPlan } from '../../../src/dataplane/traffic/node-traffic.ts'
-import type { PacketEngine } from '../../../src/native-engine.ts'
+import type { PacketEngine } from '../../../src/native/engine.ts'
 import type { RouteEntry } from '../../../src/protocol/messages.ts'
 
 const PLAN: TrafficPlan = {

@@ -3,7 +3,7 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import { bandwidthMbps, type ProbeMessage, Probes } from '../../../src/dataplane/traffic/probes.ts'
-import type { EngineCounts, PacketEngine, SinkCount } from '../../../src/native-engine.ts'
+import type { EngineCounts, PacketEngine, SinkCount } from '../../../src/native/engine.ts'
 import type { NodeMessage } from '../../../src/protocol/messages.ts'
 import { PROBE_FLOWS } from '../../../src/protocol/traffic.ts'
 

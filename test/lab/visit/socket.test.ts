@@ -10,7 +10,7 @@ import { connectTo } from '../../../src/base/unix-socket.ts'
 import { readProcess, readProcesses } from '../../../src/lab/proc/process-table.ts'
 import { LabClient, type RemoteCommand } from '../../../src/lab/visit/client.ts'
 import { LabSocket } from '../../../src/lab/visit/socket.ts'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import { type LabHere, labHere, RUN_ID, runInVm, runWith, vmFacts } from '../../fixtures/lab-here.ts'
 import { untilEmpty } from '../../fixtures/nslab-process.ts'
 

@@ -4,7 +4,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { type SlotResult, type SocketBatch, SocketPoller } from '../../../src/dataplane/collector/poller.ts'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import type { TrueSocket } from '../../../src/protocol/churn.ts'
 import { descriptors } from '../../fixtures/fabric.ts'
 import { type Ended, ended } from '../../fixtures/launch.ts'
@@ -352,7 +352,7 @@ t.test('closing cancels what goes on, at any time', async t => {
 
 t.test('a process may end in the middle of a poll', async t => {
   const program = `
-    import { native } from ${JSON.stringify(new URL('../../../src/native.ts', import.meta.url).href)}
+    import { native } from ${JSON.stringify(new URL('../../../src/native/addon.ts', import.meta.url).href)}
     const poller = new native.DiagPoller(() => {})
     const netns = await native.Netns.create()
     for (let i = 0; i < 20; i++) await poller.add(netns.fd)
@@ -367,7 +367,7 @@ t.test('a process may end in the middle of a poll', async t => {
 
 t.test('without a descriptor left, a namespace is refused and the others are polled', async t => {
   const program = `
-    import { native } from ${JSON.stringify(new URL('../../../src/native.ts', import.meta.url).href)}
+    import { native } from ${JSON.stringify(new URL('../../../src/native/addon.ts', import.meta.url).href)}
     const poller = new native.DiagPoller(() => {})
     const netns = await native.Netns.create()
     let slots = 0

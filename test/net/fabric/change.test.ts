@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import t from 'tap'
-import { type Netns, native } from '../../../src/native.ts'
+import { type Netns, native } from '../../../src/native/addon.ts'
 import {
   addresses,
   builtFabric,

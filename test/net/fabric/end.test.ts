@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 
 const program = fileURLToPath(new URL('../../fixtures/fabric-program.ts', import.meta.url))
 

@@ -6,7 +6,7 @@ import { createConnection, createServer, Socket } from 'node:net'
 import t from 'tap'
 import { bridgeMacOf, macOf } from '../../../src/addressing/mac.ts'
 import { parseIpv4 } from '../../../src/base/ipv4.ts'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import {
   addresses,
   builtFabric,

@@ -3,7 +3,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import t from 'tap'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import { descriptors, fabricRoot, leaked, links } from '../../fixtures/fabric.ts'
 import { untilEmpty } from '../../fixtures/nslab-process.ts'
 

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { type Netns, native, type UplinkSpec } from '../../../src/native.ts'
+import { type Netns, native, type UplinkSpec } from '../../../src/native/addon.ts'
 import { addresses, descriptors, fabricRoot, ip, ipDo, leaked, linkNames, links } from '../../fixtures/fabric.ts'
 import { launch } from '../../fixtures/launch.ts'
 import { reaches } from '../../fixtures/reach.ts'

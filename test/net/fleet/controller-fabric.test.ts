@@ -8,7 +8,7 @@ import { WebSocket } from 'ws'
 
 import { systemClock } from '../../../src/base/clock.ts'
 import { runController } from '../../../src/controller/main.ts'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import type { RunEvent } from '../../../src/protocol/events.ts'
 import { until } from '../../fixtures/control-client.ts'
 import { controllerConfig, runId, startUp } from '../../fixtures/controller.ts'

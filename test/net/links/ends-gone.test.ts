@@ -2,7 +2,7 @@
 
 import { Server, type Socket } from 'node:net'
 import t from 'tap'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import { builtFabric, fabricRoot, ringSpec } from '../../fixtures/fabric.ts'
 import { runInNetns } from '../../fixtures/in-netns.ts'
 import { linkPort, runId } from '../../fixtures/links.ts'

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { type Netns, native } from '../../../src/native.ts'
+import { type Netns, native } from '../../../src/native/addon.ts'
 import { ended, firstLine } from '../../fixtures/launch.ts'
 import { addressOf, Engine, linkPort, loopbackNamespace, runId } from '../../fixtures/links.ts'
 

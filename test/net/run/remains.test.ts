@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { readNamespaceHolders } from '../../../src/base/netns-holders.ts'
 import { describeRemains } from '../../../src/dataplane/remains.ts'
-import { native } from '../../../src/native.ts'
+import { native } from '../../../src/native/addon.ts'
 import { builtFabric, fabricRoot, ringSpec } from '../../fixtures/fabric.ts'
 import { childrenOf, NslabProcess } from '../../fixtures/nslab-process.ts'
 

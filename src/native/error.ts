@@ -1,6 +1,6 @@
 // The addon's errors as expected errors of nslab.
 
-import { NslabError } from './base/errors.ts'
+import { NslabError } from '../base/errors.ts'
 
 /** What every error of the addon carries, beside its message. */
 export interface NativeError extends Error {

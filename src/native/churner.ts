@@ -1,7 +1,7 @@
 // The churner of the addon: types of what native/binding/churn.cc exports.
 
-import type { ChurnLine, Operation } from './protocol/churn.ts'
-import type { ChurnSockets } from './protocol/churning.ts'
+import type { ChurnLine, Operation } from '../protocol/churn.ts'
+import type { ChurnSockets } from '../protocol/churning.ts'
 
 /** What a churner makes: see src/protocol/churn.ts. */
 export interface ChurnerOptions {

@@ -2,10 +2,10 @@
 // Everything asynchronous here runs on native threads: no Node.js thread ever changes namespace.
 
 import { createRequire } from 'node:module'
-import type { ChurnerConstructor } from './native-churner.ts'
-import type { DiagPollerConstructor } from './native-diag.ts'
-import type { DiscoveryConstructor } from './native-discovery.ts'
-import type { PacketEngine, PacketEngineConstructor } from './native-engine.ts'
+import type { ChurnerConstructor } from './churner.ts'
+import type { DiagPollerConstructor } from './diag.ts'
+import type { DiscoveryConstructor } from './discovery.ts'
+import type { PacketEngine, PacketEngineConstructor } from './engine.ts'
 
 /** Identity of a network namespace. `cookie` is never reused by the kernel; compare for equality only. */
 export interface NetnsIdentity {
@@ -368,4 +368,4 @@ export interface Addon {
 const require = createRequire(import.meta.url)
 
 /** The addon. Built by the set-up into native/build. */
-export const native: Addon = require('../native/build/Release/nslab.node')
+export const native: Addon = require('../../native/build/Release/nslab.node')
