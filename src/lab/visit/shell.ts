@@ -1,6 +1,7 @@
 // A shell on a guest's console for somebody at lab.sock: one at a time, because there is one console.
 
 import type { Duplex } from 'node:stream'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { NslabError } from '../../base/errors.ts'
 import type { GuestChannel } from '../../vm/guest-channel.ts'
 import { execInGuest } from '../../vm/guest-files.ts'
@@ -108,13 +109,16 @@ class ConsoleLine {
     })
   }
 
-  /** Resolves when nothing has been said for a moment. */
+  /** Resolves when nothing has been said for a moment, counted from now. */
   async quiet(): Promise<void> {
+    this.#heardMs = performance.now()
     for (;;) {
       const leftMs = this.#heardMs + QUIET_MS - performance.now()
       const isWaiting = this.#console.isPaused()
       if ((leftMs <= 0 && !isWaiting) || this.#tty.destroyed || this.#console.destroyed) return
-      await new Promise(resolve => setTimeout(resolve, Math.max(leftMs, QUIET_MS / 10)))
+      await sleep(Math.max(leftMs, QUIET_MS / 10))
+      // Where this process stood still, the time is over before what lies in the stream has been read.
+      await setImmediate()
     }
   }
 

@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { Channel } from '../../../src/base/channel.ts'
 import { LabClient, type RemoteShell } from '../../../src/lab/visit/client.ts'
@@ -136,6 +137,22 @@ t.test('what is typed and said goes through, and the exit code comes last', asyn
   await words
   if (!shell.tty.readableEnded) await once(shell.tty.resume(), 'end')
   t.pass('the stream has ended, too')
+})
+
+t.test('its last words may come after its end, and long after what it said before', async t => {
+  const here = await guest(t)
+  const shell = await opened(here, await here.connect())
+  let text = ''
+  shell.tty.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  await setTimeout(300)
+  await end(here, 0)
+  await setTimeout(30)
+  here.console.write('its last words')
+  t.equal(await shell.ended, 0)
+  if (!shell.tty.readableEnded) await once(shell.tty, 'end')
+  t.equal(text, 'its last words')
 })
 
 t.test('nothing typed reaches the console before the shell has spoken', async t => {
