@@ -4,7 +4,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { planFleet } from '../src/addressing/fleet.ts'
-import { type LinkEvent, native, type SwitchTrace } from '../src/native/addon.ts'
+import { native, type SwitchTrace } from '../src/native/addon.ts'
+import type { LinkEvent } from '../src/native/links.ts'
 import { type BenchOptions, type Result, spreadOf } from './figures.ts'
 import { compiled } from './program.ts'
 

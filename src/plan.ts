@@ -2,7 +2,7 @@
 
 import type { HostUplink } from './addressing/uplinks.ts'
 import type { Scenario } from './config/types.ts'
-import type { FabricSpec } from './native/addon.ts'
+import type { FabricSpec } from './native/fabric.ts'
 import type { Operation } from './protocol/churn.ts'
 
 export interface FleetPlan {

@@ -9,7 +9,7 @@
 
 namespace nslab::binding {
 
-/** LinkEvent[] of src/native/addon.ts. */
+/** LinkEvent[] of src/native/links.ts. */
 Napi::Array events_to_js(Napi::Env env, const std::vector<engine::LinkEvent>& events);
 
 /** Six numbers an end: node, peer, local address and port, remote address and port. */

@@ -14,7 +14,7 @@ using SharedNetns = std::shared_ptr<const netns::Netns>;
 /** The namespace behind a JavaScript Netns; null (with a pending TypeError) where `value` is none or was closed. */
 [[nodiscard]] SharedNetns netns_of(Napi::Value value);
 
-/** NetnsIdentity of src/native/addon.ts. */
+/** NetnsIdentity of src/native/netns.ts. */
 [[nodiscard]] Napi::Object identity_to_js(Napi::Env env, const netns::Identity& identity);
 
 /** A JavaScript Netns that borrows `netns`: it does not keep the namespace alive, and is as good as closed once it is

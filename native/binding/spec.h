@@ -1,4 +1,4 @@
-// FabricSpec of src/native/addon.ts → fabric::Spec.
+// FabricSpec of src/native/fabric.ts → fabric::Spec.
 #pragma once
 
 #include <napi.h>

@@ -1,7 +1,7 @@
 // Fleets must share neither ids nor addresses: checked before anything is made, and when a fleet joins.
 
 import { NslabError } from '../base/errors.ts'
-import type { FabricSpec } from '../native/addon.ts'
+import type { FabricSpec } from '../native/fabric.ts'
 
 export interface NamedFleet {
   readonly host: string

@@ -1,7 +1,7 @@
 // A fleet's kernel objects as data: bridges, nodes, addresses, MAC addresses, permanent neighbours.
 
 import { NslabError } from '../base/errors.ts'
-import type { BridgeSpec, FabricSpec, NodeSpec } from '../native/addon.ts'
+import type { BridgeSpec, FabricSpec, NodeSpec } from '../native/fabric.ts'
 import { neighboursOf } from '../topology/make.ts'
 import type { Topology } from '../topology/types.ts'
 import { bridgeMacOf, formatIpv4, macOf, parseIpv4 } from './ipv4.ts'

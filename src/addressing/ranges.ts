@@ -1,7 +1,7 @@
 // The range of one fleet among others that share its subnets: ids, the networks that cover exactly its addresses, and
 // the gateways it answers for. Pure.
 
-import type { FabricSpec } from '../native/addon.ts'
+import type { FabricSpec } from '../native/fabric.ts'
 import { formatIpv4, parseIpv4 } from './ipv4.ts'
 
 /** As fleets tell each other. */

@@ -3,7 +3,8 @@
 
 import { NslabError } from '../base/errors.ts'
 import { UNDERLAY_MTU } from '../base/limits.ts'
-import type { BridgeSpec, FabricSpec, UplinkRoute } from '../native/addon.ts'
+import type { BridgeSpec, FabricSpec } from '../native/fabric.ts'
+import type { UplinkRoute } from '../native/netns.ts'
 import type { NamedFleet } from './disjoint.ts'
 import { formatIpv4, parseIpv4 } from './ipv4.ts'
 import { uplinkMacOf } from './mac.ts'

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { Command } from 'commander'
 import { NslabError } from '../base/errors.ts'
 import { readText } from '../config/load.ts'
-import type { Netns } from '../native/addon.ts'
+import type { Netns } from '../native/netns.ts'
 import type { Plan } from '../plan.ts'
 
 export interface SteeredFlags {

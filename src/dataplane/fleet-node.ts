@@ -1,6 +1,7 @@
 // One node of a fleet: where it is in its life, and what it holds.
 
-import type { Netns, NodeSpec } from '../native/addon.ts'
+import type { NodeSpec } from '../native/fabric.ts'
+import type { Netns } from '../native/netns.ts'
 import type { ControlConnection } from './control-connection.ts'
 import type { NodeAgent } from './node-agent.ts'
 

@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type FleetRange, overlapOf } from '../addressing/ranges.ts'
 import { Channel } from '../base/channel.ts'
-import type { Netns, NetnsIdentity } from '../native/addon.ts'
+import type { Netns, NetnsIdentity } from '../native/netns.ts'
 
 /** A fleet as it is known to the others. */
 export interface Member extends FleetRange {

@@ -9,8 +9,10 @@ import { UPLINK_INTERFACE, uplinkByHand } from '../addressing/uplinks.ts'
 import { Channel } from '../base/channel.ts'
 import { NslabError } from '../base/errors.ts'
 import { withMachineLock } from '../base/machine-lock.ts'
-import type { Addon, FabricSpec, Netns, UplinkRoute } from '../native/addon.ts'
+import type { Addon } from '../native/addon.ts'
 import { isNativeError } from '../native/error.ts'
+import type { FabricSpec } from '../native/fabric.ts'
+import type { Netns, UplinkRoute } from '../native/netns.ts'
 import {
   type FromPlace,
   MeetingPlace,

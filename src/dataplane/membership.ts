@@ -3,8 +3,9 @@
 
 import { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
-import type { Fabric, LinkEvent, Links, LinksConstructor } from '../native/addon.ts'
 import type { PacketEngine } from '../native/engine.ts'
+import type { Fabric } from '../native/fabric.ts'
+import type { LinkEvent, Links, LinksConstructor } from '../native/links.ts'
 import type { ControllerMessage, NodeMessage, RefusalCode } from '../protocol/messages.ts'
 import type { Alarms } from './alarms.ts'
 import { ControlConnection, type ControlHandlers } from './control-connection.ts'
@@ -32,9 +33,7 @@ export interface MembershipOptions {
   readonly protocol: 'tcp' | 'udp'
   /** 32 hex digits; absent: the controller's, which may then change with the controller. */
   readonly runId?: string
-  /**
-   * Topology neighbours by id, where they are known before the controller says so: listeners open before the greeting.
-   */
+  /** Topology neighbours by id, where known before the controller says so: listeners open before the greeting. */
   readonly peersOf?: (nodeId: number) => readonly number[]
   /** Whether neighbour entries for peers inside the fleet are in the fabric's spec already. */
   readonly neighboursPlanned: boolean

@@ -3,7 +3,7 @@
 // root itself.
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import type { Netns } from '../native/addon.ts'
+import type { Netns } from '../native/netns.ts'
 import { RELAY_BACKLOG } from './limits.ts'
 
 export class Relay {

@@ -1,7 +1,8 @@
 // What of a fleet the kernel had not removed by the deadline, in words: what is there still, and what keeps it.
 
 import { listPids, type NamespaceHolder, readNamespaceHolders } from '../base/netns-holders.ts'
-import type { Addon, RemainingLink } from '../native/addon.ts'
+import type { Addon } from '../native/addon.ts'
+import type { RemainingLink } from '../native/fabric.ts'
 
 /** For the kernel's queue of namespaces: an idle one takes some tens of ms. */
 const QUEUE_MS = 500

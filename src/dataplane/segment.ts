@@ -2,7 +2,8 @@
 // machine has to do with another's frames. It ends with the last who holds it.
 
 import { type HostUplink, UPLINK_INTERFACE } from '../addressing/uplinks.ts'
-import type { Addon, Netns } from '../native/addon.ts'
+import type { Addon } from '../native/addon.ts'
+import type { Netns } from '../native/netns.ts'
 
 const BRIDGE = 'seg0'
 

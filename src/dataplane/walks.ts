@@ -1,7 +1,7 @@
 // A token's walk through the nodes of this fleet: whoever is handed it says so and hands it on.
 // Who has had it in which order is judged elsewhere, from what the fleets say.
 
-import type { TokenEvent } from '../native/addon.ts'
+import type { TokenEvent } from '../native/links.ts'
 import type { FleetEvent } from './fleet.ts'
 import type { FleetNode } from './fleet-node.ts'
 import { TOKENS_AGAIN_TOLD } from './limits.ts'

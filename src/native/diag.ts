@@ -1,6 +1,6 @@
 // The socket poller of the addon: types of what native/binding/diag.cc exports.
 
-import type { NetnsIdentity } from './addon.ts'
+import type { NetnsIdentity } from './netns.ts'
 
 export interface DiagPollerOptions {
   /**

@@ -1,6 +1,6 @@
 // The addon's types for discovery: network namespaces found on the machine, and seen to end.
 
-import type { Netns, NetnsIdentity } from './addon.ts'
+import type { Netns, NetnsIdentity } from './netns.ts'
 
 /** What discovery found, in order: of `gone`, some may have been found in the same report. */
 export interface DiscoveryReport {

@@ -1,7 +1,7 @@
 // The packet engine's types: packets of a fleet's nodes, forwarded by native threads (native/engine/lanes).
 
-import type { Netns } from './addon.ts'
 import type { AppFlowNews, AppFlowsExcess } from './app-flows.ts'
+import type { Netns } from './netns.ts'
 
 /** One direction of a link, from the node to its peer. What is absent has the default that is named. */
 export interface LinkSetting {

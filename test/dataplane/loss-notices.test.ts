@@ -3,7 +3,7 @@ import type { ControlConnection } from '../../src/dataplane/control-connection.t
 import { FleetNode } from '../../src/dataplane/fleet-node.ts'
 import { LossNotices } from '../../src/dataplane/loss-notices.ts'
 import { type AgentEffects, type AgentTraffic, NodeAgent } from '../../src/dataplane/node-agent.ts'
-import type { NodeSpec } from '../../src/native/addon.ts'
+import type { NodeSpec } from '../../src/native/fabric.ts'
 import type { NodeMessage } from '../../src/protocol/messages.ts'
 
 function fleet(count: number) {

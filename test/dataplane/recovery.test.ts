@@ -10,7 +10,8 @@ import { CONTROLLER_PATIENCE_MS, NODE_TRIES, RETRY_LONGEST_MS } from '../../src/
 import type { Membership } from '../../src/dataplane/membership.ts'
 import { type AgentEffects, type AgentTraffic, NodeAgent } from '../../src/dataplane/node-agent.ts'
 import { Recovery, type RecoveryOptions } from '../../src/dataplane/recovery.ts'
-import type { Fabric, LinkChange, NodeSpec } from '../../src/native/addon.ts'
+import type { Fabric, NodeSpec } from '../../src/native/fabric.ts'
+import type { LinkChange } from '../../src/native/links.ts'
 
 const SHARD_NODES = 2
 

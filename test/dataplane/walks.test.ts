@@ -5,7 +5,7 @@ import type { FleetNode } from '../../src/dataplane/fleet-node.ts'
 import { LINK_ENDS_A_NOTICE, TOKENS_AGAIN_TOLD } from '../../src/dataplane/limits.ts'
 import { linkEndsOf, linkNotices } from '../../src/dataplane/link-ends.ts'
 import { Walks } from '../../src/dataplane/walks.ts'
-import type { TokenEvent } from '../../src/native/addon.ts'
+import type { TokenEvent } from '../../src/native/links.ts'
 
 /** Nodes 4 to 6 of a ring of nine, and all that they did. */
 function fleet() {

@@ -1,8 +1,9 @@
 // The native socket poller with names for what it answers by numbers.
 
 import { getSystemErrorName } from 'node:util'
-import { type NetnsIdentity, native } from '../../native/addon.ts'
+import { native } from '../../native/addon.ts'
 import type { DiagPoller, DiagPollerOptions } from '../../native/diag.ts'
+import type { NetnsIdentity } from '../../native/netns.ts'
 import { SocketRows, stateMask } from '../../protocol/socket-row.ts'
 
 /** Some sockets, in place: read them, then release() them. Until then one of the poller's few buffers is not free. */

@@ -1,8 +1,9 @@
 // Every network namespace of the machine, found and seen to end: what the addon's thread reports, as handles that are
 // closed in time. A namespace is known by its cookie, and is gone when nothing shows that anybody else holds it.
 
-import { type Netns, native } from '../../native/addon.ts'
+import { native } from '../../native/addon.ts'
 import type { DiscoveryBlind, DiscoveryTotals, Discovery as NativeDiscovery } from '../../native/discovery.ts'
+import type { Netns } from '../../native/netns.ts'
 import type { FoundBy } from '../../protocol/collected.ts'
 
 /** Where programs mount namespaces by name: iproute2's, and Docker's. */

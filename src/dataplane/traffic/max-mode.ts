@@ -5,8 +5,8 @@
 // link, one behind the other, wherever its direction has a shape.
 
 import { parseControllerAddr } from '../../config/host.ts'
-import type { Netns } from '../../native/addon.ts'
 import type { PacketEngine } from '../../native/engine.ts'
+import type { Netns } from '../../native/netns.ts'
 import type { LinkShapes } from './link-shapes.ts'
 
 export interface MaxServer {

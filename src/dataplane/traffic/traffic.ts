@@ -4,8 +4,8 @@
 
 import type { Clock } from '../../base/clock.ts'
 import type { DataplaneConfig } from '../../config/types.ts'
-import type { Netns } from '../../native/addon.ts'
 import type { EngineCounts, FlowFinished, PacketEngine, PacketEngineConstructor } from '../../native/engine.ts'
+import type { Netns } from '../../native/netns.ts'
 import type { NodeMessage } from '../../protocol/messages.ts'
 import type { FleetNode } from '../fleet-node.ts'
 import type { AgentTraffic, NodeAgent, StartUpReply, TrafficMessage } from '../node-agent.ts'

@@ -2,8 +2,8 @@
 
 import { parseIpv4 } from '../../base/ipv4.ts'
 import type { DataplaneConfig } from '../../config/types.ts'
-import type { Netns } from '../../native/addon.ts'
 import type { PacketEngine, TunSpec } from '../../native/engine.ts'
+import type { Netns } from '../../native/netns.ts'
 
 export interface TunAddresses {
   readonly virtual_base_addr: string

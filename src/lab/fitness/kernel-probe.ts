@@ -1,7 +1,8 @@
 // Does this kernel let us do what a run does? Answered by doing it once, in a namespace that is dropped right after: a
 // few milliseconds, and surer than looking for modules.
 
-import type { Addon, FabricSpec } from '../../native/addon.ts'
+import type { Addon } from '../../native/addon.ts'
+import type { FabricSpec } from '../../native/fabric.ts'
 
 /** One thing a run needs and the kernel (or the build) refused. */
 export interface KernelRefusal {

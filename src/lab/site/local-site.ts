@@ -5,7 +5,8 @@ import { type HostUplink, mtuOf, UPLINK_INTERFACE } from '../../addressing/uplin
 import type { Clock } from '../../base/clock.ts'
 import { runMark } from '../../base/run-mark.ts'
 import { Segment } from '../../dataplane/segment.ts'
-import { type Netns, native } from '../../native/addon.ts'
+import { native } from '../../native/addon.ts'
+import type { Netns } from '../../native/netns.ts'
 import type { Sample } from '../../protocol/sample.ts'
 import type {
   Baseline,

@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import t from 'tap'
-import { type Netns, native } from '../../../src/native/addon.ts'
+import { native } from '../../../src/native/addon.ts'
+import type { Netns } from '../../../src/native/netns.ts'
 import {
   addresses,
   builtFabric,

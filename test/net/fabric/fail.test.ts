@@ -1,8 +1,9 @@
 // Each kernel call of a build fails in turn: what was made is undone, every time.
 
 import t from 'tap'
-import { type Netns, native } from '../../../src/native/addon.ts'
+import { native } from '../../../src/native/addon.ts'
 import type { NativeError } from '../../../src/native/error.ts'
+import type { Netns } from '../../../src/native/netns.ts'
 import { descriptors, fabricRoot, leaked, linkNames, twoBridgeSpec } from '../../fixtures/fabric.ts'
 import { untilEmpty } from '../../fixtures/nslab-process.ts'
 

@@ -2,7 +2,8 @@
 
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { type Netns, native, type UplinkSpec } from '../../../src/native/addon.ts'
+import { native } from '../../../src/native/addon.ts'
+import type { Netns, UplinkSpec } from '../../../src/native/netns.ts'
 import { addresses, descriptors, fabricRoot, ip, ipDo, leaked, linkNames, links } from '../../fixtures/fabric.ts'
 import { launch } from '../../fixtures/launch.ts'
 import { reaches } from '../../fixtures/reach.ts'
