@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { NslabError } from '../../src/base/errors.ts'
 import { registerLiveRun } from '../../src/lab/state/live-runs.ts'
-import type { Lab } from '../../src/lab/visit/socket.ts'
+import type { Lab } from '../../src/lab/visit/lab.ts'
 import { labHere, RUN_ID } from '../fixtures/lab-here.ts'
 import { type Ended, ended } from '../fixtures/launch.ts'
 

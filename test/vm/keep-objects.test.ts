@@ -3,7 +3,7 @@
 import t from 'tap'
 import { KeptVms } from '../../src/lab/keep/vms.ts'
 import { ownDescriptors } from '../../src/lab/proc/process-table.ts'
-import type { LabVm } from '../../src/lab/visit/socket.ts'
+import type { LabVm } from '../../src/lab/visit/lab.ts'
 import { TapSegment } from '../../src/vm/tap-segment.ts'
 import { isRoot } from '../fixtures/launch.ts'
 import { childrenOf } from '../fixtures/nslab-process.ts'

@@ -5,7 +5,8 @@ import { NslabError } from '../../base/errors.ts'
 import type { VmSegment } from '../../vm/segment-types.ts'
 import type { RunningVm } from '../../vm/spec.ts'
 import type { KeptObjects } from '../site/census-diff.ts'
-import { GUEST_LAUNCHER, type Lab, LabSocket, type LabVm } from '../visit/socket.ts'
+import { GUEST_LAUNCHER, type Lab, type LabVm } from '../visit/lab.ts'
+import { LabSocket } from '../visit/socket.ts'
 
 export interface KeptVm {
   readonly lab: LabVm

@@ -1,8 +1,7 @@
 // What a run does between its first count of the machine and its last: the one part in which a fleet and a soak differ.
 
 import type { Site } from '../site/site.ts'
-import type { LinkSteering } from '../traffic/steer.ts'
-import type { GuestPlace } from '../visit/socket.ts'
+import type { GuestPlace, LinkSteering } from '../visit/lab.ts'
 
 /** The programs of a run, as whoever ends it sees them. */
 export interface Crew {

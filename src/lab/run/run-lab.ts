@@ -2,7 +2,7 @@
 
 import { NslabError } from '../../base/errors.ts'
 import type { Ground } from '../site/ground.ts'
-import { GUEST_LAUNCHER, type GuestPlace, type Lab } from '../visit/socket.ts'
+import { GUEST_LAUNCHER, type GuestPlace, type Lab } from '../visit/lab.ts'
 import type { RunContext } from './context.ts'
 import { DEADLINE_SCALE } from './deadlines.ts'
 import type { Hosts, RunHost } from './hosts.ts'

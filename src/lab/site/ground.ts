@@ -4,7 +4,7 @@
 import type { Level } from '../../config/types.ts'
 import type { HostPlan } from '../../plan.ts'
 import type { KeptVms } from '../keep/vms.ts'
-import type { LabVm } from '../visit/socket.ts'
+import type { LabVm } from '../visit/lab.ts'
 import type { Site } from './site.ts'
 
 export interface HostConditions {

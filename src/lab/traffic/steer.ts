@@ -11,58 +11,13 @@ import type { Hosts, RunHost } from '../run/hosts.ts'
 import type { Program } from '../run/program.ts'
 import { hostOf } from '../run/run-lab.ts'
 import type { Ground } from '../site/ground.ts'
+import type { CaptureAsk, CaptureEnd, LinkAsk, LinkSteering, OpenCapture, ProbeAsk } from '../visit/lab.ts'
 
 /** Above the controller's own, which says more. */
 const PROBE_LIMIT_S = 45
 
 /** A node that is well has its link changed in milliseconds. */
 const ANSWER_LIMIT_S = 10
-
-export interface LinkAsk {
-  readonly nodeId: number
-  readonly peerId: number
-  /** Also the direction from the peer. */
-  readonly both: boolean
-  /** Null: only tell. */
-  readonly change: LinkChange | null
-  /** Forget the shape before the change. */
-  readonly clear: boolean
-}
-
-export interface ProbeAsk {
-  readonly nodeId: number
-  readonly peerId: number
-  readonly both: boolean
-  readonly bytes: number
-}
-
-export interface CaptureAsk {
-  readonly nodeId: number
-  /** 0: all links of the node. */
-  readonly peerId: number
-  readonly bytesMax: number
-}
-
-/** Where the copies are once it has ended, on this machine. */
-export interface CaptureEnd {
-  readonly path: string
-  readonly bytes: number
-}
-
-export interface OpenCapture {
-  readonly path: string
-  /** The file is whole, and on this machine, when this resolves. Safe twice. */
-  end(): Promise<CaptureEnd>
-}
-
-/** What people may do to links. Everything throws USAGE for nodes and links that are not there. */
-export interface LinkSteering {
-  /** How the directions are shaped now. */
-  link(ask: LinkAsk): Promise<readonly LinkNow[]>
-  /** One direction after the other. */
-  probe(ask: ProbeAsk): Promise<readonly LinkMeasured[]>
-  capture(ask: CaptureAsk): Promise<OpenCapture>
-}
 
 export class RunSteering implements LinkSteering {
   readonly #context: RunContext

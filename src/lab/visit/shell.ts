@@ -6,7 +6,7 @@ import { NslabError } from '../../base/errors.ts'
 import type { GuestChannel } from '../../vm/guest-channel.ts'
 import { execInGuest } from '../../vm/guest-files.ts'
 import { type GuestCommand, kill } from './command.ts'
-import type { LabVm } from './socket.ts'
+import type { LabVm } from './lab.ts'
 
 /** The guest's end of the console. */
 const CONSOLE = '/dev/hvc0'

@@ -8,10 +8,9 @@ import { RUN_VARIABLE } from '../../base/run-mark.ts'
 import { ByteStreams } from '../../protocol/byte-streams.ts'
 import type { FromLab, LabAnswers, LabCall, ToLab } from '../../protocol/lab.ts'
 import { sentError } from '../../protocol/sent-error.ts'
-import type { CaptureEnd, LinkSteering, OpenCapture } from '../traffic/steer.ts'
 import { type GuestCommand, startCommand } from './command.ts'
+import type { CaptureEnd, Lab, LabVm, LinkSteering, OpenCapture } from './lab.ts'
 import { resizeShell, startShell } from './shell.ts'
-import type { Lab, LabVm } from './socket.ts'
 
 /** A guest that is well ends its commands in milliseconds, in seconds where it is emulated and busy. */
 const END_LIMIT_MS = 10_000

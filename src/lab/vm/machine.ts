@@ -10,7 +10,7 @@ import { KeptVms } from '../keep/vms.ts'
 import { parseMeminfo, parseSmaps } from '../proc/proc.ts'
 import type { RunContext } from '../run/context.ts'
 import { teardownLimitS } from '../run/deadlines.ts'
-import type { LabVm } from '../visit/socket.ts'
+import type { LabVm } from '../visit/lab.ts'
 import type { VmSite } from './site.ts'
 
 export interface Machine {

@@ -12,7 +12,7 @@ import type { Hosts } from '../../../src/lab/run/hosts.ts'
 import { labOf, whereIs } from '../../../src/lab/run/run-lab.ts'
 import { createRunFolder } from '../../../src/lab/run-folder/run-folder.ts'
 import type { Ground } from '../../../src/lab/site/ground.ts'
-import type { Lab } from '../../../src/lab/visit/socket.ts'
+import type { Lab } from '../../../src/lab/visit/lab.ts'
 import type { Command, Notice } from '../../../src/protocol/steering.ts'
 import { ringRun } from '../../fixtures/run-folder.ts'
 
