@@ -64,7 +64,17 @@ const databaseRemedies: Readonly<Record<string, string>> = {
   '53100': 'Free some space on the disk of the server.',
   '53300': 'The server has no connection left: raise max_connections, or end others.',
   '25006': 'That server only reads: name the one that writes.',
+  '22P05':
+    'Its encoding has not all letters that names may have: name a database of UTF8 (createdb -E UTF8 -T template0).',
+  '55P03': 'Somebody holds a lock on its tables (pg_locks): end that, or wait for it.',
 }
+
+/** No table, no such column, a type or a constraint that a row does not fit. */
+const TABLES_CHANGED = /^(22|23|42|44|P0)/
+
+const databaseRemedy = (code: string): string =>
+  databaseRemedies[code] ??
+  (TABLES_CHANGED.test(code) ? 'Its tables are not as nslab made them: undo that, or name another database.' : '')
 
 /** What a user can do about a VM that ended, by how it ended. */
 const vmRemedies: Readonly<Record<string, string>> = {
@@ -132,7 +142,7 @@ export const errorTable = {
   DATABASE_REFUSED: {
     exit: ExitCode.refused,
     message: f => `database ${text(f.target)}: ${text(f.reason)}`,
-    hint: f => databaseRemedies[text(f.code ?? '')] ?? '',
+    hint: f => databaseRemedy(text(f.code ?? '')),
   },
   PROCESS_ENDED: {
     exit: ExitCode.refused,

@@ -48,6 +48,9 @@ export const passing = (
   get linesDropped() {
     return sink.linesDropped
   },
+  get linesRefused() {
+    return sink.linesRefused
+  },
   get pendingBytes() {
     return sink.pendingBytes
   },

@@ -1,10 +1,18 @@
 // Rows and events on their way into PostgreSQL.
 
 import { copyLine, copyRows } from './copy-text.ts'
+import type { Load } from './outbox.ts'
 import type { SinkPacker } from './packed-sink.ts'
-import type { CopyLoad } from './postgres-place.ts'
 import type { CopiedTable } from './postgres-schema.ts'
 import type { EventLine, RowBatch } from './types.ts'
+
+/** Texts of COPY, all of one batch. */
+export interface CopyLoad extends Load {
+  readonly batch: number
+  readonly texts: ReadonlyMap<CopiedTable, string>
+  /** The collector's last line. */
+  readonly stop?: Extract<EventLine, { is: 'stop' }>
+}
 
 /** Some 2,500 rows: a transaction costs about as much as 100 of them. */
 const LOAD_BYTES = 512 * 1024

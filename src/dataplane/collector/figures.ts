@@ -11,6 +11,7 @@ export type BlindLine = Extract<CollectedLine, { is: 'blind' }>
 export interface SinkFigures {
   readonly counts: RowCounts
   readonly linesDropped: number
+  readonly linesRefused: number
   readonly pendingBytes: number
 }
 
@@ -89,7 +90,7 @@ export class Figures {
 
   /** All of it in Prometheus' text format. */
   render(sink: SinkFigures): string {
-    const { sent, stored, dropped, pending } = sink.counts
+    const { sent, stored, dropped, refused, pending } = sink.counts
     const last = this.#lastPoll
     const kinds = this.#blind?.kinds ?? []
     const name = (rest: string): string => `nslab_collect_${rest}`
@@ -137,12 +138,14 @@ export class Figures {
         this.#repeated,
       ),
       counter('dumps_incomplete', 'Dumps that were given up.', this.#incomplete),
-      counter('rows_sent', 'Rows handed to the sink: stored, dropped or pending.', sent),
+      counter('rows_sent', 'Rows handed to the sink: stored, dropped, refused or pending.', sent),
       counter('rows_stored', 'Rows that the sink has kept for good.', stored),
       counter('rows_dropped', 'Rows that the sink could not take.', dropped),
+      counter('rows_refused', 'Rows that the sink will never take, whatever is tried.', refused),
       gauge('rows_pending', 'Rows that wait for the sink.', pending),
       gauge('pending_bytes', 'Memory of what waits for the sink.', sink.pendingBytes),
       counter('lines_dropped', 'Lines other than rows that the sink could not take.', sink.linesDropped),
+      counter('lines_refused', 'Lines other than rows that the sink will never take.', sink.linesRefused),
       gauge(
         'unreadable_processes',
         'Processes whose namespaces could not be read at the last reconcile.',

@@ -38,10 +38,11 @@ export class FilePlace implements Place<TextLoad> {
     return new FilePlace(name, fd)
   }
 
-  async store(load: TextLoad): Promise<void> {
+  async store(load: TextLoad): Promise<null> {
     try {
       while (this.#written < load.text.length) this.#written += await append(this.#fd, load.text, this.#written)
       this.#written = 0
+      return null
     } catch (error) {
       throw refusedPath(this.#path, error)
     }

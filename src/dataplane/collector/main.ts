@@ -1,6 +1,7 @@
 // A collector from start to end: its sink, what it listens on, and what it says while it runs.
 
 import type { Clock } from '../../base/clock.ts'
+import { NslabError } from '../../base/errors.ts'
 import { kernelError } from '../../native/error.ts'
 import { startCanaries } from './canaries.ts'
 import { Collector } from './collector.ts'
@@ -41,6 +42,7 @@ export async function runCollector(options: CollectOptions): Promise<void> {
   const end = new AbortController()
   const nowMs = clock.wallDate().getTime()
   const monoS = Number(clock.nowNs()) / 1e9
+  let refusal = ''
   const opened = await openSink({
     target: options.target,
     runId: options.runId,
@@ -54,7 +56,11 @@ export async function runCollector(options: CollectOptions): Promise<void> {
       pid: process.pid,
       interval_s: settings.interval_s,
     },
-    onTrouble: error => onWarning(`${error.message}; what is collected waits, and is tried again`),
+    onTrouble: error => onWarning(`${wordsOf(error)}; what is collected waits, and is tried again`),
+    onRefused: ({ rows, lines, error }) => {
+      refusal = wordsOf(error)
+      onWarning(`the sink refuses what no repetition mends; ${leftOut(rows, lines)} are left out so far: ${refusal}`)
+    },
     onRecovered: () => onWarning('the sink takes rows again'),
     onGone: error => {
       onWarning(`the reader of the output is gone (${error.message}); that ends the collecting`)
@@ -109,10 +115,18 @@ export async function runCollector(options: CollectOptions): Promise<void> {
       onWarning(`${dropped} rows in all were not stored`)
       throw error
     })
+    const [rows, lines] = [sink.counts.refused, sink.linesRefused]
+    if (rows + lines > 0) onWarning(`the sink refused ${leftOut(rows, lines)} in all: ${refusal}`)
     if (sink.linesDropped > 0 && !end.signal.aborted)
       onWarning(`${sink.linesDropped} lines of namespaces and polls are missing: they found no room`)
   }
 }
+
+const leftOut = (rows: number, lines: number): string => `${rows} rows and ${lines} lines of namespaces and polls`
+
+/** With what to do about it. */
+const wordsOf = (error: Error): string =>
+  error instanceof NslabError && error.hint !== undefined ? `${error.message} (${error.hint})` : error.message
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {

@@ -1,5 +1,5 @@
 // What waits between a sink's callers and its place: loads in order, in bounded memory, each tried until it is stored.
-// Every row that was handed over is in exactly one of three numbers: stored, dropped, pending.
+// Every row that was handed over is in exactly one of four numbers: stored, dropped, refused, pending.
 
 import type { NslabError } from '../../base/errors.ts'
 import type { RowCounts } from './types.ts'
@@ -18,13 +18,21 @@ export interface Packer<L extends Load> {
   take(): L | null
 }
 
+/** Of a load, what its place will never take, whatever is tried. */
+export interface Refused {
+  readonly rows: number
+  readonly lines: number
+  /** What was said of one of them. */
+  readonly error: Error
+}
+
 /** Where loads are kept for good. One at a time. */
 export interface Place<L extends Load> {
   /**
-   * Resolves when the load is kept for good. Rejects when it can't be just now: the same load is given again, and must
-   * not be kept twice. `signal`: give up, the sink is being closed.
+   * Resolves when the load is kept for good, but for what is refused. Rejects when it can't be just now: the same load
+   * is given again, and must not be kept twice. `signal`: give up, the sink is being closed.
    */
-  store(load: L, signal: AbortSignal): Promise<void>
+  store(load: L, signal: AbortSignal): Promise<Refused | null>
   /** What to tell the user who ends a collector while this place neither takes what is left nor says why. */
   stalled(limitS: number): NslabError
   close(): Promise<void>
@@ -46,6 +54,8 @@ export interface OutboxOptions {
   /** A load could not be stored; told once until one can be again. It is tried again after a pause. */
   readonly onTrouble: (error: Error) => void
   readonly onRecovered: () => void
+  /** So many rows and lines were refused so far; told at the first, and each time that they are twice as many. */
+  readonly onRefused: (refused: Refused) => void
   /** The place takes nothing any more. */
   readonly onGone: (error: PlaceGone) => void
 }
@@ -66,6 +76,9 @@ export class Outbox<L extends Load> {
   #stored = 0
   #dropped = 0
   #linesDropped = 0
+  #refused = 0
+  #linesRefused = 0
+  #refusedTold = 0
   #linger: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
   #isGone = false
@@ -79,11 +92,16 @@ export class Outbox<L extends Load> {
   }
 
   get counts(): RowCounts {
-    return { sent: this.#sent, stored: this.#stored, dropped: this.#dropped, pending: this.#pendingRows }
+    const [sent, stored, dropped, refused] = [this.#sent, this.#stored, this.#dropped, this.#refused]
+    return { sent, stored, dropped, refused, pending: this.#pendingRows }
   }
 
   get linesDropped(): number {
     return this.#linesDropped
+  }
+
+  get linesRefused(): number {
+    return this.#linesRefused
   }
 
   get pendingBytes(): number {
@@ -174,10 +192,6 @@ export class Outbox<L extends Load> {
   async #writeAll(): Promise<void> {
     for (let load = this.#loads[0]; load !== undefined; load = this.#loads[0]) {
       if (!(await this.#store(load))) return
-      this.#loads.shift()
-      this.#loadsRows -= load.rows
-      this.#loadsBytes -= load.bytes
-      this.#stored += load.rows
       this.#wake()
     }
   }
@@ -190,7 +204,7 @@ export class Outbox<L extends Load> {
       pauseMs = Math.min(PAUSE_MS.last, pauseMs * 2)
     ) {
       try {
-        await this.#place.store(load, this.#end.signal)
+        this.#book(load, await this.#place.store(load, this.#end.signal))
         if (this.#trouble !== undefined) this.#options.onRecovered()
         this.#trouble = undefined
         return true
@@ -203,6 +217,20 @@ export class Outbox<L extends Load> {
       }
     }
     return false
+  }
+
+  #book(load: L, refused: Refused | null): void {
+    this.#loads.shift()
+    this.#loadsRows -= load.rows
+    this.#loadsBytes -= load.bytes
+    this.#stored += load.rows - (refused?.rows ?? 0)
+    if (refused === null) return
+    this.#refused += refused.rows
+    this.#linesRefused += refused.lines
+    const [rows, lines] = [this.#refused, this.#linesRefused]
+    if (rows + lines < 2 * this.#refusedTold) return
+    this.#refusedTold = rows + lines
+    this.#options.onRefused({ rows, lines, error: refused.error })
   }
 
   #goAway(error: PlaceGone): false {

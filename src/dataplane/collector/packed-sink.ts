@@ -33,6 +33,10 @@ export class PackedSink<L extends Load> implements Sink {
     return this.#outbox.linesDropped
   }
 
+  get linesRefused(): number {
+    return this.#outbox.linesRefused
+  }
+
   get pendingBytes(): number {
     return this.#outbox.pendingBytes
   }

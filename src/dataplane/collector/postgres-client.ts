@@ -168,5 +168,10 @@ function codeOf(error: unknown): string | undefined {
 function reasonOf(error: unknown): string {
   // A host name with several addresses fails with one error each.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // Where the server was: COPY of which table, which line, which column.
+  const { where } = error as { where?: string }
+  return where === undefined
+    ? error.message
+    : `${error.message} (${where.replaceAll('\n', '; ').replaceAll('\t', ' ')})`
 }

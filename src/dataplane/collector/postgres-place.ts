@@ -1,21 +1,18 @@
 // PostgreSQL as a place: a load is one transaction with the row that names its batch, so that a load whose COMMIT was
-// not answered is recognised when it is sent again.
+// not answered is recognised when it is sent again. Rows that no repetition would store are left out and counted; what
+// tables take none of, as far as that can be known, is told at the start.
 
 import { randomBytes } from 'node:crypto'
 import type { NslabError } from '../../base/errors.ts'
+import type { CopyLoad } from './copy-packer.ts'
 import { timestamp } from './copy-text.ts'
-import type { Load, Place } from './outbox.ts'
+import type { Place, Refused } from './outbox.ts'
 import { isFinal, PostgresClient } from './postgres-client.ts'
-import { type CopiedTable, copied, migrations } from './postgres-schema.ts'
+import { isRowFault, type Narrowed, narrow } from './postgres-narrow.ts'
+import { migrations } from './postgres-schema.ts'
+import { fill } from './postgres-transaction.ts'
+import { trialLoad } from './postgres-trial.ts'
 import type { EventLine } from './types.ts'
-
-/** Texts of COPY, all of one batch. */
-export interface CopyLoad extends Load {
-  readonly batch: number
-  readonly texts: ReadonlyMap<CopiedTable, string>
-  /** The collector's last line. */
-  readonly stop?: Extract<EventLine, { is: 'stop' }>
-}
 
 export interface PostgresOptions {
   readonly url: string
@@ -29,6 +26,9 @@ export interface PostgresOptions {
 const MIGRATION_LOCK = 0x6e73_6c61
 
 const CONNECT_PAUSE_MS = 200
+
+/** A table that somebody has locked is told of at the start, not waited for. */
+const TRIAL_LOCK_TIMEOUT_MS = 5_000
 
 /**
  * A server that lost us without hearing so lets go of our transaction, whose batch we wait for. Seconds; for TCP.
@@ -44,6 +44,8 @@ export class PostgresPlace implements Place<CopyLoad> {
   #client: PostgresClient | undefined
   /** Also once it is down. */
   #last: PostgresClient
+  /** Loads without their rows at fault: as such they are stored, and recognised. */
+  readonly #narrowed = new WeakMap<CopyLoad, Narrowed>()
 
   private constructor(url: string, run: number, client: PostgresClient) {
     this.#url = url
@@ -52,25 +54,29 @@ export class PostgresPlace implements Place<CopyLoad> {
     this.#last = client
   }
 
-  /** Connects, brings the tables up to date, and books the run. Throws DATABASE_REFUSED, USAGE. */
+  /** Connects, brings the tables up to date, tries them out, and books the run. Throws DATABASE_REFUSED, USAGE. */
   static async open(options: PostgresOptions): Promise<PostgresPlace> {
     const client = await connectWithin(options.url, options.connectDeadlineMs)
     try {
       await migrate(client)
-      return new PostgresPlace(options.url, await bookRun(client, options), client)
+      await client.query(`BEGIN; SET LOCAL lock_timeout = ${TRIAL_LOCK_TIMEOUT_MS}`)
+      const run = await bookRun(client, options)
+      await fill(client, run, trialLoad(run, options.start), 'SAVEPOINT trial')
+      await client.query('ROLLBACK TO trial; COMMIT')
+      return new PostgresPlace(options.url, run, client)
     } catch (error) {
       client.destroy()
       throw client.refusal(error)
     }
   }
 
-  async store(load: CopyLoad, signal: AbortSignal): Promise<void> {
+  async store(load: CopyLoad, signal: AbortSignal): Promise<Refused | null> {
     const client = await this.#connected(signal)
     const giveUp = (): void => client.destroy()
     signal.addEventListener('abort', giveUp, { once: true })
     try {
       if (signal.aborted) throw new Error('the collector ends')
-      await this.#transact(client, load)
+      return await this.#storeBy(client, load)
     } catch (error) {
       client.destroy()
       throw client.refusal(error)
@@ -101,27 +107,28 @@ export class PostgresPlace implements Place<CopyLoad> {
     return client
   }
 
-  async #transact(client: PostgresClient, load: CopyLoad): Promise<void> {
-    // Of a transaction with this batch that has not ended, the INSERT awaits the end.
-    const insert = `INSERT INTO collect_batches (run, batch, sockets_count) VALUES (${this.run}, ${load.batch}, ${load.rows})
-      ON CONFLICT DO NOTHING RETURNING batch`
-    const results = (await client.query(`BEGIN; ${insert}`)) as unknown as readonly { rowCount: number }[]
-    if (results[1]?.rowCount === 0) {
-      // The COMMIT that nobody answered had come through.
+  async #storeBy(client: PostgresClient, load: CopyLoad): Promise<Refused | null> {
+    const known = this.#narrowed.get(load)
+    try {
+      await this.#transact(client, known?.load ?? load)
+      return known?.refused ?? null
+    } catch (error) {
+      if (!isRowFault(error)) throw error
       await client.query('ROLLBACK')
-      return
+      const narrowed = await narrow(client, this.run, known ?? { load, refused: null })
+      // The fault is in none of its rows, or is gone.
+      if (narrowed === null) throw error
+      this.#narrowed.set(load, narrowed)
+      return this.#storeBy(client, load)
     }
-    for (const [table, text] of load.texts) await client.copy(copied[table], text)
-    if (load.stop !== undefined) {
-      const { at_s, mono_s } = load.stop
-      await client.query('UPDATE collect_runs SET stopped_at = $2, stopped_mono_s = $3 WHERE run = $1', [
-        this.run,
-        timestamp(at_s),
-        mono_s,
-      ])
-    }
-    const { command } = await client.query('COMMIT')
-    if (command !== 'COMMIT') throw new Error(`COMMIT was answered by ${command}`)
+  }
+
+  async #transact(client: PostgresClient, load: CopyLoad): Promise<void> {
+    const isNew = await fill(client, this.run, load, 'BEGIN')
+    // Else the COMMIT that nobody answered had come through.
+    const end = isNew ? 'COMMIT' : 'ROLLBACK'
+    const { command } = await client.query(end)
+    if (command !== end) throw new Error(`${end} was answered by ${command}`)
   }
 }
 

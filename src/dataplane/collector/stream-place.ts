@@ -34,7 +34,7 @@ export class StreamPlace implements Place<TextLoad> {
     stream.on('error', error => this.#onError(error))
   }
 
-  store(load: TextLoad, signal: AbortSignal): Promise<void> {
+  store(load: TextLoad, signal: AbortSignal): Promise<null> {
     return new Promise((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => {
         signal.removeEventListener('abort', giveUp)
@@ -47,7 +47,7 @@ export class StreamPlace implements Place<TextLoad> {
       this.#stream.write(load.text, error => {
         if (error) return fail(error)
         signal.removeEventListener('abort', giveUp)
-        resolve()
+        resolve(null)
       })
     })
   }

@@ -18,11 +18,14 @@ export interface RowBatch {
 /** Lines that are not rows: few, and never dropped before rows are. */
 export type EventLine = Exclude<CollectedLine, CollectedSocket>
 
-/** What became of all rows that were handed to a sink: sent = stored + dropped + pending, at any time. */
+/** What became of all rows that were handed to a sink: sent = stored + dropped + refused + pending, at any time. */
 export interface RowCounts {
   readonly sent: number
   readonly stored: number
+  /** Without room. */
   readonly dropped: number
+  /** That the place will never take. */
+  readonly refused: number
   readonly pending: number
 }
 
@@ -31,6 +34,8 @@ export interface Sink {
   readonly counts: RowCounts
   /** Lines other than rows that found no room, which takes a sink that is away for hours. */
   readonly linesDropped: number
+  /** Lines other than rows that the place will never take. */
+  readonly linesRefused: number
   readonly pendingBytes: number
   /** Takes rows, or drops them and counts that; returns how many it took. */
   rows(batch: RowBatch): number

@@ -8,8 +8,9 @@ import { batchOf } from '../../fixtures/socket-rows.ts'
 
 /** One that takes nothing, but for what is given. */
 const sinkWith = (parts: Partial<Pick<Sink, 'counts' | 'rows' | 'line'>>): Sink => ({
-  counts: { sent: 0, stored: 0, dropped: 0, pending: 0 },
+  counts: { sent: 0, stored: 0, dropped: 0, refused: 0, pending: 0 },
   linesDropped: 0,
+  linesRefused: 0,
   pendingBytes: 0,
   rows: () => 0,
   line: () => {},
@@ -76,7 +77,7 @@ t.test('dropped rows are not taken, and never come', async t => {
 
 t.test('of a poll that is lost whole neither a row nor its line comes, and its rows count as sent', t => {
   const seen: unknown[] = []
-  const counts = { sent: 10, stored: 8, dropped: 0, pending: 2 }
+  const counts = { sent: 10, stored: 8, dropped: 0, refused: 0, pending: 2 }
   const sink = sinkWith({
     counts,
     rows: ({ poll, rows }) => seen.push(poll) && rows.length,
@@ -91,7 +92,7 @@ t.test('of a poll that is lost whole neither a row nor its line comes, and its r
   }
   spoiled.line({ is: 'netns_gone', at_s: 1, mono_s: 1, netns: '5' })
   t.same(seen, [1, 'end of 1', 3, 'end of 3', 'netns_gone'])
-  t.same(spoiled.counts, { sent: 13, stored: 11, dropped: 0, pending: 2 })
+  t.same(spoiled.counts, { sent: 13, stored: 11, dropped: 0, refused: 0, pending: 2 })
   t.end()
 })
 

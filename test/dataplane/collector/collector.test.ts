@@ -62,8 +62,9 @@ class Polls implements Polling {
 /** Takes everything, or what `takes` leaves of it. */
 class Taken implements Sink {
   readonly seen: (EventLine | RowBatch)[] = []
-  readonly counts = { sent: 0, stored: 0, dropped: 0, pending: 0 }
+  readonly counts = { sent: 0, stored: 0, dropped: 0, refused: 0, pending: 0 }
   readonly linesDropped = 0
+  readonly linesRefused = 0
   readonly pendingBytes = 0
   takes = Number.POSITIVE_INFINITY
   waiting: Promise<void> | null = null

@@ -9,7 +9,8 @@ import { Histogram } from '../../../src/dataplane/collector/prometheus.ts'
 import { parseMetrics } from '../../../src/lab/soak/scrape.ts'
 import { POLLS_METRIC, ROWS_SENT_METRIC } from '../../../src/protocol/collected.ts'
 
-const sink = { counts: { sent: 10, stored: 6, dropped: 1, pending: 3 }, linesDropped: 0, pendingBytes: 99 }
+const counts = { sent: 12, stored: 6, dropped: 1, refused: 2, pending: 3 }
+const sink = { counts, linesDropped: 0, linesRefused: 4, pendingBytes: 99 }
 
 const line: PollLine = {
   is: 'poll',
@@ -84,9 +85,11 @@ t.test('everything that happened has its number', async t => {
     nslab_collect_last_poll_time_seconds: 1_800_000_000,
     nslab_collect_dumps_repeated_total: 4,
     nslab_collect_dumps_incomplete_total: 2,
-    [ROWS_SENT_METRIC]: 10,
+    [ROWS_SENT_METRIC]: 12,
     nslab_collect_rows_stored_total: 6,
     nslab_collect_rows_dropped_total: 1,
+    nslab_collect_rows_refused_total: 2,
+    nslab_collect_lines_refused_total: 4,
     nslab_collect_rows_pending: 3,
     nslab_collect_pending_bytes: 99,
     nslab_collect_unreadable_processes: 2,
@@ -95,7 +98,7 @@ t.test('everything that happened has its number', async t => {
     t.equal(found.get(name), value, name)
   }
   const read = parseMetrics(figures.render(sink), [ROWS_SENT_METRIC, POLLS_METRIC])
-  t.same(read, { [ROWS_SENT_METRIC]: 10, [POLLS_METRIC]: 2 }, 'as a soak reads them')
+  t.same(read, { [ROWS_SENT_METRIC]: 12, [POLLS_METRIC]: 2 }, 'as a soak reads them')
 })
 
 t.test('/metrics is answered, and nothing else is', async t => {

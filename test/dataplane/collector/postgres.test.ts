@@ -1,111 +1,13 @@
 // Rows into a real PostgreSQL: each stored once, whatever becomes of the server or of the connection on the way.
 
-import { connect, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { createServer, type Socket } from 'node:net'
 import pg from 'pg'
-import t, { type Test } from 'tap'
-import type { PgTarget } from '../../../src/controller/pg-link.ts'
-import { CopyPacker } from '../../../src/dataplane/collector/copy-packer.ts'
-import type { OutboxOptions } from '../../../src/dataplane/collector/outbox.ts'
-import { PackedSink } from '../../../src/dataplane/collector/packed-sink.ts'
+import t from 'tap'
 import { PostgresClient } from '../../../src/dataplane/collector/postgres-client.ts'
 import { PostgresPlace } from '../../../src/dataplane/collector/postgres-place.ts'
+import { ask, cuttingProxy, openSink, start, stored, urlOf, whole } from '../../fixtures/collector-database.ts'
 import { privatePostgres, skipReason, temporaryFolder } from '../../fixtures/private-postgres.ts'
 import { batchOf, established, timeWait } from '../../fixtures/socket-rows.ts'
-
-const start = {
-  is: 'start',
-  schema: 'nslab.collect/1',
-  at_s: 1_800_000_000,
-  mono_s: 1,
-  pid: 7,
-  interval_s: 5,
-} as const
-
-const urlOf = ({ user, host, port, database }: PgTarget, at = { host, port }): string =>
-  `postgres://${user}:any@/${database}?host=${encodeURIComponent(at.host)}&port=${at.port}`
-
-async function openSink(t: Test, url: string, changes: Partial<OutboxOptions> = {}) {
-  const said: string[] = []
-  const place = await PostgresPlace.open({ url, runId: 'a run', connectDeadlineMs: 10_000, start })
-  const sink = new PackedSink(new CopyPacker(place.run), place, {
-    whenFull: 'wait',
-    limitBytes: 1 << 20,
-    onTrouble: error => said.push(error.message),
-    onRecovered: () => said.push('recovered'),
-    onGone: error => said.push(error.message),
-    ...changes,
-  })
-  t.teardown(() => sink.close(0).catch(() => {}))
-  return { sink, said, run: place.run }
-}
-
-async function ask(target: PgTarget, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ ...target })
-  await client.connect()
-  try {
-    return (await client.query(text)).rows
-  } finally {
-    await client.end()
-  }
-}
-
-/** Rows, different rows, and the sum of their cookies: what was handed over has the same three. */
-async function stored(target: PgTarget, run: number): Promise<{ rows: string; different: string; sum: string }> {
-  const text = `SELECT count(*) AS rows, count(DISTINCT cookie) AS different, coalesce(sum(cookie), 0) AS sum
-    FROM collect_sockets WHERE run = ${run}`
-  return (await ask(target, text))[0] as Awaited<ReturnType<typeof stored>>
-}
-
-const sumTo = (count: number): string => String((count * (count + 1)) / 2)
-const whole = (count: number) => ({ rows: String(count), different: String(count), sum: sumTo(count) })
-
-/** Between a collector and its server: cuts a connection by what passes by, once, which the other end never gets. */
-async function cuttingProxy(t: Test, target: PgTarget) {
-  const proxy = {
-    port: 0,
-    cuts: 0,
-    /** Cuts everything. */
-    isDown: false,
-    cutAnswer: null as ((bytes: Buffer) => boolean) | null,
-    cutRequest: null as ((bytes: Buffer) => boolean) | null,
-  }
-  const sockets = new Set<Socket>()
-  const server = createServer(near => {
-    const far = connect(join(target.host, `.s.PGSQL.${target.port}`))
-    sockets.add(near).add(far)
-    const cut = (): void => {
-      proxy.cuts++
-      near.destroy()
-      far.destroy()
-    }
-    near.on('data', bytes => {
-      if (!proxy.isDown && !proxy.cutRequest?.(bytes)) return void far.write(bytes)
-      proxy.cutRequest = null
-      cut()
-    })
-    far.on('data', bytes => {
-      if (!proxy.cutAnswer?.(bytes)) return void near.write(bytes)
-      proxy.cutAnswer = null
-      cut()
-    })
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      one.on('error', () => {})
-      one.on('close', () => other.destroy())
-    }
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  proxy.port = (server.address() as { port: number }).port
-  t.teardown(async () => {
-    const closed = new Promise(resolve => server.close(resolve))
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  return proxy
-}
 
 t.test('a collector and its database', { skip: skipReason }, async t => {
   const { server } = privatePostgres(t, { database: 'collected' })
@@ -145,7 +47,7 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
     })
     sink.line({ is: 'stop', at_s: 1_800_000_001, mono_s: 13, polls_count: 1 })
     await sink.close(30_000)
-    t.same(sink.counts, { sent: 2, stored: 2, dropped: 0, pending: 0 })
+    t.same(sink.counts, { sent: 2, stored: 2, dropped: 0, refused: 0, pending: 0 })
     const sockets = await ask(target, `SELECT * FROM collect_sockets WHERE run = ${run} ORDER BY family`)
     const { tcp, ...facts } = established
     const big = { inode: String(facts.inode), uid: '1000', receive_queue_bytes: '7', send_queue_bytes: '8' }
@@ -202,7 +104,7 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
     sink.rows(batchOf(1000, 5001))
     await sink.close(30_000)
     t.equal(proxy.cuts, 1)
-    t.same(sink.counts, { sent: 6000, stored: 6000, dropped: 0, pending: 0 })
+    t.same(sink.counts, { sent: 6000, stored: 6000, dropped: 0, refused: 0, pending: 0 })
     t.same(await stored(target, run), whole(6000))
     t.match(said, [/collected at 127\.0\.0\.1:\d+ as pgusr: Connection terminated/, 'recovered'])
   })
@@ -239,7 +141,7 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
       await new Promise(resolve => setTimeout(resolve, 5))
     }
     await sink.close(60_000)
-    t.same(sink.counts, { sent: 30_000, stored: 30_000, dropped: 0, pending: 0 })
+    t.same(sink.counts, { sent: 30_000, stored: 30_000, dropped: 0, refused: 0, pending: 0 })
     t.same(await stored(target, run), whole(30_000))
     t.comment(`waited ${waits} times`)
     const batches = await ask(target, `SELECT sum(sockets_count) AS rows FROM collect_batches WHERE run = ${run}`)
@@ -257,10 +159,10 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
       t.equal(sink.room(), null)
     }
     t.ok(taken < 4000 && taken > 0)
-    t.same(sink.counts, { sent: 4000, stored: 0, dropped: 4000 - taken, pending: taken })
+    t.same(sink.counts, { sent: 4000, stored: 0, dropped: 4000 - taken, refused: 0, pending: taken })
     proxy.isDown = false
     await sink.close(30_000)
-    t.same(sink.counts, { sent: 4000, stored: taken, dropped: 4000 - taken, pending: 0 })
+    t.same(sink.counts, { sent: 4000, stored: taken, dropped: 4000 - taken, refused: 0, pending: 0 })
     t.same(await stored(target, run), whole(taken))
   })
 
@@ -272,7 +174,7 @@ t.test('a collector and its database', { skip: skipReason }, async t => {
     await other.query('BEGIN; LOCK TABLE collect_sockets')
     sink.rows(batchOf(10))
     await t.rejects(sink.close(200), { code: 'DATABASE_REFUSED', facts: { reason: 'no answer for 0.2 s' } })
-    t.same(sink.counts, { sent: 10, stored: 0, dropped: 10, pending: 0 })
+    t.same(sink.counts, { sent: 10, stored: 0, dropped: 10, refused: 0, pending: 0 })
     await other.query('ROLLBACK')
     t.same(await stored(target, run), { rows: '0', different: '0', sum: '0' })
   })
