@@ -61,6 +61,17 @@ export interface TrueSocket {
 
 /** A line of churn.ndjson. Times `_s` count from the run's origin, of this kernel's CLOCK_MONOTONIC. */
 export type ChurnLine =
+  /**
+   * Namespaces that were there before churn made any, by their cookies: told by the soak program, before its observer
+   * starts and when that is ready. `unseen_count`: those of the kernel's own list that nothing showed; null: it keeps
+   * none.
+   */
+  | {
+      readonly is: 'there'
+      readonly t_s: number
+      readonly cookies: readonly string[]
+      readonly unseen_count: number | null
+    }
   /** The churning begins: the time that the schedule's `due_s` counts from. */
   | { readonly is: 'begin'; readonly t_s: number }
   | {

@@ -91,9 +91,9 @@ ${scraped.length === 0 ? null : markup`<details><summary>${scraped.length} metri
 function kindsSection(facts: SoakFacts): Markup | null {
   const rows = kindRows(facts)
   if (rows.length === 0) return null
-  const { foundBefore, socketsUnjudgedCount } = facts.tally
+  const { strangers, socketsUnjudgedCount } = facts.tally
   const notes = [
-    `${foundBefore.count} namespaces were found that were there before churning, and are not judged`,
+    `${strangers.foundBefore.count} namespaces were found that were there before churning, and are not judged`,
     `${socketsUnjudgedCount} sockets were there throughout no whole poll, and are not judged`,
   ]
   return markup`<section><h2 id="kinds">Namespaces by kind</h2>

@@ -78,7 +78,7 @@ function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
     churn_late: () => ({ findings: truth.latest.findings, overTime: truth.latenessOverTime.moments() }),
     removal_kernel: () => ({ findings: truth.slowestRemovals.findings }),
     netns_recall_ratio: () => ({ findings: kinds.flatMap(one => tally.missed[one].earliest) }),
-    netns_precision_ratio: () => ({ findings: tally.foundFalse.earliest }),
+    netns_precision_ratio: () => ({ findings: tally.strangers.false.earliest }),
     netns_forgotten_early_count: () => ({ findings: tally.forgottenEarly.earliest }),
     netns_forgotten_never_count: () => ({ findings: tally.neverForgotten.earliest }),
     socket_recall_ratio: () => ({ findings: kinds.flatMap(one => tally.missedSockets[one].earliest) }),

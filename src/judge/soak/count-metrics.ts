@@ -86,12 +86,14 @@ function socketSightings(facts: SoakFacts): Metric {
 }
 
 function precision(facts: SoakFacts): Metric {
-  const { foundTrueCount, foundBefore, foundPassingCount, foundFalse } = facts.tally
-  const truly = foundTrueCount + foundBefore.count + foundPassingCount
+  const { foundTrueCount, strangers } = facts.tally
+  const { foundBefore, passedCount, false: never } = strangers
+  const truly = foundTrueCount + foundBefore.count + passedCount
+  const byTime = facts.truth.there === null ? ' (by their times: nobody listed them)' : ''
   const of =
-    `namespaces found truly were, ${foundBefore.count} of them there before churning, ` +
-    `${foundPassingCount} on the way to a fault`
-  return notObserving(facts) ?? ratio(truly, truly + foundFalse.count, of, foundFalse.earliest)
+    `namespaces found truly were, ${foundBefore.count} of them there before churning${byTime}, ` +
+    `${passedCount} on the way to a fault`
+  return notObserving(facts) ?? ratio(truly, truly + never.count, of, never.earliest)
 }
 
 function socketPrecision(facts: SoakFacts): Metric {

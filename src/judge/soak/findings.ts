@@ -25,6 +25,12 @@ export class Findings {
     return this.#earliest
   }
 
+  /** All of another one, of which those that it kept are known by their words. */
+  addAll({ count, earliest }: Findings): void {
+    for (const { t_s, words } of earliest) this.add(t_s, () => words)
+    this.#count += count - earliest.length
+  }
+
   /** `words` is asked only of those that are kept. */
   add(timeS: number, words: () => string, count = 1): void {
     this.#count += count

@@ -70,6 +70,7 @@ const isSeenSocket: Check = value =>
 const isEnding: Check = value => Array.isArray(value) && count(value[0]) && time(value[1])
 
 const churnShapes: Readonly<Record<ChurnLine['is'], Shape>> = {
+  there: [...times('t_s'), ['cookies', listOf(text), 'a list of cookies'], ...nullable(counts('unseen_count'))],
   begin: times('t_s'),
   made: [
     ...counts('op', 'id', 'inode'),

@@ -103,6 +103,7 @@ class Reading {
       minLifeS: plan.minLifeS,
       churnEndS,
       beginS: () => this.#truth.beginS,
+      there: () => this.#truth.there,
       toldUntilS: () => (this.#wasKilled ? this.#truth.lastS : Number.POSITIVE_INFINITY),
       filter: plan.filter,
     }
@@ -117,9 +118,7 @@ class Reading {
     this.#readSideBySide()
     this.#join.finish()
     this.#checkWhole(inOrder)
-    const { suspects } = this.#tally
-    const ofSuspects = (text: string): Parsed<ChurnLine> => (suspects.mayConcern(text) ? parseChurnLine(text) : null)
-    if (!suspects.isEmpty) for (const line of parsedLines(this.#folder, CHURN_FILE, ofSuspects, [])) suspects.ask(line)
+    this.#readAgain()
     const { beginS } = this.#truth
     return {
       plan: this.#plan,
@@ -134,6 +133,18 @@ class Reading {
       rowsSeenCount: this.#rowsSeen,
       wasObserving: this.#wasObserving,
       livesMost: this.#livesMost,
+    }
+  }
+
+  /** For the few of which the truth was let go of before it was asked. */
+  #readAgain(): void {
+    const { suspects, strangers } = this.#tally
+    if (suspects.isEmpty && strangers.isSure) return
+    const ofThem = (text: string): Parsed<ChurnLine> =>
+      suspects.mayConcern(text) || strangers.mayConcern(text) ? parseChurnLine(text) : null
+    for (const line of parsedLines(this.#folder, CHURN_FILE, ofThem, [])) {
+      suspects.ask(line)
+      strangers.ask(line)
     }
   }
 
@@ -168,7 +179,7 @@ class Reading {
         }
         this.#truth.add(line)
         this.#told.add(line)
-        if (line.is === 'passed') this.#tally.passing(line.cookies)
+        if (line.is === 'passed') this.#tally.strangers.passing(line.cookies)
         this.#join.truth(line)
       } else {
         const { value: line, done } = observed.next()

@@ -10,26 +10,17 @@ import type { Polls } from './polls.ts'
 import { Extremes } from './series.ts'
 import { knownTimes, sightingsOf } from './sightings.ts'
 import { isWanted, matchSockets, type SocketFilter } from './sockets.ts'
+import { type StrangerRules, Strangers } from './strangers.ts'
 import { Suspects } from './suspects.ts'
 import { type Made, netnsKinds } from './truth.ts'
 
-export interface TallyRules {
+export interface TallyRules extends StrangerRules {
   /** Namespaces that lived less are not judged; sockets must have been there for so long before a poll begins. */
   readonly minLifeS: number
   /** When churning ended: a namespace's judged life ends then, at the latest. */
   readonly churnEndS: () => number
-  /** When churning began: what was found before, and never made, is none of churn's. Null: not known yet. */
-  readonly beginS: () => number | null
-  /** Until when the truth is told: what was found later, in a run that was killed, nobody can judge. */
-  readonly toldUntilS: () => number
   readonly filter: SocketFilter
 }
-
-/**
- * What was found before churning was told by then, or soon after: polls that followed it were waited for. An observer
- * that only says so later has made it up, or has another clock.
- */
-const TOLD_LATE_S = 3
 
 /** Of one kind of namespace. */
 export interface KindFacts {
@@ -60,13 +51,10 @@ export class Tally {
   readonly kinds = Object.fromEntries(
     netnsKinds.map(kind => [kind, { judged: 0, seen: 0, socketsJudged: 0, socketsSeen: 0, socketsLate: 0 }]),
   ) as Record<NetnsKind, KindFacts>
-  /** Distinct namespaces that were found: churn's, those from before it, and those that never were. */
+  /** Distinct namespaces of churn's that were found. */
   foundTrueCount = 0
-  readonly foundBefore = new Findings()
-  /** Found of those that churn made in passing. */
-  foundPassingCount = 0
-  readonly #passing = new Set<string>()
-  readonly foundFalse = new Findings()
+  /** And all others. */
+  readonly strangers: Strangers
   /** Called gone while they lived. */
   readonly forgottenEarly = new Findings()
   readonly missed = Object.fromEntries(netnsKinds.map(kind => [kind, new Findings()])) as Record<NetnsKind, Findings>
@@ -91,37 +79,19 @@ export class Tally {
   constructor(rules: TallyRules, polls: Polls) {
     this.#rules = rules
     this.#polls = polls
-  }
-
-  /** A namespace that was made on the way to a fault: to find it is right, and so is not to. */
-  passing(cookies: readonly string[]): void {
-    for (const cookie of cookies) this.#passing.add(cookie)
+    this.strangers = new Strangers(rules)
   }
 
   settle(life: Life): void {
-    if (life.made === null) this.#stranger(life)
-    else this.#own(life, life.made)
+    if (life.made !== null) this.#own(life, life.made)
+    else {
+      this.seenElsewhere(life.cookie, life.seen)
+      this.strangers.settle(life)
+    }
   }
 
   seenElsewhere(netns: string, sockets: readonly SeenSocket[]): void {
     for (const socket of sockets) this.suspects.add(netns, socket)
-  }
-
-  #stranger({ cookie, foundS, foundAs, seen, toldS }: Life): void {
-    this.seenElsewhere(cookie, seen)
-    // Without it, its sockets came again after the namespace was settled.
-    if (foundS === null) return
-    const beginS = this.#rules.beginS()
-    if (foundS > this.#rules.toldUntilS()) return
-    if (this.#passing.delete(cookie)) {
-      this.foundPassingCount++
-      return
-    }
-    const isBefore = beginS === null || (foundS < beginS && toldS < beginS + TOLD_LATE_S)
-    const words = (): string => `namespace ${cookie} (${foundAs})`
-    if (isBefore) this.foundBefore.add(foundS, words)
-    // By its own clock it may be of any time.
-    else this.foundFalse.add(Math.max(foundS, beginS), () => `${words()} was found, and churn never made it`)
   }
 
   #own(life: Life, made: Made): void {

@@ -13,10 +13,20 @@ const END_GRACE_S = 0.1
 export type Made = Extract<ChurnLine, { is: 'made' }>
 export type Dropped = Extract<ChurnLine, { is: 'dropped' }>
 
+/** What was there before churn made any namespace. */
+export interface There {
+  /** Of all that a look showed. */
+  readonly cookies: ReadonlySet<string>
+  /** The most that the kernel's own list has beside them. */
+  readonly unseenCount: number
+}
+
 export class Truth {
   readonly #planOps: number
   readonly #churnEndS: () => number
   beginS: number | null = null
+  /** Null: nobody looked. */
+  there: There | null = null
   /** The last line. Null: churn did not come to its end. */
   end: { readonly t_s: number; readonly ops_count: number } | null = null
   /** Operations of the schedule, the fill aside, that began before churning ended. */
@@ -44,6 +54,12 @@ export class Truth {
 
   add(line: ChurnLine): void {
     switch (line.is) {
+      case 'there':
+        this.there = {
+          cookies: new Set([...(this.there?.cookies ?? []), ...line.cookies]),
+          unseenCount: Math.max(this.there?.unseenCount ?? 0, line.unseen_count ?? 0),
+        }
+        break
       case 'begin':
         this.beginS = Math.min(this.beginS ?? Number.POSITIVE_INFINITY, line.t_s)
         break

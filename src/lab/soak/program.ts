@@ -22,6 +22,7 @@ import type { Observer } from './observer.ts'
 import { makeObserver } from './observer-command.ts'
 import { Outbox } from './outbox.ts'
 import { scrape } from './scrape.ts'
+import { lookThere } from './there.ts'
 
 export interface SoakOptions {
   readonly plan: Plan
@@ -186,11 +187,19 @@ class Soak {
       onLog: line => this.#log.add(line),
       onChange: () => this.#tellProcesses(),
     })
+    await this.#tellThere()
     await Promise.all([this.#churner.ready, this.#observer.start()])
     await this.#database?.firstRun()
+    await this.#tellThere()
     this.#tellProcesses()
     this.#every(PULSE_MS, () => this.#pulse())
     this.#every(this.#observer.scrapeIntervalS * 1000, () => this.#scrape())
+  }
+
+  /** Before the observer starts, and once all is ready: what comes and goes meanwhile is nobody's to know. */
+  async #tellThere(): Promise<void> {
+    if (this.#soak.observer.output !== 'none')
+      this.#steered.send({ is: 'churn', lines: [await lookThere(() => this.#nowS())] })
   }
 
   #makeGroup(): MemoryGroup | null {

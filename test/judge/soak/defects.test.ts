@@ -64,6 +64,8 @@ const cases: Readonly<Record<string, [defects: Defects, metrics: Readonly<Record
     { invented: ['77'], clockBehindS: 18 },
     { netns_precision_ratio: 171 / 172 },
   ],
+  'a namespace invented before churn made any': [{ inventedEarly: ['77'] }, { netns_precision_ratio: 171 / 172 }],
+  'one whose sockets are told, and that nobody found': [{ unfound: ['78'] }, { netns_precision_ratio: 171 / 172 }],
   'namespaces found before they were made': [{ clockBehindS: 2, foundLateS: 0.4 }, { discovery_max_s: 0.46 }],
   'a declared blind spot': [{ blind: ['thread'] }, { netns_recall_thread_ratio: null, netns_blind_count: 23 }],
   'a late discovery': [{ foundLateS: 0.4 }, { discovery_max_s: 0.46 }],

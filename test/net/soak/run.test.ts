@@ -41,6 +41,10 @@ t.test('a churn is filled, churned, drained and judged, and the machine is as it
   const made = truth.filter(line => line.is === 'made').length
   t.equal(truth.filter(line => line.is === 'dropped').length, made, 'all that was made was dropped')
   const seen = observed(run)
+  const there = truth.flatMap(line => (line.is === 'there' ? line.cookies : []))
+  const own = truth.flatMap(line => (line.is === 'made' ? line.cookie : line.is === 'passed' ? line.cookies : []))
+  const strangers = seen.flatMap(line => (line.is === 'found' && !own.includes(line.netns) ? line.netns : []))
+  t.ok(strangers.length > 0 && strangers.every(netns => there.includes(netns)), 'what was there before was listed')
   t.equal(seen.filter(line => line.is === 'found').length, seen.filter(line => line.is === 'forgot').length)
   t.ok(seen.filter(line => line.is === 'scraped').length > 0, "the collector's metrics were read")
   t.match(seen.at(-1), { is: 'observer_exited', wanted: true })
