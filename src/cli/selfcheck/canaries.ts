@@ -24,6 +24,8 @@ const LIFE = ['observer_starts_count', 'observer_exits_count', 'log_matches_coun
 const ABSENCE = [
   'poll_silence_max_s',
   'discovery_p99_s',
+  'discovery_max_s',
+  'letting_go_max_s',
   'netns_recall_ratio',
   'netns_judged_count',
   'sockets_judged_count',
@@ -62,7 +64,16 @@ const faults: readonly Fault[] = [
     emulated: [collector('leak-memory=40e9')],
     gates: MEMORY,
     // To fill so much takes a busy machine the time that it has for the rest.
-    mayTurn: ['discovery_p99_s', 'poll_p99_s', 'poll_silence_max_s', 'netns_recall_ratio', 'socket_recall_ratio'],
+    mayTurn: [
+      'discovery_p99_s',
+      'discovery_max_s',
+      'letting_go_max_s',
+      'removal_kernel_p99_s',
+      'poll_p99_s',
+      'poll_silence_max_s',
+      'netns_recall_ratio',
+      'socket_recall_ratio',
+    ],
   },
   {
     name: 'leak-namespace',
@@ -70,7 +81,20 @@ const faults: readonly Fault[] = [
     // Nobody waits long for what does not come.
     set: [collector('leak-namespace=5'), 'run.hold=8s', 'run.deadline=20s'],
     gates: ['kernel_namespaces_left_count', 'residue_count'],
-    mayTurn: ['forgetting_p99_s', 'netns_precision_ratio', 'socket_precision_ratio'],
+    mayTurn: [
+      'forgetting_p99_s',
+      'letting_go_max_s',
+      'removal_kernel_p99_s',
+      'netns_precision_ratio',
+      'socket_precision_ratio',
+    ],
+  },
+  {
+    name: 'late-release',
+    fault: 'the collector calls namespaces gone in time, and holds them for six seconds more',
+    set: [collector('late-release=6'), 'run.hold=8s'],
+    gates: ['removal_kernel_p99_s'],
+    mayTurn: ['letting_go_max_s', 'netns_precision_ratio', 'socket_precision_ratio'],
   },
   {
     name: 'lose-rows',
@@ -166,7 +190,7 @@ const faults: readonly Fault[] = [
     name: 'late-discovery',
     fault: 'namespaces are found three seconds late',
     set: [collector('late-discovery=3'), BRIEF],
-    gates: ['discovery_p99_s'],
+    gates: ['discovery_p99_s', 'discovery_max_s'],
     mayTurn: ['netns_recall_ratio', 'socket_recall_ratio', 'netns_precision_ratio'],
   },
   {
@@ -180,13 +204,13 @@ const faults: readonly Fault[] = [
     fault: 'the collector never says of one namespace of ten that it is gone',
     set: [collector('never-forgetting=10'), BRIEF],
     gates: ['netns_forgotten_never_count'],
-    mayTurn: ['forgetting_p99_s'],
+    mayTurn: ['forgetting_p99_s', 'letting_go_max_s'],
   },
   {
     name: 'late-forgetting',
     fault: 'the collector learns four seconds late that a namespace is gone',
     set: [collector('late-forgetting=4'), 'run.hold=8s'],
-    gates: ['forgetting_p99_s'],
+    gates: ['forgetting_p99_s', 'letting_go_max_s'],
   },
   {
     name: 'take-names',
@@ -222,27 +246,29 @@ const faults: readonly Fault[] = [
     fault: 'each poll takes three seconds longer',
     set: [collector('slow-poll=3'), BRIEF],
     gates: ['poll_p99_s'],
-    mayTurn: ['poll_silence_max_s', 'socket_recall_ratio'],
+    mayTurn: ['poll_silence_max_s', 'socket_recall_ratio', 'letting_go_max_s'],
   },
   {
     name: 'stalled-poll',
     fault: 'no poll ends any more, and the collector lives on',
     set: [collector('stall-poll=7'), 'run.hold=13s'],
     gates: ['poll_silence_max_s'],
-    mayTurn: ['socket_recall_ratio', 'rows_lost_count', 'sockets_judged_count'],
+    mayTurn: ['socket_recall_ratio', 'rows_lost_count', 'sockets_judged_count', 'letting_go_max_s'],
   },
   {
     name: 'late-churn',
     fault: 'the churn program stands still for five seconds, and then does what was due',
     set: ['fault[0].at=1s', 'fault[0].do=pause_churn', 'fault[0].for=5s', 'run.hold=8s'],
     gates: ['churn_late_p99_s'],
+    // Who stands still does not hear that a namespace is gone.
+    mayTurn: ['removal_kernel_p99_s'],
   },
   {
     name: 'idle-churn',
     fault: 'the churn program stands still until its time is over',
     set: ['fault[0].at=1s', 'fault[0].do=pause_churn', 'fault[0].for=10s', 'run.hold=10s'],
     gates: ['churn_ops_per_s', 'netns_judged_count', 'sockets_judged_count'],
-    mayTurn: ['churn_late_p99_s'],
+    mayTurn: ['churn_late_p99_s', 'removal_kernel_p99_s'],
   },
 ]
 

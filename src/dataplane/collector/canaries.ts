@@ -13,7 +13,16 @@ import {
   takeNames,
   unforgetting,
 } from './canary-namespaces.ts'
-import { cutting, ghostSockets, holding, missingSockets, skipping, slowed, stalled } from './canary-polls.ts'
+import {
+  cutting,
+  ghostSockets,
+  holding,
+  missingSockets,
+  releasingLate,
+  skipping,
+  slowed,
+  stalled,
+} from './canary-polls.ts'
 import { doubling, late as lateLines, losing, losingPolls, misattributing, slowSink, spoiled } from './canary-sinks.ts'
 import type { DiscoveryHandlers, OnRows, Polling } from './parts.ts'
 import type { Sink } from './types.ts'
@@ -74,6 +83,8 @@ const canaries: Readonly<
   'late-discovery': { value: 1, make: seconds => ({ discovery: handlers => late(handlers, seconds) }) },
   /** One namespace of so many: its netlink socket stays, and holds it. */
   'leak-namespace': { value: 5, make: of => ({ polling: polling => holding(polling, of) }) },
+  /** Seconds that its netlink socket stays. */
+  'late-release': { value: 6, make: seconds => ({ polling: polling => releasingLate(polling, seconds) }) },
   'exit-silently': {
     value: 10,
     make: seconds => {

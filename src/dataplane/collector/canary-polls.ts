@@ -37,6 +37,10 @@ export function holding(polling: Polling, of: number): Polling {
   })
 }
 
+/** It is called gone in time, and polled meanwhile. */
+export const releasingLate = (polling: Polling, seconds: number): Polling =>
+  changed(polling, { remove: slot => void setTimeout(() => polling.remove(slot), seconds * 1000).unref() })
+
 /** By the socket's cookie, so that it is the same ones in each poll; those without one are left. */
 export const missingSockets =
   (of: number): CanaryHooks['rows'] =>

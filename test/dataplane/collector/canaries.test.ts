@@ -279,3 +279,20 @@ t.test('an unknown canary, or one of no strength, is a wrong use', async t => {
     t.throws(() => startCanaries([wrong]), { code: 'USAGE' }, wrong)
   }
 })
+
+t.test('what is released late is held until then', async t => {
+  const released = new Promise<number>(resolve => {
+    const polling: Polling = {
+      setFilter: () => {},
+      poll: async () => [],
+      remove: resolve,
+      close: async () => {},
+    }
+    startCanaries(['late-release=0.05']).polling(polling).remove(7)
+  })
+  const fromMs = performance.now()
+  const waiting = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(waiting))
+  t.equal(await released, 7)
+  t.ok(performance.now() - fromMs > 40)
+})
