@@ -30,7 +30,7 @@ export interface Life {
   toldS: number
   /** When processes of the observer ended that knew it. */
   readonly endings: number[]
-  foundAs: string
+  foundAs: { readonly name: string | null; readonly inode: number; readonly by: string } | null
   /** When it was first said to be gone, and when last; null: never. */
   firstForgotS: number | null
   forgotS: number | null
@@ -38,6 +38,10 @@ export interface Life {
   /** Polls of this namespace alone. */
   firstPolls: { readonly fromS: number; readonly toS: number }[]
 }
+
+/** What it was found as, in words. */
+export const foundWords = ({ foundAs }: Life): string =>
+  foundAs === null ? 'not found' : `${foundAs.name ?? 'without a name'}, inode ${foundAs.inode}, by ${foundAs.by}`
 
 export interface Settling {
   /** Everything of a namespace is known. */
@@ -61,6 +65,8 @@ export class Join {
   readonly #waiting = new Set<string>()
   /** Found, and none of churn's. */
   readonly #strangers = new Set<string>()
+  /** Of the truth with itself. */
+  #problem: string | null = null
   #truthS = Number.NEGATIVE_INFINITY
   /** What was found and forgotten until then was told; and all else. */
   #foundS = Number.NEGATIVE_INFINITY
@@ -110,6 +116,13 @@ export class Join {
     else this.#foundS = this.#polledS = Number.POSITIVE_INFINITY
   }
 
+  /** What is wrong with the truth as a whole; null: nothing. `isWhole`: it has its last line. */
+  problem(isWhole: boolean): string | null {
+    const [never] = this.#earlyDrops.keys()
+    const why = never === undefined || !isWhole ? null : `namespace ${never} was dropped more often than made`
+    return this.#problem ?? why
+  }
+
   /** Both files were read: everything is settled. */
   finish(): void {
     for (const life of this.#lives.values()) this.#settling.settle(life)
@@ -118,6 +131,8 @@ export class Join {
 
   #made(line: Made): void {
     const life = this.#life(line.cookie)
+    if (life.made !== null && life.made.id !== line.id)
+      this.#problem ??= `namespaces ${life.made.id} and ${line.id} have the same cookie ${line.cookie}`
     life.made = line
     const early = this.#earlyDrops.get(line.id)
     this.#earlyDrops.delete(line.id)
@@ -144,7 +159,7 @@ export class Join {
     life.toldS = Math.min(life.toldS, line.got_s)
     if (life.foundS !== null && life.foundS <= line.t_s) return
     life.foundS = line.t_s
-    life.foundAs = `${line.name ?? 'without a name'}, inode ${line.inode}, by ${line.found_by}`
+    life.foundAs = { name: line.name, inode: line.inode, by: line.found_by }
   }
 
   #forgot(line: Extract<ObservedLine, { is: 'forgot' }>): void {
@@ -174,7 +189,7 @@ export class Join {
       finds: [],
       toldS: Number.POSITIVE_INFINITY,
       endings: [],
-      foundAs: '',
+      foundAs: null,
       firstForgotS: null,
       forgotS: null,
       seen: [],

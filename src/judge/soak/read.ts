@@ -152,7 +152,7 @@ class Reading {
   #checkWhole(inOrder: boolean): void {
     if (this.#damage.some(({ file }) => file === CHURN_FILE)) return
     const noEnd = inOrder && this.#truth.end === null ? 'its last line is missing' : null
-    const problem = this.#told.problem ?? noEnd
+    const problem = this.#told.problem ?? this.#join.problem(this.#truth.end !== null) ?? noEnd
     if (problem !== null) this.#damage.push({ file: CHURN_FILE, kind: 'corrupt', problem })
   }
 

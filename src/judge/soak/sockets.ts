@@ -26,6 +26,11 @@ export function isWanted({ population, port }: TrueSocket, { states, ports }: So
   )
 }
 
+/** Whether it is told as a socket of that population is, throughout the time that it is promised for. */
+export const isStateOf = (population: Population, state: string): boolean => statesOf[population].includes(state)
+
+export const statesWords = (population: Population): string => statesOf[population].join(' or ')
+
 export interface Matched {
   /** Of the true sockets, by index: as what it was seen; empty: never. */
   readonly sightings: readonly (readonly SeenSocket[])[]

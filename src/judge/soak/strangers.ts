@@ -4,7 +4,7 @@
 import type { ChurnLine } from '../../protocol/churn.ts'
 import type { SeenSocket } from '../../protocol/observed.ts'
 import { Findings } from './findings.ts'
-import type { Life } from './join.ts'
+import { foundWords, type Life } from './join.ts'
 import type { There } from './truth.ts'
 
 /**
@@ -46,7 +46,8 @@ export class Strangers {
     for (const cookie of cookies) this.#passing.add(cookie)
   }
 
-  settle({ cookie, foundS, foundAs, toldS, seen }: Life): void {
+  settle(life: Life): void {
+    const { cookie, foundS, toldS, seen } = life
     if (foundS === null) {
       if (seen.length > 0) this.#unfoundWith(cookie, seen)
       return
@@ -57,7 +58,7 @@ export class Strangers {
       return
     }
     const beginS = this.#rules.beginS()
-    const words = (): string => `namespace ${cookie} (${foundAs})`
+    const words = (): string => `namespace ${cookie} (${foundWords(life)})`
     const isEarly = beginS === null || (foundS < beginS && toldS < beginS + TOLD_LATE_S)
     if (this.#wasThere(cookie, isEarly)) this.foundBefore.add(foundS, words)
     // By its own clock it may be of any time.
@@ -66,6 +67,11 @@ export class Strangers {
         Math.max(foundS, Math.min(toldS, beginS ?? foundS)),
         () => `${words()} was found, and churn never made it`,
       )
+  }
+
+  /** One of churn's own, found as what it is not. */
+  mistaken(timeS: number, words: () => string): void {
+    this.#foundFalse.add(timeS, words)
   }
 
   /** Whether a line of the truth may be about one of those that nobody found. */

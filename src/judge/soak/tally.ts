@@ -5,11 +5,11 @@ import type { NetnsKind, TrueSocket } from '../../protocol/churn.ts'
 import type { SeenSocket } from '../../protocol/observed.ts'
 import { Findings, Worst } from './findings.ts'
 import { Floats } from './floats.ts'
-import type { Life } from './join.ts'
+import { foundWords, type Life } from './join.ts'
 import type { Polls } from './polls.ts'
 import { Extremes } from './series.ts'
 import { knownTimes, sightingsOf } from './sightings.ts'
-import { isWanted, matchSockets, type SocketFilter } from './sockets.ts'
+import { isStateOf, isWanted, matchSockets, type SocketFilter, statesWords } from './sockets.ts'
 import { type StrangerRules, Strangers } from './strangers.ts'
 import { Suspects } from './suspects.ts'
 import { type Made, netnsKinds } from './truth.ts'
@@ -43,6 +43,14 @@ export class Latencies {
     this.overTime.add(timeS, latencyS)
     this.worst.add([timeS, latencyS], words)
   }
+}
+
+/** When a socket was in the state of its population, and when there was nothing of it any more. */
+interface TrueTimes {
+  readonly made: Made
+  readonly fromS: number
+  readonly untilS: number
+  readonly overS: number
 }
 
 export class Tally {
@@ -99,7 +107,7 @@ export class Tally {
     const untilS = Math.min(life.dropped?.asked_s ?? Number.POSITIVE_INFINITY, churnEndS())
     const isJudged = untilS - made.exists_s >= minLifeS
     const facts = this.kinds[made.kind]
-    if (life.foundS !== null) this.foundTrueCount++
+    if (life.foundS !== null) this.#found(life, made, life.foundS)
     this.#early(life, made)
     this.#never(life, made)
     if (isJudged) {
@@ -111,6 +119,18 @@ export class Tally {
       }
     }
     this.#sockets(life, made, facts)
+  }
+
+  /** By its own number, and where it was found by a name, by its own: a path, which may be that of a process. */
+  #found(life: Life, { id, kind, name, inode }: Made, foundS: number): void {
+    const told = life.foundAs?.name ?? null
+    const isNamed = name === null || told === null || told.startsWith('/proc/') || told.split('/').at(-1) === name
+    if (isNamed && life.foundAs?.inode === inode) this.foundTrueCount++
+    else
+      this.strangers.mistaken(foundS, () => {
+        const own = `${kind}, ${name ?? 'without a name'}, inode ${inode}`
+        return `namespace ${id} (${own}) was found as another: ${foundWords(life)}`
+      })
   }
 
   /** That it is gone before anybody asked for its end is wrong, whatever became of it later. */
@@ -173,7 +193,8 @@ export class Tally {
       const untilS = Math.min(ended.get(index) ?? socket.until_s ?? Number.POSITIVE_INFINITY, endS)
       const seen = sightings[index] ?? []
       const overS = ended.get(index) ?? socket.until_s ?? life.dropped?.gone_s ?? Number.POSITIVE_INFINITY
-      for (const one of seen) if (one[0] === socket.cookie) this.#stale(one, overS, made.id)
+      for (const one of seen)
+        if (one[0] === socket.cookie) this.#untrue(one, socket.population, { made, fromS, untilS, overS })
       this.#sightings({ fromS, toS: Math.min(untilS, this.#rules.churnEndS()) }, { known, seen }, () =>
         socketWords(made, socket),
       )
@@ -194,14 +215,23 @@ export class Tally {
     }
   }
 
-  /** Told by a poll that began when it had long ended: it was not looked for again. */
-  #stale(seen: SeenSocket, overS: number, id: number): void {
-    const [, , , , , , lastS] = seen
-    if (!this.#polls.hasBegun(overS + this.#rules.minLifeS, lastS)) return
+  /** Told as what it was not then: before it was made, after its end, or in a state that it was not in at last. */
+  #untrue(seen: SeenSocket, population: TrueSocket['population'], times: TrueTimes): void {
+    const { made, fromS, untilS, overS } = times
+    const [, , , , state, firstS, lastS] = seen
+    const of = `${seenWords(seen)} of namespace ${made.id} was`
+    if (firstS < made.asked_s)
+      this.#false(firstS, () => `${of} seen ${(made.asked_s - firstS).toFixed(3)} s before that was made`)
+    // By a poll that began when it had long ended: it was not looked for again.
+    else if (this.#polls.hasBegun(overS + this.#rules.minLifeS, lastS))
+      this.#false(lastS, () => `${of} seen ${(lastS - overS).toFixed(3)} s after its end`)
+    else if (lastS >= fromS && lastS < untilS && !isStateOf(population, state))
+      this.#false(lastS, () => `${of} ${statesWords(population)} all the time`)
+  }
+
+  #false(timeS: number, words: () => string): void {
     this.socketsMatchedCount--
-    const words = (): string =>
-      `${seenWords(seen)} of namespace ${id} was seen ${(lastS - overS).toFixed(3)} s after its end`
-    this.falseSockets.add(lastS, words)
+    this.falseSockets.add(timeS, words)
   }
 
   #sightings(
