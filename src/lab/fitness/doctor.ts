@@ -50,6 +50,7 @@ export function diagnose(nodesCount: number, machine: Machine, needs: Needs = ne
 }
 
 function findLimits(machine: Machine): LimitFinding[] {
+  const { claimed } = machine
   const linear = (limit: string, available: number, cost: { fixed: number; perNode: number }): LimitFinding => ({
     limit,
     available: Number.isFinite(available) ? available : null,
@@ -57,11 +58,11 @@ function findLimits(machine: Machine): LimitFinding[] {
   })
   return [
     linear('open_files', machine.open_files.hard, RING_COSTS.descriptors),
-    linear('net_namespaces', machine.net_namespaces_max - machine.net_namespaces_taken, RING_COSTS.namespaces),
-    linear('memory', machine.memory_available_bytes, RING_COSTS.memoryBytes),
+    linear('net_namespaces', machine.net_namespaces_max - claimed.namespaces_count, RING_COSTS.namespaces),
+    linear('memory', machine.memory_available_bytes - claimed.memory_bytes, RING_COSTS.memoryBytes),
     { limit: 'neighbours', available: machine.neighbours.limit, nodes_max: null },
-    linear('disk', machine.disk.available_bytes, RING_COSTS.diskBytes),
-    { limit: 'tasks', available: machine.tasks_available, nodes_max: null },
+    linear('disk', machine.disk.available_bytes - claimed.disk_bytes, RING_COSTS.diskBytes),
+    { limit: 'tasks', available: machine.tasks_available - claimed.tasks_count, nodes_max: null },
   ]
 }
 

@@ -21,30 +21,52 @@ export interface Problem {
  */
 export const ADVISORY_LIMITS: ReadonlySet<string> = new Set(['neighbours'])
 
-/** Threads of Node.js programs, each with one a processor, and what else there is. */
-const tasksNeeded = ({ programs_count, tasks_count }: Needs, { cpus_count }: Machine): number =>
-  programs_count * (PROGRAM_TASKS + cpus_count) + tasks_count
+/** Threads of Node.js programs, each with one a processor, and what else there is. Plans of before say nothing of it. */
+export const tasksNeeded = (
+  { programs_count = 0, tasks_count = 0 }: Partial<Needs>,
+  { cpus_count }: Pick<Machine, 'cpus_count'>,
+): number => programs_count * (PROGRAM_TASKS + cpus_count) + tasks_count
 
 /** Everything that does not fit; empty when the machine is fit. */
 export function checkFitness(needs: Needs, machine: Machine): Problem[] {
   const problems: Problem[] = machine.kernel_refusals
     .filter(refusal => refusal.feature !== 'namespace_cookies')
     .map(({ feature, reason, remedy }) => ({ limit: feature, observed: reason, needed: 'to work', remedy }))
-  const require = (limit: string, available: number, needed: number, unit: Unit, remedy: string): void => {
-    if (available < needed) problems.push({ limit, observed: unit(available), needed: unit(needed), remedy })
+  const require = (limit: string, room: Room, unit: Unit, remedy: string): void => {
+    const { available, claimed = 0, needed } = room
+    if (available - claimed >= needed) return
+    const others = claimed === 0 ? '' : ` of ${unit(available)}: other live runs may take ${unit(claimed)}`
+    const observed = `${unit(Math.max(0, available - claimed))}${others}`
+    const first = claimed === 0 ? '' : 'wait for the other runs, or '
+    problems.push({ limit, observed, needed: unit(needed), remedy: first + remedy })
   }
-  require('open_files', machine.open_files
-    .hard, needs.descriptors_count, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), or ${SMALLER}`)
-  problems.push(...checkNamespaces(needs, machine))
-  require('memory', machine.memory_available_bytes, needs.memory_bytes, mebibytes, `end what takes memory, raise the limit of the control group, or ${SMALLER}`)
+  const { claimed } = machine
+  require('open_files', {
+    available: machine.open_files.hard,
+    needed: needs.descriptors_count,
+  }, count, `raise the hard limit (ulimit -Hn ${needs.descriptors_count}; LimitNOFILE= of the service), or ${SMALLER}`)
+  require('net_namespaces', {
+    available: machine.net_namespaces_max,
+    claimed: claimed.namespaces_count,
+    needed: needs.namespaces_count,
+  }, count, `sysctl -w user.max_net_namespaces=${(needs.namespaces_count + claimed.namespaces_count) * 2}`)
+  require('memory', {
+    available: machine.memory_available_bytes,
+    claimed: claimed.memory_bytes,
+    needed: needs.memory_bytes,
+  }, mebibytes, `end what takes memory, raise the limit of the control group, or ${SMALLER}`)
   // Plans of before say nothing of it.
   const { disk_bytes = RUN_DISK_BYTES } = needs
-  require('disk', machine.disk
-    .available_bytes, disk_bytes, mebibytes, `free some space under ${machine.disk.folder}, or name another folder with --out`)
-  require('tasks', machine.tasks_available, tasksNeeded(
-    needs,
-    machine,
-  ), count, "raise the control group's pids.max or the limit on processes (ulimit -u)")
+  require('disk', {
+    available: machine.disk.available_bytes,
+    claimed: claimed.disk_bytes,
+    needed: disk_bytes,
+  }, mebibytes, `free some space under ${machine.disk.folder}, or name another folder with --out`)
+  require('tasks', {
+    available: machine.tasks_available,
+    claimed: claimed.tasks_count,
+    needed: tasksNeeded(needs, machine),
+  }, count, "raise the control group's pids.max or the limit on processes (ulimit -u)")
   problems.push(...checkNeighbours(needs, machine))
   return problems
 }
@@ -52,20 +74,11 @@ export function checkFitness(needs: Needs, machine: Machine): Problem[] {
 /** Of whatever scenario. */
 const SMALLER = 'make the run smaller (--nodes, --hosts, churn.namespaces, --count)'
 
-/** What others took first is not there, though each run alone would fit. */
-function checkNamespaces({ namespaces_count: needed }: Needs, machine: Machine): Problem[] {
-  const { net_namespaces_max: most, net_namespaces_taken: taken } = machine
-  if (most - taken >= needed) return []
-  const others = taken === 0 ? '' : ` of ${count(most)}: other live runs may take ${count(taken)}`
-  const first = taken === 0 ? '' : 'wait for the other runs, or '
-  return [
-    {
-      limit: 'net_namespaces',
-      observed: `${count(Math.max(0, most - taken))}${others}`,
-      needed: count(needed),
-      remedy: `${first}sysctl -w user.max_net_namespaces=${(needed + taken) * 2}`,
-    },
-  ]
+/** What others may take first is not there, though each run alone would fit. */
+interface Room {
+  readonly available: number
+  readonly claimed?: number
+  readonly needed: number
 }
 
 /** A limit that is too low is raised by a lease where that may be done. */

@@ -4,22 +4,21 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { type Clock, systemClock } from '../../base/clock.ts'
-import { NslabError } from '../../base/errors.ts'
+import { NslabError, refusalOf } from '../../base/errors.ts'
 import { ExitCode } from '../../base/exit-codes.ts'
 import { EMULATOR } from '../../base/soak-metrics.ts'
 import type { Scenario } from '../../config/types.ts'
 import type { Outcome, Report } from '../../judge/types.ts'
 import { diskName, fleetSocketName, keepsDisk, type Plan } from '../../plan.ts'
+import type { PhaseName } from '../../protocol/events.ts'
 import { LAB_SOCKET } from '../../protocol/lab.ts'
 import { installQemu } from '../../vm/install.ts'
 import { connectionsCourse } from '../connections/course.ts'
 import { readEnvironment } from '../fitness/environment.ts'
-import { requireFitness } from '../fitness/fitness.ts'
 import { installParity, needsParity, parityGround } from '../fitness/install-parity.ts'
 import { chooseLevel, type LevelChoice } from '../fitness/level.ts'
 import type { KeptVms } from '../keep/vms.ts'
 import { makePlan, planToJson } from '../plan/plan.ts'
-import { createRunFolder } from '../run-folder/run-folder.ts'
 import type { CensusDifference, KeptObjects } from '../site/census-diff.ts'
 import type { Ground } from '../site/ground.ts'
 import { type Here, LocalGround } from '../site/local-ground.ts'
@@ -28,10 +27,11 @@ import type { SampledProcess } from '../site/sampler.ts'
 import type { Site } from '../site/site.ts'
 import { soakCourse } from '../soak/course.ts'
 import { readCanaryBook } from '../state/canary-book.ts'
-import { type LiveRegistration, registerLiveRun } from '../state/live-runs.ts'
+import type { LiveRegistration, LiveRunChange } from '../state/live-runs.ts'
 import { LabSocket } from '../visit/socket.ts'
 import { VmGround } from '../vm/ground.ts'
 import { needsOfVms } from '../vm/load.ts'
+import { type Admission, admitRun } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import { RunContext } from './context.ts'
 import type { Course } from './course.ts'
@@ -107,17 +107,16 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     here === undefined ? await chooseLevel(scenario, installQemu) : { level: here.level, vms: null, notes: here.notes }
   if (needsParity(scenario)) await installParity(parityGround(scenario, choice.vms !== null))
   requireFeasible(scenario.faults, choice.vms === null)
-  const limits = await requireFitness(choice.vms === null ? plan.needs : needsOfVms(plan), out ?? options.base)
-  const folder = createRunFolder({
-    base: options.base,
-    scenario: scenario.name,
-    seed: scenario.seed,
-    out,
-    clock,
-    originNs,
+  const runId = randomBytes(16).toString('hex')
+  const { name, seed } = scenario
+  const inVms = choice.vms !== null
+  const { folder, limits, register } = await admitRun({
+    runId,
+    needs: inVms ? needsOfVms(plan) : plan.needs,
+    inVms,
+    folder: { base: options.base, scenario: name, seed, out, clock, originNs },
   })
   options.onFolder(folder.path)
-  const runId = randomBytes(16).toString('hex')
   const { onProgress, onWarning } = options
   const context = new RunContext({ plan, folder, clock, runId, level: choice.level, onProgress, onWarning })
   const emulators = (): SampledProcess[] =>
@@ -138,7 +137,7 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const unhook = hook(context, holdings, options)
   const attempts = new Attempts()
   const notes = [...choice.notes, ...limits]
-  await attempts.take(() => drive(context, holdings, options, notes), undefined)
+  await attempts.take(() => drive(context, holdings, options, { notes, register }), undefined)
   const failedPhase = context.phase
   folder.tolerateFailures()
   await finish(context, holdings, options, attempts)
@@ -224,7 +223,7 @@ async function drive(
   context: RunContext,
   holdings: Holdings,
   options: RunOptions,
-  notes: readonly string[],
+  { notes, register }: Pick<Admission, 'register'> & { readonly notes: readonly string[] },
 ): Promise<void> {
   const { folder, plan } = context
   const { course, ground, local } = holdings
@@ -241,7 +240,9 @@ async function drive(
   for (const warning of [...notes, ...plan.scenario.warnings]) context.warn(warning)
 
   await context.inPhase('preflight', async () => {
-    holdings.registration = register(context, holdings, options, environment.started_at)
+    holdings.registration = register()
+    holdings.registration.change(entryOf(context, holdings, options))
+    if (ground.isHere) settleMemory(context, holdings.registration)
   })
   await context.inPhase('census', async () => {
     context.metrics.memory_before_bytes = await takeBaselines(context, [local], !ground.isHere)
@@ -276,33 +277,36 @@ function sample({ plan, folder }: RunContext, { isHere }: Ground, site: Site): P
 const hasLab = ({ course, ground }: Holdings, { here }: RunOptions): boolean =>
   !ground.isHere || (course.links !== null && here === undefined)
 
-/** Enters the run in the registry of this machine, with the sockets of its fleets. */
-function register(
-  { folder, plan, runId }: RunContext,
-  holdings: Holdings,
-  options: RunOptions,
-  started_at: string,
-): LiveRegistration {
+/** What people may reach of the run, and what a crash of it leaves. */
+function entryOf({ folder, plan }: RunContext, holdings: Holdings, options: RunOptions): LiveRunChange {
   const { course, ground } = holdings
   const lab = hasLab(holdings, options) ? [LAB_SOCKET] : []
   const disks = plan.hosts.filter(host => keepsDisk(plan, host)).map(diskName)
-  const sockets = plan.fleets.map(fleet => ({
-    path: folder.file(fleetSocketName(plan, fleet)),
-    node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
-  }))
-  return registerLiveRun({
-    run_id: runId,
-    folder: folder.path,
-    scenario: plan.scenario.name,
-    started_at,
-    sockets,
-    ...(ground.isHere ? { namespaces_count: plan.needs.namespaces_count } : { lab_socket: folder.file(LAB_SOCKET) }),
+  return {
+    sockets: plan.fleets.map(fleet => ({
+      path: folder.file(fleetSocketName(plan, fleet)),
+      node_ids: [fleet.nodeIdOffset + 1, fleet.nodeIdOffset + fleet.nNodes] as const,
+    })),
+    ...(ground.isHere ? {} : { lab_socket: folder.file(LAB_SOCKET) }),
     ...(lab.length === 0 || course.links === null ? {} : { links_socket: folder.file(LAB_SOCKET) }),
     temporary: [
       ...plan.fleets.map(fleet => fleetSocketName(plan, fleet)),
       ...lab,
       ...(plan.scenario.run.keep ? [] : ['db', ...disks]),
     ],
+  }
+}
+
+/** Phases in which all is there. */
+const SETTLED: ReadonlySet<PhaseName> = new Set(['measure', 'warm', 'hold'])
+
+/** What the kernel has for namespaces is no process': from then on it is in the machine's own figures, and no claim. */
+function settleMemory(context: RunContext, registration: LiveRegistration): void {
+  const stop = context.watch(event => {
+    if (event.kind !== 'phase_started' || !SETTLED.has(event.phase)) return
+    stop()
+    // On a full disk the claim stays for as long as the run does.
+    refusalOf(() => registration.change({ memory_bytes: undefined }))
   })
 }
 
@@ -367,6 +371,7 @@ async function serveKept({ folder }: RunContext, { kept, registration }: Holding
     if (kept !== null) registration?.keep()
     return kept
   } catch (error) {
+    registration?.close()
     await kept?.stop(null, true)
     throw error
   }

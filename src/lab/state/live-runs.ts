@@ -23,8 +23,15 @@ export interface LiveRun extends ProcessIdentity {
   readonly lab_socket?: string
   /** Unix socket by which its links are changed and captured, absolute; absent: it has none, or it is over. */
   readonly links_socket?: string
-  /** That it may have at a time, of those that this machine allows; absent: none, they are in its guests. */
+  /**
+   * What it may come to have of this machine, claimed before it takes any of it (fitness/claims.ts): network namespaces
+   * at a time, threads and processes, memory, and disk under its folder. Absent: none; its namespaces are in its guests,
+   * or what it needs it has.
+   */
   readonly namespaces_count?: number
+  readonly tasks_count?: number
+  readonly memory_bytes?: number
+  readonly disk_bytes?: number
   /** The run is over, and its VMs were left running: this process holds them. */
   readonly kept?: boolean
   /** What a crash leaves on disk and reap removes: paths relative to `folder`, never above it. */
@@ -33,7 +40,12 @@ export interface LiveRun extends ProcessIdentity {
 
 export type LiveRunFacts = Omit<LiveRun, 'schema' | 'boot_id' | keyof ProcessIdentity>
 
+/** Further facts of a run, or others; undefined takes one back. */
+export type LiveRunChange = { readonly [key in keyof LiveRunFacts]?: LiveRunFacts[key] | undefined }
+
 export interface LiveRegistration {
+  /** Throws DISK_REFUSED. */
+  change(facts: LiveRunChange): void
   /** The run is over, but its VMs stay. Throws DISK_REFUSED. */
   keep(): void
   /** Takes the run out of the registry. Safe twice. */
@@ -42,7 +54,7 @@ export interface LiveRegistration {
 
 /** Enters this process' run, in the registry and as live.json in its folder. Throws DISK_REFUSED. */
 export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): LiveRegistration {
-  const run: LiveRun = { schema: 'nslab.live/1', ...ownIdentity(), boot_id: bootId(), ...facts }
+  let run: LiveRun = { schema: 'nslab.live/1', ...ownIdentity(), boot_id: bootId(), ...facts }
   const runs = join(state, 'runs')
   makeStateFolder(state)
   makeStateFolder(runs)
@@ -52,21 +64,24 @@ export function registerLiveRun(facts: LiveRunFacts, state = stateFolder()): Liv
     rmSync(inFolder, { force: true })
     rmSync(entry, { force: true })
   }
-  const write = (text: string): void => {
+  const write = (): void => {
+    const text = `${JSON.stringify(run, null, 2)}\n`
     writeFileAtomic(entry, text, 0o600)
-    try {
-      writeFileAtomic(inFolder, text)
-    } catch (error) {
-      close()
-      throw error
-    }
+    writeFileAtomic(inFolder, text)
   }
-  write(textOf(run))
-  const { links_socket: _, ...kept } = run
-  return { keep: () => write(textOf({ ...kept, kept: true, sockets: [] })), close }
+  const change = (facts: LiveRunChange): void => {
+    run = { ...run, ...facts } as LiveRun
+    write()
+  }
+  try {
+    write()
+  } catch (error) {
+    close()
+    throw error
+  }
+  const keep = (): void => change({ kept: true, sockets: [], links_socket: undefined, disk_bytes: undefined })
+  return { change, keep, close }
 }
-
-const textOf = (run: LiveRun): string => `${JSON.stringify(run, null, 2)}\n`
 
 /**
  * The runs whose process lives, oldest first, and those whose process is gone. A torn or foreign file is in neither.
@@ -89,10 +104,6 @@ export function liveRunIn(folder: string): LiveRun | null {
   const run = readRun(join(folder, 'live.json'))
   return run !== null && isLive(run) ? run : null
 }
-
-/** Network namespaces that other live runs of this user may have at a time. */
-export const namespacesTaken = (state = stateFolder()): number =>
-  listRuns(state).live.reduce((sum, run) => sum + (run.pid === process.pid ? 0 : (run.namespaces_count ?? 0)), 0)
 
 const isLive = (run: LiveRun): boolean => run.boot_id === bootId() && isAlive(run)
 
@@ -125,6 +136,9 @@ const liveRun = v.looseObject({
   lab_socket: v.exactOptional(v.string()),
   links_socket: v.exactOptional(v.string()),
   namespaces_count: v.exactOptional(whole),
+  tasks_count: v.exactOptional(whole),
+  memory_bytes: v.exactOptional(whole),
+  disk_bytes: v.exactOptional(whole),
   kept: v.exactOptional(v.boolean()),
   temporary: v.array(v.string()),
 })

@@ -1,6 +1,7 @@
 // Fitness: every limit alone, all at once, and the doctor's sums.
 
 import t from 'tap'
+import { type Claims, NO_CLAIMS } from '../../../src/lab/fitness/claims.ts'
 import { diagnose } from '../../../src/lab/fitness/doctor.ts'
 import { checkFitness, describeProblem, notFit } from '../../../src/lab/fitness/limits.ts'
 import { type Machine, parseLimit, readMachine } from '../../../src/lab/fitness/machine.ts'
@@ -11,11 +12,11 @@ const big: Machine = {
   cpus_count: 2,
   open_files: { soft: 1e6, hard: 1e6 },
   net_namespaces_max: 1e6,
-  net_namespaces_taken: 0,
   neighbours: { limit: 1024, leasable: true },
   memory_available_bytes: 64e9,
   disk: { folder: '/x', available_bytes: 1e12 },
   tasks_available: 10_000,
+  claimed: NO_CLAIMS,
   kernel_refusals: [],
 }
 const limitsOf = (machine: Partial<Machine>, needs = needsForNodes(800)): string[] =>
@@ -36,20 +37,35 @@ t.test('each limit that is too small is named', async t => {
   ])
 })
 
-t.test('namespaces of other runs are not there for this one', async t => {
+t.test('what other runs may still take is not there for this one', async t => {
   const needs = needsForNodes(800)
-  const most = needs.namespaces_count + 500
-  t.same(limitsOf({ net_namespaces_max: most, net_namespaces_taken: 500 }), [])
-  const machine = { ...big, net_namespaces_max: most, net_namespaces_taken: 501 }
-  t.match(checkFitness(needs, machine), [
-    {
-      limit: 'net_namespaces',
-      observed: /^\d+ of 1,\d+: other live runs may take 501$/,
-      remedy: /^wait for the other runs, or sysctl -w user\.max_net_namespaces=\d+$/,
-    },
-  ])
-  const fewer = diagnose(10, machine).limits.find(({ limit }) => limit === 'net_namespaces')
-  t.equal(fewer?.available, most - 501, 'the doctor leaves them out, too')
+  const tasks = 2 * (16 + 2) + 16
+  const rooms: readonly [
+    limit: string,
+    claim: keyof Claims,
+    machine: (room: number) => Partial<Machine>,
+    needed: number,
+  ][] = [
+    ['net_namespaces', 'namespaces_count', room => ({ net_namespaces_max: room }), needs.namespaces_count],
+    ['memory', 'memory_bytes', room => ({ memory_available_bytes: room }), needs.memory_bytes],
+    ['disk', 'disk_bytes', room => ({ disk: { folder: '/x', available_bytes: room } }), needs.disk_bytes],
+    ['tasks', 'tasks_count', room => ({ tasks_available: room }), tasks],
+  ]
+  for (const [limit, claim, machineOf, needed] of rooms) {
+    const claims = 2 ** 30
+    const of = (claimed: number): Machine => ({
+      ...big,
+      ...machineOf(needed + claims),
+      claimed: { ...NO_CLAIMS, [claim]: claimed },
+    })
+    t.same(checkFitness(needs, of(claims)), [], limit)
+    const [problem, ...more] = checkFitness(needs, of(claims + 1))
+    t.same(more, [])
+    t.match(problem, { limit, observed: /^[\d,]+( MiB)? of [\d,]+( MiB)?: other live runs may take [\d,]+( MiB)?$/ })
+    t.match(problem?.remedy, /^wait for the other runs, or /)
+    const found = diagnose(10, of(claims)).limits.find(each => each.limit === limit)
+    t.equal(found?.available, needed, 'the doctor leaves it out, too')
+  }
 })
 
 t.test('what is needed of tasks and disk is the run\u2019s own', async t => {

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { forgetRun, listRuns, liveRunIn, namespacesTaken, registerLiveRun } from '../../../src/lab/state/live-runs.ts'
+import { forgetRun, listRuns, liveRunIn, registerLiveRun } from '../../../src/lab/state/live-runs.ts'
 import { stateFolder } from '../../../src/lab/state/state-folder.ts'
 import { startChild } from '../../fixtures/lab/child.ts'
 
@@ -50,17 +50,16 @@ t.test('a run that is over and keeps its VMs stays listed, without fleets', asyn
   t.same(listRuns(state), { live: [], dead: [] })
 })
 
-t.test('namespaces are those of other live runs', async t => {
-  const folder = t.testdir({ a: {}, b: {}, own: {} })
+t.test('facts are added, changed and taken back', async t => {
+  const folder = t.testdir()
   const state = join(folder, 'state')
-  t.equal(namespacesTaken(state), 0)
-  registerLiveRun({ ...facts('c'.repeat(32), join(folder, 'own')), namespaces_count: 1000 }, state)
-  const one = startChild(t, 'live-run', [A, join(folder, 'a'), state], { env: { NAMESPACES: '7' } })
-  const guests = startChild(t, 'live-run', [B, join(folder, 'b'), state])
-  await Promise.all([one.next(), guests.next()])
-  t.equal(namespacesTaken(state), 7)
-  await one.kill()
-  t.equal(namespacesTaken(state), 0)
+  const registration = registerLiveRun({ ...facts(A, folder), memory_bytes: 9, disk_bytes: 7 }, state)
+  registration.change({ memory_bytes: undefined, temporary: ['db'] })
+  const [run] = listRuns(state).live
+  t.match(run, { run_id: A, disk_bytes: 7, temporary: ['db'] })
+  t.notOk('memory_bytes' in (run ?? {}))
+  t.same(liveRunIn(folder), run)
+  registration.close()
 })
 
 t.test('a killed run is dead, and can be forgotten', async t => {
@@ -94,7 +93,7 @@ t.test('torn and foreign files are no runs', async t => {
   t.same(listRuns(join(state, 'none')), { live: [], dead: [] })
 })
 
-t.test('an entry of another shape is no run, and takes no namespaces', async t => {
+t.test('an entry of another shape is no run, and claims nothing', async t => {
   const folder = t.testdir()
   const state = join(folder, 'state')
   registerLiveRun(facts(A, folder), state)
@@ -110,10 +109,12 @@ t.test('an entry of another shape is no run, and takes no namespaces', async t =
     { temporary: [7] },
     { namespaces_count: '1' },
     { namespaces_count: -5 },
+    { memory_bytes: null },
+    { disk_bytes: 0.5 },
   ]) {
     writeFileSync(path, JSON.stringify({ ...good, ...change }))
     writeFileSync(join(state, 'runs', `${B}.json`), JSON.stringify({ ...good, run_id: B, ...change }))
-    t.same([listRuns(state), namespacesTaken(state)], [{ live: [], dead: [] }, 0], JSON.stringify(change))
+    t.same(listRuns(state), { live: [], dead: [] }, JSON.stringify(change))
   }
 })
 

@@ -106,7 +106,7 @@ t.test('namespaces that another live run may have are not promised twice', needs
   live.kill('SIGINT')
   await live.ended
   const greedy = startChild(t, 'live-run', ['a'.repeat(32), other, NSLAB_STATE_DIR], {
-    env: { NAMESPACES: String(2 ** 40) },
+    env: { CLAIMS: JSON.stringify({ namespaces_count: 2 ** 40 }) },
   })
   await greedy.next()
   const { code, stderr } = await run(process.execPath, [cliPath, 'run', ...args, '--out', `${folder}2`], {
