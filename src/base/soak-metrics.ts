@@ -71,6 +71,7 @@ export const soakMetrics: readonly Metric[] = [
   metric('observer_exits_count', 'count', 'of those, ended without being told to'),
   metric('oom_kills_count', 'count', 'processes that the kernel killed for want of memory'),
   metric('log_matches_count', 'count', "lines of the observer's log that a pattern forbids"),
+  metric('lines_malformed_count', 'count', "lines of the observer's output that are none of its format"),
   metric('observer_threads_max_count', 'count', 'threads of the observer, the most'),
   metric('observer_descriptors_max_count', 'count', 'open files of the observer, the most'),
   metric('observer_rss_max_bytes', 'bytes', 'resident memory of the observer, the most'),

@@ -124,6 +124,18 @@ export type ObservedLine =
       readonly line: string
       readonly count?: number
     }
+  /**
+   * A line of the observer's output that is none of its format: what it said there is known to nobody. `line`: its
+   * number of that process, from 1; `text`: its beginning. With `count` the last of so many.
+   */
+  | {
+      readonly is: 'line_malformed'
+      readonly t_s: number
+      readonly line: number
+      readonly text: string
+      readonly problem: string
+      readonly count?: number
+    }
   /** Metrics of the observer's, scraped from its /metrics. */
   | {
       readonly is: 'scraped'

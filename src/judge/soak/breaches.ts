@@ -100,6 +100,7 @@ function trailOf(metric: string, history: History, facts: SoakFacts): Trail {
     }),
     oom_kills_count: () => ({ findings: observer.oomKills.earliest }),
     log_matches_count: () => ({ findings: observer.logMatches.earliest }),
+    lines_malformed_count: () => ({ findings: observer.malformed.earliest }),
     observer_threads_max_count: () => ({ findings: [], overTime: quantityOf(samples, OBSERVER, 'threads_count') }),
     observer_descriptors_max_count: () => ({
       findings: [],
@@ -145,6 +146,7 @@ function happenings({ events }: History, { observer, truth }: SoakFacts): Findin
     ...observer.starts.earliest,
     ...observer.exits.earliest,
     ...observer.logMatches.earliest,
+    ...observer.malformed.earliest,
     ...truth.failed.earliest,
   ].sort((one, other) => one.t_s - other.t_s)
 }

@@ -320,4 +320,5 @@ export const lifeCounts: Readonly<Record<string, Derive>> = {
   observer_exits_count: withChildren(ownExits, 'ends'),
   oom_kills_count: oomKills,
   log_matches_count: ({ observer }) => counted(observer.logMatches, 'was seen'),
+  lines_malformed_count: ({ observer }) => counted(observer.malformed, 'was of another form'),
 }

@@ -1,41 +1,26 @@
-// The least that lines of churn.ndjson and observed.ndjson must hold to be judged. Checked by tables of our own: there
-// are millions of them, and a schema library takes longer for one than parsing its JSON does. Keys may be added at any
-// time, so unknown ones pass, and so does a line of a kind that is not known here.
+// The least that lines of churn.ndjson and observed.ndjson must hold to be judged. Keys may be added at any time, so
+// unknown ones pass, and so does a line of a kind that is not known here.
 
 import type { ChurnLine } from '../../protocol/churn.ts'
+import {
+  absentOr,
+  type Check,
+  count,
+  counts,
+  type Fields,
+  flags,
+  listOf,
+  nullable,
+  oneOf,
+  type Parsed,
+  parseLine,
+  type Shape,
+  text,
+  texts,
+  time,
+  times,
+} from '../../protocol/line-shape.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
-import type { Parsed } from './lines.ts'
-
-type Check = (value: unknown) => boolean
-type Shape = readonly (readonly [key: string, check: Check, what: string])[]
-type Fields = Readonly<Record<string, unknown>>
-
-const time: Check = value => typeof value === 'number' && Number.isFinite(value)
-const count: Check = value => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-const text: Check = value => typeof value === 'string'
-const flag: Check = value => typeof value === 'boolean'
-const orNull =
-  (check: Check): Check =>
-  value =>
-    value === null || check(value)
-const absentOr =
-  (check: Check): Check =>
-  value =>
-    value === undefined || check(value)
-const oneOf =
-  (...words: readonly unknown[]): Check =>
-  value =>
-    words.includes(value)
-const listOf =
-  (check: Check): Check =>
-  value =>
-    Array.isArray(value) && value.every(check)
-
-const times = (...keys: string[]): Shape => keys.map(key => [key, time, 'a time in s'])
-const counts = (...keys: string[]): Shape => keys.map(key => [key, count, 'a count'])
-const texts = (...keys: string[]): Shape => keys.map(key => [key, text, 'a text'])
-const flags = (...keys: string[]): Shape => keys.map(key => [key, flag, 'true or false'])
-const nullable = (shape: Shape): Shape => shape.map(([key, check, what]) => [key, orNull(check), `${what} or null`])
 
 const kinds = ['named', 'mounted', 'process', 'thread', 'descriptor', 'socket'] as const
 const populations = ['pair', 'short', 'half_closed', 'time_wait', 'listener'] as const
@@ -121,6 +106,12 @@ const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
     ['large_apart_s', absentOr(time), 'a time'],
   ],
   log_match: [...times('t_s'), ...texts('pattern', 'line'), ['count', absentOr(count), 'a count']],
+  line_malformed: [
+    ...times('t_s'),
+    ...counts('line'),
+    ...texts('text', 'problem'),
+    ['count', absentOr(count), 'a count'],
+  ],
   scraped: [
     ...times('t_s'),
     ['problem', absentOr(text), 'a text'],
@@ -131,21 +122,3 @@ const observedShapes: Readonly<Record<ObservedLine['is'], Shape>> = {
 export const parseChurnLine = (line: string): Parsed<ChurnLine> => parseLine<ChurnLine>(line, churnShapes)
 
 export const parseObservedLine = (line: string): Parsed<ObservedLine> => parseLine<ObservedLine>(line, observedShapes)
-
-function parseLine<Line>(line: string, shapes: Readonly<Record<string, Shape>>): Parsed<Line> {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (error) {
-    return { problem: (error as Error).message }
-  }
-  if (typeof value !== 'object' || value === null || typeof (value as Fields).is !== 'string')
-    return { problem: 'it does not say what it is' }
-  const fields = value as Fields
-  const is = fields.is as string
-  const shape = Object.hasOwn(shapes, is) ? shapes[is] : undefined
-  if (shape === undefined) return null
-  for (const [key, check, what] of shape)
-    if (!check(fields[key])) return { problem: `${key} of "${is}" must be ${what}` }
-  return { line: value as Line }
-}

@@ -2,6 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Parsed } from '../../protocol/line-shape.ts'
 import type { Damage } from '../types.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -10,9 +11,6 @@ const NEWLINE = 0x0a
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 /** Of a file that is damaged throughout, the first ones say enough. */
 const DAMAGES_MAX = 20
-
-/** What a line says, or what is wrong with it; null: it says nothing that is known here. */
-export type Parsed<Line> = { readonly line: Line } | { readonly problem: string } | null
 
 /** Whole lines of a file; `isLast` is one without a newline at its end. Throws what the file system throws. */
 export function* rawLines(

@@ -4,7 +4,7 @@
 import { known, type Metric, type Metrics, unknown, untold } from '../metric.ts'
 import type { History } from '../types.ts'
 import { toNanosecond, unitOf } from '../units.ts'
-import { churnCounts, type Derive, joinedCounts, lifeCounts, observedCounts } from './count-metrics.ts'
+import { churnCounts, type Derive, firstOf, joinedCounts, lifeCounts, observedCounts } from './count-metrics.ts'
 import type { Finding } from './findings.ts'
 import type { Floats } from './floats.ts'
 import { growthMetrics, shown } from './growth.ts'
@@ -215,16 +215,24 @@ export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics 
   const tooLittle = attemptWords(() => whyTooLittle(facts))
   const noisy = noiseOf(history.samples, facts).why
   const told: Group = { files: [CHURN_FILE, OBSERVED_FILE], derivations: sutDerivations(facts.plan.sutMetrics) }
-  const isSilent = !facts.plan.observes && !facts.wasObserving
+  const unseen = whyUnseen(facts)
   for (const { files, ofSightings, derivations } of [...groups, told]) {
-    const missing =
-      damageOf(history, [...files, EVENTS_FILE]) ?? (ofSightings && isSilent ? untold(TELLS_NO_SOCKETS) : null)
+    const missing = damageOf(history, [...files, EVENTS_FILE]) ?? (ofSightings ? unseen : null)
     for (const [name, derive] of Object.entries(derivations)) {
       const metric = missing ?? attempt(() => derive(facts, history))
       metrics[name] = doubted(name, metric, tooLittle, noisy)
     }
   }
   return metrics
+}
+
+/** What it sees is known where it said so in its form: what stands in a line of none may be what is missed. */
+function whyUnseen({ observer: { malformed }, plan, wasObserving }: SoakFacts): Metric | null {
+  if (malformed.count > 0)
+    return unknown(
+      `lines of the observer's output are none of its format: ${firstOf(malformed.count, malformed.earliest)}`,
+    )
+  return plan.observes || wasObserving ? null : untold(TELLS_NO_SOCKETS)
 }
 
 function attempt(derive: () => Metric): Metric {

@@ -16,6 +16,7 @@ export class ObserverFacts {
   readonly unwantedExits = new Findings()
   readonly oomKills = new Findings()
   readonly logMatches = new Findings()
+  readonly malformed = new Findings()
   /** By the count of its own control group; null: it has none. */
   groupKills: { readonly count: number; readonly t_s: number } | null = null
   memoryMaxBytes: number | null = null
@@ -57,6 +58,11 @@ export class ObserverFacts {
       case 'log_match':
         this.logMatches.add(line.t_s, () => `its log has "${line.line}", which /${line.pattern}/ forbids`, line.count)
         break
+      case 'line_malformed': {
+        const { count, line: number, problem, text, t_s } = line
+        this.malformed.add(t_s, () => `line ${number} of its output: ${problem}: ${text}`, count)
+        break
+      }
       case 'scraped':
         this.#addScraped(line.t_s, line.values)
         break

@@ -21,7 +21,7 @@ export interface Problem {
  */
 export const ADVISORY_LIMITS: ReadonlySet<string> = new Set(['neighbours'])
 
-/** Threads of Node.js programs, each with one a processor, and what else there is. Plans of before say nothing of it. */
+/** Threads of Node.js programs, each with one a processor, and what else there is. Plans of before say none of it. */
 export const tasksNeeded = (
   { programs_count = 0, tasks_count = 0 }: Partial<Needs>,
   { cpus_count }: Pick<Machine, 'cpus_count'>,

@@ -5,15 +5,15 @@ import type { Readable } from 'node:stream'
 /** A line longer than this is cut: what has no end would take all memory. */
 const LINE_CHARS_MAX = 1024 * 1024
 
-/** Hands every line of `stream` to `onLine`; the last one also without a line feed. */
-export function readLines(stream: Readable, onLine: (line: string) => void): void {
+/** Hands every line of `stream` to `onLine`; the last one also without a line feed, and then it is not `isWhole`. */
+export function readLines(stream: Readable, onLine: (line: string, isWhole: boolean) => void): void {
   let pieces: string[] = []
   let length = 0
-  const flush = (end: string): void => {
+  const flush = (end: string, isWhole = true): void => {
     const line = pieces.length === 0 ? end : pieces.join('') + end
     pieces = []
     length = 0
-    onLine(line)
+    onLine(line, isWhole)
   }
   stream.setEncoding('utf8')
   stream.on('data', (chunk: string) => {
@@ -28,7 +28,7 @@ export function readLines(stream: Readable, onLine: (line: string) => void): voi
     if (length > LINE_CHARS_MAX) flush('')
   })
   stream.on('end', () => {
-    if (length > 0) flush('')
+    if (length > 0) flush('', false)
   })
   stream.on('error', () => {})
 }

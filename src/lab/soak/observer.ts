@@ -9,12 +9,14 @@ import { pause } from '../../base/pause.ts'
 import { startProcess } from '../../base/start-process.ts'
 import type { ObserverConfig } from '../../config/types.ts'
 import type { CollectedLine } from '../../protocol/collected.ts'
+import { formOf, readCollected } from '../../protocol/collected-line.ts'
 import type { ObservedLine } from '../../protocol/observed.ts'
 import { readStat } from '../proc/proc.ts'
 import { readLines } from './log-lines.ts'
 import type { MemoryGroup } from './memory-group.ts'
 import type { ObserverTree } from './observer-tree.ts'
 import { OomWatch } from './oom.ts'
+import { type Count, ToldLines } from './told-lines.ts'
 
 const launcherPath = fileURLToPath(new URL('../../../native/build/Release/nslab-launch', import.meta.url))
 
@@ -34,8 +36,11 @@ const LINE_CHARS = 500
  * many characters and a minute for 256 KiB, in which nothing else of the soak is done.
  */
 const PIECE_CHARS = 4096
-/** Lines that a pattern forbids, of which each is told; of those that follow, one a look with how many there were. */
+/** Lines that a pattern forbids, of which each is told. */
 const MATCHES_TOLD = 1000
+/** Lines that are none of the format, likewise, and what of each. */
+const MALFORMED_TOLD = 20
+const MALFORMED_CHARS = 200
 
 export interface ObserverOptions {
   /** In messages and in the console. */
@@ -49,6 +54,8 @@ export interface ObserverOptions {
   readonly onLine: (line: CollectedLine) => void
   /** A line for people. */
   readonly onLog: (line: string) => void
+  /** What the user has to know now: it writes what is none of its format. Once. */
+  readonly onWarning: (text: string) => void
   /** That it is to run in; null: in that of its parent. */
   readonly group: MemoryGroup | null
   /** Of the processes that it starts; null: they are not looked at. */
@@ -57,9 +64,16 @@ export interface ObserverOptions {
   readonly onChange: () => void
 }
 
+interface Malformed {
+  readonly line: number
+  readonly text: string
+  readonly problem: string
+}
+
 export class Observer {
   readonly #options: ObserverOptions
-  readonly #forbidden: readonly { readonly pattern: RegExp; told: number; more: number; last: string }[]
+  readonly #forbidden: readonly { readonly pattern: RegExp; readonly matches: ToldLines<string> }[]
+  readonly #malformed: ToldLines<Malformed>
   readonly #oom = new OomWatch()
   readonly #lastLines: string[] = []
   #child: ChildProcess | null = null
@@ -77,7 +91,16 @@ export class Observer {
 
   constructor(options: ObserverOptions) {
     this.#options = options
-    this.#forbidden = options.config.forbid.map(source => ({ pattern: new RegExp(source), told: 0, more: 0, last: '' }))
+    const { config, emit, nowS } = options
+    const tellMatch = (pattern: string) => (line: string, count: Count) =>
+      emit({ is: 'log_match', t_s: nowS(), pattern, line, ...count })
+    this.#forbidden = config.forbid.map(source => ({
+      pattern: new RegExp(source),
+      matches: new ToldLines(MATCHES_TOLD, tellMatch(source)),
+    }))
+    this.#malformed = new ToldLines(MALFORMED_TOLD, (what, count) =>
+      emit({ is: 'line_malformed', t_s: nowS(), ...what, ...count }),
+    )
   }
 
   get metricsUrl(): string | null {
@@ -147,7 +170,8 @@ export class Observer {
 
   /** Once in a while: what it is called now, whether the kernel has killed in its group, what is told by number. */
   look(): void {
-    this.#tellMatches()
+    for (const { matches } of this.#forbidden) matches.tell()
+    this.#malformed.tell()
     const stat = this.#child === null ? null : readStat(this.pid)
     if (stat !== null) this.#names.add(stat.comm)
     const { emit, group, nowS } = this.#options
@@ -244,11 +268,15 @@ export class Observer {
       }
     }
     const isCollector = config.output === 'nslab.collect/1'
-    const onOutput = (text: string): void => {
-      const line = isCollector ? collectedLine(text) : null
-      if (line?.is === 'start' && pattern === null) ready()
-      if (line === null) onLog(text)
-      else onLine(line)
+    let number = 0
+    const onOutput = (text: string, isWhole: boolean): void => {
+      number += 1
+      const said = isCollector ? readCollected(text, Number(process.hrtime.bigint()) / 1e9) : null
+      // Whoever is killed may be writing a line.
+      if (said === null || ('problem' in said && !isWhole)) onLog(text)
+      else if ('problem' in said) this.#tellMalformed(number, text, said.problem)
+      else if (said.line.is === 'start' && pattern === null) ready()
+      else onLine(said.line)
     }
     if (stdout !== null) readLines(stdout, onOutput)
     if (stderr !== null) readLines(stderr, onLog)
@@ -258,24 +286,19 @@ export class Observer {
   #log(line: string): void {
     if (this.#lastLines.push(line) > LAST_LINES) this.#lastLines.shift()
     this.#options.onLog(line)
-    for (const forbidden of this.#forbidden) {
-      if (!forbidden.pattern.test(line)) continue
-      forbidden.more += 1
-      forbidden.last = line.slice(0, LINE_CHARS)
-      if (forbidden.told < MATCHES_TOLD) this.#tellMatches()
-    }
+    for (const { pattern, matches } of this.#forbidden) if (pattern.test(line)) matches.add(line.slice(0, LINE_CHARS))
   }
 
-  #tellMatches(): void {
-    const { emit, nowS } = this.#options
-    for (const forbidden of this.#forbidden) {
-      const { pattern, more, last } = forbidden
-      if (more === 0) continue
-      const count = more === 1 ? {} : { count: more }
-      emit({ is: 'log_match', t_s: nowS(), pattern: pattern.source, line: last, ...count })
-      forbidden.told += more
-      forbidden.more = 0
-    }
+  #tellMalformed(line: number, words: string, problem: string): void {
+    const { command, onLog, onWarning } = this.#options
+    const text = words.slice(0, MALFORMED_CHARS)
+    if (this.#malformed.count === 0)
+      onWarning(
+        `${command.join(' ')}: line ${line} of its output is none of nslab.collect/1: ${problem}. It is: ${text} ` +
+          `Asked for: ${formOf(words)} (soak/README.md has all). Gates of what it sees are unknown in this run`,
+      )
+    this.#malformed.add({ line, text, problem })
+    onLog(words)
   }
 
   #emitStart({ pid }: ChildProcess, start_ticks: number): void {
@@ -324,15 +347,4 @@ function piecesOf(line: string): readonly string[] {
   if (line.length <= PIECE_CHARS) return [line]
   const count = Math.ceil(line.length / PIECE_CHARS)
   return Array.from({ length: count }, (_, at) => line.slice(at * PIECE_CHARS, (at + 1) * PIECE_CHARS))
-}
-
-/** A line of the format; null for anything else that a program may print. */
-export function collectedLine(text: string): CollectedLine | null {
-  if (!text.startsWith('{')) return null
-  try {
-    const line = JSON.parse(text) as CollectedLine
-    return typeof line.is === 'string' ? line : null
-  } catch {
-    return null
-  }
 }

@@ -185,6 +185,7 @@ class Soak {
       emit: line => this.#note(line),
       onLine: line => this.#intake.take(line),
       onLog: line => this.#log.add(line),
+      onWarning: text => this.#steered.send({ is: 'warning', text }),
       onChange: () => this.#tellProcesses(),
     })
     await this.#tellThere()

@@ -25,8 +25,8 @@ export interface LiveRun extends ProcessIdentity {
   readonly links_socket?: string
   /**
    * What it may come to have of this machine, claimed before it takes any of it (fitness/claims.ts): network namespaces
-   * at a time, threads and processes, memory, and disk under its folder. Absent: none; its namespaces are in its guests,
-   * or what it needs it has.
+   * at a time, threads and processes, memory, and disk under its folder. Absent: none, as where its namespaces are in
+   * guests, or where it has by now what it needs.
    */
   readonly namespaces_count?: number
   readonly tasks_count?: number

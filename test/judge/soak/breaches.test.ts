@@ -39,6 +39,7 @@ const cases: readonly [gate: GateConfig, defects: Defects, atS: number, cause: R
   [gateOf('observer_exits_count'), { restart: 'told' }, 20, /process 100, ended: exit 1/],
   [gateOf('oom_kills_count'), { oom: true }, 20, /want of memory/],
   [gateOf('log_matches_count'), { logLine: 'panic: lost' }, 20, /"panic: lost"/],
+  [gateOf('lines_malformed_count'), { malformed: '{"is":"netns"}' }, 20, /^line 7 .* a cookie: \{"is":"netns"\}$/],
   [gateOf('churn_failed_count'), { failed: 1 }, 6, /EBUSY/],
   [gateOf('churn_late_max_s', 0.1), { lateS: 0.5 }, 5, /began 0.50. s late/],
 ]

@@ -2,6 +2,7 @@
 // it.
 
 import t from 'tap'
+import type { GateConfig } from '../../../src/config/types.ts'
 import type { Defects } from '../../fixtures/soak-defects.ts'
 import type { JudgedSoak } from '../../fixtures/soak-judge.ts'
 import { judgeSoak } from '../../fixtures/soak-judge.ts'
@@ -132,6 +133,27 @@ t.test('each defect turns its metric', async t => {
     for (const [metric, value] of Object.entries(expected))
       t.ok(same(bad.value(metric), value), `${name}: ${metric} is ${bad.value(metric)}, not ${value}`)
   }
+})
+
+t.test('what is seen is unknown where it was told in another form, and the rest is judged', async t => {
+  const gates: GateConfig[] = [
+    { name: 'recall', metric: 'netns_recall_ratio', operator: '==', limit: 1 },
+    { name: 'exits', metric: 'observer_exits_count', operator: '==', limit: 0 },
+    { name: 'failed', metric: 'churn_failed_count', operator: '==', limit: 0 },
+  ]
+  const defects: Defects = { malformed: '{"is":"netns","netns":5}', missed: [30] }
+  const { report, value, why } = judgeSoak(t, soakRun({ defects, gates }))
+  t.equal(value('lines_malformed_count'), 3)
+  t.equal(report.verdict, 'unknown')
+  t.match(
+    report.gates.map(({ verdict }) => verdict),
+    ['unknown', 'pass', 'pass'],
+    'a miss is none for certain',
+  )
+  const first =
+    /none of its format: the first of 3: at 20\.\d+ s line 7 of its output: .* a cookie: \{"is":"netns","netns":5\}/
+  t.match(why('netns_recall_ratio'), first)
+  t.match(why('polls_count'), first)
 })
 
 t.test('evidence names what was missed, and when', async t => {

@@ -19,6 +19,15 @@ t.test('lines come whole, wherever the pieces end', async t => {
   t.same(await linesOf([]), [])
 })
 
+t.test('one without a line feed is not whole', async t => {
+  const stream = new PassThrough()
+  const whole: boolean[] = []
+  readLines(stream, (_, isWhole) => whole.push(isWhole))
+  stream.end('a\nb\nc')
+  await new Promise(resolve => stream.once('close', resolve))
+  t.same(whole, [true, true, false])
+})
+
 t.test('a line without an end is cut', async t => {
   const mebibyte = 'x'.repeat(1024 * 1024)
   const lines = await linesOf([mebibyte, 'y', 'z\n'])

@@ -12,6 +12,8 @@ interface Watched {
   readonly observer: Observer
   readonly said: ObservedLine[]
   readonly lines: CollectedLine[]
+  readonly warnings: string[]
+  readonly log: string[]
   /** Resolves when as many lines were said. */
   until(wanted: (said: readonly ObservedLine[]) => boolean): Promise<void>
 }
@@ -25,6 +27,8 @@ function watch(
 ): Watched {
   const said: ObservedLine[] = []
   const lines: CollectedLine[] = []
+  const warnings: string[] = []
+  const log: string[] = []
   const waiting: (() => void)[] = []
   const observer = new Observer({
     name: 'sut',
@@ -47,7 +51,8 @@ function watch(
       for (const look of waiting) look()
     },
     onLine: line => lines.push(line),
-    onLog: () => {},
+    onLog: line => log.push(line),
+    onWarning: text => warnings.push(text),
     group,
     tree: null,
     onChange: () => {},
@@ -61,7 +66,7 @@ function watch(
       waiting.push(look)
       look()
     })
-  return { observer, said, lines, until }
+  return { observer, said, lines, warnings, log, until }
 }
 
 const forever = 'setInterval(() => {}, 1000);'
@@ -171,6 +176,58 @@ t.test('lines of its log that are forbidden are told, those of a collector are t
   await until(all => all.some(({ is }) => is === 'log_match'))
   t.same(lines, [line])
   t.match(said.at(-1), { is: 'log_match', pattern: '^fatal', line: 'fatal error: x' })
+})
+
+t.test('a line that means to be of the format and is not is told, with its number and what is asked for', async t => {
+  const output = [
+    '{"is":"start"}',
+    '{"level":"info","msg":"JSON of a log","of":{"is":"none"}}',
+    '{worker 1} up',
+    `{"is":"netns","netns":5,"tail":"${'x'.repeat(500)}"}`,
+    "{'is': 'netns_gone', 'netns': '5'}",
+    '{"is":"nets"}',
+    '{"is":"netns_gone","mono_s":1,"netns":"5"}',
+  ]
+  const script = `console.log(${JSON.stringify(output.join('\n'))}); ${forever}`
+  const { observer, said, lines, warnings, log, until } = watch(t, script, { output: 'nslab.collect/1' })
+  await observer.start()
+  await until(all => all.filter(({ is }) => is === 'line_malformed').length === 3)
+  const malformed = said.filter(line => line.is === 'line_malformed')
+  t.match(malformed, [
+    { line: 4, problem: 'mono_s of "netns" must be a time in s' },
+    { line: 5, problem: /JSON/ },
+    { line: 6, problem: '"is" must be one of start, netns, netns_gone, socket, poll, blind, stop' },
+  ])
+  t.equal(malformed[0]?.text.length, 200)
+  t.same(lines, [{ is: 'netns_gone', mono_s: 1, netns: '5' }])
+  t.equal(warnings.length, 1, 'once')
+  t.match(
+    warnings[0],
+    /node.* line 4 of its output is none of nslab.collect\/1: mono_s of "netns" must be a time in s\. It is/,
+  )
+  t.match(warnings[0], 'Asked for: {"is": "netns", "mono_s"')
+  t.match(log.slice(0, 2), [/JSON of a log/, /worker/])
+})
+
+t.test('of very many such lines not each is told, but their number', async t => {
+  const script = `for (let n = 1; n <= 500; n++) console.log('{"is":"x"}'); console.log('{"is":"start"}'); ${forever}`
+  const { observer, said } = watch(t, script, { output: 'nslab.collect/1' })
+  await observer.start()
+  const counts = said.flatMap(line => (line.is === 'line_malformed' ? (line.count ?? 1) : []))
+  t.same(counts, [...Array(20).fill(1), 480])
+})
+
+t.test('a line that its end cuts short is none', async t => {
+  const script = `process.stdout.write('{"is":"start"}\\n{"is":"netns","net'); ${forever}`
+  const { observer, said, log, until } = watch(t, script, { output: 'nslab.collect/1' })
+  await observer.start()
+  process.kill(observer.pid, 'SIGKILL')
+  await until(all => all.some(({ is }) => is === 'observer_exited'))
+  t.same(
+    said.map(({ is }) => is),
+    ['observer_started', 'observer_exited'],
+  )
+  t.equal(log[0], '{"is":"netns","net')
 })
 
 t.test('a line that does not end is held against patterns in pieces', async t => {
