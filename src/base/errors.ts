@@ -76,6 +76,12 @@ const databaseRemedy = (code: string): string =>
   databaseRemedies[code] ??
   (TABLES_CHANGED.test(code) ? 'Its tables are not as nslab made them: undo that, or name another database.' : '')
 
+/** What a user can do about a program of theirs that can't be started. */
+const commandRemedies: Readonly<Record<string, string>> = {
+  ENOENT: 'Name its path, or one that is on the PATH. A script may name an interpreter (#!) that is not there.',
+  EACCES: 'Make it executable (chmod +x), or name its interpreter first: ["python3", "FILE"].',
+}
+
 /** What a user can do about a VM that ended, by how it ended. */
 const vmRemedies: Readonly<Record<string, string>> = {
   out_of_memory: 'Give it more memory: --set hosts.memory_mib=N.',
@@ -143,6 +149,12 @@ export const errorTable = {
     exit: ExitCode.refused,
     message: f => `database ${text(f.target)}: ${text(f.reason)}`,
     hint: f => databaseRemedy(text(f.code ?? '')),
+  },
+  /** A program that the user named. `key`: where; `errno` of who tried. */
+  COMMAND_REFUSED: {
+    exit: ExitCode.usage,
+    message: f => `${text(f.key)}: ${text(f.command)} can't be started: ${text(f.errno)} (${text(f.reason)})`,
+    hint: f => commandRemedies[text(f.errno)] ?? '',
   },
   PROCESS_ENDED: {
     exit: ExitCode.refused,

@@ -4,7 +4,7 @@
 import { known, type Metric, type Metrics, unknown, untold } from '../metric.ts'
 import type { History } from '../types.ts'
 import { toNanosecond, unitOf } from '../units.ts'
-import { churnCounts, type Derive, firstOf, joinedCounts, lifeCounts, observedCounts } from './count-metrics.ts'
+import { churnCounts, type Derive, joinedCounts, lifeCounts, observedCounts } from './count-metrics.ts'
 import type { Finding } from './findings.ts'
 import type { Floats } from './floats.ts'
 import { growthMetrics, shown } from './growth.ts'
@@ -227,10 +227,10 @@ export function computeSoakMetrics(history: History, facts: SoakFacts): Metrics 
 }
 
 /** What it sees is known where it said so in its form: what stands in a line of none may be what is missed. */
-function whyUnseen({ observer: { malformed }, plan, wasObserving }: SoakFacts): Metric | null {
+function whyUnseen({ observer: { malformed, malformedFirst }, plan, wasObserving }: SoakFacts): Metric | null {
   if (malformed.count > 0)
     return unknown(
-      `lines of the observer's output are none of its format: ${firstOf(malformed.count, malformed.earliest)}`,
+      `lines of the observer's output are none of its format: ${malformed.count}, the first ${malformedFirst}`,
     )
   return plan.observes || wasObserving ? null : untold(TELLS_NO_SOCKETS)
 }

@@ -17,6 +17,8 @@ export class ObserverFacts {
   readonly oomKills = new Findings()
   readonly logMatches = new Findings()
   readonly malformed = new Findings()
+  /** Of the first such line: the run's notes have the line itself. */
+  malformedFirst = ''
   /** By the count of its own control group; null: it has none. */
   groupKills: { readonly count: number; readonly t_s: number } | null = null
   memoryMaxBytes: number | null = null
@@ -60,6 +62,7 @@ export class ObserverFacts {
         break
       case 'line_malformed': {
         const { count, line: number, problem, text, t_s } = line
+        if (this.malformed.count === 0) this.malformedFirst = `at ${t_s.toFixed(3)} s line ${number}: ${problem}`
         this.malformed.add(t_s, () => `line ${number} of its output: ${problem}: ${text}`, count)
         break
       }

@@ -111,7 +111,11 @@ async function warm(
         polls += notice.lines.filter(line => line.is === 'polled' && line.first_of === null).length
       if (polls >= WARM_POLLS || hasDied(notice)) done()
     })
-  await context.until(start, limitS, () => late(`${WARM_POLLS} polls of the observer`, limitS))
+  const missing = (): string =>
+    `lines {"is":"poll"} with "first_of":null, of which it told ${polls}; console/soak.log has what else it said`
+  await context.until(start, limitS, () =>
+    late(`${WARM_POLLS} polls of all namespaces by the observer`, limitS, missing()),
+  )
 }
 
 /** Churns for as long as the scenario says, and until its last fault is over. */

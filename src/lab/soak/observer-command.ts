@@ -15,6 +15,9 @@ const programsFolder = fileURLToPath(new URL('../../../native/build/Release', im
 /** Nobody else listens on the soak's own loopback before the observer does. */
 export const COLLECTOR_METRICS_PORT = 9700
 
+/** Of a command in messages. */
+const NAME_CHARS = 100
+
 /** What it says once it polls. */
 const COLLECTOR_READY = 'collecting'
 
@@ -31,7 +34,7 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
   if (observer.command !== null)
     return new Observer({
       ...rest,
-      name: observer.command[0] as string,
+      name: nameOf(observer.command),
       command: observer.command,
       env: { ...env, PATH: `${env.PATH ?? ''}:${programsFolder}`, [OBSERVER_VARIABLE]: runId },
       config: observer,
@@ -53,6 +56,12 @@ export function makeObserver({ soak, runId, database, ...rest }: ObserverRequest
     // It starts nobody.
     tree: null,
   })
+}
+
+/** In messages: a program alone may be any script's interpreter. */
+function nameOf(command: readonly string[]): string {
+  const words = command.join(' ')
+  return words.length <= NAME_CHARS ? words : `${words.slice(0, NAME_CHARS)}…`
 }
 
 function collectArguments(

@@ -54,7 +54,7 @@ export interface ObserverOptions {
   readonly onLine: (line: CollectedLine) => void
   /** A line for people. */
   readonly onLog: (line: string) => void
-  /** What the user has to know now: it writes what is none of its format. Once. */
+  /** What the user has to know now: of each kind once. */
   readonly onWarning: (text: string) => void
   /** That it is to run in; null: in that of its parent. */
   readonly group: MemoryGroup | null
@@ -86,6 +86,7 @@ export class Observer {
   /** Its next end is somebody's doing: the run's end, or a fault. */
   #isWanted = false
   readonly #over = new AbortController()
+  #wasReady = false
   /** Ends that nobody wanted. */
   endsCount = 0
 
@@ -137,15 +138,19 @@ export class Observer {
     )
     this.#isWanted = false
     return new Promise((resolve, reject) => {
+      const begun = (): void => {
+        this.#wasReady = true
+        resolve()
+      }
       const ready = this.#read(child, () => {
         this.look()
-        resolve()
+        begun()
       })
       this.#exited = new Promise(done => {
         child.once('error', error => {
           // Only when it did not start: it has no process then, and no streams that would close.
           if (child.pid !== undefined) return
-          reject(new NslabError('PROCESS_ENDED', { process: name, status: error.message, lastWords: '' }))
+          reject(notStarted(this.#options.command, error))
           done()
         })
         child.once('spawn', () => {
@@ -156,7 +161,7 @@ export class Observer {
           this.#names.add(basename(this.#options.command[0] as string))
           this.look()
           this.#emitStart(child, stat?.startTicks ?? 0)
-          if (ready === 'once it runs') resolve()
+          if (ready === 'once it runs') begun()
         })
         onceEnded(child, (code, signal) => {
           const status = signal === null ? `exit ${code}` : `killed by ${signal}`
@@ -213,6 +218,8 @@ export class Observer {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
+      const { name, onWarning } = this.#options
+      onWarning(`${name} had not ended ${deadlineS.toFixed(1)} s after SIGTERM, and was killed`)
       this.#kill('SIGKILL')
     }, deadlineS * 1000)
     // One that is stopped takes no other signal.
@@ -290,11 +297,11 @@ export class Observer {
   }
 
   #tellMalformed(line: number, words: string, problem: string): void {
-    const { command, onLog, onWarning } = this.#options
+    const { name, onLog, onWarning } = this.#options
     const text = words.slice(0, MALFORMED_CHARS)
     if (this.#malformed.count === 0)
       onWarning(
-        `${command.join(' ')}: line ${line} of its output is none of nslab.collect/1: ${problem}. It is: ${text} ` +
+        `${name}: line ${line} of its output is none of nslab.collect/1: ${problem}. It is: ${text} ` +
           `Asked for: ${formOf(words)} (soak/README.md has all). Gates of what it sees are unknown in this run`,
       )
     this.#malformed.add({ line, text, problem })
@@ -318,6 +325,8 @@ export class Observer {
     if (wanted || this.#isOver) return
     this.endsCount += 1
     onLog(`${name} ended by itself: ${status}`)
+    // Before it was ready that is the error of who waits for it.
+    if (this.endsCount === 1 && this.#wasReady) this.#warnOfEnd(status)
     if (!config.restart) return
     this.#pauseMs = livedMs > SOON_MS ? RESTART_PAUSE_MS.first : Math.min(2 * this.#pauseMs, RESTART_PAUSE_MS.last)
     this.#restart = setTimeout(() => {
@@ -325,6 +334,28 @@ export class Observer {
       if (!this.#isOver) this.start().catch(() => {})
     }, this.#pauseMs)
   }
+
+  #warnOfEnd(status: string): void {
+    const { config, name, onWarning, tree } = this.#options
+    const again = config.restart ? 'it is started again' : 'it is not started again (sut.restart), and the soak goes on'
+    const left = this.#hasChildren() ? (tree?.pids.length ?? 0) : 0
+    const others =
+      left === 0 ? '' : `. ${left} of the processes that it started live on, unwatched: let it stay in the foreground`
+    const last = this.#lastLines.at(-1)
+    const words = last === undefined ? '' : `. It said last: ${last.slice(0, LINE_CHARS)}`
+    onWarning(`${name} ended by itself: ${status}; ${again}${others}${words}`)
+  }
+}
+
+function notStarted(command: readonly string[], error: NodeJS.ErrnoException): NslabError {
+  const { code: errno = 'EIO', message } = error
+  const facts = { key: 'sut.command', command: command.join(' '), errno, reason: errnoWords[errno] ?? message }
+  return new NslabError('COMMAND_REFUSED', facts, { cause: error })
+}
+
+const errnoWords: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
 }
 
 /** When it has ended and what it wrote was read. A child of its own may hold its outputs for as long as it likes. */

@@ -321,7 +321,8 @@ class Soak {
       churn_failed_count: failed_count,
       churn_late_s: late_max_s,
       observer_exits_count: this.#observer?.endsCount ?? 0,
-      ...this.#intake.figures,
+      // Who tells no sockets knows of none here.
+      ...(this.#soak.observer.output === 'none' ? {} : this.#intake.figures),
     }
     this.#steered.send({ is: 'pulse', t_s: this.#nowS(), figures })
   }

@@ -17,6 +17,8 @@ function breachesIn(test: Test, data: SoakData): Breach[] {
 
 const gateOf = (metric: string, limit = 0): GateConfig => ({ name: metric, metric, operator: '<=', limit })
 
+const malformed = { line: 7, text: '{"is":"netns"}', problem: 'no cookie', count: 3 }
+
 /** Gate, the defect that breaks it, when, and its first cause. */
 const cases: readonly [gate: GateConfig, defects: Defects, atS: number, cause: RegExp][] = [
   [{ ...gateOf('netns_recall_ratio', 1), operator: '>=' }, { missed: [60, 30] }, 7, /namespace 30 .*never found/],
@@ -39,7 +41,7 @@ const cases: readonly [gate: GateConfig, defects: Defects, atS: number, cause: R
   [gateOf('observer_exits_count'), { restart: 'told' }, 20, /process 100, ended: exit 1/],
   [gateOf('oom_kills_count'), { oom: true }, 20, /want of memory/],
   [gateOf('log_matches_count'), { logLine: 'panic: lost' }, 20, /"panic: lost"/],
-  [gateOf('lines_malformed_count'), { malformed: '{"is":"netns"}' }, 20, /^line 7 .* a cookie: \{"is":"netns"\}$/],
+  [gateOf('lines_malformed_count'), { malformed }, 20, /^line 7 .*: no cookie: \{"is":"netns"\}$/],
   [gateOf('churn_failed_count'), { failed: 1 }, 6, /EBUSY/],
   [gateOf('churn_late_max_s', 0.1), { lateS: 0.5 }, 5, /began 0.50. s late/],
 ]

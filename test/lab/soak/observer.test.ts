@@ -1,5 +1,6 @@
 // An observer as a process: what is told of its life, whoever ends it.
 
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readStat } from '../../../src/lab/proc/proc.ts'
 import { MemoryGroup } from '../../../src/lab/soak/memory-group.ts'
@@ -98,7 +99,13 @@ t.test('one that ends before it is ready is an error with its last words', async
 
 t.test('one that is not there is an error', async t => {
   const { observer } = watch(t, '', {}, ['/nowhere/sut'])
-  await t.rejects(observer.start(), { code: 'PROCESS_ENDED', facts: { status: /ENOENT/ } })
+  const facts = { key: 'sut.command', command: '/nowhere/sut', errno: 'ENOENT' }
+  await t.rejects(observer.start(), { code: 'COMMAND_REFUSED', exitCode: 2, facts, hint: /on the PATH.*\(#!\)/ })
+})
+
+t.test('one that may not be run is an error with what to do', async t => {
+  const script = join(t.testdir({ sut: 'echo up' }), 'sut')
+  await t.rejects(watch(t, '', {}, [script]).observer.start(), { code: 'COMMAND_REFUSED', hint: /chmod \+x/ })
 })
 
 t.test('an end that nobody wanted is told, and stays one where it is not to be restarted', async t => {
@@ -109,6 +116,19 @@ t.test('an end that nobody wanted is told, and stays one where it is not to be r
   t.match(said[1], { is: 'observer_exited', status: 'killed by SIGKILL', wanted: false, oom: false })
   t.equal(observer.endsCount, 1)
   t.equal(observer.pid, 0)
+})
+
+t.test('an end that nobody wanted is warned of with its last words, once', async t => {
+  const script = "console.error('no route to host'); setTimeout(() => process.exit(7), 100)"
+  const alone = watch(t, script, {})
+  await alone.observer.start()
+  await alone.until(lines => lines.some(({ is }) => is === 'observer_exited'))
+  const words = /^sut ended by itself: exit 7; it is not started again \(sut.restart\).*It said last: no route to host$/
+  t.match(alone.warnings, [words])
+  const again = watch(t, script, { restart: true })
+  await again.observer.start()
+  await again.until(lines => lines.filter(({ is }) => is === 'observer_exited').length === 2)
+  t.match(again.warnings, [/^sut ended by itself: exit 7; it is started again/])
 })
 
 t.test('where it is to be restarted it is, as another process', async t => {
@@ -122,11 +142,12 @@ t.test('where it is to be restarted it is, as another process', async t => {
 })
 
 t.test('a fault that kills it is wanted, and another is started', async t => {
-  const { observer, said } = watch(t, forever)
+  const { observer, said, warnings } = watch(t, forever)
   await observer.start()
   t.equal(await observer.killAndRevive(0.1), true)
   t.match(said.slice(1), [{ is: 'observer_exited', wanted: true }, { is: 'observer_started' }])
   t.equal(observer.endsCount, 0)
+  t.same(warnings, [])
 })
 
 t.test('a fault that kills it while it is away for a restart starts one, and not two', async t => {
@@ -203,7 +224,7 @@ t.test('a line that means to be of the format and is not is told, with its numbe
   t.equal(warnings.length, 1, 'once')
   t.match(
     warnings[0],
-    /node.* line 4 of its output is none of nslab.collect\/1: mono_s of "netns" must be a time in s\. It is/,
+    /^sut: line 4 of its output is none of nslab.collect\/1: mono_s of "netns" must be a time in s\. It is/,
   )
   t.match(warnings[0], 'Asked for: {"is": "netns", "mono_s"')
   t.match(log.slice(0, 2), [/JSON of a log/, /worker/])
@@ -253,10 +274,13 @@ t.test('of very many lines that are forbidden not each is told, but their number
 })
 
 t.test('one that does not end in order is killed', async t => {
-  const { observer, said } = watch(t, `process.on('SIGTERM', () => {}); console.log('up'); ${forever}`, { ready: 'up' })
+  const { observer, said, warnings } = watch(t, `process.on('SIGTERM', () => {}); console.log('up'); ${forever}`, {
+    ready: 'up',
+  })
   await observer.start()
   await observer.stop(0.2)
   t.match(said.at(-1), { status: 'killed by SIGKILL', wanted: true, oom: false })
+  t.same(warnings, ['sut had not ended 0.2 s after SIGTERM, and was killed'])
 })
 
 t.test("the kernel's word that it killed for want of memory", async t => {
