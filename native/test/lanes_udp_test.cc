@@ -209,6 +209,16 @@ void test_hostile() {
   }
   check(line.links.await([&] { return line.links.count(EventKind::down, 1, "ECONNREFUSED") == 1; }),
         "and dies: the kernel tells of it");
+  {
+    Player mortal(line);
+    check(mortal.dial(82), "one is sent packets in many parts");
+    mortal.say(Kind::alive);
+    (void)line.bench.did(StartFlow{1, flow(1, 2, 65'535'000, 65'535)});
+    check(mortal.hear(Kind::data, header, frame, from), "and hears one");
+  }
+  check(line.links.await([&] { return line.links.count(EventKind::down, 1, "ECONNREFUSED") == 2; }),
+        "and dies amid them: the link ends all the same");
+  (void)line.bench.did(StopSources{});
 }
 
 /** Node 1 dials the player, whose answers are late. */

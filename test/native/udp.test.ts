@@ -19,7 +19,7 @@ t.test('datagrams: what came and what is lost are all that was sent', t =>
 
 for (const sanitizers of ['address,undefined', 'thread'] as const)
   t.test(`links over UDP begin, count and end, under ${sanitizers}`, t =>
-    nativeChecks(t, 87, {
+    nativeChecks(t, 90, {
       name: 'lanes_udp_test',
       parts: 'engine',
       sanitizers,

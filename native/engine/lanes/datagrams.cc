@@ -40,6 +40,28 @@ bool is_end(int error) {
          error == EPIPE;
 }
 
+/** Of sending a message, which the kernel may have to cut: it is lost like any on its way; its receiver misses it. */
+bool is_lost(int error, bool is_cut) {
+  if (error == EAGAIN || error == EWOULDBLOCK || is_end(error)) return false;
+  return !is_cut || !(error == EINVAL || error == EMSGSIZE || error == EIO || error == EOPNOTSUPP);
+}
+
+/**
+ * Sends the messages from `gone` on, and counts them there: 0, or why the one at `gone` was refused. After some have
+ * left the kernel keeps to itself why the next did not, and may have forgotten it: only going on comes to an end.
+ */
+int send_rest(int fd, udp::Batch& batch, size_t& gone) {
+  while (gone < batch.messages_count()) {
+    const int count = sys::call([&] {
+      return ::sendmmsg(fd, batch.messages() + gone, static_cast<unsigned>(batch.messages_count() - gone),
+                        MSG_DONTWAIT | MSG_NOSIGNAL);
+    });
+    if (count < 0) return errno;
+    gone += static_cast<size_t>(count);
+  }
+  return 0;
+}
+
 void update_way(udp::Sender& sender, int fd) {
   if (const uint32_t bytes = udp::datagram_bytes(fd); bytes > 0) sender.datagram_bytes = bytes;
 }
@@ -189,28 +211,27 @@ OutQueue::Flushed Lane::flush_datagrams(Link& link) {
     udp::Batch batch(sender);
     link.out.each([&](const uint8_t* frame, uint32_t size) { return batch.add(frame, size); });
     batch.finish();
-    int count = sys::call([&] {
-      return ::sendmmsg(link.fd->get(), batch.messages(), static_cast<unsigned>(batch.messages_count()),
-                        MSG_DONTWAIT | MSG_NOSIGNAL);
-    });
-    if (count < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return OutQueue::Flushed::blocked;
-      if (is_end(errno)) return OutQueue::Flushed::broken;
-      if (batch.is_cut(0) && (errno == EINVAL || errno == EMSGSIZE || errno == EIO || errno == EOPNOTSUPP)) {
-        // A way that has become narrower, or an interface that can't: once more, one by one.
-        sender.cuts = false;
-        update_way(sender, link.fd->get());
-        continue;
-      }
-      // Lost like any that is lost on its way: the receiver misses it.
-      count = 1;
-    }
-    const udp::Batch::Left left = batch.left(static_cast<size_t>(count));
+    size_t gone = 0;
+    int error = 0;
+    while ((error = send_rest(link.fd->get(), batch, gone)) != 0 && is_lost(error, batch.is_cut(gone))) gone++;
+    const udp::Batch::Left left = batch.left(gone);
     sender.number += left.datagrams;
     sender.packets += left.packets;
     link.out.sent(left.frame_bytes, link.count->sent);
-    state.said_ns = now_ns_;
-    state.repeats = kCountRepeats;
+    if (gone > 0) {
+      state.said_ns = now_ns_;
+      state.repeats = kCountRepeats;
+    }
+    if (error == EAGAIN || error == EWOULDBLOCK) return OutQueue::Flushed::blocked;
+    if (is_end(error)) {
+      errno = error;
+      return OutQueue::Flushed::broken;
+    }
+    if (error != 0) {
+      // A way that has become narrower, or an interface that can't: once more, one by one.
+      sender.cuts = false;
+      update_way(sender, link.fd->get());
+    }
   }
   return OutQueue::Flushed::all;
 }
