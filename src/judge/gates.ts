@@ -1,7 +1,7 @@
 // A gate holds one metric against one limit. What was not proven is unknown, never a pass.
 
 import type { GateConfig, Level } from '../config/types.ts'
-import type { Metric, Metrics, Reading } from './metric.ts'
+import { crashWords, type Metric, type Metrics, type Reading } from './metric.ts'
 import type { GateVerdict } from './types.ts'
 import { unitOf } from './units.ts'
 
@@ -36,11 +36,7 @@ export function judgeGate(gate: GateConfig, metrics: Metrics, run: GateRun): Gat
   try {
     return { ...frame, ...verdictOf(gate, metrics, run) }
   } catch (error) {
-    return {
-      ...frame,
-      verdict: 'unknown',
-      evidence: `the judge failed: ${error instanceof Error ? error.message : error}`,
-    }
+    return { ...frame, verdict: 'unknown', evidence: crashWords(error) }
   }
 }
 

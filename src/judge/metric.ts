@@ -23,6 +23,10 @@ export type Metric =
 
 export type Metrics = Readonly<Record<string, Metric>>
 
+/** Of a derivation or a gate that crashed: a bug of the judge's, and never a pass. */
+export const crashWords = (error: unknown): string =>
+  `the judge failed: ${error instanceof Error ? error.message : String(error)}`
+
 export const unknown = (why: string): Metric => ({ known: false, why })
 /** Of what the observed program never claimed to tell. */
 export const untold = (why: string): Metric => ({ known: false, why, untold: true })

@@ -4,7 +4,7 @@
 import { hasTraffic } from '../config/has-traffic.ts'
 import type { Plan } from '../plan.ts'
 import { faultsCount, faultsFeltCount, rowsKeptCount } from './fault-metrics.ts'
-import { known, type Metric, type Metrics, unknown } from './metric.ts'
+import { crashWords, known, type Metric, type Metrics, unknown } from './metric.ts'
 import { heldMemoryNoise } from './noise.ts'
 import { rssAtWired, threadsMost } from './process-metrics.ts'
 import { linksProven, listedMetrics, Proofs, proofDerivations } from './proof/metrics.ts'
@@ -108,7 +108,7 @@ export function computeMetrics(history: History): Metrics {
     const time = readTimeline(history.events)
     facts = { history, plan: history.plan as Plan, time, proofs: new Proofs(history), measured }
   } catch (error) {
-    for (const name of metricNames) metrics[name] = crashed(error)
+    for (const name of metricNames) metrics[name] = unknown(crashWords(error))
     return metrics
   }
   const hasNodes = !history.soak && facts.plan.scenario.connections === undefined
@@ -117,17 +117,13 @@ export function computeMetrics(history: History): Metrics {
     try {
       metrics[name] = distrustDamage(history, name, agreeing(facts, name, derive(facts)))
     } catch (error) {
-      metrics[name] = crashed(error)
+      metrics[name] = unknown(crashWords(error))
     }
   }
   if (history.soak) Object.assign(metrics, computeSoakMetrics(history, history.soak))
   if (hasNodes && hasTraffic(facts.plan.scenario)) Object.assign(metrics, computeTrafficMetrics(history))
   for (const name of Object.keys(history.outcome?.metrics ?? {})) metrics[name] ??= facts.measured(name)
   return metrics
-}
-
-function crashed(error: unknown): Metric {
-  return unknown(`the judge failed: ${error instanceof Error ? error.message : String(error)}`)
 }
 
 function measuredBy(history: History, name: string): Metric {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { FaultConfig } from '../../src/config/types.ts'
-import { faultsFeltCount } from '../../src/judge/fault-metrics.ts'
+import { faultsFeltCount, rowsKeptCount } from '../../src/judge/fault-metrics.ts'
 import type { RunEvent } from '../../src/protocol/events.ts'
 
 const cut = { fault: 0, op: 'cut', hosts: ['host2'] }
@@ -87,5 +87,15 @@ t.test('an impairment is felt when every host lost frames and had some late, as 
 t.test('a token that comes home while the fault lasts says that nobody felt it; one that is late does not', t => {
   t.equal(faultsFeltCount(events(1.2), 3, []), 0)
   t.equal(faultsFeltCount(events(3.1), 3, []), 1)
+  t.end()
+})
+
+t.test('what did not end, or no token could show, was not felt', t => {
+  const [started, ...rest] = events(4)
+  t.equal(faultsFeltCount(events(4), 3, []), 1)
+  t.equal(faultsFeltCount([started as RunEvent, rest[0] as RunEvent], 3, []), 0)
+  const reboots = events(4).map(event => ('op' in event ? { ...event, op: 'reboot' } : event)) as RunEvent[]
+  t.equal(faultsFeltCount(reboots, 3, []), 0)
+  t.equal(rowsKeptCount([]), null)
   t.end()
 })

@@ -117,3 +117,20 @@ t.test('changes by others are named, not all of them', async t => {
   t.match(foreign(2), [/veth0, veth1$/])
   t.match(foreign(12), [/veth4 and 7 more$/])
 })
+
+t.test('of gates that were seen red the last is told, and those that never were', t => {
+  const seen = (at: string) => ({ at, version: '1.2', commit: 'c', canary: 'x' })
+  const found = notes(data => ({
+    environment: {
+      ...data.environment,
+      gates_seen_red: {
+        residue_count: seen('2026-02-03T04:05:06Z'),
+        [data.plan.scenario.gates[0]?.metric ?? '']: seen('2026-01-01T00:00:00Z'),
+      },
+    },
+  }))
+  t.match(found, [
+    /^seen to fail on its canary, the last on 2026-02-03 with nslab 1\.2: \d+ of \d+ metrics .*never: \S/,
+  ])
+  t.end()
+})

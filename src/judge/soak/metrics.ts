@@ -1,7 +1,7 @@
 // Every metric of a soak, from its saved data: pure, and each with where it was read. Too little work done makes a pass
 // unknown, a machine too noisy every verdict on a time; a failure that much work would only have shown better stands.
 
-import { known, type Metric, type Metrics, unknown, untold } from '../metric.ts'
+import { crashWords, known, type Metric, type Metrics, unknown, untold } from '../metric.ts'
 import type { History } from '../types.ts'
 import { toNanosecond, unitOf } from '../units.ts'
 import { churnCounts, type Derive, joinedCounts, lifeCounts, observedCounts } from './count-metrics.ts'
@@ -239,7 +239,7 @@ function attempt(derive: () => Metric): Metric {
   try {
     return derive()
   } catch (error) {
-    return unknown(failed(error))
+    return unknown(crashWords(error))
   }
 }
 
@@ -248,11 +248,9 @@ function attemptWords(why: () => string | null): string | null {
   try {
     return why()
   } catch (error) {
-    return failed(error)
+    return crashWords(error)
   }
 }
-
-const failed = (error: unknown): string => `the judge failed: ${error instanceof Error ? error.message : String(error)}`
 
 function doubted(name: string, metric: Metric, tooLittle: string | null, noisy: string | null): Metric {
   if (!metric.known || metric.doubt?.of === 'both') return metric

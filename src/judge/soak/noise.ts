@@ -50,7 +50,7 @@ export function noiseOf(all: readonly Sample[], facts: SoakFacts): Noise {
   const pressures = samples.flatMap(({ pressure }) => (pressure === null ? [] : pressure.cpu_some / 100))
   const pressureMaxRatio = pressures.length === 0 ? null : pressures.reduce((one, other) => Math.max(one, other))
   const vmWaitedRatio = waitedRatio(all.filter(isDuring), new Set(samples.map(siteOf)))
-  const why = standstillIn(samples, facts) ?? whyNoisy(stealRatio, pressures, vmWaitedRatio)
+  const why = standstillIn(samples, churned, facts) ?? whyNoisy(stealRatio, pressures, vmWaitedRatio)
   return { stealRatio, pressureMaxRatio, vmWaitedRatio, why }
 }
 
@@ -81,8 +81,11 @@ interface Waiting {
 const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`
 
 /** The longest time without a sample, in words; null: none was long. */
-function standstillIn(samples: readonly Sample[], { churned, plan }: SoakFacts): string | null {
-  if (churned === null) return null
+function standstillIn(
+  samples: readonly Sample[],
+  churned: NonNullable<SoakFacts['churned']>,
+  { plan }: SoakFacts,
+): string | null {
   const { lengthS, fromS, last } = longestGap(samples, churned)
   // Who asks for fewer samples is told less.
   if (lengthS <= Math.max(STANDSTILL_S, 2.5 * plan.sampleIntervalS)) return null

@@ -4,7 +4,7 @@
 import { dropReasons } from '../../base/traffic-metrics.ts'
 import type { Plan } from '../../plan.ts'
 import type { Sample } from '../../protocol/sample.ts'
-import { known, type Metric, type Metrics, type Reading, unknown } from '../metric.ts'
+import { crashWords, known, type Metric, type Metrics, type Reading, unknown } from '../metric.ts'
 import { siteOf } from '../process-metrics.ts'
 import type { History } from '../types.ts'
 import { type FlowFacts, readTraffic, type SinkEnd, type TrafficFacts } from './account.ts'
@@ -125,7 +125,7 @@ export function computeTrafficMetrics(history: History): Metrics {
       try {
         return [name, derive(facts)]
       } catch (error) {
-        return [name, unknown(`the judge failed: ${error instanceof Error ? error.message : String(error)}`)]
+        return [name, unknown(crashWords(error))]
       }
     }),
   )
@@ -139,7 +139,7 @@ function read(history: History): Facts | string {
     const facts = readTraffic(history)
     return typeof facts === 'string' ? facts : { ...facts, history, timed: timedSinks(history, facts) }
   } catch (error) {
-    return `the judge failed: ${error instanceof Error ? error.message : String(error)}`
+    return crashWords(error)
   }
 }
 

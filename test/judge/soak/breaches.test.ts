@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap'
 import type { GateConfig } from '../../../src/config/types.ts'
 import { type Breach, breachesOf } from '../../../src/judge/soak/breaches.ts'
+import { soakMetricNames } from '../../../src/judge/soak/metrics.ts'
 import type { SoakFacts } from '../../../src/judge/soak/read.ts'
 import type { Plan } from '../../../src/plan.ts'
 import type { RunEvent } from '../../../src/protocol/events.ts'
@@ -116,4 +117,18 @@ t.test('what happened meanwhile stands between the causes', async t => {
 t.test('a gate that passes, or is unknown, is no breach', async t => {
   t.same(breachesIn(t, soakRun()), [])
   t.same(breachesIn(t, soakRun({ gates: [gateOf('observer_rss_slope_upper_bytes_per_h')] })), [])
+})
+
+t.test('whatever the metric is of, a gate on it that nothing can meet is told, with its causes in order', async t => {
+  const never = 1e18
+  const gates = soakMetricNames.map(name => ({ ...gateOf(name, never), operator: '>=' as const }))
+  const found = breachesIn(t, soakRun({ gates, defects: { restart: 'told', untold: 2, lost: 1 } }))
+  t.ok(found.length > 50, `${found.length} gates failed`)
+  const moments = found.map(({ t_s }) => t_s ?? Number.POSITIVE_INFINITY)
+  t.same(
+    moments,
+    [...moments].sort((one, other) => (one === other ? 0 : one - other)),
+  )
+  for (const metric of ['removal_kernel_p99_s', 'letting_go_max_s', 'poll_p99_s', 'kernel_namespaces_left_count'])
+    t.type(found.find(({ gate }) => gate.name === metric)?.t_s, 'number', metric)
 })

@@ -1,6 +1,6 @@
 // A soak's files as they may come: in another order, damaged, cut short, missing, and very long.
 
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Random } from '../../../src/base/random.ts'
@@ -236,4 +236,26 @@ t.test('without the events nobody knows when churning ended', async t => {
   const { report, why } = judgeSoakFolder(folder)
   t.equal(report.verdict, 'unknown')
   t.match(why('netns_recall_ratio'), /events\.ndjson is missing/)
+})
+
+t.test('what is no file can not be read, and proves nothing', async t => {
+  const folder = folderOf(t, soakRun())
+  rmSync(join(folder, 'observed.ndjson'))
+  mkdirSync(join(folder, 'observed.ndjson'))
+  const { history, report } = judgeSoakFolder(folder)
+  t.match(history.damage, [{ file: 'observed.ndjson', kind: 'corrupt', problem: /EISDIR/ }])
+  t.equal(report.verdict, 'unknown')
+})
+
+t.test('times of a single socket are checked, too', async t => {
+  const data = soakRun()
+  for (const times of [{ from_s: 'now' }, { from_s: 6, until_s: 'then' }]) {
+    const churn = data.churn.map(line =>
+      line.is === 'made' && line.id === 25
+        ? { ...line, sockets: line.sockets.map(socket => ({ ...socket, ...times })) }
+        : line,
+    )
+    const { history } = judgeSoak(t, { ...data, churn: churn as SoakData['churn'] })
+    t.match(history.damage, [{ file: 'churn.ndjson', kind: 'corrupt', problem: /sockets of "made"/ }])
+  }
 })

@@ -71,6 +71,14 @@ t.test('what nobody asked whose it is makes no pass', t => {
   t.end()
 })
 
+t.test('an operation that made nothing has no sockets to ask about', t => {
+  const suspects = new Suspects()
+  suspects.add('5', ['7', 4, 1, 2, 'LISTEN', 1, 2, 1])
+  suspects.ask({ is: 'begin', t_s: 1 })
+  t.equal(suspects.misattributed.count, 0)
+  t.end()
+})
+
 t.test('namespaces that lived too briefly to be judged are told', t => {
   const { value, why } = judgeSoak(t, soakRun({}))
   const made = value('namespaces_made_count') as number

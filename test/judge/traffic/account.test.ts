@@ -331,3 +331,16 @@ t.test('reasons are those of the engine', t => {
   )
   t.end()
 })
+
+t.test('a crash over the traffic makes its metrics unknown, and no other', async t => {
+  const history = trafficHistory()
+  const crashed = computeMetrics({ ...history, samples: null as unknown as typeof history.samples })
+  t.match(crashed.packet_hop_cpu_s, { known: false, why: /the judge failed/ })
+  t.match(crashed.packet_hops_count, { known: true })
+  const whole = Object.defineProperty({ ...history }, 'traffic', {
+    get: () => {
+      throw new Error('boom')
+    },
+  })
+  t.match(computeMetrics(whole).packet_hops_count, { known: false, why: 'the judge failed: boom' })
+})
