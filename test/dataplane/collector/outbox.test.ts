@@ -44,10 +44,12 @@ class Gate implements Place<Numbers> {
 
   async store(load: Numbers, signal: AbortSignal): Promise<Refused | null> {
     this.tries++
-    await Promise.race([
-      this.answer(load),
-      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up')))),
-    ])
+    let giveUp = (): void => {}
+    const givenUp = new Promise<never>((_, reject) => {
+      giveUp = () => reject(new Error('given up'))
+    })
+    signal.addEventListener('abort', giveUp)
+    await Promise.race([this.answer(load), givenUp]).finally(() => signal.removeEventListener('abort', giveUp))
     const taken = load.numbers.filter(number => !this.isRefused(number))
     this.stored.push(...taken)
     const rows = load.numbers.length - taken.length
