@@ -1,8 +1,19 @@
 // nslab collect into a file: appended to, in whole lines, and a disk that fills up is said, survived, and counted.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { askCollector } from '../../../src/dataplane/collector/control.ts'
@@ -12,14 +23,14 @@ import { isApart } from '../../fixtures/netns-holder.ts'
 import { cliPath } from '../../fixtures/nslab-process.ts'
 
 /**
- * A collector into a disk of 2 MiB, nearly full: a line has room made there, another one ends it. Its file is what is
- * printed at last. The collector does not share the output: Node.js would make it one that does not wait for its
- * reader, and what is printed then ends where that is late.
+ * A collector into a disk of 2 MiB, nearly full: a line names what is removed there, another one ends it. Its file is
+ * what is printed at last. The collector does not share the output: Node.js would make it one that does not wait for
+ * its reader, and what is printed then ends where that is late.
  */
 const onSmallDisk = `
   mount -t tmpfs -o size=2m tmpfs "$0" && cd "$0" && head -c 1900k /dev/zero > ballast || exit 1
   "$@" </dev/null >/dev/null & collector=$!
-  read -r line && [ "$line" = free ] && rm ballast && read -r line
+  read -r files && rm $files && read -r line
   kill -TERM $collector; wait $collector; code=$?
   cat rows; exit $code`
 
@@ -121,7 +132,7 @@ function tests(): void {
     await populate(t, 2000, 50)
     const { child, says, ended } = smallDisk(t)
     await says(/warning: cannot write rows: ENOSPC/)
-    child.stdin?.write('free\n')
+    child.stdin?.write('ballast\n')
     await says(/takes rows again/)
     child.stdin?.end()
     const { code, out, err } = await ended
@@ -131,6 +142,44 @@ function tests(): void {
     t.same([lines[0]?.is, lines.at(-1)?.is], ['start', 'stop'])
     t.same(unequal(lines), [])
   })
+
+  t.test('a disk is free again when the file that filled it is removed: a new one goes on, in whole lines', async t => {
+    await populate(t, 2000, 50)
+    const { child, says, ended } = smallDisk(t)
+    await says(/warning: cannot write rows: ENOSPC/)
+    child.stdin?.write('ballast rows\n')
+    await says(/takes rows again/)
+    child.stdin?.end()
+    const { code, out, err } = await ended
+    t.equal(code, 0, err)
+    const lines = linesOf(out)
+    t.equal(lines.at(-1)?.is, 'stop')
+    t.ok(lines.some(({ is }) => is === 'socket'))
+    t.ok(unequal(lines).length <= 1, 'of one poll, a part went with the file that was removed')
+  })
+
+  t.test(
+    'a file that is renamed, as by logrotate, has all rows until then, and one of its name those since',
+    async t => {
+      await populate(t, 2000, 50)
+      const path = join(t.testdir({}), 'rows')
+      const collecting = new Collecting(t, ['--sink', `file:${path}`, '--interval', '20ms'])
+      await collecting.says(/collecting/)
+      const grows = async (): Promise<void> => {
+        const isLarge = (): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 200_000
+        for (let looks = 0; looks < 500 && !isLarge(); looks++) await sleep(20)
+      }
+      await grows()
+      renameSync(path, `${path}.1`)
+      await grows()
+      collecting.child.kill('SIGTERM')
+      t.same(await collecting.ended, { code: 0, signal: null }, collecting.stderr)
+      const [before, since] = [`${path}.1`, path].map(file => linesOf(readFileSync(file, 'utf8')))
+      const lines = [...(before ?? []), ...(since ?? [])]
+      t.same([before?.[0]?.is, since?.at(-1)?.is], ['start', 'stop'])
+      t.same(unequal(lines), [])
+    },
+  )
 
   t.test('a disk that stays full ends a collector with its error and the number of rows that are missing', async t => {
     await populate(t, 2000, 50)
