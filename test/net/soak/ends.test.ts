@@ -103,8 +103,8 @@ t.test('an observer that dies before it is warm is not waited for', async t => {
 t.test('a program that can not be started fails the run before anything is made', async t => {
   const run = startSoak(t, '[sut]\ncommand = ["/nowhere/sut"]\n')
   const ended = await run.ended
-  t.equal(ended.code, 6, ended.stderr)
-  t.match(run.report().error, { phase: 'prepare', message: /\/nowhere\/sut ended early .*ENOENT/ })
+  t.equal(ended.code, 2, ended.stderr)
+  t.match(run.report().error, { phase: 'prepare', message: /\/nowhere\/sut can't be started: ENOENT/ })
   t.same(churned(run), [])
   t.same(processesOf(run), [])
 })
