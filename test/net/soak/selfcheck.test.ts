@@ -45,7 +45,8 @@ t.test('all canaries are caught, and the book says when', async t => {
 
 t.test('a canary that nothing catches fails the selfcheck', async t => {
   // With this limit the gate can't turn.
-  const set = ['--set', 'gate[15].require=<= 1e9', '--set', 'hosts.on=host', '--set', 'run.hold=4s']
+  const lost = scenarioOf('selfcheck').metrics.indexOf('rows_lost_count')
+  const set = ['--set', `gate[${lost}].require=<= 1e9`, '--set', 'hosts.on=host', '--set', 'run.hold=4s']
   const folder = t.testdir()
   const args = ['selfcheck', 'lose-rows', '--out', folder, ...set]
   const { code, stdout } = await new NslabProcess(args).ended
