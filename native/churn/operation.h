@@ -76,7 +76,7 @@ struct Failed {
   int number = 0;
 };
 
-/** Namespaces that were made on the way to a fault, and let go of at once. */
+/** Namespaces that were made on the way to a fault, or in vain, and let go of at once. */
 struct Passed {
   uint64_t op = 0;
   uint64_t id = 0;

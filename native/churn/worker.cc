@@ -157,6 +157,7 @@ void Worker::make(const Operation& operation) {
   }
   if (!built) {
     witness_.forget(operation.id);
+    if (made.cookie != 0) outbox_.put(Passed{operation.op, operation.id, now_ns(), {made.cookie}});
     return fail(operation.op, operation.id, built.error());
   }
   made.made_ns = now_ns();

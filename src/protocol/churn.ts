@@ -122,8 +122,8 @@ export type ChurnLine =
       readonly reason: string
     }
   /**
-   * Namespaces that were made on the way to a fault (inode_reuse) and let go of at once: an observer may have found
-   * them, and nobody asks whether it did.
+   * Namespaces that were made on the way to a fault (inode_reuse), or by an operation that failed, and let go of at
+   * once: an observer may have found them, and nobody asks whether it did.
    */
   | {
       readonly is: 'passed'

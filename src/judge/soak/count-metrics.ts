@@ -92,7 +92,7 @@ function precision(facts: SoakFacts): Metric {
   const byTime = facts.truth.there === null ? ' (by their times: nobody listed them)' : ''
   const of =
     `namespaces found truly were, ${foundBefore.count} of them there before churning${byTime}, ` +
-    `${passedCount} on the way to a fault`
+    `${passedCount} on the way to a fault or in vain`
   return notObserving(facts) ?? ratio(truly, truly + never.count, of, never.earliest)
 }
 

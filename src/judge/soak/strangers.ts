@@ -41,7 +41,7 @@ export class Strangers {
     this.#rules = rules
   }
 
-  /** Namespaces that were made on the way to a fault: to find one is right, and so is not to. */
+  /** Namespaces that were made on the way to a fault, or in vain: to find one is right, and so is not to. */
   passing(cookies: readonly string[]): void {
     for (const cookie of cookies) this.#passing.add(cookie)
   }
