@@ -6,9 +6,16 @@ import { MicroVm } from '../../src/vm/microvm.ts'
 import { endError } from '../../src/vm/vm-end.ts'
 import { qemuHere, shellSpec, startShellVm } from '../fixtures/shell-guest.ts'
 
+/** Waits until the guest does so each time it is looked at: on its way there it does both. */
+async function settles(vm: MicroVm, flag: 'HLT=0' | 'HLT=1'): Promise<void> {
+  for (let times = 0; times < 5; await new Promise(resolve => setTimeout(resolve, 20)))
+    times = shorten(await vm.qmp.monitor('info registers -a', 60_000)).includes(flag) ? times + 1 : 0
+}
+
 t.test('a guest that computes for ever: its registers and its stack are told', async t => {
   const { vm, shell } = await startShellVm(t)
   shell.send('while :; do :; done')
+  await settles(vm, 'HLT=0')
   const end = await vm.condemn('hang', 'did not answer')
   t.match(end, { kind: 'hang', words: 'did not answer', diagnosis: { nmiAnswered: true } })
   t.equal(end.diagnosis?.registers.length, 3)
@@ -21,9 +28,7 @@ t.test('a guest that computes for ever: its registers and its stack are told', a
 t.test('a guest that waits for ever says so; two that give it up are one', async t => {
   const { vm, shell } = await startShellVm(t)
   shell.send('sleep 1000000')
-  // On its way to sleep it computes for a while, which is longer where many share the processor.
-  for (let idle = 0; idle < 5; await new Promise(resolve => setTimeout(resolve, 20)))
-    idle = shorten(await vm.qmp.monitor('info registers -a', 60_000)).includes('HLT=1') ? idle + 1 : 0
+  await settles(vm, 'HLT=1')
   const ends = await Promise.all([vm.condemn('agent_silent', 'said nothing'), vm.condemn('hang', 'later')])
   t.match(ends[0], { kind: 'agent_silent', words: 'said nothing', diagnosis: { words: /wait for an interrupt/ } })
   t.equal(ends[0], ends[1])

@@ -564,11 +564,11 @@ fad88f17814e570119a8d8e8a3a27d95a77c6da7c0e1a1876f0c5ba9bc8ea6bd
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn 1`] = `
-d91a223ed0b1aaad17d2415ad8e882952731eee34223d99fbef3dc7a1f268b41
+6b4c1bfd46c452f05f1dd7e413998248fa2f338b4c8491da5bf2e91f5259ef27
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > churn-1000 1`] = `
-1aa83dfd6dcb44e3c33ed46f34eca0fece92cf491e7797100a1417b5e2bcaf39
+5ef0375a91eb665575c9c3fa55df855cebf33267570fd6a7a17ec61f388629b4
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > connect-800 1`] = `
@@ -616,7 +616,7 @@ exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > pipeline 1`] = `
-d6c9fe6d7264ee62087e3d0e4005006f664cb94afe0575666f8173f0528f6998
+e07ff14be4006fe4b68a0747dc18659bd1804e904fd8e6c3bc4501061d32c1a8
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > reader-per-namespace 1`] = `
@@ -636,11 +636,11 @@ exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > selfcheck 1`] = `
-8c631558143dc9b53edf463c1587fa777d2f0a365bde3a5b9fd9e18f5ff1e5b9
+07dbbb15d2968055639eb95205bacf39c3f351b1e259e92b3299159cc50a5901
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > tcp-stress 1`] = `
-13d37c0301adcf09ca794e40bbdabf23cdad625d964267e9fac5552b041fddcb
+36e86cc8919d53de816a5d33b27921609ae87238fb41edc8368329669d2f7b8a
 `
 
 exports[`test/lab/plan/plan.test.ts > TAP > the plans of the scenarios that ship have not changed > torus-1000 1`] = `
