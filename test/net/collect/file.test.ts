@@ -64,6 +64,19 @@ interface Ended {
   readonly err: string
 }
 
+/** A collector whose disk filled up, and was freed of these files when it had said so. It ends well. */
+async function filledAndFreed(t: Test, files: string): Promise<Ended> {
+  await populate(t, 2000, 50)
+  const { child, says, ended } = smallDisk(t)
+  await says(/warning: cannot write rows: ENOSPC/)
+  child.stdin?.write(`${files}\n`)
+  await says(/takes rows again/)
+  child.stdin?.end()
+  const end = await ended
+  t.equal(end.code, 0, end.err)
+  return end
+}
+
 const linesOf = (text: string): CollectedLine[] =>
   text
     .trimEnd()
@@ -129,14 +142,7 @@ function tests(): void {
   })
 
   t.test('a disk that fills up is said once, and has every row when it has room again', async t => {
-    await populate(t, 2000, 50)
-    const { child, says, ended } = smallDisk(t)
-    await says(/warning: cannot write rows: ENOSPC/)
-    child.stdin?.write('ballast\n')
-    await says(/takes rows again/)
-    child.stdin?.end()
-    const { code, out, err } = await ended
-    t.equal(code, 0, err)
+    const { out, err } = await filledAndFreed(t, 'ballast')
     t.equal(err.match(/ENOSPC/g)?.length, 1)
     const lines = linesOf(out)
     t.same([lines[0]?.is, lines.at(-1)?.is], ['start', 'stop'])
@@ -144,14 +150,7 @@ function tests(): void {
   })
 
   t.test('a disk is free again when the file that filled it is removed: a new one goes on, in whole lines', async t => {
-    await populate(t, 2000, 50)
-    const { child, says, ended } = smallDisk(t)
-    await says(/warning: cannot write rows: ENOSPC/)
-    child.stdin?.write('ballast rows\n')
-    await says(/takes rows again/)
-    child.stdin?.end()
-    const { code, out, err } = await ended
-    t.equal(code, 0, err)
+    const { out } = await filledAndFreed(t, 'ballast rows')
     const lines = linesOf(out)
     t.equal(lines.at(-1)?.is, 'stop')
     t.ok(lines.some(({ is }) => is === 'socket'))
